@@ -1,0 +1,154 @@
+"""Opening a media file within limits, and saying plainly why one does not open.
+
+FFmpeg follows what a file says: a playlist may name other files, a header may claim a picture of
+gigabytes. Only the formats in ``FORMATS`` are tried, only local files are opened, and pictures
+over ``MAX_PIXELS`` are refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+
+import av
+from av.stream import Discard, Disposition
+
+from impasto.errors import BadInput
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+Source: TypeAlias = str | BinaryIO
+
+MAX_PIXELS = 8192 * 8192
+"""The largest picture that is decoded, in pixels; 8K video is half of it."""
+
+FORMATS = (
+    "mov,matroska,mpegts,mpeg,mpegvideo,avi,ogg,flv,asf,mxf,gxf,nut,ivf,gif,apng,dv,wtv,"
+    "mjpeg,h264,hevc,m4v,h263,vc1,obu,yuv4mpegpipe"
+)
+"""FFmpeg's names of the demuxers allowed; none of them reads a second file."""
+
+BUFFER = 256 * 1024
+"""Bytes asked of a file object at once; FFmpeg's 32 KiB makes ten times the requests."""
+
+_LIMITS = {"max_pixels": str(MAX_PIXELS)}
+_GUARD = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
+_PLAYLISTS = (b"#EXTM3U", b"ffconcat version", b"<MPD")
+_NOT_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
+
+
+def open_source(
+    source: Source, name: str, *, others: bool = False
+) -> tuple[InputContainer, VideoStream]:
+    """Opens a media file and finds its picture stream.
+
+    Args:
+        source: a local path, or a binary file object that can seek; it is rewound first. Closing
+            the container leaves a file object open.
+        name: what messages call the file.
+        others: whether packets of the other streams are wanted as well.
+
+    Returns:
+        The container, to be closed by the caller, and its first stream of moving pictures.
+
+    Raises:
+        BadInput: it is missing, empty, no media file, without pictures, not decodable or too big.
+        Exception: whatever a file object raises passes unchanged.
+    """
+    _refuse_at_sight(source, name)
+    try:
+        container = _open(source)
+    except av.FFmpegError as error:
+        raise BadInput(_why(source, name, error)) from error
+    try:
+        stream = _picture_stream(container, name)
+    except BadInput:
+        container.close()
+        raise
+    stream.codec_context.options = dict(_LIMITS)
+    for other in container.streams:
+        if other.index != stream.index and not others:
+            other.discard = Discard.all
+    return container, stream
+
+
+def _open(source: Source) -> InputContainer:
+    if not isinstance(source, str):
+        source.seek(0)
+    return av.open(
+        # The prefix keeps a colon in a path from being read as a protocol.
+        f"file:{source}" if isinstance(source, str) else source,
+        "r",
+        options=dict(_LIMITS),
+        container_options=dict(_GUARD),
+        metadata_errors="replace",
+        buffer_size=BUFFER,
+    )
+
+
+def _refuse_at_sight(source: Source, name: str) -> None:
+    """Tells apart what FFmpeg calls invalid data, or would follow to other files."""
+    try:
+        head = _head(source)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        raise BadInput(f"{name}: {error.strerror}; check the path and its rights") from error
+    if not head:
+        raise BadInput(f"{name} is empty (0 bytes); upload it again")
+    if any(mark in head for mark in _PLAYLISTS):
+        raise BadInput(f"{name} is a playlist; give the media file that it names")
+
+
+def _head(source: Source) -> bytes:
+    if isinstance(source, str):
+        with Path(source).open("rb") as file:
+            return file.read(1024)
+    source.seek(0)
+    return source.read(1024)
+
+
+def _picture_stream(container: InputContainer, name: str) -> VideoStream:
+    streams = [s for s in container.streams.video if not s.disposition & _NOT_PICTURES]
+    if not streams:
+        found = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
+        raise BadInput(f"{name} holds no video stream, only {found}; give a video")
+    stream = streams[0]
+    context = stream.codec_context
+    if context is None:
+        raise BadInput(f"{name}: its video codec has no decoder here; convert it to H.264")
+    limit = f"the limit of {MAX_PIXELS // 10**6} megapixels"
+    if not context.width or not context.height:
+        # FFmpeg hides a size over the limit that it was given.
+        raise BadInput(f"{name}: its picture size is missing or over {limit}; scale it down")
+    if context.width * context.height > MAX_PIXELS:
+        size = f"{context.width}x{context.height}"
+        raise BadInput(f"{name}: its pictures of {size} are over {limit}; scale it down")
+    return stream
+
+
+def _why(source: Source, name: str, error: av.FFmpegError) -> str:
+    """One line on why a file did not open; opens it again to hear FFmpeg's own reason."""
+    reason = _heard(source) or error.strerror or "unknown error"
+    if "whitelist" in reason:
+        return f"{name} is of a format that is not read; convert it to MP4 or Matroska"
+    if "Invalid data" in reason:
+        reason = "its content is of no known media format"
+    return f"{name} cannot be read ({reason}); check that it is a complete video file"
+
+
+def _heard(source: Source) -> str:
+    """FFmpeg's last error while opening.
+
+    Logging is on for this moment only: while it is on, freeing a decoder with frame threads can
+    deadlock on the interpreter's lock.
+    """
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture() as logs:
+            _open(source).close()
+    except av.FFmpegError:
+        pass
+    finally:
+        av.logging.set_level(None)
+    return logs[-1][2].strip() if logs else ""

@@ -1,0 +1,52 @@
+"""One decoded picture on its way from a reader to the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from impasto.spec import Colour
+
+    Plane = NDArray[np.uint8] | NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a picture's samples lie in its planes.
+
+    Attributes:
+        width: luma width in pixels.
+        height: luma height in pixels.
+        depth: significant bits a sample (8 to 16); over 8 the planes are uint16.
+        chroma: log2 of the chroma sub-sampling (across, down): (1, 1) is 4:2:0; None means that
+            the picture is one interleaved RGB plane (H, W, 3).
+        colour: the source's tags; untagged matrix and range are resolved by ``media.colour``.
+    """
+
+    width: int
+    height: int
+    depth: int
+    chroma: tuple[int, int] | None
+    colour: Colour
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A picture as it was decoded.
+
+    Attributes:
+        index: place in the source, from 0.
+        planes: Y, U, V as (H, W), (h, w), (h, w); or one RGB plane (H, W, 3). Contiguous copies,
+            uint8 when ``layout.depth`` is 8, else uint16. Odd sizes round chroma up.
+        layout: how to read the planes.
+        concealed: whether this repeats the previous picture because its own could not be decoded.
+    """
+
+    index: int
+    planes: tuple[Plane, ...]
+    layout: Layout
+    concealed: bool = False

@@ -1,0 +1,47 @@
+"""The two streams that scanning and reading share: picture packets, and the frames in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import av
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.codeccontext import VideoCodecContext
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_VP8_SHOWN = 0x10
+
+
+def pictures(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """Packets that hold a picture to show, in file order; positions in an index count these.
+
+    Raises:
+        av.FFmpegError: the container cannot be read further.
+    """
+    vp8 = stream.codec_context.name == "vp8"
+    for packet in container.demux(stream):
+        # Decoders take an empty packet for the end of the stream; VP8 has pictures never shown.
+        if packet.size and (not vp8 or memoryview(packet)[0] & _VP8_SHOWN):
+            yield packet
+
+
+def decoded(
+    context: VideoCodecContext, packets: Iterable[Packet[VideoStream]]
+) -> Iterator[VideoFrame]:
+    """Frames of ``packets`` in presentation order; pictures that do not decode are left out."""
+    for packet in packets:
+        yield from _decode(context, packet)
+    yield from _decode(context, None)
+
+
+def _decode(context: VideoCodecContext, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+    try:
+        return context.decode(packet)
+    except av.FFmpegError:
+        return []
