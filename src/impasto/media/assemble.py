@@ -1,0 +1,149 @@
+"""Join segments into one video without encoding again, and add the source's other streams."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from heapq import merge
+from typing import TYPE_CHECKING
+
+from impasto.media.carry import Ahead, look_ahead, packets
+from impasto.media.container import open_source
+from impasto.media.encoders import encoder_rate
+from impasto.media.join import Joiner, opened
+from impasto.media.origin import start_of
+from impasto.media.sink import clock, closing, open_output, writing
+from impasto.media.streams import codec_name
+from impasto.media.tags import chapters, file_tags
+from impasto.media.target import changes
+from impasto.media.tracks import REMADE, add_track, data_kind, label, unkept
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from av.container import InputContainer, OutputContainer
+    from av.video.stream import VideoStream
+
+    from impasto.media.carry import Timed
+    from impasto.media.container import Source
+    from impasto.media.join import Opened, Segment
+    from impasto.media.origin import Origin
+    from impasto.media.target import Family, Target
+    from impasto.media.tracks import Track
+    from impasto.spec import VideoFacts
+
+
+def assemble(
+    output: Path,
+    source: Source | None,
+    name: str,
+    facts: VideoFacts,
+    target: Target,
+    pts: Sequence[int],
+    segments: Sequence[Segment],
+    clip: tuple[int, int] | None = None,
+) -> list[str]:
+    """Write the output video at ``output``, a local path; equal inputs give equal bytes.
+
+    Args:
+        output: where to write; replaced if it exists, and left unfinished after an error.
+        source: the video that the pictures came from, whose other streams are copied packet by
+            packet; None when there is none.
+        name: what messages call the source.
+        facts: the source's picture stream.
+        target: the output's picture stream, as the segments were encoded.
+        pts: the timestamps of all frames, ascending, in ``facts.time_base``.
+        segments: the segments in order.
+        clip: half-open range of time that was taken, in ``facts.time_base``; None for all.
+
+    Returns:
+        What the output could not keep, one line each.
+
+    Raises:
+        BadInput: the segments do not fit the plan or each other, or the container cannot carry
+            one of the source's sound tracks.
+        Unavailable: the file system refuses the output.
+        Exception: whatever a file object raises passes unchanged.
+    """
+    ahead = _look_ahead(source, name, target.family)
+    with ExitStack() as stack:
+        given = None if source is None else open_source(source, name, others=True)
+        if given:
+            stack.enter_context(given[0])
+        out = stack.enter_context(_output(output, target, given))
+        _, template = stack.enter_context(opened(segments[0], 0))
+        stream = _add_pictures(out, template, target)
+        tracks, notes = _add_others(out, stream, given, target, ahead.covers) if given else ([], [])
+        origin = start_of(facts, pts, clip, given)
+        if ahead.starts and clip is None:
+            origin = origin.not_before(min(ahead.starts.values()))
+        others = _others(out, given[0], tracks, origin) if given else iter(())
+        joiner = Joiner(target, pts, origin.pictures, stream, template.codec_context)
+        for timed in merge(joiner.packets(segments), others, key=lambda t: t.time):
+            with writing(output):
+                out.mux(timed.packet)
+    return notes + changes(facts, target)
+
+
+def _output(
+    path: Path, target: Target, given: Opened | None
+) -> AbstractContextManager[OutputContainer]:
+    units = [s.time_base for s in given[0].streams if s.time_base] if given else []
+    return closing(open_output(path, target.family, clock(target.time_base), units), path)
+
+
+def _add_pictures(out: OutputContainer, template: VideoStream, target: Target) -> VideoStream:
+    stream: VideoStream = out.add_stream_from_template(template, opaque=True)
+    stream.time_base = clock(target.time_base)
+    stream.codec_context.framerate = encoder_rate(target.rate)
+    if target.codec == "libx265":
+        stream.codec_context.codec_tag = "hvc1"
+    if target.display_matrix:
+        stream.set_display_matrix(target.display_matrix)
+    return stream
+
+
+def _add_others(
+    out: OutputContainer,
+    stream: VideoStream,
+    given: Opened,
+    target: Target,
+    covers: dict[int, bytes],
+) -> tuple[list[Track], list[str]]:
+    """The streams to copy, and what of the source the output has no place for."""
+    container, picture = given
+    family = target.family
+    kept, lost = file_tags(container.metadata, family)
+    out.metadata.update(kept)
+    notes = [f"tags dropped, for which {family} has no place: {', '.join(lost)}"] if lost else []
+    label(stream, picture, family)
+    tracks: list[Track] = []
+    for source in container.streams:
+        if source.index == picture.index:
+            continue
+        try:
+            track = add_track(out, source, family, covers.get(source.index))
+        except LookupError as reason:
+            if data_kind(source, container) not in REMADE[family]:
+                what = f"{source.type} track {source.index} ({codec_name(source)})"
+                notes.append(f"{what} dropped: {reason}")
+        else:
+            tracks += [track] if track else []
+            notes += unkept(source, family)
+    return tracks, notes
+
+
+def _others(
+    out: OutputContainer, container: InputContainer, tracks: list[Track], origin: Origin
+) -> Iterator[Timed]:
+    out.set_chapters(chapters(container.chapters(), origin.others, origin.window))
+    return packets(container, tracks, origin.others, origin.window)
+
+
+def _look_ahead(source: Source | None, name: str, family: Family) -> Ahead:
+    if source is None or family in {"mp4", "mov"}:
+        return Ahead({}, {})
+    container, _ = open_source(source, name, others=True)
+    with container:
+        return look_ahead(container)
