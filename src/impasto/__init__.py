@@ -1,0 +1,51 @@
+"""Impasto scores media with deep-learning models in batches.
+
+import impasto
+
+spec = impasto.JobSpec(source="clip.mp4", output="out.mp4", params={"style": "painting.jpg"})
+result = impasto.run(spec)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from impasto.driver import Progress, run
+    from impasto.errors import BadInput, ImpastoError, Incomplete, Interrupted, Unavailable
+    from impasto.settings import Settings
+    from impasto.spec import JobSpec, Result
+
+_HOMES = {
+    "BadInput": "errors",
+    "ImpastoError": "errors",
+    "Incomplete": "errors",
+    "Interrupted": "errors",
+    "JobSpec": "spec",
+    "Progress": "driver",
+    "Result": "spec",
+    "Settings": "settings",
+    "Unavailable": "errors",
+    "run": "driver",
+}
+
+__all__ = [
+    "BadInput",
+    "ImpastoError",
+    "Incomplete",
+    "Interrupted",
+    "JobSpec",
+    "Progress",
+    "Result",
+    "Settings",
+    "Unavailable",
+    "run",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used, so that ``import impasto`` costs nothing."""
+    if name in _HOMES:
+        return getattr(import_module(f"impasto.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'impasto' has no attribute {name!r}")

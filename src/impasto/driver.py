@@ -1,0 +1,360 @@
+"""Run, retry and resume: one loop above the engines.
+
+    submit:  spec -> job            (nothing but spec.json is written)
+    finish:  job -> plan -> engine -> assemble -> result
+
+Both may be called again at any time, by any number of processes; what is done stays done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Literal
+
+from impasto import scorers
+from impasto.engines import Control, Engine, Task
+from impasto.engines.local import LocalEngine, encoder_threads
+from impasto.errors import BadInput, Incomplete, Interrupted
+from impasto.job import Job
+from impasto.settings import Settings, load
+from impasto.source import Source, open_source
+from impasto.spec import Done, Encoding, Failed, JobSpec, Plan, Result, Shard
+from impasto.store import Store, local_path, publishing
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 3
+"""How often one run tries a shard before it leaves it for another day."""
+CANCEL_POLL = 2.0
+"""Seconds between two looks for a cancellation."""
+FORMAT = 1
+"""Raised when the same spec would give another output; older jobs are then not resumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a job is.
+
+    Attributes:
+        stage: what happens now.
+        job: the job's id.
+        done: frames scored and written, those of earlier runs included.
+        total: frames of the job.
+        resumed: of ``done``, frames that earlier runs left.
+        warnings: what the user should know of the source.
+    """
+
+    stage: Literal["planning", "scoring", "assembling"]
+    job: str
+    done: int = 0
+    total: int = 0
+    resumed: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def run(
+    spec: JobSpec,
+    *,
+    settings: Settings | None = None,
+    on_progress: OnProgress | None = None,
+    stop: threading.Event | None = None,
+) -> Result:
+    """Do a job, or go on with it where an earlier call stopped.
+
+    Args:
+        spec: what to do.
+        settings: where the job lives and how it runs; None reads the environment.
+        on_progress: called in this thread whenever a frame is written.
+        stop: once set, the shards that run are finished and `Interrupted` is raised.
+
+    Returns:
+        The result, once the output stands whole at its place.
+
+    Raises:
+        BadInput: the request or the source is wrong.
+        Incomplete: shards or too many frames failed; what is done is kept.
+        Unavailable: the store, the disk or the device does not answer.
+        Interrupted: ``stop`` was set, or the job was cancelled.
+    """
+    settings = settings or load()
+    job = submit(spec, settings)
+    return finish(job, spec, settings=settings, on_progress=on_progress, stop=stop)
+
+
+def submit(spec: JobSpec, settings: Settings) -> Job:
+    """Write a job's spec into its store, unless it is there, and return the job.
+
+    Raises:
+        BadInput: the request or the source is wrong.
+    """
+    spec = spec.model_copy(update={"source": str(local_path(spec.source))})
+    spec = spec.model_copy(update={"output": _absolute(spec.output)})
+    job = Job(Store(local_path(settings.home)), job_id(spec, open_source(spec.source)))
+    job.record(spec)
+    return job
+
+
+def job_id(spec: JobSpec, source: Source) -> str:
+    """Digest what determines a job's output, and nothing of how it runs.
+
+    Raises:
+        BadInput: the scorer or its parameters are wrong, or one of its files is missing.
+    """
+    entry = scorers.find(spec.scorer)
+    params = scorers.parse_params(entry, spec.params).model_dump(mode="json")
+    for name in entry.files:
+        path = local_path(params[name])
+        params[name] = hashlib.sha256(Store(path.parent).read(path.name)).hexdigest()
+    identity = {
+        "format": FORMAT,
+        "source": [source.url, source.etag],
+        "scorer": [spec.scorer, params, entry.weights],
+        "suffix": PurePath(spec.output).suffix.lower(),
+        "spec": spec.model_dump(
+            mode="json",
+            exclude={"source", "scorer", "params", "output", "max_failed", "overwrite"},
+        ),
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def finish(
+    job: Job,
+    spec: JobSpec | None = None,
+    *,
+    settings: Settings | None = None,
+    on_progress: OnProgress | None = None,
+    stop: threading.Event | None = None,
+) -> Result:
+    """Do what is left of a job; raises what `run` does.
+
+    Args:
+        job: a submitted job.
+        spec: what to do; None takes the job's own. It may differ from that only in where the
+            output goes and how many frames may fail.
+        settings: as for `run`.
+        on_progress: as for `run`.
+        stop: as for `run`.
+    """
+    stored = job.spec()
+    spec = stored.model_copy(
+        update={
+            "output": _absolute((spec or stored).output),
+            "max_failed": (spec or stored).max_failed,
+            "overwrite": (spec or stored).overwrite,
+        }
+    )
+    return _Run(
+        job, spec, settings or load(), on_progress or (lambda _: None), stop or threading.Event()
+    ).finish()
+
+
+@dataclass
+class _Run:
+    """One driver's pass over a job."""
+
+    job: Job
+    spec: JobSpec
+    settings: Settings
+    on_progress: OnProgress
+    stop: threading.Event
+    begun: float = field(default_factory=time.perf_counter)
+    running: dict[int, int] = field(default_factory=dict)
+    done: dict[int, Done] = field(default_factory=dict)
+    resumed: int = 0
+    cancelled: bool = False
+    plan: Plan | None = None
+    _looked: float = field(default_factory=time.perf_counter)
+
+    def finish(self) -> Result:
+        standing = self._standing(self.job.result())
+        if standing:
+            return standing
+        self.on_progress(Progress("planning", self.job.id))
+        self._check_source()
+        self.job.uncancel()
+        self.done = self.job.done(self.job.listing())
+        self.resumed = sum(record.frames for record in self.done.values())
+        self._note("started", host=os.uname().nodename, pid=os.getpid(), resumed=self.resumed)
+        plan = self.job.plan()
+        if plan is None or len(self.done) < len(plan.shards):
+            with self._engine() as engine:
+                plan = plan or self._make_plan()
+                self._report(plan)
+                self._score(plan, engine)
+        self._judge(plan)
+        return self._assemble(plan)
+
+    def _standing(self, earlier: Result | None) -> Result | None:
+        """Return the earlier result if its output still stands where it is wanted."""
+        from impasto.output import digest
+
+        path = local_path(self.spec.output)
+        if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+            return None
+        if earlier and digest(path) == (earlier.bytes, earlier.sha256):
+            return earlier.model_copy(update={"output": self.spec.output, "seconds": 0.0, "fps": 0})
+        if self.spec.overwrite:
+            return None
+        raise BadInput(f"{self.spec.output}: exists already; choose another or add --overwrite")
+
+    def _check_source(self) -> None:
+        if job_id(self.spec, open_source(self.spec.source)) != self.job.id:
+            raise BadInput(
+                f"{self.spec.source}: it, or a file that the job uses, has changed since job "
+                f"{self.job.id} began; run it anew with 'impasto run'"
+            )
+
+    def _make_plan(self) -> Plan:
+        threads = encoder_threads(self.settings.device)
+        encoding = Encoding(crf=self.spec.crf, preset=self.spec.preset, threads=threads)
+        self.job.record(open_source(self.spec.source).plan(self.spec, encoding))
+        plan = self.job.plan()
+        assert plan
+        return plan
+
+    def _engine(self) -> Engine:
+        control = Control(self._written, self._stopping)
+        return LocalEngine(self.settings.workers, self.settings.device, control)
+
+    def _score(self, plan: Plan, engine: Engine) -> None:
+        """Run the engine until every shard is done, has failed too often, or stop is asked."""
+        task = Task(
+            home=str(local_path(self.settings.home)),
+            job=self.job.id,
+            spec=self.spec,
+            plan=plan.model_copy(update={"shards": ()}),
+            sample=plan.shards[0],
+        )
+        failures: dict[int, list[Failed]] = {}
+        attempts = Counter(self.job.listing().attempts)
+        while missing := self._missing(plan, failures):
+            for outcome in engine.run(task, missing):
+                self.running.pop(outcome.shard, None)
+                if isinstance(outcome, Done):
+                    self.done[outcome.shard] = outcome
+                    self._note("done", **outcome.model_dump(mode="json", exclude={"names"}))
+                else:
+                    attempts[outcome.shard] += 1
+                    failures.setdefault(outcome.shard, []).append(outcome)
+                    self.job.record(outcome, attempts[outcome.shard])
+                    self._note("failed", **outcome.model_dump(mode="json"))
+                self._report(plan)
+            if self._stopping():
+                raise Interrupted(self._left(plan, "cancelled" if self.cancelled else "stopped"))
+        if len(self.done) < len(plan.shards):
+            self._give_up(plan, failures)
+
+    def _missing(self, plan: Plan, failures: dict[int, list[Failed]]) -> list[Shard]:
+        return [
+            shard
+            for shard in plan.shards
+            if shard.index not in self.done
+            and len(failures.get(shard.index, ())) < ATTEMPTS
+            and all(failure.retry for failure in failures.get(shard.index, ()))
+        ]
+
+    def _give_up(self, plan: Plan, failures: dict[int, list[Failed]]) -> None:
+        failure = next(iter(failures.values()))[-1]
+        if not self.done and not failure.retry:
+            raise BadInput(failure.error)
+        raise Incomplete(self._left(plan, f"shard {failure.shard}: {failure.error}"))
+
+    def _judge(self, plan: Plan) -> None:
+        """Raise Incomplete when more frames failed than the user allows."""
+        failed = [error for record in self._ordered(plan) for error in record.failed]
+        if len(failed) > self.spec.max_failed:
+            first = failed[0]
+            raise Incomplete(
+                f"job {self.job.id}: {len(failed)} frames failed (frame {first.frame}: "
+                f"{first.error}); accept them with --max-failed {len(failed)}"
+            )
+
+    def _assemble(self, plan: Plan) -> Result:
+        from impasto import output
+
+        self.on_progress(self._progress(plan, "assembling"))
+        records = self._ordered(plan)
+        notes: tuple[str, ...] = ()
+        with publishing(local_path(self.spec.output), self.job.id) as temporary:
+            if plan.output == "video":
+                notes = output.write_video(temporary, self.job, self.spec, plan, records)
+            else:
+                output.write_images(temporary, self.job, plan, records)
+            size, sha256 = output.digest(temporary)
+            seconds = time.perf_counter() - self.begun
+            result = Result(
+                job=self.job.id,
+                output=self.spec.output,
+                frames=sum(record.frames for record in records),
+                failed=sum(len(record.failed) for record in records),
+                concealed=sum(len(record.concealed) for record in records),
+                seconds=seconds,
+                fps=(plan.frames - self.resumed) / seconds,
+                bytes=size,
+                sha256=sha256,
+                notes=notes,
+            )
+            # Before the rename: a crash between the two leaves a job that is done but for its
+            # output, which the next run makes again, never an output that no job owns up to.
+            self.job.record(result)
+            self.job.sweep(records, self.job.listing())
+        self._note("finished", **result.model_dump(mode="json"))
+        return result
+
+    def _ordered(self, plan: Plan) -> list[Done]:
+        return [self.done[shard.index] for shard in plan.shards]
+
+    def _stopping(self) -> bool:
+        now = time.perf_counter()
+        if not self.cancelled and now - self._looked > CANCEL_POLL:
+            self._looked = now
+            self.cancelled = self.job.cancelled()
+        return self.cancelled or self.stop.is_set()
+
+    def _written(self, shard: int, frames: int) -> None:
+        self.running[shard] = frames
+        assert self.plan
+        self._report(self.plan)
+
+    def _report(self, plan: Plan) -> None:
+        self.plan = plan
+        self.on_progress(self._progress(plan, "scoring"))
+
+    def _progress(self, plan: Plan, stage: Literal["scoring", "assembling"]) -> Progress:
+        finished = sum(record.frames for record in self.done.values())
+        return Progress(
+            stage,
+            self.job.id,
+            finished + sum(self.running.values()),
+            plan.frames,
+            self.resumed,
+            plan.warnings,
+        )
+
+    def _left(self, plan: Plan, why: str) -> str:
+        done, total = len(self.done), len(plan.shards)
+        return (
+            f"job {self.job.id}: {why}; {done} of {total} shards are done and kept: "
+            f"the same command, or 'impasto resume {self.job.id}', goes on"
+        )
+
+    def _note(self, event: str, **facts: object) -> None:
+        self.job.log([{"time": time.time(), "event": event, **facts}])
+
+
+def _absolute(output: str) -> str:
+    slash = "/" if output.endswith("/") else ""
+    return str(local_path(output)) + slash

@@ -1,0 +1,66 @@
+"""The Engine protocol and the table of engines.
+
+An engine runs shards on workers, each shard once; retry and resume are the caller's loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from impasto.spec import Done, Failed, Frozen, JobSpec, Plan, Shard
+
+
+class Task(Frozen):
+    """What a worker is told when it starts; data only, so that it can start anywhere.
+
+    Attributes:
+        home: URL of the folder that holds the jobs.
+        job: the job's id.
+        spec: the job's spec.
+        plan: the job's plan, without its shards.
+        sample: the first shard, from which a scorer may look at a picture.
+    """
+
+    home: str
+    job: str
+    spec: JobSpec
+    plan: Plan
+    sample: Shard
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """How a caller watches and stops an engine.
+
+    Attributes:
+        progress: called with a shard's index and how many of its frames are written.
+        stopping: asked often; once true, no further shard starts and those that run finish.
+    """
+
+    progress: Callable[[int, int], None]
+    stopping: Callable[[], bool]
+
+
+class Engine(Protocol):
+    """Runs shards on workers; a context that ends every worker when it is left."""
+
+    def __enter__(self) -> Self:
+        """Start what takes long and needs no plan, such as a first worker's interpreter."""
+        ...
+
+    def __exit__(self, *error: object) -> None:
+        """Stop every worker at once."""
+        ...
+
+    def run(self, task: Task, shards: Sequence[Shard]) -> Iterator[Done | Failed]:
+        """Run each shard once and yield one outcome a shard, as they finish.
+
+        A shard's error is an outcome, not an exception. Given no shards, it does nothing.
+
+        Raises:
+            BadInput: the scorer cannot be loaded and never will.
+            Unavailable: no worker can start.
+        """
+        ...

@@ -1,0 +1,241 @@
+"""A job in its store: the paths of its objects, and its state derived from one listing.
+
+    jobs/<id>/spec.json  plan.json  prepared.json
+              segments/00007-<nonce>.mp4  done/00007.json  failed/00007-2.json
+              cancel  result.json  logs/<time>-<nonce>.jsonl
+
+Every object is written once, by put-if-absent: of two drivers the first record wins, and neither
+can harm the other. Nothing here holds a status; it is read off what exists.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from impasto.errors import BadInput
+from impasto.spec import Done, Failed, Frozen, JobSpec, Plan, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from impasto.store import Store
+
+Status = Literal["new", "open", "cancelled", "done"]
+Model = TypeVar("Model", bound=Frozen)
+
+
+@dataclass(slots=True)
+class Listing:
+    """What one listing of a job's folder tells.
+
+    Attributes:
+        sizes: bytes of every object, by key within the job.
+        attempts: failed attempts by shard.
+    """
+
+    sizes: dict[str, int] = field(default_factory=dict)
+    attempts: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def shards_done(self) -> int:
+        """How many shards have a done record."""
+        return sum(key.startswith("done/") for key in self.sizes)
+
+    @property
+    def status(self) -> Status:
+        """The job's status."""
+        if "result.json" in self.sizes:
+            return "done"
+        if "cancel" in self.sizes:
+            return "cancelled"
+        return "open" if "plan.json" in self.sizes else "new"
+
+
+class Job:
+    """One job's folder; every method raises Unavailable when the store does not answer."""
+
+    def __init__(self, home: Store, job_id: str) -> None:
+        self.home = home
+        self.id = job_id
+        self.prefix = f"jobs/{job_id}/"
+
+    def listing(self) -> Listing:
+        """List the job's objects once."""
+        listing = Listing()
+        for stat in self.home.list_all(self.prefix):
+            key = stat.key.removeprefix(self.prefix)
+            listing.sizes[key] = stat.size
+            if key.startswith("failed/"):
+                shard = int(key[7:12])
+                listing.attempts[shard] = listing.attempts.get(shard, 0) + 1
+        return listing
+
+    def spec(self) -> JobSpec:
+        """Read the spec; raises BadInput when there is no such job."""
+        return self._read("spec.json", JobSpec)
+
+    def plan(self) -> Plan | None:
+        """Read the plan, or None when there is none yet."""
+        return self._find("plan.json", Plan)
+
+    def result(self) -> Result | None:
+        """Read the result, or None when the job is not finished."""
+        return self._find("result.json", Result)
+
+    def prepared(self) -> dict[str, Any] | None:
+        """Read what the scorer prepared for this job, or None when nothing is yet."""
+        data = self._bytes("prepared.json")
+        prepared: dict[str, Any] | None = None if data is None else json.loads(data)
+        return prepared
+
+    def record(self, value: JobSpec | Plan | Result | Done | Failed, attempt: int = 0) -> bool:
+        """Write a record unless there is one; returns whether this call wrote it."""
+        match value:
+            case JobSpec():
+                key = "spec.json"
+            case Plan():
+                key = "plan.json"
+            case Result():
+                key = "result.json"
+            case Done():
+                key = f"done/{value.shard:05d}.json"
+            case Failed():
+                key = f"failed/{value.shard:05d}-{attempt}.json"
+        return self._create(key, value.model_dump_json(indent=1).encode())
+
+    def record_prepared(self, prepared: dict[str, Any]) -> dict[str, Any]:
+        """Write what the scorer prepared, once a job; returns what stands."""
+        if self._create("prepared.json", json.dumps(prepared).encode()):
+            return prepared
+        return self.prepared() or prepared
+
+    def done(self, listing: Listing) -> dict[int, Done]:
+        """Read the done records whose segments are whole, by shard.
+
+        A record that was cut short, or whose segment was, by a power failure is removed, so that
+        its shard runs again.
+        """
+        records: dict[int, Done] = {}
+        for key in sorted(listing.sizes):
+            if not key.startswith("done/"):
+                continue
+            record = self._find(key, Done)
+            if record and _whole(record, listing):
+                records[record.shard] = record
+            else:
+                self.home.delete(self.prefix + key)
+        return records
+
+    def new_segment(self, shard: int, suffix: str) -> str:
+        """Name a segment that no other attempt writes to; a folder when the suffix is "/"."""
+        return f"segments/{shard:05d}-{uuid4().hex[:8]}{suffix}"
+
+    def sweep(self, done: Iterable[Done], listing: Listing) -> None:
+        """Delete the segments that no done record names; only once every shard is done."""
+        kept = tuple(record.segment for record in done)
+        for key in listing.sizes:
+            if key.startswith("segments/") and not key.startswith(kept):
+                self.home.delete(self.prefix + key)
+
+    def store_file(self, key: str, path: Path) -> None:
+        """Write a local file into the job."""
+        self.home.put_file(self.prefix + key, path)
+
+    def store_bytes(self, key: str, data: bytes) -> None:
+        """Write bytes into the job."""
+        self.home.put(self.prefix + key, data)
+
+    def local(self, key: str) -> Path:
+        """Return the local path of an object of the job."""
+        return self.home.local(self.prefix + key)
+
+    def cancel(self) -> None:
+        """Ask every driver of the job to stop."""
+        self._create("cancel", b"")
+
+    def uncancel(self) -> None:
+        """Take a cancellation back, because the user asked for the job again."""
+        self.home.delete(self.prefix + "cancel")
+
+    def cancelled(self) -> bool:
+        """Tell whether the job was cancelled."""
+        return self.home.stat(self.prefix + "cancel") is not None
+
+    def log(self, lines: Iterable[dict[str, Any]]) -> None:
+        """Write log lines as one object that sorts by time."""
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f".{time.time_ns() % 10**9:09d}"
+        data = "".join(json.dumps(line) + "\n" for line in lines).encode()
+        if data:
+            self._create(f"logs/{stamp}-{uuid4().hex[:8]}.jsonl", data)
+
+    def logs(self) -> Iterable[dict[str, Any]]:
+        """Read every log line, oldest object first."""
+        for stat in self.home.list_all(self.prefix + "logs"):
+            for line in self.home.read(stat.key).splitlines():
+                yield json.loads(line)
+
+    def _create(self, key: str, data: bytes) -> bool:
+        return self.home.create(self.prefix + key, data)
+
+    def _bytes(self, key: str) -> bytes | None:
+        stat = self.home.stat(self.prefix + key)
+        return self.home.read(stat.key) if stat else None
+
+    def _read(self, key: str, model: type[Model]) -> Model:
+        value = self._find(key, model)
+        if value is None:
+            raise BadInput(f"job {self.id}: not found in {self.home.root}; see 'impasto jobs'")
+        return value
+
+    def _find(self, key: str, model: type[Model]) -> Model | None:
+        data = self._bytes(key)
+        if data is None:
+            return None
+        try:
+            return model.model_validate_json(data)
+        except ValidationError:
+            if key.startswith("done/"):
+                return None
+            raise BadInput(
+                f"{self.home.where(self.prefix + key)}: damaged or of another version; "
+                "delete the job's folder and run it again"
+            ) from None
+
+
+def jobs(home: Store) -> list[Job]:
+    """List the jobs of a home, newest spec first."""
+    prefixes, _ = home.children("jobs")
+    found = [Job(home, prefix.rsplit("/", 1)[-1]) for prefix in prefixes]
+    stats = {job.id: home.stat(job.prefix + "spec.json") for job in found}
+    known = [(stat.modified, job) for job in found if (stat := stats[job.id])]
+    return [job for _, job in sorted(known, key=lambda pair: -pair[0])]
+
+
+def find(home: Store, job_id: str) -> Job:
+    """Find a job by its id or an unambiguous beginning of it.
+
+    Raises:
+        BadInput: there is none, or more than one.
+    """
+    prefixes, _ = home.children("jobs")
+    ids = [prefix.rsplit("/", 1)[-1] for prefix in prefixes]
+    matching = [known for known in ids if known.startswith(job_id)]
+    if job_id in matching:
+        matching = [job_id]
+    if len(matching) != 1:
+        fact = f"matches {len(matching)} jobs" if matching else f"not found in {home.root}"
+        raise BadInput(f"job {job_id}: {fact}; see 'impasto jobs'")
+    return Job(home, matching[0])
+
+
+def _whole(record: Done, listing: Listing) -> bool:
+    if record.segment.endswith("/"):
+        return all(record.segment + name in listing.sizes for name in record.names)
+    return listing.sizes.get(record.segment) == record.bytes

@@ -1,0 +1,127 @@
+"""Threads with bounded queues between the stages of a worker.
+
+A stage's exception surfaces in the thread that consumes or feeds it, and every thread ends when
+the other side goes away, so that nothing hangs and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+T = TypeVar("T")
+_END = object()
+
+
+class Clock:
+    """Busy seconds of one stage, waiting excluded; several threads may share it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Count the time spent inside the block."""
+        since = time.perf_counter()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.seconds += time.perf_counter() - since
+
+
+class Prefetch(Generic[T]):
+    """Iterate in a thread of its own, at most ``depth`` items ahead."""
+
+    def __init__(self, items: Iterable[T], depth: int, clock: Clock) -> None:
+        self._items = iter(items)
+        self._clock = clock
+        self._queue: queue.Queue[object] = queue.Queue(depth)
+        self._stop = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._fill, name="read", daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[T]:
+        while (item := self._queue.get()) is not _END:
+            yield item  # type: ignore[misc]
+        if self._error:
+            raise self._error
+
+    def close(self) -> None:
+        """Stop early; returns once the thread has closed its iterator."""
+        self._stop.set()
+        while self._thread.is_alive():
+            _drain(self._queue)
+            self._thread.join(0.01)
+
+    def _fill(self) -> None:
+        try:
+            while not self._stop.is_set():
+                with self._clock.busy():
+                    item = next(self._items, _END)
+                if item is _END:
+                    break
+                self._queue.put(item)
+        except BaseException as error:  # noqa: BLE001 (it is raised again by the consumer)
+            self._error = error
+        finally:
+            close = getattr(self._items, "close", None)
+            if close:
+                close()
+            self._queue.put(_END)
+
+
+class Sink(Generic[T]):
+    """Hand items, in order, to a function that runs in a thread of its own."""
+
+    def __init__(self, write: Callable[[T], None], depth: int, clock: Clock) -> None:
+        self._write = write
+        self._clock = clock
+        self._queue: queue.Queue[object] = queue.Queue(depth)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._empty, name="write", daemon=True)
+        self._thread.start()
+
+    def put(self, item: T) -> None:
+        """Queue an item; raises what an earlier item's write raised."""
+        if self._error:
+            raise self._error
+        self._queue.put(item)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if kind:
+            _drain(self._queue)
+        self._queue.put(_END)
+        self._thread.join()
+        if self._error and not kind:
+            raise self._error
+
+    def _empty(self) -> None:
+        while (item := self._queue.get()) is not _END:
+            if self._error:
+                continue
+            try:
+                with self._clock.busy():
+                    self._write(item)  # type: ignore[arg-type]
+            except BaseException as error:  # noqa: BLE001 (it is raised again by the feeder)
+                self._error = error
+
+
+def _drain(items: queue.Queue[object]) -> None:
+    while True:
+        try:
+            items.get_nowait()
+        except queue.Empty:
+            return

@@ -1,0 +1,104 @@
+"""An engine that runs shards in the caller's own process, and scorers that misbehave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+
+from impasto import scorers
+from impasto.errors import BadInput
+from impasto.spec import Done, Failed, Frozen
+from impasto.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pytest
+
+    from impasto.engines import Control, Task
+    from impasto.spec import Shard
+
+
+class InProcess:
+    """Runs each shard here and now; remembers which."""
+
+    ran: list[int]
+
+    def __init__(self, workers: int | None, device: str, control: Control) -> None:
+        self._control = control
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    def run(self, task: Task, shards: Sequence[Shard]) -> Iterator[Done | Failed]:
+        if not shards:
+            return
+        worker = Worker(task, "cpu")
+        for shard in shards:
+            if self._control.stopping():
+                return
+            InProcess.ran.append(shard.index)
+            try:
+                for step in worker.run(shard, lambda: 2):
+                    if isinstance(step, Done):
+                        yield step
+                    else:
+                        self._control.progress(shard.index, step)
+            except Exception as error:  # noqa: BLE001 (a shard's error is an outcome)
+                yield Failed(
+                    shard=shard.index, error=str(error), retry=not isinstance(error, BadInput)
+                )
+
+
+class MoodyParams(Frozen):
+    """When to misbehave: on pictures whose mean lies in a range, and how."""
+
+    refuse: tuple[float, ...] = ()
+    batch: int = 4
+    how: str = "raise"
+
+
+class MoodyScorer:
+    """Refuses chosen pictures; makes the others darker."""
+
+    scored = 0
+    crashes = 0
+
+    def __init__(self, params: MoodyParams, prepared: dict[str, Any], device: object) -> None:
+        self.batch = params.batch
+        self._params = params
+
+    @classmethod
+    def prepare(cls, params: MoodyParams, inputs: object) -> dict[str, Any]:
+        return {}
+
+    def score(self, batch: torch.Tensor) -> torch.Tensor:
+        means = batch.mean((1, 2, 3))
+        MoodyScorer.scored += len(batch)
+        for mean in means:
+            if any(abs(float(mean) - bad) < 2e-5 for bad in self._params.refuse):
+                if self._params.how == "crash" and MoodyScorer.crashes:
+                    MoodyScorer.crashes -= 1
+                    raise MemoryError("no room")
+                if self._params.how == "nan":
+                    return batch * float("nan")
+                if self._params.how == "shape":
+                    return batch[:, :, ::2]
+                if self._params.how == "raise":
+                    raise ValueError("I do not like this picture")
+        return batch / 2
+
+
+def install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make `run` use this engine, and add the moody scorer to the table."""
+    monkeypatch.setattr("impasto.driver.LocalEngine", InProcess)
+    monkeypatch.setitem(
+        scorers.SCORERS, "moody", scorers.Entry("inprocess:MoodyScorer", MoodyParams)
+    )
+    InProcess.ran = []
+    MoodyScorer.scored = 0
+    MoodyScorer.crashes = 0
