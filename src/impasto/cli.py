@@ -1,0 +1,307 @@
+"""The command line: parses, calls `run` and shows; holds no state of its own.
+
+Everything heavy is imported inside the commands, so that help appears at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.exceptions import Abort, Exit, TyperException
+
+from impasto.errors import BadInput, ImpastoError, Interrupted
+
+if TYPE_CHECKING:
+    from impasto.job import Job
+    from impasto.settings import Settings
+    from impasto.spec import JobSpec, Result
+
+app = typer.Typer(
+    name="impasto",
+    help="Score media with deep-learning models; the flagship paints videos in any style.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Home = Annotated[
+    str | None, typer.Option(help="Folder that holds the jobs. [default: IMPASTO_HOME, or data]")
+]
+Workers = Annotated[
+    int | None, typer.Option(help="Worker processes. [default: one a GPU, else one a core]")
+]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda. [default: auto]")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+JobId = Annotated[str, typer.Argument(help="A job's id, or its beginning.", metavar="JOB")]
+
+
+class Frames(StrEnum):
+    """Formats of single images."""
+
+    png = "png"
+    jpg = "jpg"
+
+
+@app.callback()
+def _main(
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
+) -> None:
+    """Score media with deep-learning models; the flagship paints videos in any style."""
+
+
+@app.command()
+def run(
+    source: Annotated[str, typer.Argument(help="A video, an image or a folder of images.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="The video, image or folder to make.")
+    ],
+    style: Annotated[
+        str | None, typer.Option(help="The painting whose style is taken, an image.")
+    ] = None,
+    scorer: Annotated[str, typer.Option(help="style, or identity to change nothing.")] = "style",
+    strength: Annotated[float, typer.Option(help="0 keeps the source, 1 is full style.")] = 1.0,
+    style_scale: Annotated[
+        float, typer.Option(help="Size of the strokes; 2 is broader and four times as fast.")
+    ] = 1.0,
+    preserve_colour: Annotated[
+        bool, typer.Option("--preserve-colour", help="Keep the source's colours.")
+    ] = False,
+    max_size: Annotated[
+        int | None, typer.Option(help="Longer side of the output at most, in pixels.")
+    ] = None,
+    frames: Annotated[
+        Frames | None, typer.Option(help="Write images into a folder instead of a video.")
+    ] = None,
+    fps: Annotated[
+        str | None, typer.Option(help="Frames a second of a video made from images. [default: 25]")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="First moment taken: seconds, or [[hh:]mm:]ss.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="The moment to stop at, likewise.")] = None,
+    crf: Annotated[int, typer.Option(help="Quality of the video, 0 (best) to 51.")] = 18,
+    preset: Annotated[str, typer.Option(help="Encoder speed, ultrafast to veryslow.")] = "veryfast",
+    shard_frames: Annotated[int, typer.Option(help="Frames of a shard, about.")] = 250,
+    max_failed: Annotated[
+        int, typer.Option(help="Frames that may fail before the job counts as incomplete.")
+    ] = 0,
+    workers: Workers = None,
+    device: Device = None,
+    home: Home = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace what is at the output.")
+    ] = False,
+) -> None:
+    """Score SOURCE; the same command again goes on where it stopped."""
+    from impasto.spec import JobSpec, parse
+    from impasto.times import fraction, seconds
+
+    spec = parse(
+        JobSpec,
+        {
+            "source": source,
+            "output": output,
+            "scorer": scorer,
+            "params": _style_params(scorer, style, strength, style_scale, preserve_colour),
+            "frames": frames.value if frames else None,
+            "fps": fraction(fps, "--fps") if fps else None,
+            "max_size": max_size,
+            "start": seconds(start, "--start") if start else None,
+            "end": seconds(end, "--end") if end else None,
+            "crf": crf,
+            "preset": preset,
+            "shard_frames": shard_frames,
+            "max_failed": max_failed,
+            "overwrite": overwrite,
+        },
+        "see 'impasto run --help'",
+    )
+    settings = _settings(home, workers, device)
+    _finish(None, spec, settings, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def resume(
+    job: JobId,
+    max_failed: Annotated[
+        int | None, typer.Option(help="Frames that may fail. [default: as the job began]")
+    ] = None,
+    workers: Workers = None,
+    device: Device = None,
+    home: Home = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace what is at the output.")
+    ] = False,
+) -> None:
+    """Go on with a job where it stopped."""
+    settings = _settings(home, workers, device)
+    found = _job(job, settings)
+    spec = found.spec()
+    update = {"max_failed": spec.max_failed if max_failed is None else max_failed}
+    spec = spec.model_copy(update={**update, "overwrite": overwrite or spec.overwrite})
+    _finish(found, spec, settings, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def jobs(home: Home = None, as_json: AsJson = False) -> None:
+    """List the jobs, newest first."""
+    from impasto import display
+    from impasto import job as job_module
+    from impasto.store import Store, local_path
+
+    display.jobs(job_module.jobs(Store(local_path(_settings(home).home))), as_json=as_json)
+
+
+@app.command()
+def show(job: JobId, home: Home = None, as_json: AsJson = False) -> None:
+    """Show a job: what it does, how far it is, and where its time went."""
+    from impasto import display
+
+    display.job(_job(job, _settings(home)), as_json=as_json)
+
+
+@app.command()
+def logs(job: JobId, home: Home = None, as_json: AsJson = False) -> None:
+    """Print a job's log, down to every frame."""
+    from impasto import display
+
+    display.logs(_job(job, _settings(home)), as_json=as_json)
+
+
+@app.command()
+def cancel(job: JobId, home: Home = None) -> None:
+    """Ask whoever runs a job to stop; what is done is kept."""
+    from impasto import display
+
+    found = _job(job, _settings(home))
+    status = found.listing().status
+    if status == "done":
+        raise BadInput(f"job {found.id}: is done already; there is nothing to cancel")
+    found.cancel()
+    display.say(f"job {found.id}: cancelled; 'impasto resume {found.id}' takes that back")
+
+
+@app.command()
+def probe(source: str, as_json: AsJson = False) -> None:
+    """Show the facts of a video, an image or a folder of images."""
+    from impasto import display
+
+    display.probe(source, as_json=as_json)
+
+
+@app.command()
+def verify(source: str, output: str, as_json: AsJson = False) -> None:
+    """Prove, item by item, that an output video keeps all of its source but the pictures."""
+    from impasto import display
+
+    if not display.verify(source, output, as_json=as_json):
+        raise Exit(1)
+
+
+@app.command()
+def demo(
+    output: Annotated[str, typer.Option("--output", "-o", help="Folder for the results.")] = "demo",
+    home: Home = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Paint a real clip in the style of the painting that comes with Impasto."""
+    from impasto import demo as demo_module
+
+    settings = _settings(home, workers)
+    spec, sheet = demo_module.prepare(output)
+    result = _finish(None, spec, settings, as_json=False, quiet=quiet)
+    demo_module.contact_sheet(spec.source, result.output, sheet)
+    if not quiet:
+        from impasto import display
+
+        display.say(f"{sheet}: source and result side by side")
+
+
+def main() -> None:
+    """Run the command line and exit with the code that the outcome asks for."""
+    debug = "--debug" in sys.argv[1:]
+    if debug:
+        sys.argv.remove("--debug")
+    try:
+        code = app(standalone_mode=False)
+    except (ImpastoError, TyperException) as error:
+        if debug:
+            raise
+        code = _explain(error)
+    except (KeyboardInterrupt, Abort):
+        if debug:
+            raise
+        code = Interrupted.exit_code
+    except Exit as error:
+        code = error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 1
+    except Exception as error:
+        if debug:
+            raise
+        fact = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        print(f"impasto: internal error: {fact}; run again with --debug", file=sys.stderr)
+        code = 1
+    sys.exit(code)
+
+
+def _explain(error: ImpastoError | TyperException) -> int:
+    text = error.format_message() if isinstance(error, TyperException) else str(error)
+    if isinstance(error, TyperException):
+        text = f"{' '.join(text.split())} See 'impasto --help'."
+    if text:
+        print(f"impasto: {text}", file=sys.stderr)
+    return BadInput.exit_code if isinstance(error, TyperException) else error.exit_code
+
+
+def _finish(
+    found: Job | None, spec: JobSpec, settings: Settings, *, as_json: bool, quiet: bool
+) -> Result:
+    from impasto import display, driver
+
+    with display.interruptible(quiet) as stop, display.progress(quiet) as on_progress:
+        job = found or driver.submit(spec, settings)
+        result = driver.finish(job, spec, settings=settings, on_progress=on_progress, stop=stop)
+    display.result(result, as_json=as_json, quiet=quiet)
+    return result
+
+
+def _style_params(
+    scorer: str, style: str | None, strength: float, scale: float, preserve_colour: bool
+) -> dict[str, object]:
+    if scorer != "style":
+        return {}
+    if style is None:
+        raise BadInput("--style is missing; name an image whose style is taken")
+    from impasto.store import local_path
+
+    return {
+        "style": str(local_path(style)),
+        "strength": strength,
+        "style_scale": scale,
+        "preserve_colour": preserve_colour,
+    }
+
+
+def _settings(home: str | None, workers: int | None = None, device: str | None = None) -> Settings:
+    from impasto.settings import load
+
+    return load(home=home, workers=workers, device=device)
+
+
+def _job(job_id: str, settings: Settings) -> Job:
+    from impasto import job as job_module
+    from impasto.store import Store, local_path
+
+    return job_module.find(Store(local_path(settings.home)), job_id)

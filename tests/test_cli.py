@@ -1,0 +1,216 @@
+"""The command line as a user meets it: exit codes, one-line errors, JSON on stdout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+import inprocess
+from clips import real_clip
+from command import impasto
+from impasto.cli import app
+
+if TYPE_CHECKING:
+    from conftest import MakeClip
+
+COMMANDS = ["run", "resume", "jobs", "show", "logs", "cancel", "probe", "verify", "demo"]
+
+
+def test_help_names_every_command() -> None:
+    done = impasto("--help")
+    assert done.returncode == 0
+    assert all(f"\n  {command} " in done.stdout for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    done = CliRunner().invoke(app, [command, "--help"])
+    assert done.exit_code == 0
+    assert "Usage" in done.stdout
+
+
+BAD = {
+    "a missing source": (["run", "none.mp4", "--style", "s.png", "-o", "o.mp4"], "none.mp4"),
+    "a missing style": (["run", "{clip}", "-o", "o.mp4"], "--style"),
+    "a style that is not there": (["run", "{clip}", "--style", "no.png", "-o", "o.mp4"], "no.png"),
+    "a style that is no picture": (
+        ["run", "{clip}", "--style", "{text}", "-o", "o.mp4"],
+        "picture",
+    ),
+    "a source that is no video": (["run", "{text}", "--scorer", "identity", "-o", "o.mp4"], "text"),
+    "an unknown scorer": (["run", "{clip}", "--scorer", "nope", "-o", "o.mp4"], "identity"),
+    "an unknown container": (["run", "{clip}", "--scorer", "identity", "-o", "o.xyz"], ".mkv"),
+    "an unknown preset": (
+        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--preset", "x"],
+        "preset",
+    ),
+    "a crf out of range": (
+        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--crf", "99"],
+        "crf",
+    ),
+    "no workers": (
+        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--workers", "0"],
+        "workers",
+    ),
+    "a strange time": (
+        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--start", "noon"],
+        "--start",
+    ),
+    "an unknown option": (["run", "{clip}", "--nope"], "--nope"),
+    "an unknown command": (["nope"], "nope"),
+    "an unknown job": (["show", "abcdef"], "abcdef"),
+    "an unknown job to resume": (["resume", "abcdef"], "abcdef"),
+    "probing nothing": (["probe", "none.mp4"], "none.mp4"),
+    "verifying nothing": (["verify", "{clip}", "none.mp4"], "none.mp4"),
+    "a cloud store": (["run", "az://c/x.mp4", "--scorer", "identity", "-o", "o.mp4"], "az://"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_gets_one_clear_line_and_exit_code_2(
+    case: str, tmp_path: Path, clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("text\n" * 99)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
+    words, hint = BAD[case]
+    done = impasto(*(word.format(clip=clip(), text=text) for word in words))
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("job ")]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("impasto: ")
+    assert hint in lines[0]
+    assert not list(tmp_path.glob("o.*"))
+
+
+def test_debug_shows_the_traceback() -> None:
+    done = impasto("--debug", "probe", "none.mp4")
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+
+
+@pytest.fixture(scope="session")
+def job(tmp_path_factory: pytest.TempPathFactory, clip: MakeClip) -> tuple[Path, dict[str, object]]:
+    """A finished job's folder and the JSON line that it printed."""
+    folder = tmp_path_factory.mktemp("job")
+    source = clip(frames=30, audio=("aac",))
+    words = ["run", source, "--scorer", "identity", "-o", folder / "out.mp4", "--shard-frames", 12]
+    done = impasto(*words, "--home", folder / "home", "--json")
+    assert done.returncode == 0, done.stderr
+    return folder, json.loads(done.stdout)
+
+
+def test_json_is_one_line_that_a_program_can_use(job: tuple[Path, dict[str, object]]) -> None:
+    folder, line = job
+    assert {"job", "output", "frames", "failed", "seconds", "fps"} <= set(line)
+    assert line["frames"] == 30
+    assert line["failed"] == 0
+    assert Path(str(line["output"])) == folder / "out.mp4"
+
+
+def test_jobs_show_and_logs_tell_of_a_job(job: tuple[Path, dict[str, object]]) -> None:
+    folder, line = job
+    home = ["--home", str(folder / "home")]
+    name = str(line["job"])
+    runner = CliRunner()
+    table = runner.invoke(app, ["jobs", *home])
+    assert name in table.stdout
+    assert "done" in table.stdout
+    shown = json.loads(runner.invoke(app, ["show", name[:5], "--json", *home]).stdout)
+    assert (shown["status"], shown["frames_done"], shown["shards_done"]) == ("done", 30, 3)
+    assert set(shown["seconds"]) == {"read", "score", "write"}
+    logs = runner.invoke(app, ["logs", name, "--json", *home]).stdout.splitlines()
+    events = [json.loads(entry)["event"] for entry in logs]
+    assert events.count("frame") == 30
+    assert events[-1] == "finished"
+    assert "frame=29" in runner.invoke(app, ["logs", name, *home]).stdout
+
+
+def test_quiet_prints_nothing(tmp_path: Path, clip: MakeClip) -> None:
+    words = ["run", clip(frames=3), "--scorer", "identity", "-o", tmp_path / "o.mp4", "--quiet"]
+    done = impasto(*words, "--home", tmp_path / "home")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_finished_job_cannot_be_cancelled(job: tuple[Path, dict[str, object]]) -> None:
+    folder, line = job
+    done = impasto("cancel", line["job"], "--home", folder / "home")
+    assert done.returncode == 2
+    assert "done already" in done.stderr
+
+
+def test_cancel_stops_a_job_that_runs_elsewhere(
+    tmp_path: Path, clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from impasto import driver
+    from impasto import job as job_module
+    from impasto.errors import Interrupted
+    from impasto.settings import Settings
+    from impasto.spec import JobSpec
+    from impasto.store import Store
+
+    inprocess.install(monkeypatch)
+    monkeypatch.setattr(driver, "CANCEL_POLL", 0.0)
+    spec = JobSpec(
+        source=str(clip(frames=48)),
+        output=str(tmp_path / "o.mp4"),
+        scorer="identity",
+        shard_frames=12,
+    )
+    settings = Settings(home=str(tmp_path / "home"))
+
+    def on_progress(event: object) -> None:
+        (found,) = job_module.jobs(Store(tmp_path / "home"))
+        if found.listing().shards_done == 1:
+            CliRunner().invoke(app, ["cancel", found.id, "--home", str(tmp_path / "home")])
+
+    with pytest.raises(Interrupted, match="cancelled"):
+        driver.run(spec, settings=settings, on_progress=on_progress)
+
+
+def test_probe_tells_the_facts_of_a_real_clip() -> None:
+    done = CliRunner().invoke(app, ["probe", str(real_clip("bigbuckbunny")), "--json"])
+    facts = json.loads(done.stdout)
+    assert facts["frames"] == 132
+    assert (facts["width"], facts["height"]) == (1280, 720)
+    assert facts["shardable"] is True
+    assert any("aac" in stream for stream in facts["streams"])
+    assert facts["timestamps"] == "constant"
+
+
+def test_probe_tells_the_rotation_that_a_player_applies(clip: MakeClip) -> None:
+    facts = json.loads(
+        CliRunner().invoke(app, ["probe", str(clip(rotation=90, frames=3)), "--json"]).stdout
+    )
+    assert facts["rotation"] == 270
+
+
+def test_verify_passes_the_output_and_fails_a_stranger(
+    job: tuple[Path, dict[str, object]], clip: MakeClip
+) -> None:
+    folder, _ = job
+    source = str(clip(frames=30, audio=("aac",)))
+    good = CliRunner().invoke(app, ["verify", source, str(folder / "out.mp4")])
+    assert good.exit_code == 0, good.stdout
+    bad = CliRunner().invoke(app, ["verify", str(clip(frames=29)), str(folder / "out.mp4")])
+    assert bad.exit_code == 1
+    assert "LOST" in bad.stdout
+
+
+def test_settings_come_from_flags_then_environment_then_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from impasto.settings import load
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "impasto.toml").write_text('home = "file"\nworkers = 3\ndevice = "cpu"\n')
+    monkeypatch.setenv("IMPASTO_HOME", "environment")
+    monkeypatch.setenv("IMPASTO_WORKERS", "2")
+    settings = load(workers=1)
+    assert (settings.home, settings.workers, settings.device) == ("environment", 1, "cpu")
