@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 import inprocess
@@ -87,6 +88,26 @@ def test_bad_input_gets_one_clear_line_and_exit_code_2(
     assert lines[0].startswith("impasto: ")
     assert hint in lines[0]
     assert not list(tmp_path.glob("o.*"))
+
+
+def test_a_partly_failed_job_exits_3_and_says_how_to_accept_it(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.new("RGB", (32, 32)).save(folder / "good.png")
+    (folder / "bad.png").write_text("no picture")
+    words = ["run", folder, "--scorer", "identity", "-o", tmp_path / "out"]
+    done = impasto(*words, "--home", tmp_path / "home")
+    assert done.returncode == 3
+    assert "--max-failed 1" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="this machine has a CUDA device")
+def test_a_device_that_is_not_there_exits_4(tmp_path: Path, clip: MakeClip) -> None:
+    words = ["run", clip(), "--scorer", "identity", "-o", tmp_path / "o.mp4", "--device", "cuda"]
+    done = impasto(*words, "--home", tmp_path / "home")
+    assert done.returncode == 4
+    assert "--device cpu" in done.stderr.splitlines()[-1]
 
 
 def test_debug_shows_the_traceback() -> None:

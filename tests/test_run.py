@@ -322,6 +322,15 @@ def test_too_many_refused_frames_leave_the_job_incomplete_until_accepted(
     assert inprocess.MoodyScorer.scored == scored
 
 
+def test_a_scorer_that_refuses_a_whole_shard_stops_the_job_early(
+    tmp_path: Path, settings: Settings, clip: MakeClip
+) -> None:
+    job = moody(clip(frames=48), tmp_path / "out.mp4", *range(12))
+    with pytest.raises(Incomplete, match="every frame of shard 0 failed: ValueError"):
+        driver.run(job, settings=settings)
+    assert inprocess.InProcess.ran == [0]
+
+
 def test_a_shard_that_fails_is_tried_again(
     tmp_path: Path, settings: Settings, clip: MakeClip
 ) -> None:

@@ -246,6 +246,7 @@ class _Run:
                 if isinstance(outcome, Done):
                     self.done[outcome.shard] = outcome
                     self._note("done", **outcome.model_dump(mode="json", exclude={"names"}))
+                    self._refuse_hopeless(plan, outcome)
                 else:
                     attempts[outcome.shard] += 1
                     failures.setdefault(outcome.shard, []).append(outcome)
@@ -256,6 +257,15 @@ class _Run:
                 raise Interrupted(self._left(plan, "cancelled" if self.cancelled else "stopped"))
         if len(self.done) < len(plan.shards):
             self._give_up(plan, failures)
+
+    def _refuse_hopeless(self, plan: Plan, done: Done) -> None:
+        """Raise Incomplete when a scorer refuses all that it gets: the rest would be a waste."""
+        if len(done.failed) == done.frames > self.spec.max_failed:
+            raise Incomplete(
+                self._left(
+                    plan, f"every frame of shard {done.shard} failed: {done.failed[0].error}"
+                )
+            )
 
     def _missing(self, plan: Plan, failures: dict[int, list[Failed]]) -> list[Shard]:
         return [
