@@ -397,3 +397,48 @@ def test_output_does_not_depend_on_how_the_job_is_cut_into_mini_batches(
         job = moody(clip(frames=24), tmp_path / f"{batch}.mp4", params={"batch": batch})
         results.append(driver.run(job, settings=settings))
     assert len({result.sha256 for result in results}) == 1
+
+
+def test_sound_that_the_container_cannot_carry_is_refused_before_scoring(
+    tmp_path: Path, settings: Settings, clip: MakeClip
+) -> None:
+    with pytest.raises(BadInput, match=r"aac, which webm cannot carry.*\.mkv"):
+        driver.run(spec(clip(audio=("aac",)), tmp_path / "o.webm"), settings=settings)
+    assert inprocess.InProcess.ran == []
+
+
+def test_the_source_is_never_its_own_output(
+    tmp_path: Path, settings: Settings, clip: MakeClip
+) -> None:
+    source = tmp_path / "in.mp4"
+    source.write_bytes(clip().read_bytes())
+    with pytest.raises(BadInput, match="is the source itself"):
+        driver.run(spec(source, source, overwrite=True), settings=settings)
+    assert source.read_bytes() == clip().read_bytes()
+
+
+def test_an_output_below_a_file_is_refused_before_scoring(
+    tmp_path: Path, settings: Settings, clip: MakeClip
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="file"):
+        driver.run(spec(clip(), tmp_path / "file" / "o.mp4"), settings=settings)
+    assert inprocess.InProcess.ran == []
+
+
+def test_a_shard_that_another_driver_finished_is_not_scored_again(
+    tmp_path: Path, settings: Settings, clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = moody(clip(frames=48), tmp_path / "a.mp4")
+    second = job.model_copy(update={"output": str(tmp_path / "b.mp4")})
+    between: list[Result] = []
+
+    def on_progress(event: Progress) -> None:
+        if event.done == 12 and not between:
+            between.append(driver.run(second, settings=settings))
+
+    result = driver.run(job, settings=settings, on_progress=on_progress)
+    assert result.sha256 == between[0].sha256
+    assert inprocess.MoodyScorer.scored == 48 + 12, "only the shard that both began runs twice"
+    found = the_job(settings)
+    assert len(found.done(found.listing())) == 4

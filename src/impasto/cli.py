@@ -270,9 +270,9 @@ def _finish(
 ) -> Result:
     from impasto import display, driver
 
-    with display.interruptible(quiet) as stop, display.progress(quiet) as on_progress:
+    with display.progress(quiet) as meter, display.interruptible(meter.stopping) as stop:
         job = found or driver.submit(spec, settings)
-        result = driver.finish(job, spec, settings=settings, on_progress=on_progress, stop=stop)
+        result = driver.finish(job, spec, settings=settings, on_progress=meter.update, stop=stop)
     display.result(result, as_json=as_json, quiet=quiet)
     return result
 

@@ -7,9 +7,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
@@ -17,13 +17,16 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from impasto.errors import BadInput
+
 if TYPE_CHECKING:
     from types import FrameType
 
-    from impasto.driver import OnProgress, Progress
+    from impasto.driver import Progress
     from impasto.job import Job
     from impasto.spec import Result
 
+STOPPING = "finishing what runs (Ctrl-C again stops at once)"
 PLAIN_EVERY = 10.0
 """Seconds between progress lines when stderr is no terminal."""
 
@@ -37,20 +40,22 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def interruptible(quiet: bool) -> Iterator[threading.Event]:
-    """Give an event that the first Ctrl-C (or SIGTERM) sets; the second one interrupts at once."""
+def interruptible(on_stop: Callable[[], None]) -> Iterator[threading.Event]:
+    """Give an event that the first Ctrl-C (or SIGTERM) sets; the second one interrupts at once.
+
+    Args:
+        on_stop: called at the first one, from the signal handler.
+    """
     stop = threading.Event()
 
     def on_signal(number: int, _: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        if not quiet:
-            _err.print("finishing the shards that run; Ctrl-C again stops at once")
+        on_stop()
 
-    before = {
-        number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield stop
     finally:
@@ -58,16 +63,38 @@ def interruptible(quiet: bool) -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+class Meter(Protocol):
+    """Shows how far a job is."""
+
+    def update(self, event: Progress) -> None:
+        """Show where the job is."""
+        ...
+
+    def stopping(self) -> None:
+        """Show that the job will stop once the shards that run are done."""
+        ...
+
+
 @contextmanager
-def progress(quiet: bool) -> Iterator[OnProgress]:
+def progress(quiet: bool) -> Iterator[Meter]:
     """Show a job's progress on stderr: a bar on a terminal, else a line now and then."""
     if quiet:
-        yield lambda _: None
+        yield _Silent()
     elif _err.is_terminal:
         with _bar() as bar:
-            yield _Meter(bar).update
+            yield _Meter(bar)
     else:
-        yield _Lines().update
+        yield _Lines()
+
+
+class _Silent:
+    """Shows nothing."""
+
+    def update(self, event: Progress) -> None:
+        pass
+
+    def stopping(self) -> None:
+        pass
 
 
 class _Rate:
@@ -85,8 +112,21 @@ class _Rate:
     def left(self, event: Progress) -> str:
         fps = self.fps(event.done)
         if event.done < 2 or fps <= 0.01:
-            return "-:--:--"
+            return "-:--"
         return clock((event.total - event.done) / fps)
+
+
+class _Warnings:
+    """Prints what the user should know of the source, once."""
+
+    def __init__(self) -> None:
+        self._printed = False
+
+    def __call__(self, event: Progress) -> None:
+        if event.warnings and not self._printed:
+            self._printed = True
+            for warning in event.warnings:
+                _err.print(f"note: {warning}", markup=False)
 
 
 class _Meter:
@@ -96,18 +136,20 @@ class _Meter:
         self._bar = bar
         self._rate = _Rate()
         self._task = bar.add_task("planning", total=None, speed="", left="", count="")
-        self._warned = False
+        self._warn = _Warnings()
+        self._stopping = False
+
+    def stopping(self) -> None:
+        self._stopping = True
+        self._bar.update(self._task, description=STOPPING)
 
     def update(self, event: Progress) -> None:
-        if event.warnings and not self._warned:
-            self._warned = True
-            for warning in event.warnings:
-                self._bar.console.print(f"note: {warning}", markup=False)
+        self._warn(event)
         count = f"{event.done}/{event.total} frames" if event.total else ""
         fps = self._rate.fps(event.done) if event.total else 0.0
         self._bar.update(
             self._task,
-            description=event.stage,
+            description=STOPPING if self._stopping else event.stage,
             completed=event.done,
             total=event.total or None,
             count=count,
@@ -123,13 +165,13 @@ class _Lines:
         self._stage = ""
         self._printed = 0.0
         self._rate = _Rate()
-        self._warned = False
+        self._warn = _Warnings()
+
+    def stopping(self) -> None:
+        _err.print(STOPPING)
 
     def update(self, event: Progress) -> None:
-        if event.warnings and not self._warned:
-            self._warned = True
-            for warning in event.warnings:
-                _err.print(f"note: {warning}", markup=False)
+        self._warn(event)
         fps = self._rate.fps(event.done) if event.total else 0.0
         now = time.perf_counter()
         if event.stage == self._stage and now - self._printed < PLAIN_EVERY:
@@ -155,12 +197,11 @@ class _Field(ProgressColumn):
 def _bar() -> Bar:
     return Bar(
         TextColumn("{task.description:<10}"),
-        BarColumn(bar_width=None),
+        BarColumn(bar_width=36),
         _Field("count"),
         _Field("speed"),
         _Field("left"),
         console=_err,
-        expand=True,
         refresh_per_second=5,
     )
 
@@ -189,7 +230,11 @@ def jobs(found: list[Job], *, as_json: bool) -> None:
     """Print a table of jobs, or one JSON line a job."""
     rows = []
     for each in found:
-        listing, plan, spec = each.listing(), each.plan(), each.spec()
+        try:
+            listing, plan, spec = each.listing(), each.plan(), each.spec()
+        except BadInput as error:
+            _err.print(f"note: {error}", markup=False)
+            continue
         rows.append(
             {
                 "job": each.id,
@@ -281,12 +326,12 @@ def verify(source: str, output: str, *, as_json: bool) -> bool:
 
 
 def clock(seconds: float) -> str:
-    """Write seconds as h:mm:ss, or with a decimal when there are few."""
+    """Write seconds as h:mm:ss or m:ss, or with a decimal when there are few."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}"
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def size(count: int) -> str:

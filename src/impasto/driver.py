@@ -28,7 +28,7 @@ from impasto.job import Job
 from impasto.settings import Settings, load
 from impasto.source import Source, open_source
 from impasto.spec import Done, Encoding, Failed, JobSpec, Plan, Result, Shard
-from impasto.store import Store, local_path, publishing
+from impasto.store import Store, check_output, local_path, publishing
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,8 @@ def run(
         spec: what to do.
         settings: where the job lives and how it runs; None reads the environment.
         on_progress: called in this thread whenever a frame is written.
-        stop: once set, the shards that run are finished and `Interrupted` is raised.
+        stop: once set, the shards that run are finished, and `Interrupted` is raised unless they
+            were the last ones.
 
     Returns:
         The result, once the output stands whole at its place.
@@ -101,6 +102,8 @@ def submit(spec: JobSpec, settings: Settings) -> Job:
     """
     spec = spec.model_copy(update={"source": str(local_path(spec.source))})
     spec = spec.model_copy(update={"output": _absolute(spec.output)})
+    if local_path(spec.output) == local_path(spec.source):
+        raise BadInput(f"{spec.output}: is the source itself; choose another output")
     job = Job(Store(local_path(settings.home)), job_id(spec, open_source(spec.source)))
     job.record(spec)
     return job
@@ -183,6 +186,7 @@ class _Run:
         if standing:
             return standing
         self.on_progress(Progress("planning", self.job.id))
+        check_output(local_path(self.spec.output))
         self._check_source()
         self.job.uncancel()
         self.done = self.job.done(self.job.listing())
@@ -253,7 +257,7 @@ class _Run:
                     self.job.record(outcome, attempts[outcome.shard])
                     self._note("failed", **outcome.model_dump(mode="json"))
                 self._report(plan)
-            if self._stopping():
+            if self._stopping() and self._missing(plan, failures):
                 raise Interrupted(self._left(plan, "cancelled" if self.cancelled else "stopped"))
         if len(self.done) < len(plan.shards):
             self._give_up(plan, failures)

@@ -105,10 +105,18 @@ class Job:
             case Result():
                 key = "result.json"
             case Done():
-                key = f"done/{value.shard:05d}.json"
+                key = _done_key(value.shard)
             case Failed():
                 key = f"failed/{value.shard:05d}-{attempt}.json"
         return self._create(key, value.model_dump_json(indent=1).encode())
+
+    def record_done(self, done: Done) -> Done:
+        """Write a shard's done record unless there is one; returns the one that stands."""
+        return done if self.record(done) else self.find_done(done.shard) or done
+
+    def find_done(self, shard: int) -> Done | None:
+        """Read a shard's done record, or None when it is not done."""
+        return self._find(_done_key(shard), Done)
 
     def record_prepared(self, prepared: dict[str, Any]) -> dict[str, Any]:
         """Write what the scorer prepared, once a job; returns what stands."""
@@ -233,6 +241,10 @@ def find(home: Store, job_id: str) -> Job:
         fact = f"matches {len(matching)} jobs" if matching else f"not found in {home.root}"
         raise BadInput(f"job {job_id}: {fact}; see 'impasto jobs'")
     return Job(home, matching[0])
+
+
+def _done_key(shard: int) -> str:
+    return f"done/{shard:05d}.json"
 
 
 def _whole(record: Done, listing: Listing) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,6 +63,7 @@ class Scoring:
         self._device = device
         self._layout = layout
         self._longest = longest
+        self._local = threading.local()
 
     @torch.inference_mode()
     def __call__(self, frames: list[Frame]) -> list[Scored]:
@@ -72,9 +75,10 @@ class Scoring:
             MemoryError: a single frame does not fit; another worker may have room.
         """
         since = time.perf_counter()
-        rgb = self._rgb(frames)
-        results, errors = self._score(rgb, [frame.index for frame in frames])
-        planes = self._planes(results, frames[0].layout)
+        with self._stream():
+            rgb = self._rgb(frames)
+            results, errors = self._score(rgb, [frame.index for frame in frames])
+            planes = self._planes(results, frames[0].layout)
         seconds = (time.perf_counter() - since) / len(frames)
         return [
             Scored(
@@ -87,6 +91,14 @@ class Scoring:
             )
             for n, frame in enumerate(frames)
         ]
+
+    def _stream(self) -> AbstractContextManager[object]:
+        """A CUDA stream for each thread, so that one's transfers hide behind another's scoring."""
+        if self._device.type != "cuda":
+            return nullcontext()
+        if not hasattr(self._local, "stream"):
+            self._local.stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        return torch.cuda.stream(self._local.stream)
 
     def _rgb(self, frames: list[Frame]) -> torch.Tensor:
         layout = frames[0].layout

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 
 from impasto import plan as planning
 from impasto.errors import BadInput
-from impasto.media import decode, describe, images, index
+from impasto.media import assemble, decode, describe, images, index
 from impasto.media.frame import Frame
+from impasto.media.target import target
 from impasto.spec import Encoding, FrameError, JobSpec, Plan, Shard, VideoFacts
 from impasto.store import Store, local_path
 
@@ -111,6 +112,9 @@ class Video:
             for n, (a, b) in enumerate(pairwise(borders))
         )
         width, height = planning.output_size(facts.width, facts.height, spec.max_size)
+        if kind == "video":
+            made = target(facts, PurePath(spec.output).suffix, width, height)
+            assemble.rehearse(self.url, self.name, facts, made)
         ranged = spec.start is not None or spec.end is not None
         return Plan(
             source="video",

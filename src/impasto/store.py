@@ -135,6 +135,19 @@ def local_path(url: str) -> Path:
     return Path(os.path.abspath(Path(url).expanduser()))  # noqa: PTH100 (resolve follows links)
 
 
+def check_output(output: Path) -> None:
+    """Make the folder that an output goes to, before hours are spent on the output.
+
+    Raises:
+        BadInput: it cannot be made or written.
+        Unavailable: its file system does not answer.
+    """
+    with _mapped(str(output)):
+        output.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(output.parent, os.W_OK):
+        raise BadInput(f"{output.parent}: cannot be written; choose another output")
+
+
 @contextmanager
 def publishing(output: Path, tag: str) -> Iterator[Path]:
     """Give a temporary path beside ``output`` that becomes it, whole, by rename.
@@ -150,8 +163,8 @@ def publishing(output: Path, tag: str) -> Iterator[Path]:
         Unavailable: the folder cannot be written, or the disk is full.
         BadInput: access is refused.
     """
+    check_output(output)
     with _mapped(str(output)):
-        output.parent.mkdir(parents=True, exist_ok=True)
         for orphan in output.parent.glob(f".{_glob(output.name)}.{tag}-*"):
             if not _alive(orphan):
                 remove(orphan)
@@ -216,6 +229,8 @@ def _mapped(where: str) -> Iterator[None]:
         raise _Missing(f"{where}: no such file; check the path") from None
     except (AlreadyExistsError, FileExistsError):
         raise _Exists(f"{where}: exists already; choose another path") from None
+    except NotADirectoryError:
+        raise BadInput(f"{where}: part of the path is a file; choose another path") from None
     except (PermissionDeniedError, PermissionError):
         raise BadInput(f"{where}: access is refused; check the permissions") from None
     except (BaseError, OSError) as error:

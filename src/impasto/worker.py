@@ -59,6 +59,9 @@ class Worker:
         self._device = torch.device(device)
         self.name = f"{socket.gethostname()}:{os.getpid()}/{device}"
         self._scorer = self._load()
+        if self._device.type == "cuda":
+            # Streams of the scoring threads do not wait for the one that loaded the weights.
+            torch.cuda.synchronize(self._device)
         layout = None
         if task.plan.output == "video":
             layout = output.video_target(task.spec, task.plan).layout
@@ -73,12 +76,16 @@ class Worker:
                 a worker can spread over cores that others have left.
 
         Yields:
-            How many frames are written so far; last, the record of the finished shard, which
-            stands in the store by then.
+            How many frames are written so far; last, the done record that stands in the store by
+            then: another driver's where one was first.
 
         Raises:
             ImpastoError, MemoryError, OSError: the attempt came to nothing.
         """
+        standing = self._job.find_done(shard.index)
+        if standing:
+            yield standing
+            return
         since = time.perf_counter()
         clocks = {stage: Clock() for stage in ("read", "score", "write")}
         journal: list[Scored] = []
@@ -108,8 +115,7 @@ class Worker:
             names=out.names,
         )
         self._job.log(_line(shard, scored) for scored in journal)
-        self._job.record(done)
-        yield done
+        yield self._job.record_done(done)
 
     def _batches(self, frames: Iterator[Frame | FrameError]) -> Iterator[list[Frame] | FrameError]:
         """Group frames of one layout into mini-batches; errors pass through in order."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from heapq import merge
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from impasto.media.carry import Ahead, look_ahead, packets
 from impasto.media.container import open_source
-from impasto.media.encoders import encoder_rate
+from impasto.media.encoders import add_encoder, encoder_rate
 from impasto.media.join import Joiner, opened
 from impasto.media.origin import start_of
 from impasto.media.sink import clock, closing, open_output, writing
@@ -16,11 +18,11 @@ from impasto.media.streams import codec_name
 from impasto.media.tags import chapters, file_tags
 from impasto.media.target import changes
 from impasto.media.tracks import REMADE, add_track, data_kind, label, unkept
+from impasto.spec import Encoding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from av.container import InputContainer, OutputContainer
     from av.video.stream import VideoStream
@@ -84,6 +86,29 @@ def assemble(
             with writing(output):
                 out.mux(timed.packet)
     return notes + changes(facts, target)
+
+
+def rehearse(source: Source, name: str, facts: VideoFacts, target: Target) -> None:
+    """Write an output's header and nothing else, so that what cannot end does not begin.
+
+    Args:
+        source: the video whose other streams would be carried.
+        name: what messages call it.
+        facts: its picture stream.
+        target: the output's picture stream.
+
+    Raises:
+        BadInput: the container cannot carry one of the source's sound tracks, or the pictures.
+        Unavailable: the temporary folder cannot be written.
+    """
+    given = open_source(source, name, others=True)
+    with TemporaryDirectory(prefix="impasto-") as folder, given[0]:
+        path = Path(folder) / f"output.{target.family}"
+        with _output(path, target, given) as out:
+            stream = add_encoder(out, target, Encoding())
+            _add_others(out, stream, given, target, {})
+            with writing(path):
+                out.start_encoding()
 
 
 def _output(
