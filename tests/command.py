@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-COMMAND = [sys.executable, "-c", "from impasto.cli import main; main()"]
+COMMAND = [sys.executable, "-m", "impasto"]
 
 
 def impasto(*args: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:

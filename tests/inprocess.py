@@ -49,8 +49,9 @@ class InProcess:
                     else:
                         self._control.progress(shard.index, step)
             except Exception as error:  # noqa: BLE001 (a shard's error is an outcome)
-                yield Failed(
-                    shard=shard.index, error=str(error), retry=not isinstance(error, BadInput)
+                kind = "bad_input" if isinstance(error, BadInput) else "error"
+                yield Failed.model_validate(
+                    {"shard": shard.index, "error": str(error), "kind": kind}
                 )
 
 
@@ -99,6 +100,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
         scorers.SCORERS, "moody", scorers.Entry("inprocess:MoodyScorer", MoodyParams)
     )
+    monkeypatch.setattr("impasto.driver.BACKOFF", 0.0)
     InProcess.ran = []
     MoodyScorer.scored = 0
     MoodyScorer.crashes = 0

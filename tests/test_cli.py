@@ -99,6 +99,10 @@ def test_a_partly_failed_job_exits_3_and_says_how_to_accept_it(tmp_path: Path) -
     done = impasto(*words, "--home", tmp_path / "home")
     assert done.returncode == 3
     assert "--max-failed 1" in done.stderr.splitlines()[-1]
+    assert json.loads(impasto(*words, "--home", tmp_path / "home", "--json").stdout) | {
+        "job": "",
+        "error": "",
+    } == {"job": "", "output": None, "frames": 2, "total": 2, "error": "", "exit_code": 3}
     assert not (tmp_path / "out").exists()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -15,7 +17,6 @@ import pytest
 from command import found, impasto, start, wait_for
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
     from pathlib import Path
 
@@ -83,7 +84,7 @@ MOMENTS: dict[str, Callable[[Path], object]] = {
         found(folder, "home/jobs/*/segments/*.mp4") > found(folder, "home/jobs/*/done/*.json") >= 2
     ),
     "near the end": lambda folder: found(folder, "home/jobs/*/done/*.json") >= SHARDS - 1,
-    "during assembly": lambda folder: found(folder, ".out.mp4.*"),
+    "during assembly": lambda folder: found(folder, ".impasto-*"),
     "at the result": lambda folder: found(folder, "home/jobs/*/result.json"),
 }
 
@@ -113,7 +114,7 @@ def test_a_killed_job_resumes_to_the_same_bytes(
     for name in records:
         shard = int(name.removesuffix(".json"))
         assert frames_logged(tmp_path / "home")[shard] == logged[shard], "a done shard ran again"
-    assert not list(tmp_path.glob(".out*")), "a partial output was left"
+    assert not list(tmp_path.glob(".impasto-*")), "a partial output was left"
 
 
 def test_a_job_killed_again_and_again_still_ends_the_same(
@@ -155,6 +156,33 @@ def test_a_killed_worker_is_replaced_and_its_shard_tried_again(
     assert "signal 9" in failure.read_text()
 
 
+def test_a_worker_killed_while_it_starts_does_not_end_the_job(
+    source: Path, painting: Path, uninterrupted: bytes, tmp_path: Path
+) -> None:
+    process = start(*command(source, painting, tmp_path))
+    wait_for(lambda: psutil.Process(process.pid).children())
+    psutil.Process(process.pid).children()[0].kill()
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert (tmp_path / "out.mp4").read_bytes() == uninterrupted
+
+
+def test_a_worker_that_hangs_is_stopped_and_its_shard_tried_again(
+    source: Path, painting: Path, uninterrupted: bytes, tmp_path: Path
+) -> None:
+    impatient = "from impasto.engines import local; local.STALL = 6.0"
+    code = f"{impatient}; from impasto.__main__ import main; main()"
+    words = [sys.executable, "-c", code, *map(str, command(source, painting, tmp_path))]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: found(tmp_path, "home/jobs/*/done/*.json"))
+    psutil.Process(process.pid).children()[0].suspend()
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert (tmp_path / "out.mp4").read_bytes() == uninterrupted
+    (failure,) = (tmp_path / "home").glob("jobs/*/failed/*.json")
+    assert "no progress for 6 s" in failure.read_text()
+
+
 def test_two_drivers_of_one_job_do_no_harm(
     source: Path, painting: Path, uninterrupted: bytes, tmp_path: Path
 ) -> None:
@@ -174,7 +202,7 @@ def test_the_first_ctrl_c_drains_and_says_how_to_go_on(
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert out == ""
+    assert json.loads(out)["exit_code"] == 130
     assert "impasto resume" in err
     assert "Traceback" not in err
     assert 2 <= len(done_records(tmp_path / "home")) < SHARDS

@@ -46,7 +46,7 @@ def test_scaled_pictures_fit_and_keep_their_shape(width: int, height: int, longe
     if max(width, height) <= longest:
         assert (w, h) == (width, height)
         return
-    assert max(w, h) <= longest + 1
+    assert max(w, h) <= longest
     assert w % 2 == h % 2 == 0
     assert abs(w * height - h * width) <= 2 * max(width, height)
 
@@ -68,15 +68,32 @@ def test_the_output_name_decides_what_is_made(
     source: str, output: str, frames: str | None, kind: str
 ) -> None:
     spec = JobSpec.model_validate({"source": "in", "output": output, "frames": frames})
-    assert plan.output_kind(spec, source) == kind  # type: ignore[arg-type]
+    assert plan.output_kind(spec, source, is_folder=False) == kind  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("source", "output"), [("video", "out.gif"), ("image", "out.mp4"), ("folder", "out.png")]
-)
-def test_an_output_that_cannot_be_made_is_refused(source: str, output: str) -> None:
-    with pytest.raises(BadInput, match="out"):
-        plan.output_kind(JobSpec(source="in", output=output), source)  # type: ignore[arg-type]
+REFUSED: list[tuple[str, dict[str, object], bool]] = [
+    ("video", {"output": "out.gif"}, False),
+    ("image", {"output": "out.mp4"}, False),
+    ("folder", {"output": "out.png"}, False),
+    ("video", {"output": "out.mp4", "frames": "png"}, False),
+    ("video", {"output": "out.mp4/"}, False),
+    ("video", {"output": "out.mp4"}, True),
+    ("video", {"output": "out.mp4", "fps": 25}, False),
+]
+
+
+@pytest.mark.parametrize(("source", "fields", "is_folder"), REFUSED)
+def test_an_output_that_cannot_be_made_is_refused(
+    source: str, fields: dict[str, object], is_folder: bool
+) -> None:
+    spec = JobSpec.model_validate({"source": "in", **fields})
+    with pytest.raises(BadInput):
+        plan.output_kind(spec, source, is_folder=is_folder)  # type: ignore[arg-type]
+
+
+def test_a_folder_that_is_there_is_an_output_whatever_its_name() -> None:
+    spec = JobSpec(source="in", output="out.v2")
+    assert plan.output_kind(spec, "video", is_folder=True) == "folder"
 
 
 def test_images_keep_their_names_unless_their_format_changes() -> None:

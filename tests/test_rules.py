@@ -22,14 +22,16 @@ LAYERS = [
     {"pipeline", "job", "plan", "source", "scoring", "output", "worker"},
     {"engines"},
     {"driver"},
-    {"cli", "display", "demo"},
+    {"__main__", "cli", "display", "meter", "demo"},
 ]
 INSIDE = {
     "source": {"plan"},
     "scoring": {"plan"},
     "output": {"job", "scoring"},
     "worker": {"job", "output", "pipeline", "scoring", "source"},
-    "cli": {"display", "demo"},
+    "__main__": {"cli"},
+    "cli": {"display", "meter", "demo"},
+    "meter": {"display"},
 }
 """Imports allowed between modules of one layer."""
 

@@ -317,9 +317,9 @@ def test_too_many_refused_frames_leave_the_job_incomplete_until_accepted(
     with pytest.raises(Incomplete, match=r"2 frames failed \(frame 6: ValueError.*--max-failed 2"):
         driver.run(job, settings=settings)
     assert not output.exists()
-    scored = inprocess.MoodyScorer.scored
+    inprocess.InProcess.ran = []
     assert driver.run(job.model_copy(update={"max_failed": 2}), settings=settings).failed == 2
-    assert inprocess.MoodyScorer.scored == scored
+    assert inprocess.InProcess.ran == []
 
 
 def test_a_scorer_that_refuses_a_whole_shard_stops_the_job_early(
@@ -412,7 +412,7 @@ def test_the_source_is_never_its_own_output(
 ) -> None:
     source = tmp_path / "in.mp4"
     source.write_bytes(clip().read_bytes())
-    with pytest.raises(BadInput, match="is the source itself"):
+    with pytest.raises(BadInput, match="is what the job reads"):
         driver.run(spec(source, source, overwrite=True), settings=settings)
     assert source.read_bytes() == clip().read_bytes()
 
@@ -442,3 +442,138 @@ def test_a_shard_that_another_driver_finished_is_not_scored_again(
     assert inprocess.MoodyScorer.scored == 48 + 12, "only the shard that both began runs twice"
     found = the_job(settings)
     assert len(found.done(found.listing())) == 4
+
+
+def test_refused_frames_are_tried_again_when_the_job_is_run_again(
+    tmp_path: Path, settings: Settings, clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = moody(clip(frames=48), tmp_path / "out.mp4", 17)
+    with pytest.raises(Incomplete):
+        driver.run(job, settings=settings)
+    inprocess.InProcess.ran = []
+    monkeypatch.setattr(inprocess.MoodyScorer, "score", lambda _, batch: batch / 2)
+    assert driver.run(job, settings=settings).failed == 0
+    assert inprocess.InProcess.ran == [1]
+
+
+def test_a_torn_image_is_made_again_and_never_delivered(
+    tmp_path: Path, settings: Settings, clip: MakeClip
+) -> None:
+    job = spec(clip(frames=24), tmp_path / "out", frames="png")
+    stop, on_progress = stopped_after(1)
+    with pytest.raises(Interrupted):
+        driver.run(job, settings=settings, on_progress=on_progress, stop=stop)
+    found = the_job(settings)
+    (segment,) = (record.segment for record in found.done(found.listing()).values())
+    found.local(f"{segment}000003.png").write_bytes(b"")
+    inprocess.InProcess.ran = []
+    driver.run(job, settings=settings)
+    assert inprocess.InProcess.ran == [0, 1]
+    assert all(path.stat().st_size for path in (tmp_path / "out").iterdir())
+
+
+def test_delivered_images_are_nobody_elses(
+    tmp_path: Path, settings: Settings, clip: MakeClip
+) -> None:
+    driver.run(spec(clip(frames=3), tmp_path / "out", frames="jpg"), settings=settings)
+    assert {path.stat().st_nlink for path in (tmp_path / "out").iterdir()} == {1}
+
+
+def test_overwriting_a_folder_of_images_leaves_none_of_the_old(
+    tmp_path: Path, settings: Settings, clip: MakeClip
+) -> None:
+    job = spec(clip(frames=24), tmp_path / "out", frames="png")
+    driver.run(job, settings=settings)
+    shorter = job.model_copy(update={"end": Fraction(1, 5), "overwrite": True})
+    assert driver.run(shorter, settings=settings).frames == 5
+    assert len(list((tmp_path / "out").iterdir())) == 5
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_unreadable_images_never_shorten_a_video(
+    tmp_path: Path, settings: Settings, alone: bool
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for n in range(4):
+        Image.fromarray(picture(n, 96, 64)[0]).convert("RGB").save(folder / f"{n}.png")
+    (folder / "2.png").write_bytes(b"junk")
+    size = 1 if alone else 4
+    job = spec(folder, tmp_path / "out.mp4", max_failed=1, shard_frames=size)
+    assert driver.run(job, settings=settings).failed == 1
+    frames = luma(tmp_path / "out.mp4")
+    assert [frame_number(frames[n]) for n in (0, 1, 3)] == [0, 1, 3]
+    assert len(frames) == 4
+
+
+def test_the_source_is_never_replaced_by_another_name_of_it(
+    tmp_path: Path, settings: Settings
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    source = tmp_path / "real" / "p.png"
+    Image.fromarray(np.moveaxis(picture(1, 96, 64), 0, 2)).save(source)
+    before = source.read_bytes()
+    for output in (tmp_path / "link" / "p.png", tmp_path / "link"):
+        with pytest.raises(BadInput, match="is what the job reads"):
+            driver.run(spec(source, output, overwrite=True), settings=settings)
+    assert source.read_bytes() == before
+
+
+def style_job(source: Path, style: str, output: Path) -> JobSpec:
+    return spec(source, output, scorer="style", params={"style": style})
+
+
+def test_a_painting_may_move_and_be_named_from_anywhere(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, style = tmp_path / "p.png", tmp_path / "style.png"
+    for n, path in enumerate((source, style)):
+        Image.fromarray(np.moveaxis(picture(n, 96, 64), 0, 2)).save(path)
+    monkeypatch.chdir(tmp_path)
+    first = driver.run(style_job(source, "style.png", tmp_path / "a.png"), settings=settings)
+    assert the_job(settings).spec().params["style"] == str(style)
+    style.rename(tmp_path / "moved.png")
+    second = driver.run(style_job(source, "moved.png", tmp_path / "b.png"), settings=settings)
+    assert second.job == first.job
+    assert second.sha256 == first.sha256
+
+
+def test_what_a_power_failure_tore_is_prepared_again(tmp_path: Path, settings: Settings) -> None:
+    source = tmp_path / "p.png"
+    Image.fromarray(np.moveaxis(picture(1, 96, 64), 0, 2)).save(source)
+    job = style_job(source, str(source), tmp_path / "a.png")
+    first = driver.run(job, settings=settings)
+    found = the_job(settings)
+    found.local("prepared.json").write_bytes(b"")
+    found.drop([0])
+    (tmp_path / "a.png").unlink()
+    assert driver.run(job, settings=settings).sha256 == first.sha256
+
+
+def test_a_source_that_changes_while_it_is_scored_is_never_assembled(
+    tmp_path: Path, settings: Settings, clip: MakeClip
+) -> None:
+    source = tmp_path / "in.mp4"
+    source.write_bytes(clip(frames=24).read_bytes())
+
+    def on_progress(event: Progress) -> None:
+        if event.done == 20:
+            source.touch()
+
+    with pytest.raises(BadInput, match="has changed"):
+        driver.run(spec(source, tmp_path / "o.mp4"), settings=settings, on_progress=on_progress)
+    assert not (tmp_path / "o.mp4").exists()
+
+
+def test_sound_is_whole_when_the_range_goes_past_the_end(
+    tmp_path: Path, settings: Settings, clip: MakeClip
+) -> None:
+    source = clip(frames=24, audio=("aac",))
+    driver.run(spec(source, tmp_path / "o.mp4", end=Fraction(100)), settings=settings)
+
+    def end(path: Path) -> int:
+        with av.open(str(path)) as container:
+            return max(packet.pts or 0 for packet in container.demux(audio=0) if packet.size)
+
+    assert end(tmp_path / "o.mp4") == end(source)

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from impasto.errors import BadInput, Unavailable
-from impasto.store import Store, local_path, publishing
+from impasto.store import (
+    Store,
+    check_output,
+    list_files,
+    local_path,
+    publishing,
+    scratch,
+    sweep_partial,
+    sweep_scratch,
+)
 
 
 @pytest.fixture
@@ -46,8 +55,7 @@ def test_listing_is_sorted_and_knows_sizes(store: Store) -> None:
         store.create(key, key.encode())
     assert [(stat.key, stat.size) for stat in store.list_all("x")] == [("x/1", 3), ("x/2", 3)]
     assert store.list_all("none") == []
-    folders, files = store.children()
-    assert (folders, [stat.key for stat in files]) == (["x"], ["y"])
+    assert store.folders() == ["x"]
 
 
 def test_a_missing_object_is_none_or_a_clear_error(store: Store) -> None:
@@ -81,7 +89,7 @@ def test_other_schemes_are_refused() -> None:
 
 def test_an_output_appears_whole_by_rename(tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
-    with publishing(output, "job") as temporary:
+    with publishing(output, "job", overwrite=False) as temporary:
         temporary.write_bytes(b"half")
         assert not output.exists()
         temporary.write_bytes(b"whole")
@@ -92,29 +100,99 @@ def test_an_output_appears_whole_by_rename(tmp_path: Path) -> None:
 def test_a_failed_output_leaves_nothing_and_keeps_the_old(tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
     output.write_bytes(b"old")
-    with pytest.raises(ZeroDivisionError), publishing(output, "job") as temporary:
+    with (
+        pytest.raises(ZeroDivisionError),
+        publishing(output, "job", overwrite=True) as temporary,
+    ):
         temporary.write_bytes(b"half" * (1 // 0))
     assert output.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [output]
 
 
+@pytest.mark.parametrize("folder", [False, True])
+def test_what_appears_meanwhile_is_not_replaced_unasked(tmp_path: Path, folder: bool) -> None:
+    output = tmp_path / "out"
+
+    def make(path: Path, text: str) -> None:
+        if folder:
+            path.mkdir()
+        (path / "1.png" if folder else path).write_text(text)
+
+    def publish(overwrite: bool, mine: str = "") -> None:
+        with publishing(output, "job", overwrite=overwrite) as temporary:
+            make(temporary, "new")
+            if mine:
+                make(output, mine)
+
+    with pytest.raises(BadInput):
+        publish(overwrite=False, mine="mine")
+    assert (output / "1.png" if folder else output).read_text() == "mine"
+    publish(overwrite=True)
+    assert (output / "1.png" if folder else output).read_text() == "new"
+    assert list(tmp_path.iterdir()) == [output]
+
+
 def test_what_a_killed_run_left_is_swept_and_a_living_one_is_not(tmp_path: Path) -> None:
-    output = tmp_path / "out[1].mp4"
-    dead = tmp_path / f".out[1].mp4.job-{2**22 + 1}-abc.mp4"
-    alive = tmp_path / f".out[1].mp4.job-{os.getpid()}-abc.mp4"
-    dead.write_bytes(b"")
-    alive.write_bytes(b"")
-    with publishing(output, "job") as temporary:
-        temporary.write_bytes(b"")
+    dead = tmp_path / f".impasto-job-{2**22 + 1}-abc.mp4"
+    alive = tmp_path / f".impasto-job-{os.getpid()}-abc.mp4"
+    other = tmp_path / f".impasto-other-{2**22 + 1}-abc.mp4"
+    for path in (dead, alive, other):
+        path.write_bytes(b"")
+    sweep_partial(tmp_path / "out[1].mp4", "job")
     assert not dead.exists()
     assert alive.exists()
+    assert other.exists()
 
 
-def test_a_folder_keeps_the_files_that_it_held(tmp_path: Path) -> None:
+def test_scratch_folders_of_killed_processes_are_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dead = tmp_path / f"impasto-{2**22 + 1}-abc"
+    dead.mkdir()
+    with scratch() as alive:
+        sweep_scratch()
+        assert alive.exists()
+    assert not dead.exists()
+    assert not alive.exists()
+
+
+IMAGES = {".png"}
+
+
+def test_an_empty_folder_counts_as_absent(tmp_path: Path) -> None:
     output = tmp_path / "out"
     output.mkdir()
-    (output / "mine.txt").write_text("mine")
-    with publishing(output, "job") as temporary:
+    check_output(output, None)
+    with publishing(output, "job", overwrite=False) as temporary:
         temporary.mkdir()
         (temporary / "1.png").write_text("new")
-    assert sorted(path.name for path in output.iterdir()) == ["1.png", "mine.txt"]
+    assert [path.name for path in output.iterdir()] == ["1.png"]
+
+
+def test_a_folder_is_replaced_only_when_asked_and_only_when_all_in_it_are_images(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "1.png").write_text("old")
+    with pytest.raises(BadInput, match="--overwrite"):
+        check_output(tmp_path, None)
+    check_output(tmp_path, IMAGES)
+    (tmp_path / "thesis.doc").write_text("mine")
+    with pytest.raises(BadInput, match=r"thesis\.doc"):
+        check_output(tmp_path, IMAGES)
+
+
+def test_a_name_that_is_too_long_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="shorter"):
+        check_output(tmp_path / f"{'ü' * 130}.mp4", None)
+    check_output(tmp_path / f"{'ü' * 120}.mp4", None)
+    with publishing(tmp_path / f"{'ü' * 120}.mp4", "job", overwrite=False) as temporary:
+        temporary.write_text("")
+
+
+def test_folders_are_listed_whatever_their_files_are_called(tmp_path: Path) -> None:
+    names = {"a b.png", "x#1.png", "new\nline.png", "ü%20.png", "-dash.png"}
+    for name in (*names, "._resource.png", ".hidden.png"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "folder.png").mkdir()
+    assert set(list_files(tmp_path)) == names

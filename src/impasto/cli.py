@@ -6,8 +6,7 @@ Everything heavy is imported inside the commands, so that help appears at once.
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from typer.exceptions import Abort, Exit, TyperException
@@ -40,13 +39,6 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")
 JobId = Annotated[str, typer.Argument(help="A job's id, or its beginning.", metavar="JOB")]
 
 
-class Frames(StrEnum):
-    """Formats of single images."""
-
-    png = "png"
-    jpg = "jpg"
-
-
 @app.callback()
 def _main(
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
@@ -75,7 +67,8 @@ def run(
         int | None, typer.Option(help="Longer side of the output at most, in pixels.")
     ] = None,
     frames: Annotated[
-        Frames | None, typer.Option(help="Write images into a folder instead of a video.")
+        Literal["png", "jpg"] | None,
+        typer.Option(help="Write images into a folder instead of a video."),
     ] = None,
     fps: Annotated[
         str | None, typer.Option(help="Frames a second of a video made from images. [default: 25]")
@@ -110,7 +103,7 @@ def run(
             "output": output,
             "scorer": scorer,
             "params": _style_params(scorer, style, strength, style_scale, preserve_colour),
-            "frames": frames.value if frames else None,
+            "frames": frames,
             "fps": fraction(fps, "--fps") if fps else None,
             "max_size": max_size,
             "start": seconds(start, "--start") if start else None,
@@ -268,11 +261,23 @@ def _explain(error: ImpastoError | TyperException) -> int:
 def _finish(
     found: Job | None, spec: JobSpec, settings: Settings, *, as_json: bool, quiet: bool
 ) -> Result:
-    from impasto import display, driver
+    from impasto import display, driver, meter
 
-    with display.progress(quiet) as meter, display.interruptible(meter.stopping) as stop:
-        job = found or driver.submit(spec, settings)
-        result = driver.finish(job, spec, settings=settings, on_progress=meter.update, stop=stop)
+    last: driver.Progress | None = None
+
+    def on_progress(event: driver.Progress) -> None:
+        nonlocal last
+        last = event
+        shown.update(event)
+
+    try:
+        with meter.progress(quiet) as shown, meter.interruptible(shown.stopping) as stop:
+            job = found or driver.submit(spec, settings)
+            result = driver.finish(job, spec, settings=settings, on_progress=on_progress, stop=stop)
+    except ImpastoError as error:
+        if as_json:
+            display.failure(error, last)
+        raise
     display.result(result, as_json=as_json, quiet=quiet)
     return result
 

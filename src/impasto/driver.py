@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import threading
 import time
@@ -23,17 +22,26 @@ from typing import Literal
 from impasto import scorers
 from impasto.engines import Control, Engine, Task
 from impasto.engines.local import LocalEngine, encoder_threads
-from impasto.errors import BadInput, Incomplete, Interrupted
-from impasto.job import Job
+from impasto.errors import BadInput, Incomplete, Interrupted, Unavailable
+from impasto.job import Job, whole
+from impasto.media import images
 from impasto.settings import Settings, load
-from impasto.source import Source, open_source
+from impasto.source import Source, open_source, output_kind
 from impasto.spec import Done, Encoding, Failed, JobSpec, Plan, Result, Shard
-from impasto.store import Store, check_output, local_path, publishing
-
-log = logging.getLogger(__name__)
+from impasto.store import (
+    Store,
+    check_output,
+    local_path,
+    publishing,
+    read_file,
+    sweep_partial,
+    sweep_scratch,
+)
 
 ATTEMPTS = 3
 """How often one run tries a shard before it leaves it for another day."""
+BACKOFF = 1.0
+"""Seconds to wait after a failed attempt, times the attempts so far."""
 CANCEL_POLL = 2.0
 """Seconds between two looks for a cancellation."""
 FORMAT = 1
@@ -100,13 +108,30 @@ def submit(spec: JobSpec, settings: Settings) -> Job:
     Raises:
         BadInput: the request or the source is wrong.
     """
-    spec = spec.model_copy(update={"source": str(local_path(spec.source))})
-    spec = spec.model_copy(update={"output": _absolute(spec.output)})
-    if local_path(spec.output) == local_path(spec.source):
-        raise BadInput(f"{spec.output}: is the source itself; choose another output")
-    job = Job(Store(local_path(settings.home)), job_id(spec, open_source(spec.source)))
+    spec = absolute(spec)
+    source = open_source(spec.source)
+    _protect(spec, source)
+    job = Job(Store(local_path(settings.home)), job_id(spec, source))
     job.record(spec)
     return job
+
+
+def absolute(spec: JobSpec) -> JobSpec:
+    """Make every path of a spec absolute, so that it means the same from any folder."""
+    entry = scorers.find(spec.scorer)
+    files = {
+        name: str(local_path(url))
+        for name in entry.files
+        if isinstance(url := spec.params.get(name), str)
+    }
+    slash = "/" if spec.output.endswith("/") else ""
+    return spec.model_copy(
+        update={
+            "source": str(local_path(spec.source)),
+            "output": str(local_path(spec.output)) + slash,
+            "params": spec.params | files,
+        }
+    )
 
 
 def job_id(spec: JobSpec, source: Source) -> str:
@@ -118,19 +143,28 @@ def job_id(spec: JobSpec, source: Source) -> str:
     entry = scorers.find(spec.scorer)
     params = scorers.parse_params(entry, spec.params).model_dump(mode="json")
     for name in entry.files:
-        path = local_path(params[name])
-        params[name] = hashlib.sha256(Store(path.parent).read(path.name)).hexdigest()
+        params[name] = hashlib.sha256(read_file(local_path(params[name]))).hexdigest()
     identity = {
         "format": FORMAT,
         "source": [source.url, source.etag],
         "scorer": [spec.scorer, params, entry.weights],
-        "suffix": PurePath(spec.output).suffix.lower(),
+        "output": [output_kind(spec, source), PurePath(spec.output).suffix.lower()],
         "spec": spec.model_dump(
             mode="json",
             exclude={"source", "scorer", "params", "output", "max_failed", "overwrite"},
         ),
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _protect(spec: JobSpec, source: Source) -> None:
+    """Refuse an output that would replace what the job reads."""
+    read = [source.url, *(str(spec.params[name]) for name in scorers.find(spec.scorer).files)]
+    if source.kind == "image" and output_kind(spec, source) == "folder":
+        read.append(str(PurePath(source.url).parent))
+    for url in read:
+        if os.path.realpath(local_path(url)) == os.path.realpath(local_path(spec.output)):
+            raise BadInput(f"{spec.output}: is what the job reads; choose another output")
 
 
 def finish(
@@ -145,22 +179,16 @@ def finish(
 
     Args:
         job: a submitted job.
-        spec: what to do; None takes the job's own. It may differ from that only in where the
-            output goes and how many frames may fail.
+        spec: what to do; None takes the job's own. It may differ from that only in where files
+            are and how many frames may fail.
         settings: as for `run`.
         on_progress: as for `run`.
         stop: as for `run`.
     """
-    stored = job.spec()
-    spec = stored.model_copy(
-        update={
-            "output": _absolute((spec or stored).output),
-            "max_failed": (spec or stored).max_failed,
-            "overwrite": (spec or stored).overwrite,
-        }
-    )
+    spec = absolute(spec or job.spec())
+    ignore: OnProgress = lambda _: None  # noqa: E731 (a typed default)
     return _Run(
-        job, spec, settings or load(), on_progress or (lambda _: None), stop or threading.Event()
+        job, spec, settings or load(), on_progress or ignore, stop or threading.Event()
     ).finish()
 
 
@@ -176,21 +204,25 @@ class _Run:
     begun: float = field(default_factory=time.perf_counter)
     running: dict[int, int] = field(default_factory=dict)
     done: dict[int, Done] = field(default_factory=dict)
+    finished: int = 0
     resumed: int = 0
     cancelled: bool = False
     plan: Plan | None = None
     _looked: float = field(default_factory=time.perf_counter)
 
     def finish(self) -> Result:
+        path = local_path(self.spec.output)
+        sweep_scratch()
+        sweep_partial(path, self.job.id)
         standing = self._standing(self.job.result())
         if standing:
             return standing
         self.on_progress(Progress("planning", self.job.id))
-        check_output(local_path(self.spec.output))
+        check_output(path, images.WRITABLE if self.spec.overwrite else None)
         self._check_source()
         self.job.uncancel()
-        self.done = self.job.done(self.job.listing())
-        self.resumed = sum(record.frames for record in self.done.values())
+        self.done = self._keep(self.job.done(self.job.listing()))
+        self.finished = self.resumed = sum(record.frames for record in self.done.values())
         self._note("started", host=os.uname().nodename, pid=os.getpid(), resumed=self.resumed)
         plan = self.job.plan()
         if plan is None or len(self.done) < len(plan.shards):
@@ -199,6 +231,7 @@ class _Run:
                 self._report(plan)
                 self._score(plan, engine)
         self._judge(plan)
+        self._check_source()
         return self._assemble(plan)
 
     def _standing(self, earlier: Result | None) -> Result | None:
@@ -206,13 +239,23 @@ class _Run:
         from impasto.output import digest
 
         path = local_path(self.spec.output)
-        if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-            return None
-        if earlier and digest(path) == (earlier.bytes, earlier.sha256):
+        if earlier and path.exists() and digest(path) == (earlier.bytes, earlier.sha256):
             return earlier.model_copy(update={"output": self.spec.output, "seconds": 0.0, "fps": 0})
-        if self.spec.overwrite:
-            return None
-        raise BadInput(f"{self.spec.output}: exists already; choose another or add --overwrite")
+        return None
+
+    def _keep(self, records: dict[int, Done]) -> dict[int, Done]:
+        """Drop the records whose segments were torn, and those to be tried again; return the rest.
+
+        Shards that hold refused frames run again when there are more of them than the user
+        allows: what made them fail may have gone.
+        """
+        failed = sum(len(record.failed) for record in records.values())
+        again = {n for n, r in records.items() if r.failed and failed > self.spec.max_failed}
+        # Listed after the records were read, since a segment is always older than its record.
+        listing = self.job.listing()
+        again |= {n for n, record in records.items() if not whole(record, listing)}
+        self.job.drop(again)
+        return {n: record for n, record in records.items() if n not in again}
 
     def _check_source(self) -> None:
         if job_id(self.spec, open_source(self.spec.source)) != self.job.id:
@@ -249,6 +292,7 @@ class _Run:
                 self.running.pop(outcome.shard, None)
                 if isinstance(outcome, Done):
                     self.done[outcome.shard] = outcome
+                    self.finished += outcome.frames
                     self._note("done", **outcome.model_dump(mode="json", exclude={"names"}))
                     self._refuse_hopeless(plan, outcome)
                 else:
@@ -259,6 +303,8 @@ class _Run:
                 self._report(plan)
             if self._stopping() and self._missing(plan, failures):
                 raise Interrupted(self._left(plan, "cancelled" if self.cancelled else "stopped"))
+            if failures and self._missing(plan, failures):
+                self.stop.wait(BACKOFF * max(map(len, failures.values())))
         if len(self.done) < len(plan.shards):
             self._give_up(plan, failures)
 
@@ -277,14 +323,15 @@ class _Run:
             for shard in plan.shards
             if shard.index not in self.done
             and len(failures.get(shard.index, ())) < ATTEMPTS
-            and all(failure.retry for failure in failures.get(shard.index, ()))
+            and all(failure.kind != "bad_input" for failure in failures.get(shard.index, ()))
         ]
 
     def _give_up(self, plan: Plan, failures: dict[int, list[Failed]]) -> None:
         failure = next(iter(failures.values()))[-1]
-        if not self.done and not failure.retry:
+        if not self.done and failure.kind == "bad_input":
             raise BadInput(failure.error)
-        raise Incomplete(self._left(plan, f"shard {failure.shard}: {failure.error}"))
+        kind = Unavailable if failure.kind == "unavailable" else Incomplete
+        raise kind(self._left(plan, f"shard {failure.shard}: {failure.error}"))
 
     def _judge(self, plan: Plan) -> None:
         """Raise Incomplete when more frames failed than the user allows."""
@@ -293,7 +340,8 @@ class _Run:
             first = failed[0]
             raise Incomplete(
                 f"job {self.job.id}: {len(failed)} frames failed (frame {first.frame}: "
-                f"{first.error}); accept them with --max-failed {len(failed)}"
+                f"{first.error}); accept them with --max-failed {len(failed)}, or run it again to "
+                "try them again"
             )
 
     def _assemble(self, plan: Plan) -> Result:
@@ -301,32 +349,43 @@ class _Run:
 
         self.on_progress(self._progress(plan, "assembling"))
         records = self._ordered(plan)
-        notes: tuple[str, ...] = ()
-        with publishing(local_path(self.spec.output), self.job.id) as temporary:
-            if plan.output == "video":
-                notes = output.write_video(temporary, self.job, self.spec, plan, records)
-            else:
-                output.write_images(temporary, self.job, plan, records)
-            size, sha256 = output.digest(temporary)
-            seconds = time.perf_counter() - self.begun
-            result = Result(
-                job=self.job.id,
-                output=self.spec.output,
-                frames=sum(record.frames for record in records),
-                failed=sum(len(record.failed) for record in records),
-                concealed=sum(len(record.concealed) for record in records),
-                seconds=seconds,
-                fps=(plan.frames - self.resumed) / seconds,
-                bytes=size,
-                sha256=sha256,
-                notes=notes,
-            )
-            # Before the rename: a crash between the two leaves a job that is done but for its
-            # output, which the next run makes again, never an output that no job owns up to.
-            self.job.record(result)
-            self.job.sweep(records, self.job.listing())
+        path = local_path(self.spec.output)
+        try:
+            with publishing(path, self.job.id, overwrite=self.spec.overwrite) as temporary:
+                if plan.output == "video":
+                    notes = output.write_video(temporary, self.job, self.spec, plan, records)
+                else:
+                    notes = output.write_images(temporary, self.job, plan, records)
+                result = self._result(plan, records, *output.digest(temporary), notes)
+                # Before the rename: a crash between the two leaves a job that is done but for its
+                # output, which the next run makes again, never an output that no job owns up to.
+                self.job.record(result)
+        except BadInput:
+            # Another driver of this job may have been faster.
+            standing = self._standing(self.job.result())
+            if standing is None:
+                raise
+            return standing
+        self.job.sweep(records if plan.output == "video" else (), self.job.listing())
         self._note("finished", **result.model_dump(mode="json"))
         return result
+
+    def _result(
+        self, plan: Plan, records: list[Done], size: int, sha256: str, notes: tuple[str, ...]
+    ) -> Result:
+        seconds = time.perf_counter() - self.begun
+        return Result(
+            job=self.job.id,
+            output=self.spec.output,
+            frames=sum(record.frames for record in records),
+            failed=sum(len(record.failed) for record in records),
+            concealed=sum(len(record.concealed) for record in records),
+            seconds=seconds,
+            fps=(plan.frames - self.resumed) / seconds,
+            bytes=size,
+            sha256=sha256,
+            notes=notes,
+        )
 
     def _ordered(self, plan: Plan) -> list[Done]:
         return [self.done[shard.index] for shard in plan.shards]
@@ -348,11 +407,10 @@ class _Run:
         self.on_progress(self._progress(plan, "scoring"))
 
     def _progress(self, plan: Plan, stage: Literal["scoring", "assembling"]) -> Progress:
-        finished = sum(record.frames for record in self.done.values())
         return Progress(
             stage,
             self.job.id,
-            finished + sum(self.running.values()),
+            self.finished + sum(self.running.values()),
             plan.frames,
             self.resumed,
             plan.warnings,
@@ -367,8 +425,3 @@ class _Run:
 
     def _note(self, event: str, **facts: object) -> None:
         self.job.log([{"time": time.time(), "event": event, **facts}])
-
-
-def _absolute(output: str) -> str:
-    slash = "/" if output.endswith("/") else ""
-    return str(local_path(output)) + slash

@@ -4,8 +4,9 @@
               segments/00007-<nonce>.mp4  done/00007.json  failed/00007-2.json
               cancel  result.json  logs/<time>-<nonce>.jsonl
 
-Every object is written once, by put-if-absent: of two drivers the first record wins, and neither
-can harm the other. Nothing here holds a status; it is read off what exists.
+Every record is put-if-absent: of two drivers the first one's stands, and neither can harm the
+other. A segment has a name that no other attempt shares. Nothing here holds a status; it is read
+off what exists.
 """
 
 from __future__ import annotations
@@ -92,7 +93,12 @@ class Job:
     def prepared(self) -> dict[str, Any] | None:
         """Read what the scorer prepared for this job, or None when nothing is yet."""
         data = self._bytes("prepared.json")
-        prepared: dict[str, Any] | None = None if data is None else json.loads(data)
+        try:
+            prepared: dict[str, Any] | None = None if data is None else json.loads(data)
+        except json.JSONDecodeError:
+            # Cut short by a power failure; it is made again.
+            self.home.delete(self.prefix + "prepared.json")
+            return None
         return prepared
 
     def record(self, value: JobSpec | Plan | Result | Done | Failed, attempt: int = 0) -> bool:
@@ -125,31 +131,25 @@ class Job:
         return self.prepared() or prepared
 
     def done(self, listing: Listing) -> dict[int, Done]:
-        """Read the done records whose segments are whole, by shard.
+        """Read the done records, by shard; one that was cut short counts as absent."""
+        keys = [key for key in listing.sizes if key.startswith("done/")]
+        records = [record for key in keys if (record := self._find(key, Done))]
+        return {record.shard: record for record in sorted(records, key=lambda each: each.shard)}
 
-        A record that was cut short, or whose segment was, by a power failure is removed, so that
-        its shard runs again.
-        """
-        records: dict[int, Done] = {}
-        for key in sorted(listing.sizes):
-            if not key.startswith("done/"):
-                continue
-            record = self._find(key, Done)
-            if record and _whole(record, listing):
-                records[record.shard] = record
-            else:
-                self.home.delete(self.prefix + key)
-        return records
+    def drop(self, shards: Iterable[int]) -> None:
+        """Delete done records, so that their shards run again."""
+        for shard in shards:
+            self.home.delete(self.prefix + _done_key(shard))
 
     def new_segment(self, shard: int, suffix: str) -> str:
         """Name a segment that no other attempt writes to; a folder when the suffix is "/"."""
         return f"segments/{shard:05d}-{uuid4().hex[:8]}{suffix}"
 
-    def sweep(self, done: Iterable[Done], listing: Listing) -> None:
-        """Delete the segments that no done record names; only once every shard is done."""
-        kept = tuple(record.segment for record in done)
+    def sweep(self, kept: Iterable[Done], listing: Listing) -> None:
+        """Delete the segments that none of these records names; only once every shard is done."""
+        prefixes = tuple(record.segment for record in kept)
         for key in listing.sizes:
-            if key.startswith("segments/") and not key.startswith(kept):
+            if key.startswith("segments/") and not key.startswith(prefixes):
                 self.home.delete(self.prefix + key)
 
     def store_file(self, key: str, path: Path) -> None:
@@ -187,7 +187,10 @@ class Job:
         """Read every log line, oldest object first."""
         for stat in self.home.list_all(self.prefix + "logs"):
             for line in self.home.read(stat.key).splitlines():
-                yield json.loads(line)
+                try:
+                    yield json.loads(line)
+                except json.JSONDecodeError:
+                    yield {"time": stat.modified, "event": "torn", "line": line.decode()}
 
     def _create(self, key: str, data: bytes) -> bool:
         return self.home.create(self.prefix + key, data)
@@ -219,7 +222,7 @@ class Job:
 
 def jobs(home: Store) -> list[Job]:
     """List the jobs of a home, newest spec first."""
-    prefixes, _ = home.children("jobs")
+    prefixes = home.folders("jobs")
     found = [Job(home, prefix.rsplit("/", 1)[-1]) for prefix in prefixes]
     stats = {job.id: home.stat(job.prefix + "spec.json") for job in found}
     known = [(stat.modified, job) for job in found if (stat := stats[job.id])]
@@ -232,7 +235,7 @@ def find(home: Store, job_id: str) -> Job:
     Raises:
         BadInput: there is none, or more than one.
     """
-    prefixes, _ = home.children("jobs")
+    prefixes = home.folders("jobs")
     ids = [prefix.rsplit("/", 1)[-1] for prefix in prefixes]
     matching = [known for known in ids if known.startswith(job_id)]
     if job_id in matching:
@@ -247,7 +250,9 @@ def _done_key(shard: int) -> str:
     return f"done/{shard:05d}.json"
 
 
-def _whole(record: Done, listing: Listing) -> bool:
+def whole(record: Done, listing: Listing) -> bool:
+    """Tell whether all of a record's segment is in a listing, as large as it was written."""
     if record.segment.endswith("/"):
-        return all(record.segment + name in listing.sizes for name in record.names)
+        sizes = [listing.sizes.get(record.segment + name, -1) for name in record.names]
+        return -1 not in sizes and sum(sizes) == record.bytes
     return listing.sizes.get(record.segment) == record.bytes

@@ -8,16 +8,16 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from contextlib import ExitStack
 from pathlib import Path, PurePath
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from impasto.errors import BadInput
 from impasto.media import assemble, images
 from impasto.media.segment import SegmentWriter
 from impasto.media.target import Target, target
+from impasto.store import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,17 +31,13 @@ if TYPE_CHECKING:
 
 
 class ShardOutput(Protocol):
-    """Where one attempt at a shard is written.
+    """Where one attempt at a shard is written; a context that leaves nothing behind on errors.
 
     Attributes:
         segment: key of what is written, within the job.
-        bytes: size of what was written; true after the block.
-        names: images written; true after the block.
     """
 
     segment: str
-    bytes: int
-    names: tuple[str, ...]
 
     def __enter__(self) -> Self:
         """Start writing."""
@@ -50,11 +46,15 @@ class ShardOutput(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
-        """Store what was written, unless an exception ended the block."""
+        """Drop what was not finished."""
         ...
 
     def write(self, scored: Scored) -> None:
         """Write the next picture; raises Unavailable when the disk is full."""
+        ...
+
+    def finish(self) -> tuple[int, tuple[str, ...]]:
+        """Store what was written; returns its bytes, and the names when it is images."""
         ...
 
 
@@ -73,21 +73,21 @@ def video_target(spec: JobSpec, plan: Plan) -> Target:
 
 class _VideoShard:
     def __init__(self, job: Job, spec: JobSpec, plan: Plan, shard: Shard) -> None:
-        self.bytes = 0
-        self.names: tuple[str, ...] = ()
+        self.segment = job.new_segment(shard.index, ".mp4")
         self._job = job
         self._pts = shard.cut.pts if shard.cut else range(shard.start, shard.stop)
         self._start = shard.start
-        self._folder = TemporaryDirectory(prefix="impasto-")
-        self.segment = job.new_segment(shard.index, ".mp4")
-        self._path = Path(self._folder.name) / PurePath(self.segment).name
-        self._writer = SegmentWriter(self._path, video_target(spec, plan), plan.encoding)
+        self._target = video_target(spec, plan)
+        self._encoding = plan.encoding
         self._last: tuple[Plane, ...] = ()
         self._waiting: list[int] = []
 
     def __enter__(self) -> Self:
-        self._folder.__enter__()
-        self._writer.__enter__()
+        with ExitStack() as stack:
+            self._path = stack.enter_context(scratch()) / PurePath(self.segment).name
+            writer = SegmentWriter(self._path, self._target, self._encoding)
+            self._writer = stack.enter_context(writer)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
@@ -96,36 +96,44 @@ class _VideoShard:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        try:
-            self._writer.__exit__(kind, error, tb)
-            if kind is None:
-                if self._waiting:
-                    raise BadInput("no picture of the shard can be read; see 'impasto logs'")
-                self.bytes = self._path.stat().st_size
-                self._job.store_file(self.segment, self._path)
-        finally:
-            self._folder.cleanup()
+        self._stack.__exit__(kind, error, tb)
 
     def write(self, scored: Scored) -> None:
-        pts = self._pts[scored.index - self._start]
-        if not scored.planes and not self._last:
-            self._waiting.append(pts)
-            return
+        self._waiting.append(self._pts[scored.index - self._start])
         self._last = scored.planes or self._last
-        for waited in (*self._waiting, pts):
-            self._writer.write(self._last, waited)
+        if self._last:
+            self._flush(self._last)
+
+    def finish(self) -> tuple[int, tuple[str, ...]]:
+        # A shard without any readable image still has to fill its time.
+        self._flush(_grey(self._target))
+        self._writer.close()
+        self._job.store_file(self.segment, self._path)
+        return self._path.stat().st_size, ()
+
+    def _flush(self, planes: tuple[Plane, ...]) -> None:
+        for pts in self._waiting:
+            self._writer.write(planes, pts)
         self._waiting.clear()
+
+
+def _grey(target: Target) -> tuple[Plane, ...]:
+    layout = target.layout
+    chroma = (-(-layout.height // 2), -(-layout.width // 2))
+    kind, middle = (np.uint8, 128) if layout.depth == 8 else (np.uint16, 1 << layout.depth - 1)
+    shapes = ((layout.height, layout.width), chroma, chroma)
+    return tuple(np.full(shape, middle, kind) for shape in shapes)
 
 
 class _ImagesShard:
     def __init__(self, job: Job, plan: Plan, shard: Shard) -> None:
-        self.bytes = 0
-        self.names: tuple[str, ...] = ()
         self.segment = job.new_segment(shard.index, "/")
         self._job = job
         self._facts = plan.facts
         self._outputs = shard.outputs
         self._start = shard.start
+        self._bytes = 0
+        self._names: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -142,8 +150,11 @@ class _ImagesShard:
             rgb = _upright(rgb, self._facts)
         data = images.write(rgb, scored.alpha, PurePath(name).suffix)
         self._job.store_bytes(self.segment + name, data)
-        self.bytes += len(data)
-        self.names += (name,)
+        self._bytes += len(data)
+        self._names.append(name)
+
+    def finish(self) -> tuple[int, tuple[str, ...]]:
+        return self._bytes, tuple(self._names)
 
 
 def _upright(rgb: Plane, facts: VideoFacts) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -189,15 +200,23 @@ def write_video(
     return tuple(notes)
 
 
-def write_images(path: Path, job: Job, plan: Plan, done: Sequence[Done]) -> None:
-    """Gather the images: by hard links where the file system allows, else by copies."""
+def write_images(path: Path, job: Job, plan: Plan, done: Sequence[Done]) -> tuple[str, ...]:
+    """Gather the images: by hard links where the file system allows, else by copies.
+
+    The job's own names for them should then go, so that nobody who edits an image in place changes
+    what the job holds.
+
+    Returns:
+        Nothing: images carry all that they should.
+    """
     files = [(job.local(record.segment + name), name) for record in done for name in record.names]
     if plan.output == "image":
         _link(files[0][0], path)
-        return
+        return ()
     path.mkdir()
     for file, name in files:
         _link(file, path / name)
+    return ()
 
 
 def digest(path: Path) -> tuple[int, str]:
@@ -216,5 +235,7 @@ def digest(path: Path) -> tuple[int, str]:
 def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
+    except FileExistsError:
+        raise
     except OSError:
         shutil.copyfile(source, target)

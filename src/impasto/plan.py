@@ -15,27 +15,35 @@ from impasto.spec import FrameFormat, JobSpec, OutputKind
 SNAP = 0.25
 
 
-def output_kind(spec: JobSpec, source: Literal["video", "image", "folder"]) -> OutputKind:
+def output_kind(
+    spec: JobSpec, source: Literal["video", "image", "folder"], *, is_folder: bool
+) -> OutputKind:
     """Decide what to make from what the source is and how the output is named.
 
+    Args:
+        spec: the job.
+        source: what the source is.
+        is_folder: whether a folder is at the output already.
+
     Raises:
-        BadInput: that source cannot become that output.
+        BadInput: that source cannot become that output, or the options contradict each other.
     """
     suffix = PurePath(spec.output).suffix.lower()
-    folder = spec.frames is not None or not suffix or spec.output.endswith("/")
-    if source == "image":
-        if folder or suffix in images.WRITABLE:
-            return "folder" if folder else "image"
-        raise BadInput(
-            f"{spec.output}: an image becomes an image; name it {', '.join(images.WRITABLE)}"
-        )
+    named = suffix in FAMILIES or suffix in images.WRITABLE
+    if spec.fps is not None and source == "video":
+        raise BadInput(f"{spec.source}: has its own rate; --fps is for videos made from images")
+    if named and (is_folder or spec.frames or spec.output.endswith("/")):
+        raise BadInput(f"{spec.output}: is named as a file, but images need a folder; rename it")
+    folder = is_folder or spec.frames or not suffix or spec.output.endswith("/")
+    if source == "image" and suffix in images.WRITABLE:
+        return "image"
     if folder:
         return "folder"
-    if suffix in FAMILIES:
+    if source != "image" and suffix in FAMILIES:
         return "video"
+    kinds = images.WRITABLE if source == "image" else FAMILIES
     raise BadInput(
-        f"{spec.output}: {suffix} cannot be written; choose {', '.join(FAMILIES)}, or a "
-        "folder for images"
+        f"{spec.output}: {suffix} cannot be made of that; choose {', '.join(kinds)}, or a folder"
     )
 
 
@@ -80,7 +88,7 @@ def output_size(width: int, height: int, longest: int | None) -> tuple[int, int]
     if longest is None or max(width, height) <= longest:
         return width, height
     scale = longest / max(width, height)
-    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+    return max(2, int(width * scale / 2) * 2), max(2, int(height * scale / 2) * 2)
 
 
 def check_range(start: int, stop: int, what: str) -> None:

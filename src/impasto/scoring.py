@@ -73,6 +73,7 @@ class Scoring:
 
         Raises:
             MemoryError: a single frame does not fit; another worker may have room.
+            torch.AcceleratorError: the device is broken; another process may have a working one.
         """
         since = time.perf_counter()
         with self._stream():
@@ -126,9 +127,11 @@ class Scoring:
     ) -> tuple[torch.Tensor, dict[int, FrameError]]:
         try:
             return self._checked(rgb), {}
+        except torch.AcceleratorError:
+            raise
         except Exception as error:
             if len(indices) == 1:
-                if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+                if _out_of_memory(error):
                     raise MemoryError(f"frame {indices[0]} does not fit in memory") from error
                 reason = " ".join(f"{type(error).__name__}: {error}".split())
                 return rgb, {indices[0]: FrameError(frame=indices[0], error=reason)}
@@ -163,6 +166,13 @@ class Scoring:
         scaled = _resize(alpha[None, None].float(), width, height)
         scaled_plane: NDArray[np.uint8] = scaled[0, 0].round().clamp(0, 255).byte().numpy()
         return scaled_plane
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Tell the machine's want of memory, which is no fault of the frame, from other errors."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
 
 
 def _resize(pictures: torch.Tensor, width: int, height: int) -> torch.Tensor:

@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path, PurePath
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from impasto import plan as planning
 from impasto.errors import BadInput
 from impasto.media import assemble, decode, describe, images, index
 from impasto.media.frame import Frame
 from impasto.media.target import target
-from impasto.spec import Encoding, FrameError, JobSpec, Plan, Shard, VideoFacts
-from impasto.store import Store, local_path
+from impasto.spec import Encoding, FrameError, JobSpec, OutputKind, Plan, Shard, VideoFacts
+from impasto.store import etag, list_files, local_path, read_file
 
 DEFAULT_FPS = Fraction(25)
 NEVER = 1 << 62
@@ -29,10 +29,12 @@ class Source(Protocol):
 
     Attributes:
         url: the place, absolute.
+        kind: what it is.
         etag: changes whenever the content does.
     """
 
     url: str
+    kind: Literal["video", "image", "folder"]
     etag: str
 
     def facts(self) -> dict[str, Any]:
@@ -60,12 +62,19 @@ def open_source(url: str) -> Source:
     return Video(path)
 
 
+def output_kind(spec: JobSpec, source: Source) -> OutputKind:
+    """Decide what a job makes of its source; raises BadInput when it cannot."""
+    is_folder = local_path(spec.output).is_dir()
+    return planning.output_kind(spec, source.kind, is_folder=is_folder)
+
+
 class Video:
     """A video file."""
 
     def __init__(self, path: Path) -> None:
         self.url = str(path)
-        self.etag = _etag(path)
+        self.kind: Literal["video", "image", "folder"] = "video"
+        self.etag = etag(path)
         self.name = path.name
 
     def facts(self) -> dict[str, Any]:
@@ -100,7 +109,7 @@ class Video:
             keys = [bisect_left(scanned.pts, key.pts) - start for key in scanned.keys]
             cuts = planning.cut_points(stop - start, spec.shard_frames, keys)
             borders = [start + cut for cut in cuts]
-        kind = planning.output_kind(spec, "video")
+        kind = output_kind(spec, self)
         shards = tuple(
             Shard(
                 index=n,
@@ -124,7 +133,7 @@ class Video:
             height=height,
             encoding=encoding,
             shards=shards,
-            clip=_span(scanned, start, stop, spec) if ranged else None,
+            clip=_span(scanned, start, stop) if ranged else None,
             warnings=scanned.warnings,
         )
 
@@ -139,29 +148,30 @@ class Images:
     """One image, or the images directly in a folder, in natural order (2 before 10)."""
 
     def __init__(self, folder: Path, name: str | None) -> None:
-        self.store = Store(folder)
+        self.folder = folder
         self.url = str(folder / name) if name else str(folder)
-        self.single = name is not None
+        self.kind: Literal["video", "image", "folder"] = "image" if name else "folder"
+        self.names: tuple[str, ...]
         if name:
-            self.names: tuple[str, ...] = (name,)
-            self.etag = _etag(folder / name)
+            self.names = (name,)
+            self.etag = etag(folder / name)
             return
-        _, stats = self.store.children()
-        found = [stat for stat in stats if images.is_image(stat.key)]
+        found = [name for name in list_files(folder) if images.is_image(name)]
         if not found:
-            raise BadInput(f"{folder}: holds no images ({', '.join(images.SUFFIXES)})")
-        found.sort(key=lambda stat: _natural(stat.key))
-        self.names = tuple(stat.key for stat in found)
-        facts = json.dumps([(stat.key, stat.etag) for stat in found])
-        self.etag = hashlib.sha256(facts.encode()).hexdigest()
+            raise BadInput(
+                f"{folder}: holds no images; it should hold {', '.join(images.SUFFIXES)}"
+            )
+        self.names = tuple(sorted(found, key=_natural))
+        facts = json.dumps([(name, etag(folder / name)) for name in self.names])
+        self.etag = hashlib.sha256(facts.encode(errors="surrogateescape")).hexdigest()
 
     def facts(self) -> dict[str, Any]:
         """Name the images and the first one's size."""
         first = self.names[0]
-        width, height = images.size(self.store.read(first), first)
+        width, height = images.size(read_file(self.folder / first), first)
         return {
             "source": self.url,
-            "kind": "image" if self.single else "images",
+            "kind": self.kind,
             "frames": len(self.names),
             "first": first,
             "last": self.names[-1],
@@ -175,7 +185,7 @@ class Images:
         if spec.start is not None or spec.end is not None:
             raise BadInput(f"{self.url}: --start and --end need a video; choose the images instead")
         borders = planning.cut_points(len(self.names), spec.shard_frames, ())
-        kind = planning.output_kind(spec, "image" if self.single else "folder")
+        kind = output_kind(spec, self)
         outputs: tuple[str, ...] = ()
         if kind == "image":
             outputs = (PurePath(spec.output).name,)
@@ -203,11 +213,11 @@ class Images:
         """Decode the shard's images; one that cannot be read comes as a FrameError."""
         for n, name in enumerate(shard.names, shard.start):
             try:
-                frame = images.read(self.store.read(name), name, n)
+                frame = images.read(read_file(self.folder / name), name, n)
                 if plan.facts:
                     _same_size(frame, plan.facts, name, self.names[0])
             except BadInput as error:
-                if self.single:
+                if self.kind == "image":
                     raise
                 yield FrameError(frame=n, error=str(error))
             else:
@@ -215,7 +225,7 @@ class Images:
 
     def _video_facts(self, fps: Fraction) -> VideoFacts:
         first = self.names[0]
-        width, height = images.size(self.store.read(first), first)
+        width, height = images.size(read_file(self.folder / first), first)
         return VideoFacts(
             container="images",
             stream=0,
@@ -228,10 +238,9 @@ class Images:
         )
 
 
-def _span(scanned: index.VideoIndex, start: int, stop: int, spec: JobSpec) -> tuple[int, int]:
-    """Return the time that a range of frames covers; open-ended sound runs to its own end."""
-    end = scanned.pts[stop] if stop < len(scanned) else scanned.pts[-1] + 1
-    return scanned.pts[start], NEVER if spec.end is None else end
+def _span(scanned: index.VideoIndex, start: int, stop: int) -> tuple[int, int]:
+    """Return the time that a range of frames covers; past the last one, sound runs to its end."""
+    return scanned.pts[start], scanned.pts[stop] if stop < len(scanned) else NEVER
 
 
 def _same_size(frame: Frame, facts: VideoFacts, name: str, first: str) -> None:
@@ -241,11 +250,6 @@ def _same_size(frame: Frame, facts: VideoFacts, name: str, first: str) -> None:
             f"{name}: {layout.width}x{layout.height} differs from {first}'s "
             f"{facts.width}x{facts.height}; a video needs images of one size"
         )
-
-
-def _etag(path: Path) -> str:
-    stat = path.stat()
-    return f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}"
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

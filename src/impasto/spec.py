@@ -259,7 +259,7 @@ class Done(Frozen):
         shard: the shard's index.
         segment: key of the encoded segment, or the prefix of its images, within the job.
         frames: frames written.
-        bytes: size of the segment.
+        bytes: size of the segment, all of its images together.
         seconds: wall time from the first frame asked for to the segment stored.
         stages: busy seconds of ``read``, ``score`` and ``write``.
         worker: who ran it.
@@ -286,14 +286,14 @@ class Failed(Frozen):
     Attributes:
         shard: the shard's index.
         error: one line.
-        retry: whether another attempt may help.
+        kind: who must act: the user, time or the operator, or nobody knows.
         traceback: the worker's own, for the log.
         worker: who ran it.
     """
 
     shard: int
     error: str
-    retry: bool = True
+    kind: Literal["bad_input", "unavailable", "error"] = "error"
     traceback: str = ""
     worker: str = ""
 

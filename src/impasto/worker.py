@@ -10,8 +10,7 @@ import os
 import socket
 import time
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 
 from impasto import output, scorers
+from impasto.errors import BadInput, Unavailable
 from impasto.job import Job
 from impasto.media import colour, images
 from impasto.media.frame import Frame
@@ -26,7 +26,7 @@ from impasto.pipeline import Clock, Prefetch, Sink
 from impasto.scoring import Scored, Scoring
 from impasto.source import open_source
 from impasto.spec import Done, FrameError, Shard
-from impasto.store import Store, local_path
+from impasto.store import Store, local_path, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,6 +58,9 @@ class Worker:
         self._source = open_source(task.spec.source)
         self._device = torch.device(device)
         self.name = f"{socket.gethostname()}:{os.getpid()}/{device}"
+        if self._device.type == "cuda" and not torch.cuda.is_available():
+            raise Unavailable(f"device {device}: torch cannot use it; try --device cpu")
+        self._pool = ThreadPoolExecutor(os.cpu_count(), "score")
         self._scorer = self._load()
         if self._device.type == "cuda":
             # Streams of the scoring threads do not wait for the one that loaded the weights.
@@ -88,33 +91,37 @@ class Worker:
             return
         since = time.perf_counter()
         clocks = {stage: Clock() for stage in ("read", "score", "write")}
-        journal: list[Scored] = []
+        journal: list[dict[str, object]] = []
+        failed: list[FrameError] = []
+        concealed: list[int] = []
         frames = self._source.read(self._task.plan, shard, 1 if self._device.type == "cpu" else 4)
         reader = Prefetch(self._batches(frames), AHEAD, clocks["read"])
         try:
-            with (
-                output.open_shard(self._job, self._task.spec, self._task.plan, shard) as out,
-                Sink(out.write, AHEAD, clocks["write"]) as sink,
-            ):
-                for scored in self._scored(reader, threads, clocks["score"]):
-                    sink.put(scored)
-                    journal.append(replace(scored, planes=(), alpha=None))
-                    yield len(journal)
+            with output.open_shard(self._job, self._task.spec, self._task.plan, shard) as out:
+                with Sink(out.write, AHEAD, clocks["write"]) as sink:
+                    for scored in self._scored(reader, threads, clocks["score"]):
+                        sink.put(scored)
+                        journal.append(_line(shard, scored))
+                        failed += [scored.error] if scored.error else []
+                        concealed += [scored.index] if scored.concealed else []
+                        yield len(journal)
+                with clocks["write"].busy():
+                    size, names = out.finish()
         finally:
             reader.close()
         done = Done(
             shard=shard.index,
             segment=out.segment,
             frames=len(journal),
-            bytes=out.bytes,
+            bytes=size,
             seconds=time.perf_counter() - since,
             stages={stage: clock.seconds for stage, clock in clocks.items()},
             worker=self.name,
-            concealed=tuple(scored.index for scored in journal if scored.concealed),
-            failed=tuple(scored.error for scored in journal if scored.error),
-            names=out.names,
+            concealed=tuple(concealed),
+            failed=tuple(failed),
+            names=names,
         )
-        self._job.log(_line(shard, scored) for scored in journal)
+        self._job.log(journal)
         yield self._job.record_done(done)
 
     def _batches(self, frames: Iterator[Frame | FrameError]) -> Iterator[list[Frame] | FrameError]:
@@ -149,16 +156,17 @@ class Worker:
                 return self._scoring(item)
 
         running: deque[Future[list[Scored]]] = deque()
-        with ThreadPoolExecutor(os.cpu_count(), "score") as pool:
-            try:
-                for item in batches:
-                    running.append(pool.submit(score, item))
-                    while len(running) >= threads():
-                        yield from running.popleft().result()
-                while running:
+        try:
+            for item in batches:
+                running.append(self._pool.submit(score, item))
+                while len(running) >= threads():
                     yield from running.popleft().result()
-            finally:
-                pool.shutdown(cancel_futures=True)
+            while running:
+                yield from running.popleft().result()
+        finally:
+            for future in running:
+                future.cancel()
+            wait(running)
 
     def _load(self) -> scorers.Scorer:
         spec = self._task.spec
@@ -172,14 +180,17 @@ class Worker:
 
     def image(self, url: str) -> NDArray[np.uint8]:
         """Read a picture as RGB, (H, W, 3); see `scorers.Inputs`."""
-        path = local_path(url)
-        frame = images.read(Store(path.parent).read(path.name), url)
+        frame = images.read(read_file(local_path(url)), url)
         return np.asarray(frame.planes[0], np.uint8)
 
     def sample(self) -> NDArray[np.uint8]:
         """Read the job's first picture as RGB, (H, W, 3); see `scorers.Inputs`."""
         frames = self._source.read(self._task.plan, self._task.sample, 1)
-        frame = next(item for item in frames if isinstance(item, Frame))
+        frame = next((item for item in frames if isinstance(item, Frame)), None)
+        if frame is None:
+            raise BadInput(
+                f"{self._source.url}: none of its first pictures can be read; remove them"
+            )
         rgb = colour.to_rgb([torch.from_numpy(plane)[None] for plane in frame.planes], frame.layout)
         picture: NDArray[np.uint8] = (rgb[0] * 255).round().byte().permute(1, 2, 0).numpy()
         return picture

@@ -14,14 +14,15 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections import Counter, deque
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Literal, Self
 
 from impasto.engines import Control, Task
-from impasto.errors import BadInput, Unavailable
+from impasto.errors import BadInput, ImpastoError, Unavailable
+from impasto.settings import cuda_devices
 from impasto.spec import Done, Failed, Frozen, Shard
 
 if TYPE_CHECKING:
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
 
 POLL = 0.2
 """Seconds between two looks at whether to stop."""
+STALL = 600.0
+"""Seconds without a written frame after which a busy worker counts as hung."""
+STILLBORN = 4
+"""Workers that may die one after the other, none of which has written a frame."""
 TAIL = 4000
 """Characters kept of what a dead worker printed."""
-
-
-class Ready(Frozen):
-    """A worker has loaded its scorer."""
 
 
 class Broken(Frozen):
@@ -66,6 +67,7 @@ class LocalEngine:
         self._device = device
         self._control = control
         self._children: list[_Child] = []
+        self._stillborn = 0
 
     def __enter__(self) -> Self:
         """Start a first worker, which imports its libraries while the job is planned."""
@@ -88,12 +90,13 @@ class LocalEngine:
             _dispatch(self._children, waiting)
             if not any(child.shard for child in self._children):
                 return
-            for child in _readable(self._children):
+            for child in _due(self._children):
                 outcome = self._receive(child)
                 if outcome is None:
                     continue
                 child.shard = None
-                if not child.alive:
+                if not child.alive or (isinstance(outcome, Failed) and outcome.kind != "bad_input"):
+                    # Whatever spoiled it, a device's lost context say, would spoil the next shard.
                     child.stop()
                     self._children.remove(child)
                     self._staff(task, len(waiting))
@@ -110,21 +113,32 @@ class LocalEngine:
 
     def _receive(self, child: _Child) -> Done | Failed | None:
         """Take one message from a worker; returns the outcome of its shard if that is one."""
+        if child.stalled:
+            return child.failed(f"the worker made no progress for {STALL:.0f} s and was stopped")
         try:
             message = child.conn.recv()
         except (EOFError, OSError):
-            return child.died()
+            return self._bury(child)
+        child.heard = time.monotonic()
+        self._stillborn = 0
         match message:
             case Done() | Failed():
                 return message
-            case Ready():
-                child.ready = True
             case Broken():
-                kind = BadInput if message.bad_input else Unavailable
-                raise kind(message.error)
+                error = (BadInput if message.bad_input else Unavailable)(message.error)
+                error.add_note(message.traceback)
+                raise error
             case int() if child.shard:
                 self._control.progress(child.shard.index, message)
         return None
+
+    def _bury(self, child: _Child) -> Failed:
+        """Describe a worker that died; raises Unavailable when one after the other does."""
+        outcome = child.died()
+        self._stillborn += 1
+        if self._stillborn >= STILLBORN:
+            raise Unavailable(f"workers cannot start: {outcome.error}; see 'impasto logs'")
+        return outcome
 
 
 class _Child:
@@ -135,7 +149,7 @@ class _Child:
         self.task: Task | None = None
         self.shard: Shard | None = None
         self.threads = 0
-        self.ready = False
+        self.heard = 0.0
         self.alive = True
         ours, theirs = socket.socketpair()
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
@@ -150,7 +164,7 @@ class _Child:
 
     def start(self, shard: Shard, threads: int) -> None:
         """Give the worker a shard; a dead worker is noticed when its answer is read."""
-        self.shard, self.threads = shard, threads
+        self.shard, self.threads, self.heard = shard, threads, time.monotonic()
         self._send((shard, threads))
 
     def spread(self, threads: int) -> None:
@@ -159,21 +173,25 @@ class _Child:
             self.threads = threads
             self._send(threads)
 
+    @property
+    def stalled(self) -> bool:
+        """Whether nothing was heard of a busy worker for too long."""
+        return self.shard is not None and time.monotonic() - self.heard > STALL
+
     def died(self) -> Failed:
-        """Describe a worker that went away; raises Unavailable if it never got ready."""
+        """Describe a worker that went away."""
         self.alive = False
         code = self._process.wait()
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         if code == -signal.SIGKILL:
             how += ", perhaps out of memory"
-        said = self._tail()
-        if not self.ready:
-            last = said.strip().splitlines()[-1:] or ["it said nothing"]
-            raise Unavailable(f"a worker died while starting ({how}): {last[0]}")
+        said = self._tail().strip().splitlines()
+        return self.failed(f"the worker died ({how})" + (f": {said[-1]}" if said else ""))
+
+    def failed(self, error: str) -> Failed:
+        """Describe the end of the worker's shard."""
         assert self.shard
-        return Failed(
-            shard=self.shard.index, error=f"the worker died ({how})", traceback=said, worker=""
-        )
+        return Failed(shard=self.shard.index, error=error, traceback=self._tail())
 
     def stop(self) -> None:
         """End the process at once."""
@@ -230,9 +248,10 @@ def _shares(workers: int) -> list[int]:
     return [max(1, (cores + n) // workers) for n in range(workers)]
 
 
-def _readable(children: list[_Child]) -> list[_Child]:
+def _due(children: list[_Child]) -> list[_Child]:
+    """Wait a moment; return the busy workers that have said something, or nothing for too long."""
     ready = wait([child.conn for child in children if child.shard], POLL)
-    return [child for child in children if child.conn in ready]
+    return [child for child in children if child.conn in ready or child.stalled]
 
 
 def encoder_threads(device: str) -> int:
@@ -244,21 +263,39 @@ def encoder_threads(device: str) -> int:
 
 
 def _has_cuda(device: str) -> bool:
-    return device == "cuda" or (device == "auto" and Path("/dev/nvidiactl").exists())
+    return device == "cuda" or (device == "auto" and cuda_devices() > 0)
 
 
 def _devices(device: str, workers: int | None) -> list[str]:
     """Name the device of each worker; raises Unavailable when CUDA is asked for and absent."""
-    cuda = 0
-    if _has_cuda(device):
-        import torch
+    if not _has_cuda(device):
+        return ["cpu"] * (workers or len(os.sched_getaffinity(0)))
+    count = cuda_devices()
+    if not count:
+        raise Unavailable("device cuda: none is found; check the driver, or use --device cpu")
+    return [f"cuda:{n % count}" for n in range(workers or count)]
 
-        cuda = torch.cuda.device_count()
-        if device == "cuda" and not cuda:
-            raise Unavailable("device cuda: none is found; check the driver, or use --device cpu")
-    if cuda:
-        return [f"cuda:{n % cuda}" for n in range(workers or cuda)]
-    return ["cpu"] * (workers or len(os.sched_getaffinity(0)))
+
+class _Inbox:
+    """The worker's side of the socket: what the driver says, and the end when it says no more."""
+
+    def __init__(self, conn: Connection) -> None:
+        self.conn = conn
+        self.threads = 1
+        self.shards: queue.Queue[Shard] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                match self.conn.recv():
+                    case (Shard() as shard, int() as count):
+                        self.threads = count
+                        self.shards.put(shard)
+                    case int() as count:
+                        self.threads = count
+        except (EOFError, OSError):
+            os._exit(0)
 
 
 def serve(fd: int) -> None:
@@ -272,23 +309,7 @@ def serve(fd: int) -> None:
         task, device = conn.recv()
     except EOFError:
         return
-    inbox: queue.Queue[Shard] = queue.Queue()
-    threads = 1
-
-    def listen() -> None:
-        nonlocal threads
-        try:
-            while True:
-                match conn.recv():
-                    case (Shard() as shard, int() as count):
-                        threads = count
-                        inbox.put(shard)
-                    case int() as count:
-                        threads = count
-        except (EOFError, OSError):
-            os._exit(0)
-
-    threading.Thread(target=listen, daemon=True).start()
+    inbox = _Inbox(conn)
     if device == "cpu":
         torch.set_num_threads(1)
     try:
@@ -297,24 +318,29 @@ def serve(fd: int) -> None:
         bad = isinstance(error, BadInput)
         conn.send(Broken(error=_line(error), bad_input=bad, traceback=traceback.format_exc()))
         return
-    conn.send(Ready())
     while True:
-        shard = inbox.get()
+        shard = inbox.shards.get()
         try:
-            for step in worker.run(shard, lambda: threads):
+            for step in worker.run(shard, lambda: inbox.threads):
                 conn.send(step)
         except Exception as error:  # noqa: BLE001 (a shard's error is an outcome)
             conn.send(
                 Failed(
                     shard=shard.index,
                     error=_line(error),
-                    retry=not isinstance(error, BadInput),
+                    kind=_kind(error),
                     traceback=traceback.format_exc(),
                     worker=worker.name,
                 )
             )
 
 
+def _kind(error: Exception) -> Literal["bad_input", "unavailable", "error"]:
+    if isinstance(error, BadInput):
+        return "bad_input"
+    return "unavailable" if isinstance(error, Unavailable) else "error"
+
+
 def _line(error: Exception) -> str:
     text = " ".join(str(error).split())
-    return text if isinstance(error, BadInput) else f"{type(error).__name__}: {text}"
+    return text if isinstance(error, ImpastoError) else f"{type(error).__name__}: {text}"

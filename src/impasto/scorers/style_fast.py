@@ -305,12 +305,11 @@ def keep_freed_memory() -> None:
     """Tell glibc, once a process, to keep freed blocks instead of returning them to the system.
 
     Every frame allocates the same large blocks; mapping and clearing them anew costs a tenth to a
-    third of the time. One arena, since those of threads cannot hold blocks of that size. Does
-    nothing where the C library is not glibc.
+    third of the time. Does nothing where the C library is not glibc.
     """
     if platform.libc_ver()[0] != "glibc":
         return
     mallopt = ctypes.CDLL(None).mallopt
-    # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD and M_ARENA_MAX of malloc.h
-    for option, value in ((-1, 1 << 30), (-2, 1 << 26), (-3, 1 << 30), (-8, 1)):
+    # M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD of malloc.h
+    for option, value in ((-1, 1 << 30), (-2, 1 << 20), (-3, 1 << 30)):
         mallopt(option, value)
