@@ -16,8 +16,8 @@ check: .venv/installed-dev  ## what CI runs: format, lint, types, tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
-bench: .venv/installed-dev  ## measure everything that BENCHMARKS.md publishes
-	for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+bench: .venv/installed-dev  ## measure all that BENCHMARKS.md publishes, about 20 minutes
+	for name in overhead network peers startup memory; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 clean:
 	rm -rf .venv demo dist
@@ -26,8 +26,6 @@ clean:
 	$(PYTHON) -c 'import sys; sys.exit("Impasto needs Python 3.11 or later; set PYTHON=...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
 
-# torch comes first, by its exact pin: on machines without a GPU index it resolves to the build
-# that the constraints name, and nothing that follows can replace it.
 .venv/installed: .venv/bin/pip pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo]'
 	touch $@

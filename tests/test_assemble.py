@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import accumulate
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from clips import Clip, frame_number, make_clip
 from impasto.errors import BadInput, Unavailable
+from impasto.media import sink
 from impasto.media.assemble import assemble
 from impasto.media.segment import SegmentWriter
 from impasto.media.target import target
@@ -19,8 +23,6 @@ from impasto.spec import Encoding
 from remake import FAST, Remade, frame_times, remake, samples, sounds, subtitles
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import MakeClip
 
 MS = Fraction(1, 1000)
@@ -240,6 +242,47 @@ def test_a_full_disk_is_unavailable(clip: MakeClip, tmp_path: Path) -> None:
     facts, pts = made.index.facts, made.index.pts
     with pytest.raises(Unavailable, match="No space left"):
         assemble(tmp_path / "full.mp4", None, "a", facts, made.target, pts, made.segments)
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".mp4", "file/b.mp4", "folder"])
+def test_a_name_that_cannot_be_written_is_bad_input(
+    clip: MakeClip, tmp_path: Path, name: str
+) -> None:
+    made = remake(clip(".mp4"), tmp_path / "a.mp4")
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    facts, pts = made.index.facts, made.index.pts
+    with pytest.raises(BadInput, match=r"cannot be written \(.*\); choose another name"):
+        assemble(tmp_path / name, None, "a", facts, made.target, pts, made.segments)
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".mp4", "missing/b.mp4"])
+def test_errors_at_the_very_opening_are_told_as_well(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """FFmpeg opens files late as of now; it may do so at once."""
+
+    def eager(path: str, *_: object, **__: object) -> object:
+        return Path(path).open("wb")
+
+    monkeypatch.setattr(av, "open", eager)
+    with pytest.raises((BadInput, Unavailable), match="cannot be written"):
+        sink.open_output(tmp_path / name, "mp4", Fraction(1, 25))
+
+
+@given(
+    st.integers(-(2**62), 2**62),
+    st.fractions(Fraction(1, 10**9), 10),
+    st.fractions(Fraction(1, 10**9), 10),
+)
+@example(1, Fraction(1, 2), Fraction(1))
+@example(3, Fraction(1, 2), Fraction(1))
+@example(-1, Fraction(1, 2), Fraction(1))
+@example(7, Fraction(1001, 30000), Fraction(1001, 30000))
+def test_rescaling_in_integers_is_rounding_in_fractions(
+    ticks: int, unit: Fraction, other: Fraction
+) -> None:
+    assert sink.rescale(ticks, unit, other) == round(ticks * unit / other)
 
 
 def test_a_clock_that_jumps_back_keeps_its_sound(tmp_path: Path) -> None:

@@ -8,17 +8,18 @@ import re
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import pytest
 
-from clips import frame_number
+from clips import frame_number, make_clip
 from impasto.errors import BadInput
 from impasto.media import index as index_module
 from impasto.media.container import open_source
 from impasto.media.decode import read
 from impasto.media.index import cut, scan
+from impasto.media.probe import agree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,6 +150,84 @@ def test_pictures_lost_to_damage_are_marked_as_concealed(clip: MakeClip, tmp_pat
     assert [frame_number(f.planes[0]) for f in frames[18:25]] == [18, 19, 19, 19, 19, 23, 24]
 
 
+EARLY = {"one": range(1, 2), "seven": range(1, 8), "fifteen": range(1, 16)}
+CODECS: dict[str, tuple[str, dict[str, Any]]] = {
+    "h264": (".mp4", {}),
+    "h264 without b-frames": (".mp4", {"bframes": 0}),
+    "h264 in matroska": (".mkv", {}),
+    "mpeg4": (".mp4", {"codec": "mpeg4", "bframes": 0}),
+    "mpeg4 in avi": (".avi", {"codec": "mpeg4"}),
+    "vp9": (".mkv", {"codec": "libvpx-vp9", "bframes": 0}),
+}
+
+
+@pytest.mark.parametrize("early", EARLY)
+@pytest.mark.parametrize("codec", CODECS)
+def test_damage_in_the_first_pictures_costs_no_frame(
+    clip: MakeClip, tmp_path: Path, codec: str, early: str
+) -> None:
+    suffix, fields = CODECS[codec]
+    whole = clip(suffix, frames=24, gop=20, **fields)
+    path = blanked(whole, tmp_path / f"bad{suffix}", EARLY[early])
+    index = scan(str(path), path.name)
+    assert index.facts.sequential == ""
+    assert index.pts == scan(str(whole), "whole").pts
+    frames = everything(path)
+    assert [f.index for f in frames] == list(range(24))
+    lost = {f.index for f in frames if f.concealed}
+    # A picture's packet may come up to three places before or after its turn.
+    assert len(EARLY[early]) <= len(lost) <= len(EARLY[early]) + 3
+    # H.264's decoder gives the first picture late, and so in vain, after 15 are lost.
+    assert lost <= set(range(early != "fifteen", EARLY[early][-1] + 4))
+    assert all(frame_number(f.planes[0]) == f.index for f in frames[20:])
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_damage_to_the_first_keyframe_costs_no_frame(
+    clip: MakeClip, tmp_path: Path, codec: str
+) -> None:
+    suffix, fields = CODECS[codec]
+    whole = clip(suffix, frames=24, gop=12, **fields)
+    path = blanked(whole, tmp_path / f"bad{suffix}", range(1))
+    index = scan(str(path), path.name)
+    assert index.pts == scan(str(whole), "whole").pts
+    frames = everything(path)
+    assert [f.index for f in frames] == list(range(24))
+    assert {f.index for f in frames if f.concealed} <= set(range(12))
+    assert frames[0].concealed
+    assert all(frame_number(f.planes[0]) == f.index for f in frames[12:])
+    later = read(str(path), path.name, index.facts, cut(index, 14, 20), 14)
+    assert [frame_number(f.planes[0]) for f in later] == list(range(14, 20))
+
+
+@pytest.mark.parametrize("bframes", [2, 3])
+def test_wrong_timestamps_are_not_taken_for_damage(tmp_path: Path, bframes: int) -> None:
+    """AVI tells of no order but that of its packets, which H.264's B-frames upset."""
+    path = make_clip(tmp_path / "b.avi", frames=24, bframes=bframes)
+    for bad in (range(0), range(1, 2), range(1, 8)):
+        found = blanked(path, tmp_path / "bad.avi", bad)
+        assert "do not match" in scan(str(found), "bad.avi").facts.sequential
+
+
+def blanked(source: Path, target: Path, places: range) -> Path:
+    """A copy whose packets at some places, in file order, are all zeros."""
+    data = bytearray(source.read_bytes())
+    with av.open(str(source)) as container:
+        for number, packet in enumerate(p for p in container.demux(video=0) if p.size):
+            if number in places:
+                start = data.index(bytes(packet)[:60])
+                data[start : start + packet.size] = bytes(packet.size)
+    target.write_bytes(data)
+    return target
+
+
+@pytest.mark.parametrize("times", [[0, 2, 4, 6, 8, 10, 12, 14, 16], [None] * 16])
+def test_frames_for_every_second_packet_or_without_times_are_counted(
+    times: list[int | None],
+) -> None:
+    assert not agree(list(range(32)), 2, times)
+
+
 @pytest.mark.parametrize("kind", ["gif", "mjpeg", "h264", "ts"])
 def test_a_picture_too_large_is_refused_in_little_memory(
     clip: MakeClip, tmp_path: Path, kind: str
@@ -198,6 +277,7 @@ def test_reading_a_damaged_file_with_threads_and_stopping_early_never_hangs(
     code = f"""
 from impasto.media.decode import read
 from impasto.media.index import cut, scan
+from impasto.media.probe import agree
 from impasto.errors import BadInput
 for turn in range(100):
     index = scan({str(path)!r}, "bad")

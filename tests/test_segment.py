@@ -11,7 +11,7 @@ import pytest
 
 from clips import picture, real_clip
 from impasto.errors import BadInput, Unavailable
-from impasto.media.segment import SegmentFacts, SegmentWriter
+from impasto.media.segment import SegmentWriter
 from impasto.media.target import Target, target
 from impasto.spec import Colour, Encoding, VideoFacts
 from remake import FAST, frame_times
@@ -48,7 +48,7 @@ def planes(number: int, of: Target) -> list[NDArray[Any]]:
 
 def write(
     path: Path, of: Target, pts: Sequence[int], encoding: Encoding = FAST, first: int = 0
-) -> SegmentFacts:
+) -> int:
     with SegmentWriter(path, of, encoding) as writer:
         for number, time in enumerate(pts, first):
             writer.write(planes(number, of), time)
@@ -107,8 +107,7 @@ def test_uneven_times_are_exact_in_every_time_base(
     gaps = [step, step * 3, max(1, step // 2), step * 100, step + 1] * 4
     pts = [1000 + sum(gaps[:n]) for n in range(len(gaps))]
     of = aim(suffix, pixel_format=pixels, time_base=unit, rate=rate)
-    facts = write(tmp_path / "a.mp4", of, pts)
-    assert facts.frames == len(pts)
+    assert write(tmp_path / "a.mp4", of, pts) == (tmp_path / "a.mp4").stat().st_size
     assert frame_times(tmp_path / "a.mp4") == [(t - pts[0]) * unit for t in pts]
 
 
@@ -164,6 +163,43 @@ def test_a_time_that_does_not_advance_is_refused(tmp_path: Path) -> None:
             writer.write(planes(1, of), 5)
 
 
+def test_a_segment_without_pictures_is_refused(tmp_path: Path) -> None:
+    with (
+        pytest.raises(BadInput, match=r"a\.mp4: no picture was written"),
+        SegmentWriter(tmp_path / "a.mp4", aim(), FAST) as writer,
+    ):
+        pass
+    with pytest.raises(BadInput, match="no picture was written"):
+        writer.close()
+    assert not (tmp_path / "a.mp4").exists()
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".mp4", "file/a.mp4", "folder"])
+def test_a_name_that_cannot_be_written_is_bad_input(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(BadInput, match=r"cannot be written \(.*\); choose another name"):
+        write(tmp_path / name, aim(), range(3))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "size", "fact"),
+    [
+        (".mp4", (8193, 8192), "8194x8192 pictures is over the limit of 67 megapixels"),
+        (".webm", (11585, 11585), "over the limit of 67 megapixels"),
+        (".mp4", (16386, 16), "over libx264's 16384 pixels a side"),
+        (".mp4", (16, 16385), "over libx264's 16384 pixels a side"),
+        (".webm", (65536, 16), "over libvpx-vp9's 65535 pixels a side"),
+    ],
+)
+def test_pictures_too_large_for_a_video_are_refused_early(
+    suffix: str, size: tuple[int, int], fact: str
+) -> None:
+    with pytest.raises(BadInput, match=f"{fact}.*; scale it down"):
+        aim(suffix, size)
+    assert aim(suffix, (8192, 8192)).width == 8192
+
+
 def test_a_full_disk_is_unavailable(tmp_path: Path) -> None:
     full = tmp_path / "a.mp4"
     full.symlink_to("/dev/full")
@@ -191,7 +227,7 @@ def test_segments_of_the_default_length_cost_at_most_a_tenth(tmp_path: Path) -> 
                 stacked = frame.to_ndarray().astype(np.uint8)
                 chroma = stacked[136:].reshape(2, 68, 160)
                 writer.write([stacked[:136], chroma[0], chroma[1]], number)
-        return writer.close().bytes
+        return writer.close()
 
     whole = encode("whole", slice(None))
     cut = sum(encode(f"{n}", slice(n, n + 250)) for n in range(0, len(there_and_back), 250))

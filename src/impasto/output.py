@@ -107,9 +107,9 @@ class _VideoShard:
     def finish(self) -> tuple[int, tuple[str, ...]]:
         # A shard without any readable image still has to fill its time.
         self._flush(_grey(self._target))
-        self._writer.close()
+        size = self._writer.close()
         self._job.store_file(self.segment, self._path)
-        return self._path.stat().st_size, ()
+        return size, ()
 
     def _flush(self, planes: tuple[Plane, ...]) -> None:
         for pts in self._waiting:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from heapq import merge
+from math import lcm
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from impasto.spec import Encoding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
+    from fractions import Fraction
 
     from av.container import InputContainer, OutputContainer
     from av.video.stream import VideoStream
@@ -80,8 +82,9 @@ def assemble(
         origin = start_of(facts, pts, clip, given)
         if ahead.starts and clip is None:
             origin = origin.not_before(min(ahead.starts.values()))
-        others = _others(out, given[0], tracks, origin) if given else iter(())
-        joiner = Joiner(target, pts, origin.pictures, stream, template.codec_context)
+        scale = lcm(*(unit.denominator for unit in _units(target, given)))
+        others = _others(out, given[0], tracks, origin, scale) if given else iter(())
+        joiner = Joiner(target, pts, origin.pictures, stream, template.codec_context, scale)
         for timed in merge(joiner.packets(segments), others, key=lambda t: t.time):
             with writing(output):
                 out.mux(timed.packet)
@@ -114,8 +117,14 @@ def rehearse(source: Source, name: str, facts: VideoFacts, target: Target) -> No
 def _output(
     path: Path, target: Target, given: Opened | None
 ) -> AbstractContextManager[OutputContainer]:
-    units = [s.time_base for s in given[0].streams if s.time_base] if given else []
-    return closing(open_output(path, target.family, clock(target.time_base), units), path)
+    pictures, *others = _units(target, given)
+    return closing(open_output(path, target.family, pictures, others), path)
+
+
+def _units(target: Target, given: Opened | None) -> list[Fraction]:
+    """List the time bases of the output's pictures and then of the source's streams."""
+    others = [s.time_base for s in given[0].streams if s.time_base] if given else []
+    return [clock(target.time_base), *others]
 
 
 def _add_pictures(out: OutputContainer, template: VideoStream, target: Target) -> VideoStream:
@@ -136,7 +145,7 @@ def _add_others(
     target: Target,
     covers: dict[int, bytes],
 ) -> tuple[list[Track], list[str]]:
-    """The streams to copy, and what of the source the output has no place for."""
+    """Add the streams to copy; return them, and what of the source the output has no place for."""
     container, picture = given
     family = target.family
     kept, lost = file_tags(container.metadata, family)
@@ -160,10 +169,14 @@ def _add_others(
 
 
 def _others(
-    out: OutputContainer, container: InputContainer, tracks: list[Track], origin: Origin
+    out: OutputContainer,
+    container: InputContainer,
+    tracks: list[Track],
+    origin: Origin,
+    scale: int,
 ) -> Iterator[Timed]:
     out.set_chapters(chapters(container.chapters(), origin.others, origin.window))
-    return packets(container, tracks, origin.others, origin.window)
+    return packets(container, tracks, origin.others, origin.window, scale)
 
 
 def _look_ahead(source: Source | None, name: str, family: Family) -> Ahead:

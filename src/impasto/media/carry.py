@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import av
@@ -36,9 +38,9 @@ class Ahead(NamedTuple):
 
 
 class Timed(NamedTuple):
-    """A packet and the second at which it is decoded."""
+    """A packet and when it is decoded, in ticks so fine that every stream's times are whole."""
 
-    time: Fraction
+    time: int
     packet: Packet[Any]
 
 
@@ -61,8 +63,39 @@ def look_ahead(container: InputContainer) -> Ahead:
     return ahead
 
 
+@dataclass(slots=True)
+class _Course:
+    """Where a track's reading stands; times are in the source stream's own unit.
+
+    All in integers, since a file has many packets and fractions are slow.
+
+    Attributes:
+        track: what is read.
+        fine: ticks of ``Timed`` per tick.
+        shift: ticks to subtract from every time, not rounded.
+        window: the range that is kept, first tick and past the last, or None for all.
+        ticks: whole ticks to add to every time, as of the last jump.
+        jump: ticks added since the source's clock jumped back.
+        last: tick at which the last packet was decoded, or None before the first.
+        until: tick at which that packet ends.
+    """
+
+    track: Track
+    fine: int
+    shift: Fraction
+    window: tuple[int, int] | None
+    ticks: int
+    jump: int = 0
+    last: int | None = None
+    until: int = 0
+
+
 def packets(
-    container: InputContainer, tracks: list[Track], shift: Fraction, window: Window | None
+    container: InputContainer,
+    tracks: list[Track],
+    shift: Fraction,
+    window: Window | None,
+    scale: int = 0,
 ) -> Iterator[Timed]:
     """Read the tracks' packets in file order, ready to be muxed.
 
@@ -73,15 +106,25 @@ def packets(
         tracks: what to read.
         shift: seconds to subtract from every time.
         window: the range of the source's time that is kept, or None for all.
+        scale: ticks of ``Timed`` per second, a multiple of every stream's own; 0 where nobody asks
+            when packets are decoded.
 
     Raises:
         Unavailable: the file system does not give the file.
     """
-    wanted = {track.source.index: track for track in tracks}
+    wanted = {track.source.index: _course(track, shift, window, scale) for track in tracks}
     for packet in _demuxed(container, set(wanted)):
-        track = wanted[packet.stream_index]
-        if packet.dts is not None or track.still:
-            yield from _moved(packet, track, shift, window)
+        course = wanted[packet.stream_index]
+        if packet.dts is not None or course.track.still:
+            yield from _moved(packet, course)
+
+
+def _course(track: Track, shift: Fraction, window: Window | None, scale: int) -> _Course:
+    unit = track.source.time_base or Fraction(1)
+    whole = round if track.timed_text else ceil
+    kept = None if window is None else (whole(window.start / unit), whole(window.end / unit))
+    by = shift / unit
+    return _Course(track, int(unit * scale), by, kept, round(-by))
 
 
 def _demuxed(container: InputContainer, wanted: set[int]) -> Iterator[Packet[Any]]:
@@ -99,42 +142,39 @@ def _demuxed(container: InputContainer, wanted: set[int]) -> Iterator[Packet[Any
         ) from error
 
 
-def _moved(
-    packet: Packet[Stream], track: Track, shift: Fraction, window: Window | None
-) -> Iterator[Timed]:
-    unit = packet.time_base
+def _moved(packet: Packet[Stream], course: _Course) -> Iterator[Timed]:
+    track = course.track
     if track.still:
         packet.pts = packet.dts = 0
     else:
-        _keep_on(packet, track)
-        if window and not _clipped(packet, window, track.timed_text):
+        _keep_on(packet, course)
+        if course.window and not _clipped(packet, *course.window, track.timed_text):
             return
-        _move(packet, round((track.jump - shift) / unit))
+        _move(packet, course.ticks)
     if track.convert:
         packet = _converted(packet, track.convert)
     if track.timed_text and shows_nothing(bytes(packet), track.target):
         return
     packet.stream = track.target
-    yield Timed((packet.dts or 0) * unit, packet)
+    yield Timed((packet.dts or 0) * course.fine, packet)
 
 
-def _keep_on(packet: Packet[Stream], track: Track) -> None:
+def _keep_on(packet: Packet[Stream], course: _Course) -> None:
     """Where the source's clock jumps back, go on from the packet before, as the pictures do."""
-    time = (packet.dts or 0) * packet.time_base
-    if track.last is not None and time + track.jump < track.last:
-        track.jump = track.end - time
-    track.last = time + track.jump
-    track.end = track.last + (packet.duration or 1) * packet.time_base
+    time = packet.dts or 0
+    if course.last is not None and time + course.jump < course.last:
+        course.jump = course.until - time
+        course.ticks = round(course.jump - course.shift)
+    course.last = time + course.jump
+    course.until = course.last + (packet.duration or 1)
 
 
-def _clipped(packet: Packet[Stream], window: Window, lasting: bool) -> bool:
-    """Whether a packet falls into a range; a subtitle is cut to it."""
-    unit = packet.time_base
+def _clipped(packet: Packet[Stream], start: int, end: int, lasting: bool) -> bool:
+    """Tell whether a packet falls into a range of its own ticks; cut a subtitle to it."""
     pts = packet.pts if packet.pts is not None else packet.dts or 0
     if not lasting:
-        return window.start <= pts * unit < window.end
-    start = max(pts, round(window.start / unit))
-    end = min(pts + (packet.duration or 0), round(window.end / unit))
+        return start <= pts < end
+    start, end = max(start, pts), min(end, pts + (packet.duration or 0))
     packet.pts = packet.dts = start
     packet.duration = end - start
     return start < end

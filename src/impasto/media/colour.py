@@ -1,4 +1,4 @@
-"""Planes of code values to RGB and back, in floating point on the planes' device.
+"""Turn planes of code values into RGB and back, in floating point on the planes' device.
 
 Both ways use the same matrix, range and chroma positions, so that a picture that is not changed
 comes back as it was: no library scaler is involved, because those darken or shift it. Chroma is
@@ -65,7 +65,7 @@ class _Coding:
 
 
 def to_rgb(planes: Sequence[Tensor], layout: Layout) -> Tensor:
-    """Turns a batch of planes into RGB.
+    """Turn a batch of planes into RGB.
 
     Args:
         planes: Y (N, H, W), U and V (N, h, w), or one RGB plane (N, H, W, 3); uint8 or uint16.
@@ -96,7 +96,7 @@ def to_rgb(planes: Sequence[Tensor], layout: Layout) -> Tensor:
 
 
 def from_rgb(rgb: Tensor, layout: Layout) -> tuple[Tensor, ...]:
-    """Turns a batch of RGB pictures into planes; the inverse of ``to_rgb`` for the same layout.
+    """Turn a batch of RGB pictures into planes; the inverse of ``to_rgb`` for the same layout.
 
     Args:
         rgb: (N, 3, H, W), floating point; values outside [0, 1] are clamped to legal codes.
@@ -121,7 +121,7 @@ def from_rgb(rgb: Tensor, layout: Layout) -> tuple[Tensor, ...]:
 def _difference(
     colour: Tensor, luma: Tensor, weight: float, code: _Coding, chroma: tuple[int, int]
 ) -> Tensor:
-    """Chroma codes, to be truncated, of sums of a colour (0 to 1) and luma (in codes)."""
+    """Return chroma codes, to be truncated, of sums of a colour (0 to 1) and luma (in codes)."""
     scale = code.chroma / (2 - 2 * weight) / (1 << sum(chroma))
     return (colour * scale).add_(luma, alpha=-scale / code.luma).add_(code.zero + 0.5)
 
@@ -150,7 +150,7 @@ def _coding(layout: Layout) -> _Coding:
 
 
 def _add_spread(luma: Tensor, part: Tensor, chroma: tuple[int, int], out: Tensor) -> None:
-    """Writes luma (N, H, W) plus a part (N, h, w) repeated to its size into ``out``."""
+    """Write luma (N, H, W) plus a part (N, h, w) repeated to its size into ``out``."""
     across, down = chroma
     for _ in range(across):
         # A complex number of twice the same value is the fastest way to repeat in place.
@@ -166,7 +166,7 @@ def _add_spread(luma: Tensor, part: Tensor, chroma: tuple[int, int], out: Tensor
 
 
 def _box(plane: Tensor, chroma: tuple[int, int]) -> Tensor:
-    """Sums of blocks of a plane (N, H, W); a cut-off block repeats the plane's edge."""
+    """Sum the blocks of a plane (N, H, W); a cut-off block repeats the plane's edge."""
     across, down = chroma
     plane = _filled(_filled(plane, 1, down), 2, across)
     for _ in range(down):
@@ -177,7 +177,7 @@ def _box(plane: Tensor, chroma: tuple[int, int]) -> Tensor:
 
 
 def _filled(plane: Tensor, axis: int, log: int) -> Tensor:
-    """The plane with its last line repeated up to a multiple of ``2**log`` lines."""
+    """Return the plane with its last line repeated up to a multiple of ``2**log`` lines."""
     missing = -plane.shape[axis] % (1 << log)
     if not missing:
         return plane

@@ -1,4 +1,4 @@
-"""Opening a media file within limits, and saying plainly why one does not open.
+"""Open media files within limits, and say plainly why one does not open.
 
 FFmpeg follows what a file says: a playlist may name other files, a header may claim a picture of
 gigabytes. Only the formats in ``FORMATS`` are tried, only local files are opened, and pictures
@@ -42,7 +42,7 @@ _NOT_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
 def open_source(
     source: Source, name: str, *, others: bool = False
 ) -> tuple[InputContainer, VideoStream]:
-    """Opens a media file and finds its picture stream.
+    """Open a media file and find its picture stream.
 
     Args:
         source: a local path, or a binary file object that can seek; it is rewound first. Closing
@@ -89,7 +89,7 @@ def _open(source: Source) -> InputContainer:
 
 
 def _refuse_at_sight(source: Source, name: str) -> None:
-    """Tells apart what FFmpeg calls invalid data, or would follow to other files."""
+    """Tell apart what FFmpeg calls invalid data, or would follow to other files."""
     try:
         head = _head(source)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
@@ -128,7 +128,7 @@ def _picture_stream(container: InputContainer, name: str) -> VideoStream:
 
 
 def _why(source: Source, name: str, error: av.FFmpegError) -> str:
-    """One line on why a file did not open; opens it again to hear FFmpeg's own reason."""
+    """Say in one line why a file did not open; open it again to hear FFmpeg's own reason."""
     reason = _heard(source) or error.strerror or "unknown error"
     if "whitelist" in reason:
         return f"{name} is of a format that is not read; convert it to MP4 or Matroska"
@@ -138,7 +138,7 @@ def _why(source: Source, name: str, error: av.FFmpegError) -> str:
 
 
 def _heard(source: Source) -> str:
-    """FFmpeg's last error while opening.
+    """Return FFmpeg's last error while opening.
 
     Logging is on for this moment only: while it is on, freeing a decoder with frame threads can
     deadlock on the interpreter's lock.

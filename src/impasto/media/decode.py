@@ -1,4 +1,4 @@
-"""Reading a range of frames exactly: all of them, only them, in order.
+"""Read a range of frames exactly: all of them, only them, in order.
 
 Containers seek where they please, often past the keyframe asked for. A reader therefore looks
 for the keyframe itself among the packets, tries earlier places, and at last reads from the start.
@@ -41,7 +41,7 @@ class _Astray(Exception):
 def read(
     source: Source, name: str, facts: VideoFacts, cut: VideoCut, first: int, threads: int = 1
 ) -> Generator[Frame]:
-    """Decodes the frames of one cut.
+    """Decode the frames of one cut.
 
     A frame that cannot be decoded is replaced by the one before it (at the start of a cut, by
     the one after it) and marked as concealed; damage that decoders do not notice stays.
@@ -98,7 +98,7 @@ def _timed(
 def _attempt(
     source: Source, name: str, cut: VideoCut, keys: Sequence[Key], threads: int
 ) -> Iterator[tuple[VideoFrame, bool]]:
-    """The wanted frames, decoded from the first of ``keys``, or from the file's start."""
+    """Decode the wanted frames from the first of ``keys``, or from the file's start."""
     container, stream, packets, position = _positioned(source, name, keys)
     with container:
         frames = decoded(_decoder(stream, cut, threads), _exactly(packets, cut.stop - position))
@@ -110,7 +110,7 @@ def _attempt(
 def _counted(
     source: Source, name: str, cut: VideoCut, first: int, threads: int
 ) -> Iterator[tuple[VideoFrame, bool]]:
-    """The wanted frames of a video without usable timestamps, by counting from its start."""
+    """Find the wanted frames of a video without usable timestamps, by counting from its start."""
     container, stream = open_source(source, name)
     with container:
         packets = _exactly(pictures(container, stream), cut.stop)
@@ -137,7 +137,7 @@ def _decoder(stream: VideoStream, cut: VideoCut, threads: int) -> VideoCodecCont
 def _positioned(
     source: Source, name: str, keys: Sequence[Key]
 ) -> tuple[InputContainer, VideoStream, Packets, int]:
-    """An open file, its packets from the first of ``keys`` on, and that key's position.
+    """Open a file; return also its packets from the first of ``keys`` on, and its position.
 
     Without keys, or where the first of them is the file's first picture, packets come from the
     start.
@@ -159,7 +159,7 @@ def _positioned(
 
 
 def _places(keys: Sequence[Key]) -> list[int]:
-    """Times to seek to, best first: some containers go by decoding time, some land late."""
+    """List times to seek to, best first: some containers go by decoding time, some land late."""
     times = [keys[0].pts, *(k.dts if k.dts is not None else k.pts for k in keys)]
     return list(dict.fromkeys(times))
 
@@ -173,7 +173,7 @@ def _sought(container: InputContainer, stream: VideoStream, time: int, key: Key)
 
 
 def _from_key(packets: Packets, key: Key) -> Packets | None:
-    """The packets from exactly this keyframe on; None when it does not come before a later one."""
+    """Return the packets from exactly this keyframe on; None where a later one comes first."""
     try:
         for packet in packets:
             if packet.is_keyframe and packet.pts is not None and packet.pts >= key.pts:
@@ -184,7 +184,7 @@ def _from_key(packets: Packets, key: Key) -> Packets | None:
 
 
 def _exactly(packets: Packets, count: int) -> Packets:
-    """The next ``count`` packets, all of which the scan saw."""
+    """Give the next ``count`` packets, all of which the scan saw."""
     left = count
     try:
         for packet in islice(packets, count):
@@ -197,7 +197,7 @@ def _exactly(packets: Packets, count: int) -> Packets:
 
 
 def _clean(frames: Iterator[VideoFrame], key: int) -> Iterator[VideoFrame]:
-    """The frames from the keyframe on, once it has come out first.
+    """Give the frames from the keyframe on, once it has come out first.
 
     With intra-refresh, packets flagged as keyframes refer to pictures before them: decoding there
     gives wrong pictures without any error, and the first one out is late or no keyframe. Frames
@@ -213,7 +213,7 @@ def _clean(frames: Iterator[VideoFrame], key: int) -> Iterator[VideoFrame]:
 def _aligned(
     frames: Iterable[VideoFrame], wanted: Sequence[int], name: str
 ) -> Iterator[tuple[VideoFrame, bool]]:
-    """One picture for each wanted timestamp, and whether it stands in for a missing one."""
+    """Give one picture for each wanted timestamp, and whether it stands in for a missing one."""
     previous: VideoFrame | None = None
     done = 0
     for frame in frames:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections import Counter
+from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +19,8 @@ from impasto.media.frame import Frame, Layout
 from impasto.spec import Colour
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
     from PIL.Image import Image
 
@@ -23,6 +28,12 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 MAX_PIXELS = 1 << 27
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+"""Pillow's names of the formats tried; some of its others, such as EPS, run other programs.
+
+MPO, several pictures in one JPEG, is opened as JPEG: Pillow knows no such format to open.
+"""
+
 _SRGB = Colour(matrix=0, full_range=True, primaries=1, transfer=13)
 _QUALITY = {
     "PNG": {"compress_level": 3},
@@ -51,18 +62,17 @@ def read(data: bytes, name: str, index: int = 0) -> Frame:
     Raises:
         BadInput: it is no picture, is damaged, or is larger than `MAX_PIXELS`.
     """
-    image = _open(data, name)
-    planes = [np.array(image.convert("RGB"))]
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        planes.append(np.array(image.convert("RGBA").getchannel("A")))
-    layout = Layout(image.width, image.height, 8, None, _SRGB)
-    return Frame(index, tuple(planes), layout)
+    with _opened(data, name) as image:
+        alpha = _alpha(image)
+        planes = (_rgb(image, name),) if alpha is None else (_rgb(image, name), alpha)
+        layout = Layout(image.width, image.height, 8, None, _SRGB)
+    return Frame(index, planes, layout)
 
 
 def size(data: bytes, name: str) -> tuple[int, int]:
     """Return a picture's upright width and height; raises BadInput as `read` does."""
-    image = _open(data, name)
-    return image.width, image.height
+    with _opened(data, name) as image:
+        return image.width, image.height
 
 
 def write(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, suffix: str) -> bytes:
@@ -91,13 +101,29 @@ def output_names(names: tuple[str, ...], frames: FrameFormat | None) -> tuple[st
     """Name the outputs of pictures: the same names, in a format that can be written.
 
     A picture keeps its own format unless ``frames`` asks for another or it cannot be written;
-    where two pictures would then share a name, their old suffix stays in it.
+    where two pictures would then share a name, their old suffix stays in it. Names that differ
+    by case alone count as shared, since some file systems hold them to be the same.
     """
     wanted = [_renamed(name, frames) for name in names]
-    return tuple(
-        new if wanted.count(new) == 1 or new == name else f"{name}{_suffix(new)}"
-        for name, new in zip(names, wanted, strict=True)
-    )
+    shared = Counter(new.casefold() for new in wanted)
+    taken: set[str] = set()
+    chosen: dict[int, str] = {}
+    # Those that keep their own name come first, so that no new name takes it from them.
+    for keeps in (True, False):
+        for place, (name, new) in enumerate(zip(names, wanted, strict=True)):
+            free = shared[new.casefold()] == 1 or (keeps and new.casefold() not in taken)
+            if (new == name) == keeps and free:
+                taken.add(new.casefold())
+                chosen[place] = new
+    numbers: dict[str, Iterator[int]] = {}
+    for place, (name, new) in enumerate(zip(names, wanted, strict=True)):
+        suffix, result = _suffix(new), f"{name}{_suffix(new)}"
+        while place not in chosen:
+            if result.casefold() not in taken:
+                taken.add(result.casefold())
+                chosen[place] = result
+            result = f"{name}.{next(numbers.setdefault(name.casefold(), count(2)))}{suffix}"
+    return tuple(chosen[place] for place in range(len(names)))
 
 
 def _renamed(name: str, frames: FrameFormat | None) -> str:
@@ -111,41 +137,87 @@ def _suffix(name: str) -> str:
     return name[name.rindex(".") :] if "." in name else ""
 
 
-def _open(data: bytes, name: str) -> Image:
+@contextmanager
+def _opened(data: bytes, name: str) -> Iterator[Image]:
+    """Decode a picture and turn it upright; what fails within is put down to the picture."""
     from PIL import Image, ImageOps
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image: Image.Image = Image.open(io.BytesIO(data))
-            _refuse_bombs(image, name)
+            image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+            _refuse_bombs(image.width, image.height, name)
             image.load()
-            return ImageOps.exif_transpose(_to_srgb(image))
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        reason = "it is empty" if not data else str(error).split("<")[0].strip(" '")
+            yield ImageOps.exif_transpose(image)
+    except (BadInput, MemoryError):
+        raise
+    except Image.DecompressionBombError:
+        raise BadInput(f"{name}: is over {MAX_PIXELS} pixels; scale it down first") from None
+    except Exception as error:  # noqa: BLE001
+        # Pillow's decoders let out whatever a damaged file makes them trip over: struct.error,
+        # KeyError, ZeroDivisionError, ... None of it is about anything but this one picture.
+        reason = "it is empty" if not data else _told(error)
         raise BadInput(f"{name}: not a readable picture ({reason}); replace the file") from None
 
 
-def _refuse_bombs(image: Image, name: str) -> None:
-    if image.width * image.height > MAX_PIXELS:
-        raise BadInput(
-            f"{name}: {image.width}x{image.height} is over {MAX_PIXELS} pixels; scale it down first"
-        )
+def _told(error: Exception) -> str:
+    """Return an exception's own words on one line, without the addresses of objects."""
+    said = " ".join(str(error).split("<")[0].split()).strip(" '")
+    return said or type(error).__name__
+
+
+def _refuse_bombs(width: int, height: int, name: str) -> None:
+    if width * height > MAX_PIXELS:
+        raise BadInput(f"{name}: {width}x{height} is over {MAX_PIXELS} pixels; scale it down first")
+
+
+def _alpha(image: Image) -> NDArray[np.uint8] | None:
+    """Return the picture's transparency (H, W), or None where it has none."""
+    clear = image.info.get("transparency")
+    if _deep(image):
+        # Pillow would compare the 16-bit key with 8-bit samples.
+        if not isinstance(clear, int):
+            return None
+        return np.where(np.asarray(image) == clear, 0, 255).astype(np.uint8)
+    if clear is None and not image.has_transparency_data:
+        return None
+    return np.array(image.convert("RGBA").getchannel("A"))
+
+
+def _rgb(image: Image, name: str) -> NDArray[np.uint8]:
+    """Return the picture in sRGB: (H, W, 3)."""
+    if image.mode == "F":
+        raise BadInput(f"{name}: its samples are floating-point; convert it to 8 or 16 bits")
+    if _deep(image):
+        grey = np.asarray(image).astype(np.int64)
+        if grey.min() < 0 or grey.max() > 0xFFFF:
+            raise BadInput(f"{name}: its samples have over 16 bits; convert it to 8 or 16 bits")
+        eight = ((grey + 128) // 257).astype(np.uint8)
+        return np.repeat(eight[:, :, None], 3, axis=2)
+    return np.array(_to_srgb(image).convert("RGB"))
+
+
+def _deep(image: Image) -> bool:
+    """Tell whether a grey picture has over 8 bits, which Pillow cuts off instead of scaling."""
+    return image.mode == "I" or image.mode.startswith("I;16")
 
 
 def _to_srgb(image: Image) -> Image:
     from PIL import ImageCms
 
     profile = image.info.get("icc_profile")
-    if not profile or image.mode not in ("RGB", "RGBA", "L", "CMYK"):
+    if not profile:
         return image
-    mode = "RGBA" if image.mode == "RGBA" else "RGB"
+    # Transparency is told apart, so that only colours remain; a profile is for these modes.
+    plain = {"LA": "L", "1": "L", "L": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
+    flat = image.convert(plain)
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         converted = ImageCms.profileToProfile(
-            image, source, ImageCms.createProfile("sRGB"), outputMode=mode
+            flat, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
         )
     except (ImageCms.PyCMSError, OSError):
+        # A damaged profile, or one of another kind of colours, says nothing of this picture.
         return image
     assert converted is not None
     return converted

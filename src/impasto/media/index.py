@@ -1,4 +1,4 @@
-"""Where the frames of a video are: found by reading its packets, without decoding them.
+"""Find where the frames of a video are by reading its packets, without decoding them.
 
 The sorted timestamps of the packets are the timestamps of the decoded frames, for every intact
 file that has timestamps. So a range of frames can be named exactly before anything is decoded.
@@ -20,7 +20,7 @@ import av
 from impasto.errors import BadInput
 from impasto.media.container import open_source
 from impasto.media.packets import decoded, pictures
-from impasto.media.probe import first_frames, video_facts
+from impasto.media.probe import agree, first_frames, video_facts
 from impasto.spec import Key, VideoCut, VideoFacts
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class _Shown(NamedTuple):
 
 
 def scan(source: Source, name: str) -> VideoIndex:
-    """Reads a video's packets, and its first frames, into an index.
+    """Read a video's packets, and its first frames, into an index.
 
     Args:
         source: a local path or a binary file object that can seek.
@@ -95,7 +95,7 @@ def scan(source: Source, name: str) -> VideoIndex:
     facts, times = _facts(source, name, reorder)
     if facts.interlaced:
         warnings.append("the video is interlaced; its frames are taken as progressive")
-    reason = _unfit(packets, shown, times)
+    reason = _unfit(packets, shown, reorder, times)
     if reason:
         warnings.append(f"{reason}; it is read as one piece, and timed at its nominal rate")
         return _sequential(source, name, facts, reason, len(packets), warnings)
@@ -114,7 +114,7 @@ def scan(source: Source, name: str) -> VideoIndex:
 
 
 def cut(index: VideoIndex, start: int, stop: int) -> VideoCut:
-    """How to read the frames from ``start`` up to, not including, ``stop``."""
+    """Tell how to read the frames from ``start`` up to, not including, ``stop``."""
     pts, positions = index.pts[start:stop], index.positions[start:stop]
     first = min(positions)
     reach = bisect_right(index.keys, pts[0], key=lambda k: k.pts)
@@ -130,7 +130,7 @@ def cut(index: VideoIndex, start: int, stop: int) -> VideoCut:
 def select(
     index: VideoIndex, first_time: Fraction | None = None, last_time: Fraction | None = None
 ) -> tuple[int, int]:
-    """The frames shown in a half-open range of time.
+    """Find the frames shown in a half-open range of time.
 
     Args:
         index: the video's frames.
@@ -149,7 +149,7 @@ def select(
 
 
 def _packets(source: Source, name: str) -> tuple[list[_Packet], list[str]]:
-    """All picture packets in file order, and what is wrong with them."""
+    """Read all picture packets in file order, and what is wrong with them."""
     container, stream = open_source(source, name)
     found: list[_Packet] = []
     warnings: list[str] = []
@@ -165,20 +165,33 @@ def _packets(source: Source, name: str) -> tuple[list[_Packet], list[str]]:
             warnings.append(f"the file is damaged after {len(found)} pictures ({error.strerror})")
         if not found:
             raise BadInput(f"{name} holds no pictures; it is cut off or damaged: upload it again")
+        if _starts_with_key(container, stream, found[0]):
+            found[0] = found[0]._replace(key=True)
         warnings += _shortfall(container, stream, found)
     if damaged:
         warnings.append(f"pictures flagged as damaged: {damaged}")
     return found, warnings
 
 
+def _starts_with_key(container: InputContainer, stream: VideoStream, packet: _Packet) -> bool:
+    """Tell whether the container calls its first picture a keyframe.
+
+    FFmpeg takes the flag from a damaged one, and with it all pictures up to the next would go.
+    """
+    time = packet.dts if "mov" in container.format.name else packet.pts
+    key = next((entry for entry in stream.index_entries if entry.is_keyframe), None)
+    return key is not None and key.timestamp == time
+
+
 def _shortfall(container: InputContainer, stream: VideoStream, packets: list[_Packet]) -> list[str]:
-    """A warning where the header promises more than was found, for headers written at the end."""
+    """Warn where the header promises more than was found; some are written at the end."""
     if "mov" in container.format.name:
         promised, found = len(stream.index_entries), len(packets)
         if found < promised:
             return [f"the file ends early: {found} of {promised} pictures are there"]
     if "matroska" in container.format.name and container.duration and stream.time_base:
-        claimed = Fraction(container.start_time + container.duration, av.time_base)
+        # Where the first pictures are damaged, FFmpeg knows no start.
+        claimed = Fraction((container.start_time or 0) + container.duration, av.time_base)
         reached = max(p.pts or 0 for p in packets) * stream.time_base
         if claimed - reached > 1:
             return [f"the pictures end at {float(reached):.1f} s of {float(claimed):.1f} s"]
@@ -186,7 +199,7 @@ def _shortfall(container: InputContainer, stream: VideoStream, packets: list[_Pa
 
 
 def _facts(source: Source, name: str, reorder: int) -> tuple[VideoFacts, list[int | None]]:
-    """The facts, and the timestamps of the first frames as the decoder gives them."""
+    """Return the facts, and the timestamps of the first frames as the decoder gives them."""
     container, stream = open_source(source, name)
     with container:
         frame, times = first_frames(container, stream, reorder)
@@ -196,7 +209,7 @@ def _facts(source: Source, name: str, reorder: int) -> tuple[VideoFacts, list[in
 
 
 def _shown(packets: list[_Packet]) -> list[_Shown]:
-    """Packets that give a frame, in file order: decoding starts at the first keyframe."""
+    """Pick the packets that give a frame, in file order: decoding starts at the first keyframe."""
     first = next((p.pts for p in packets if p.key and p.pts is not None), None)
     return [
         _Shown(p.pts, p.position)
@@ -216,8 +229,10 @@ def _reorder(shown: list[_Shown]) -> int:
     return min(MAX_REORDER, max((i - rank for rank, i in enumerate(ranks)), default=0))
 
 
-def _unfit(packets: list[_Packet], shown: list[_Shown], times: list[int | None]) -> str:
-    """Why ranges of frames cannot be named by timestamp, or "" when they can."""
+def _unfit(
+    packets: list[_Packet], shown: list[_Shown], reorder: int, times: list[int | None]
+) -> str:
+    """Say why ranges of frames cannot be named by timestamp, or "" when they can."""
     dts = [p.dts for p in packets if p.dts is not None]
     if any(p.pts is None for p in packets):
         return "some pictures have no timestamps"
@@ -226,25 +241,13 @@ def _unfit(packets: list[_Packet], shown: list[_Shown], times: list[int | None])
     ordered = sorted(p.pts for p in shown)
     if len(set(ordered)) < len(ordered):
         return "several pictures share a timestamp"
-    return "" if _agree(ordered, times) else "the packets do not match the frames"
-
-
-def _agree(pts: list[int], times: list[int | None]) -> bool:
-    """Whether the first frames came out at timestamps of packets, in order and nearly all.
-
-    A few may be missing from a damaged file; many are where a packet holds half a frame.
-    """
-    found = [t for t in times if t is not None]
-    span = pts[: bisect_right(pts, found[-1])] if found else []
-    ascending = all(earlier < later for earlier, later in pairwise(found))
-    enough = len(found) == len(times) and 4 * len(found) >= 3 * len(span)
-    return bool(span) and ascending and enough and set(found) <= set(span)
+    return "" if agree(ordered, reorder, times) else "the packets do not match the frames"
 
 
 def _sequential(
     source: Source, name: str, facts: VideoFacts, reason: str, total: int, warnings: list[str]
 ) -> VideoIndex:
-    """The index of a video whose frames must be counted by decoding them all."""
+    """Index a video whose frames must be counted by decoding them all."""
     container, stream = open_source(source, name)
     with container:
         packets = islice(pictures(container, stream), total)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
@@ -60,26 +58,41 @@ def opened(segment: Segment, number: int) -> Iterator[Opened]:
                 yield container, stream
 
 
-@dataclass(frozen=True, slots=True)
 class Joiner:
     """Gives the packets of every segment, one segment open at a time.
 
     Encoders' own decoding times fail where frames are unevenly spaced, so they are made anew:
     the packet at a place is decoded when the frame a few places before it is shown.
-
-    Attributes:
-        target: the picture stream.
-        pts: the plan's timestamps, ascending, in the target's time base.
-        shift: seconds to subtract from every time.
-        stream: the output's picture stream.
-        decoder: set up for the first segment, and so for every one that fits it.
     """
 
-    target: Target
-    pts: Sequence[int]
-    shift: Fraction
-    stream: VideoStream
-    decoder: VideoCodecContext
+    def __init__(
+        self,
+        target: Target,
+        pts: Sequence[int],
+        shift: Fraction,
+        stream: VideoStream,
+        decoder: VideoCodecContext,
+        scale: int,
+    ) -> None:
+        """Prepare to join.
+
+        Args:
+            target: the picture stream.
+            pts: the plan's timestamps, ascending, in the target's time base.
+            shift: seconds to subtract from every time.
+            stream: the output's picture stream.
+            decoder: set up for the first segment, and so for every one that fits it.
+            scale: ticks of ``Timed`` per second, a multiple of the output's own.
+        """
+        self._unit = clock(target.time_base)
+        self._base = target.time_base
+        self._pts = pts
+        self._stream = stream
+        self._decoder = decoder
+        self._fine = int(self._unit * scale)
+        self._nominal = frame_ticks(target)
+        move = round(shift / self._unit)
+        self._times = [rescale(time, self._base, self._unit) - move for time in pts]
 
     def packets(self, segments: Sequence[Segment]) -> Iterator[Timed]:
         """Read all segments.
@@ -90,52 +103,60 @@ class Joiner:
         done = 0
         for number, segment in enumerate(segments):
             with opened(segment, number) as (container, source):
-                if source.codec_context.extradata != self.decoder.extradata:
+                if source.codec_context.extradata != self._decoder.extradata:
                     raise _unfit(number, "was encoded with other settings than the first")
+                since = _Since(self._pts, done, self._base, self._unit)
+                given = source.time_base or self._unit
                 ranks: set[int] = set()
                 for packet in _pictures(container, source, number):
-                    rank = self._rank(packet, done, number)
+                    time = rescale(packet.pts or 0, given, self._unit)
+                    rank = since.rank(time)
+                    if rank is None:
+                        fact = f"shows a frame {time} ticks after its first, the plan does not"
+                        raise _unfit(number, fact)
                     yield self._placed(packet, done + len(ranks), rank)
                     ranks.add(rank)
             if not ranks or ranks != set(range(done, done + len(ranks))):
                 raise _unfit(number, f"holds {len(ranks)} frames with gaps between them")
             done += len(ranks)
-        if done != len(self.pts):
+        if done != len(self._pts):
             raise BadInput(
-                f"the segments hold {done} frames where the plan has {len(self.pts)}; {REMEDY}"
+                f"the segments hold {done} frames where the plan has {len(self._pts)}; {REMEDY}"
             )
 
-    def _rank(self, packet: Packet[VideoStream], first: int, number: int) -> int:
-        """The frame that a packet shows, told by its time since the segment's first frame."""
-        unit = clock(self.target.time_base)
-
-        def since(pts: int) -> int:
-            return rescale(pts - self.pts[first], self.target.time_base, unit)
-
-        time = rescale(packet.pts or 0, packet.time_base, unit)
-        rank = bisect_left(self.pts, time, lo=first, key=since)
-        if rank == len(self.pts) or since(self.pts[rank]) != time:
-            raise _unfit(number, f"shows a frame {time} ticks after its first, the plan does not")
-        return rank
-
     def _placed(self, packet: Packet[VideoStream], position: int, rank: int) -> Timed:
-        unit = clock(self.target.time_base)
-        behind = position - self.decoder.reorder_depth
-        packet.time_base = unit
-        packet.pts = self._time(rank)
-        packet.dts = self._time(max(behind, 0)) + min(behind, 0) * frame_ticks(self.target)
+        behind = position - self._decoder.reorder_depth
+        dts = self._times[max(behind, 0)] + min(behind, 0) * self._nominal
+        packet.time_base = self._unit
+        packet.pts, packet.dts = self._times[rank], dts
         packet.duration = self._duration(rank)
-        packet.stream = self.stream
-        return Timed(packet.dts * unit, packet)
+        packet.stream = self._stream
+        return Timed(dts * self._fine, packet)
 
     def _duration(self, rank: int) -> int:
-        if rank + 1 == len(self.pts):
-            return frame_ticks(self.target)
-        return self._time(rank + 1) - self._time(rank)
+        if rank + 1 == len(self._times):
+            return self._nominal
+        return self._times[rank + 1] - self._times[rank]
 
-    def _time(self, rank: int) -> int:
-        unit = clock(self.target.time_base)
-        return rescale(self.pts[rank], self.target.time_base, unit) - round(self.shift / unit)
+
+class _Since:
+    """The plan's frames by their time since a segment's first, worked out as far as asked for."""
+
+    def __init__(self, pts: Sequence[int], first: int, base: Fraction, unit: Fraction) -> None:
+        self._pts, self._first = pts, first
+        self._base, self._unit = base, unit
+        self._next = first
+        self._reached = -1
+        self._ranks: dict[int, int] = {}
+
+    def rank(self, time: int) -> int | None:
+        """Return the frame shown ``time`` ticks after the first; None where the plan has none."""
+        while self._reached < time and self._next < len(self._pts):
+            passed = self._pts[self._next] - self._pts[self._first]
+            self._reached = rescale(passed, self._base, self._unit)
+            self._ranks.setdefault(self._reached, self._next)
+            self._next += 1
+        return self._ranks.get(time)
 
 
 REMEDY = "remove the job's segments and run it again"

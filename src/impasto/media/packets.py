@@ -19,7 +19,7 @@ _VP8_SHOWN = 0x10
 
 
 def pictures(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-    """Packets that hold a picture to show, in file order; positions in an index count these.
+    """Read packets that hold a picture to show, in file order; positions in an index count these.
 
     Raises:
         av.FFmpegError: the container cannot be read further.
@@ -34,7 +34,7 @@ def pictures(container: InputContainer, stream: VideoStream) -> Iterator[Packet[
 def decoded(
     context: VideoCodecContext, packets: Iterable[Packet[VideoStream]]
 ) -> Iterator[VideoFrame]:
-    """Frames of ``packets`` in presentation order; pictures that do not decode are left out."""
+    """Decode ``packets`` in presentation order; pictures that do not decode are left out."""
     for packet in packets:
         yield from _decode(context, packet)
     yield from _decode(context, None)

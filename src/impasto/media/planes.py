@@ -53,13 +53,13 @@ class _Target:
 
 
 def layout(facts: VideoFacts) -> Layout:
-    """How the planes of every frame of this video lie."""
+    """Tell how the planes of every frame of this video lie."""
     target = _target(facts.pixel_format)
     return Layout(facts.width, facts.height, target.depth, target.chroma, facts.colour)
 
 
 def planes(picture: VideoFrame, pixel_format: str) -> tuple[Plane, ...]:
-    """Copies of a picture's planes.
+    """Copy a picture's planes.
 
     Args:
         picture: a decoded frame.
@@ -90,7 +90,7 @@ def _target(pixel_format: str) -> _Target:
 
 
 def _samples(plane: VideoPlane, depth: int, channels: int = 1) -> Plane:
-    """A contiguous copy without the padding at the end of lines: (H, W) or (H, W, channels)."""
+    """Copy samples without the padding at the end of lines: (H, W) or (H, W, channels)."""
     stored = memoryview(plane)
     samples: Plane = np.frombuffer(stored, np.uint8) if depth == 8 else np.frombuffer(stored, "<u2")
     stride = plane.line_size // samples.itemsize
@@ -101,7 +101,7 @@ def _samples(plane: VideoPlane, depth: int, channels: int = 1) -> Plane:
 
 
 def _neutral(luma: Plane, depth: int) -> tuple[Plane, Plane]:
-    """Chroma planes without colour, as 4:2:0."""
+    """Make chroma planes without colour, as 4:2:0."""
     shape = [(n + 1) // 2 for n in luma.shape]
     return np.full(shape, 1 << (depth - 1), luma.dtype), np.full(
         shape, 1 << (depth - 1), luma.dtype

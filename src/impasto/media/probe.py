@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from struct import unpack
 from typing import TYPE_CHECKING, cast
 
@@ -28,7 +29,7 @@ _FULL_RANGE = {1: False, 2: True}
 def first_frames(
     container: InputContainer, stream: VideoStream, reorder: int
 ) -> tuple[VideoFrame | None, list[int | None]]:
-    """The first frame, and the timestamps of the first ``PROBE_FRAMES`` in decoded order."""
+    """Return the first frame, and the timestamps of the first ``PROBE_FRAMES`` in decoded order."""
     stream.codec_context.reorder_depth = max(stream.codec_context.reorder_depth, reorder)
     first: VideoFrame | None = None
     times: list[int | None] = []
@@ -40,7 +41,7 @@ def first_frames(
 
 
 def video_facts(container: InputContainer, stream: VideoStream, frame: VideoFrame) -> VideoFacts:
-    """The facts of a picture stream, by its header and its first frame."""
+    """Tell the facts of a picture stream by its header and its first frame."""
     aspect = stream.sample_aspect_ratio
     return VideoFacts(
         container=container.format.name,
@@ -56,6 +57,29 @@ def video_facts(container: InputContainer, stream: VideoStream, frame: VideoFram
         colour=_colour(frame),
         interlaced=frame.interlaced_frame,
     )
+
+
+def agree(pts: list[int], reorder: int, times: list[int | None]) -> bool:
+    """Tell whether the packets' timestamps are those of the first frames that came out.
+
+    Frames that are missing are no reason to doubt: they are damaged, and a reader conceals them.
+    To count frames instead would leave them out, and move all later ones against the sound.
+
+    Args:
+        pts: the timestamps of all packets that are shown, ascending.
+        reorder: how far the packets' order lags behind that of their timestamps.
+        times: the timestamps of the first frames, in decoded order.
+    """
+    found = [t for t in times if t is not None]
+    if not found or not set(found) <= set(pts):
+        return False
+    back = sum(later <= earlier for earlier, later in pairwise(found))
+    # Damage upsets the order here and there. Wrong timestamps do all the time, and are mostly
+    # of a container, such as AVI, that knows no order but that of its packets.
+    wrong = back > 0 if reorder == 0 else 4 * back > len(found)
+    span = pts[bisect_left(pts, found[0]) : bisect_right(pts, found[-1])]
+    halves = len(found) >= PROBE_FRAMES // 2 and found == span[::2]  # a packet holds one field
+    return not wrong and not halves
 
 
 def _display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:

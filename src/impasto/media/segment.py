@@ -9,8 +9,7 @@ import numpy as np
 
 from impasto.errors import BadInput
 from impasto.media.encoders import REORDER, add_encoder
-from impasto.media.sink import abandon, clock, open_output, rescale, writing
-from impasto.spec import Frozen
+from impasto.media.sink import abandon, clock, closing, open_output, rescale, writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,18 +22,6 @@ if TYPE_CHECKING:
     from impasto.media.frame import Plane
     from impasto.media.target import Target
     from impasto.spec import Encoding
-
-
-class SegmentFacts(Frozen):
-    """What a finished segment holds.
-
-    Attributes:
-        frames: pictures in it.
-        bytes: size of the file.
-    """
-
-    frames: int
-    bytes: int
 
 
 class SegmentWriter:
@@ -53,7 +40,7 @@ class SegmentWriter:
         self._unit = clock(target.time_base)
         self._pts: list[int] = []
         self._muxed = 0
-        self._written: SegmentFacts | None = None
+        self._size = 0
         with writing(path):
             self._out = open_output(path, "mp4", self._unit)
             self._stream = add_encoder(self._out, target, encoding)
@@ -81,19 +68,21 @@ class SegmentWriter:
         with writing(self._path):
             self._mux(self._stream.encode(frame))
 
-    def close(self) -> SegmentFacts:
-        """Finish the file and return what it holds; a second call returns the same.
+    def close(self) -> int:
+        """Finish the file and return its size in bytes; a second call returns the same.
 
         Raises:
+            BadInput: no picture was written, so that there is nothing to join.
             Unavailable: the file system refuses the data.
         """
-        if self._written is None:
-            with writing(self._path):
-                self._mux(self._stream.encode(None) if self._pts else [])
-                self._out.close()
-            size = self._path.stat().st_size
-            self._written = SegmentFacts(frames=len(self._pts), bytes=size)
-        return self._written
+        if not self._pts:
+            abandon(self._out)
+            raise BadInput(f"{self._path}: no picture was written; a segment needs one at least")
+        if not self._size:
+            with closing(self._out, self._path), writing(self._path):
+                self._mux(self._stream.encode(None))
+            self._size = self._path.stat().st_size
+        return self._size
 
     def __enter__(self) -> Self:
         return self

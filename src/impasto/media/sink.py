@@ -1,4 +1,4 @@
-"""Opening a container for writing, and saying what went wrong when that fails."""
+"""Open containers for writing, and say what went wrong when that fails."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ BITEXACT = 0x400
 """FFmpeg's flag for leaving out random identifiers and its own version."""
 
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.ENOENT}
+NAME = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EILSEQ}
 FINEST = 20_000_000
 COARSER = Fraction(1, 10_000_000)
 
@@ -39,8 +40,13 @@ def clock(time_base: Fraction) -> Fraction:
 
 
 def rescale(ticks: int, time_base: Fraction, other: Fraction) -> int:
-    """Express a timestamp in another unit; to the nearest tick."""
-    return ticks if time_base == other else round(ticks * time_base / other)
+    """Express a timestamp in another unit; to the nearest tick, as ``round`` does.
+
+    In integers, since fractions took a third of a join's time.
+    """
+    whole = time_base.denominator * other.numerator
+    ticks, rest = divmod(ticks * time_base.numerator * other.denominator, whole)
+    return ticks + (2 * rest > whole or (2 * rest == whole and ticks % 2))
 
 
 def movie_scale(units: Iterable[Fraction]) -> int:
@@ -66,6 +72,10 @@ def open_output(
         family: the container.
         time_base: of the pictures.
         others: time bases of the other streams.
+
+    Raises:
+        Unavailable: the file system refuses the file.
+        BadInput: it refuses the name.
     """
     if family in {"mp4", "mov"}:
         options = {
@@ -75,8 +85,9 @@ def open_output(
         }
     else:
         options = {"default_mode": "passthrough"}
-    out = av.open(str(path), "w", format=MUXERS[family], container_options=options)
-    out.flags |= BITEXACT
+    with writing(path):
+        out = av.open(str(path), "w", format=MUXERS[family], container_options=options)
+        out.flags |= BITEXACT
     return out
 
 
@@ -109,7 +120,7 @@ def writing(path: Path) -> Iterator[None]:
 
     Raises:
         Unavailable: the file system refused, for want of room or otherwise.
-        BadInput: an encoder or the container refused what it was given.
+        BadInput: it refused the name, or an encoder or the container what it was given.
     """
     try:
         yield
@@ -117,6 +128,8 @@ def writing(path: Path) -> Iterator[None]:
         reason = error.strerror or str(error)
         if error.errno in DISK:
             raise Unavailable(f"{path}: cannot be written ({reason}); free its disk") from error
+        if error.errno in NAME:
+            raise BadInput(f"{path}: cannot be written ({reason}); choose another name") from error
         raise BadInput(
             f"{path}: the output was refused ({reason}); choose another container or size"
         ) from error

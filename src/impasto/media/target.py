@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import av
 
 from impasto.errors import BadInput
+from impasto.media.container import MAX_PIXELS
 from impasto.media.frame import Layout
 from impasto.spec import Colour, Frozen
 
@@ -25,6 +26,9 @@ FAMILIES: dict[str, Family] = {
     ".mkv": "mkv",
     ".webm": "webm",
 }
+
+LONGEST: dict[Codec, int] = {"libx264": 16384, "libx265": 65535, "libvpx-vp9": 65535}
+"""The most pixels in a row or column that an encoder takes."""
 
 HDR = {16, 18}
 """Transfer characteristics of high dynamic range, as ITU-T H.273 code points."""
@@ -83,12 +87,12 @@ def target(facts: VideoFacts, suffix: str, width: int, height: int) -> Target:
         height: height in pixels, likewise.
 
     Raises:
-        BadInput: no container has that suffix.
+        BadInput: no container has that suffix, or the pictures are too large for a video.
     """
     family = family_of(f"output{suffix}")
     codec, pixel_format = _codec(family, bit_depth(facts.pixel_format))
     even = codec != "libvpx-vp9"
-    return Target(
+    made = Target(
         family=family,
         codec=codec,
         pixel_format=pixel_format,
@@ -102,6 +106,22 @@ def target(facts: VideoFacts, suffix: str, width: int, height: int) -> Target:
         display_matrix=facts.display_matrix,
         colour=_colour(facts),
     )
+    _refuse_too_large(made)
+    return made
+
+
+def _refuse_too_large(target: Target) -> None:
+    """Refuse what could be encoded, but then not be joined, or not be encoded at all.
+
+    Pictures that come from image files may be larger than any that a video may have.
+    """
+    size = f"a video of {target.coded_width}x{target.coded_height} pictures"
+    longest = LONGEST[target.codec]
+    if max(target.coded_width, target.coded_height) > longest:
+        raise BadInput(f"{size} is over {target.codec}'s {longest} pixels a side; scale it down")
+    if target.coded_width * target.coded_height > MAX_PIXELS:
+        limit = f"the limit of {MAX_PIXELS // 10**6} megapixels"
+        raise BadInput(f"{size} is over {limit}; scale it down")
 
 
 def family_of(name: str) -> Family:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
 from av.stream import AttachmentStream, Disposition
@@ -32,7 +31,7 @@ REMADE: dict[Family, set[str]] = {
 """The kinds of data that muxers write anew, from chapters and tags."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Track:
     """A stream of the source and its place in the output.
 
@@ -40,17 +39,11 @@ class Track:
         source: where packets come from.
         target: where they go.
         convert: what makes the target's payload of the source's, or None where it is the same.
-        jump: seconds added since the source's clock jumped back.
-        last: second at which the last packet was decoded, or None before the first.
-        end: second at which that packet ends.
     """
 
     source: Stream
     target: Stream
     convert: Convert | None = None
-    jump: Fraction = Fraction(0)
-    last: Fraction | None = None
-    end: Fraction = Fraction(0)
 
     @property
     def still(self) -> bool:
