@@ -16,7 +16,7 @@ SOURCE = Path(impasto.__file__).parent
 MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 
 LAYERS = [
-    {"errors", "spec", "settings", "times"},
+    {"errors", "process", "spec", "settings", "times"},
     {"store"},
     {"media", "scorers"},
     {"pipeline", "job", "plan", "source", "scoring", "output", "worker"},

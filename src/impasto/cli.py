@@ -93,31 +93,34 @@ def run(
     ] = False,
 ) -> None:
     """Score SOURCE; the same command again goes on where it stopped."""
-    from impasto.spec import JobSpec, parse
-    from impasto.times import fraction, seconds
+    from impasto import process
 
-    spec = parse(
-        JobSpec,
-        {
-            "source": source,
-            "output": output,
-            "scorer": scorer,
-            "params": _style_params(scorer, style, strength, style_scale, preserve_colour),
-            "frames": frames,
-            "fps": fraction(fps, "--fps") if fps else None,
-            "max_size": max_size,
-            "start": seconds(start, "--start") if start else None,
-            "end": seconds(end, "--end") if end else None,
-            "crf": crf,
-            "preset": preset,
-            "shard_frames": shard_frames,
-            "max_failed": max_failed,
-            "overwrite": overwrite,
-        },
-        "see 'impasto run --help'",
-    )
-    settings = _settings(home, workers, device)
-    _finish(None, spec, settings, as_json=as_json, quiet=quiet)
+    with process.spare():
+        from impasto.spec import JobSpec, parse
+        from impasto.times import fraction, seconds
+
+        spec = parse(
+            JobSpec,
+            {
+                "source": source,
+                "output": output,
+                "scorer": scorer,
+                "params": _style_params(scorer, style, strength, style_scale, preserve_colour),
+                "frames": frames,
+                "fps": fraction(fps, "--fps") if fps else None,
+                "max_size": max_size,
+                "start": seconds(start, "--start") if start else None,
+                "end": seconds(end, "--end") if end else None,
+                "crf": crf,
+                "preset": preset,
+                "shard_frames": shard_frames,
+                "max_failed": max_failed,
+                "overwrite": overwrite,
+            },
+            "see 'impasto run --help'",
+        )
+        settings = _settings(home, workers, device)
+        _finish(None, spec, settings, as_json=as_json, quiet=quiet)
 
 
 @app.command()

@@ -1,29 +1,19 @@
-"""The local engine: worker processes on this machine.
-
-A worker is a fresh interpreter (never a fork: neither CUDA nor the store's client survives one)
-that talks over a socket. It ends when the socket closes, so none outlives its driver.
-"""
+"""The local engine: worker processes on this machine."""
 
 from __future__ import annotations
 
 import os
-import queue
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
-import threading
 import time
-import traceback
 from collections import Counter, deque
-from multiprocessing.connection import Connection, wait
-from typing import IO, TYPE_CHECKING, Literal, Self
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, Self
 
 from impasto.engines import Control, Task
-from impasto.errors import BadInput, ImpastoError, Unavailable
+from impasto.engines.serve import Broken
+from impasto.errors import BadInput, Unavailable
+from impasto.process import take
 from impasto.settings import cuda_devices
-from impasto.spec import Done, Failed, Frozen, Shard
+from impasto.spec import Done, Failed, Shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,22 +24,6 @@ STALL = 600.0
 """Seconds without a written frame after which a busy worker counts as hung."""
 STILLBORN = 4
 """Workers that may die one after the other, none of which has written a frame."""
-TAIL = 4000
-"""Characters kept of what a dead worker printed."""
-
-
-class Broken(Frozen):
-    """A worker could not load its scorer.
-
-    Attributes:
-        error: one line.
-        bad_input: whether the user must act.
-        traceback: the worker's own.
-    """
-
-    error: str
-    bad_input: bool
-    traceback: str
 
 
 class LocalEngine:
@@ -151,10 +125,8 @@ class _Child:
         self.threads = 0
         self.heard = 0.0
         self.alive = True
-        ours, theirs = socket.socketpair()
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
-        self._process = _spawn(theirs, self._said)
-        self.conn = Connection(ours.detach())
+        self._process = take()
+        self.conn = self._process.conn
 
     def employ(self, task: Task) -> None:
         """Tell the worker its task, once."""
@@ -181,52 +153,23 @@ class _Child:
     def died(self) -> Failed:
         """Describe a worker that went away."""
         self.alive = False
-        code = self._process.wait()
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        if code == -signal.SIGKILL:
-            how += ", perhaps out of memory"
-        said = self._tail().strip().splitlines()
-        return self.failed(f"the worker died ({how})" + (f": {said[-1]}" if said else ""))
+        fate, said = self._process.fate(), self._process.said().strip().splitlines()
+        return self.failed(f"the worker died ({fate})" + (f": {said[-1]}" if said else ""))
 
     def failed(self, error: str) -> Failed:
         """Describe the end of the worker's shard."""
         assert self.shard
-        return Failed(shard=self.shard.index, error=error, traceback=self._tail())
+        return Failed(shard=self.shard.index, error=error, traceback=self._process.said())
 
     def stop(self) -> None:
         """End the process at once."""
-        self.conn.close()
-        self._process.kill()
-        self._process.wait()
-        self._said.close()
+        self._process.stop()
 
     def _send(self, message: object) -> None:
         try:
             self.conn.send(message)
         except OSError:
             self.alive = False
-
-    def _tail(self) -> str:
-        size = self._said.seek(0, os.SEEK_END)
-        self._said.seek(max(0, size - TAIL))
-        return self._said.read().decode(errors="replace")
-
-
-def _spawn(theirs: socket.socket, said: IO[bytes]) -> subprocess.Popen[bytes]:
-    code = f"from impasto.engines.local import serve; serve({theirs.fileno()})"
-    # A worker inherits the mask, so that Ctrl-C reaches the driver alone, from the first moment.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        with theirs:
-            return subprocess.Popen(
-                [sys.executable, "-c", code],
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                pass_fds=[theirs.fileno()],
-            )
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _dispatch(children: list[_Child], waiting: deque[Shard]) -> None:
@@ -274,73 +217,3 @@ def _devices(device: str, workers: int | None) -> list[str]:
     if not count:
         raise Unavailable("device cuda: none is found; check the driver, or use --device cpu")
     return [f"cuda:{n % count}" for n in range(workers or count)]
-
-
-class _Inbox:
-    """The worker's side of the socket: what the driver says, and the end when it says no more."""
-
-    def __init__(self, conn: Connection) -> None:
-        self.conn = conn
-        self.threads = 1
-        self.shards: queue.Queue[Shard] = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        try:
-            while True:
-                match self.conn.recv():
-                    case (Shard() as shard, int() as count):
-                        self.threads = count
-                        self.shards.put(shard)
-                    case int() as count:
-                        self.threads = count
-        except (EOFError, OSError):
-            os._exit(0)
-
-
-def serve(fd: int) -> None:
-    """Be a worker process: take shards from a socket until it closes."""
-    import torch
-
-    from impasto.worker import Worker
-
-    conn = Connection(fd)
-    try:
-        task, device = conn.recv()
-    except EOFError:
-        return
-    inbox = _Inbox(conn)
-    if device == "cpu":
-        torch.set_num_threads(1)
-    try:
-        worker = Worker(task, device)
-    except Exception as error:  # noqa: BLE001 (the driver raises it)
-        bad = isinstance(error, BadInput)
-        conn.send(Broken(error=_line(error), bad_input=bad, traceback=traceback.format_exc()))
-        return
-    while True:
-        shard = inbox.shards.get()
-        try:
-            for step in worker.run(shard, lambda: inbox.threads):
-                conn.send(step)
-        except Exception as error:  # noqa: BLE001 (a shard's error is an outcome)
-            conn.send(
-                Failed(
-                    shard=shard.index,
-                    error=_line(error),
-                    kind=_kind(error),
-                    traceback=traceback.format_exc(),
-                    worker=worker.name,
-                )
-            )
-
-
-def _kind(error: Exception) -> Literal["bad_input", "unavailable", "error"]:
-    if isinstance(error, BadInput):
-        return "bad_input"
-    return "unavailable" if isinstance(error, Unavailable) else "error"
-
-
-def _line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, ImpastoError) else f"{type(error).__name__}: {text}"

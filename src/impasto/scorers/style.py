@@ -195,8 +195,9 @@ class StyleScorer:
             BadInput: the painting or the source's first picture cannot be read.
             Unavailable: a store did not answer.
         """
-        predictor = Predictor()
-        predictor.load_state_dict(load_weights("predictor"))
+        with torch.device("meta"):
+            predictor = Predictor()
+        predictor.load_state_dict(load_weights("predictor"), assign=True)
         with torch.inference_mode():
             style = predictor(square(inputs.image(params.style)))
             if params.strength < 1:

@@ -1,0 +1,88 @@
+"""A worker's process, seen from its driver.
+
+Imports nothing heavy, so that a first process can be on its way before the driver knows its job:
+a worker needs seconds to import torch.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+
+TAIL = 4000
+"""Characters kept of what a dead worker printed."""
+
+_spare: list[Process] = []
+
+
+class Process:
+    """A fresh interpreter that waits for a task on a socket, and ends when the socket closes.
+
+    Never a fork: neither CUDA nor the store's client survives one.
+
+    Attributes:
+        conn: the driver's end of the socket.
+    """
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        self.conn = Connection(ours.detach())
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
+        code = f"from impasto.engines.serve import serve; serve({theirs.fileno()})"
+        # The worker inherits the mask, so that Ctrl-C reaches the driver alone, from the start.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            with theirs:
+                self._process = subprocess.Popen(
+                    # -P keeps modules that happen to lie in the working folder out.
+                    [sys.executable, "-P", "-c", code],
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._said,
+                    stderr=self._said,
+                    pass_fds=[theirs.fileno()],
+                )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def fate(self) -> str:
+        """Wait for the end of the process and say how it came."""
+        code = self._process.wait()
+        if code == -signal.SIGKILL:
+            return f"signal {-code}, perhaps out of memory"
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+    def said(self) -> str:
+        """Return the end of what the process has printed."""
+        size = self._said.seek(0, os.SEEK_END)
+        self._said.seek(max(0, size - TAIL))
+        return self._said.read().decode(errors="replace")
+
+    def stop(self) -> None:
+        """End the process at once."""
+        self.conn.close()
+        self._process.kill()
+        self._process.wait()
+        self._said.close()
+
+
+@contextmanager
+def spare() -> Iterator[None]:
+    """Have a process on its way that the first worker of the block takes; else it is stopped."""
+    _spare.append(Process())
+    try:
+        yield
+    finally:
+        while _spare:
+            _spare.pop().stop()
+
+
+def take() -> Process:
+    """Return the spare process, or a new one."""
+    return _spare.pop() if _spare else Process()
