@@ -17,14 +17,16 @@ MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 
 LAYERS = [
     {"errors", "process", "spec", "settings", "times"},
-    {"store"},
+    {"files", "store"},
     {"media", "scorers"},
     {"pipeline", "job", "plan", "source", "scoring", "output", "worker"},
     {"engines"},
-    {"driver"},
+    {"driver", "submit"},
     {"__main__", "cli", "display", "meter", "demo"},
 ]
 INSIDE = {
+    "store": {"files"},
+    "driver": {"submit"},
     "source": {"plan"},
     "scoring": {"plan"},
     "output": {"job", "scoring"},

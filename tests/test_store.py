@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from impasto.errors import BadInput, Unavailable
-from impasto.store import (
-    Store,
+from impasto.files import (
     check_output,
     list_files,
     local_path,
@@ -19,6 +18,7 @@ from impasto.store import (
     sweep_partial,
     sweep_scratch,
 )
+from impasto.store import Store
 
 
 @pytest.fixture

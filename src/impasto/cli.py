@@ -152,7 +152,8 @@ def jobs(home: Home = None, as_json: AsJson = False) -> None:
     """List the jobs, newest first."""
     from impasto import display
     from impasto import job as job_module
-    from impasto.store import Store, local_path
+    from impasto.files import local_path
+    from impasto.store import Store
 
     display.jobs(job_module.jobs(Store(local_path(_settings(home).home))), as_json=as_json)
 
@@ -265,6 +266,7 @@ def _finish(
     found: Job | None, spec: JobSpec, settings: Settings, *, as_json: bool, quiet: bool
 ) -> Result:
     from impasto import display, driver, meter
+    from impasto.submit import submit
 
     last: driver.Progress | None = None
 
@@ -275,7 +277,7 @@ def _finish(
 
     try:
         with meter.progress(quiet) as shown, meter.interruptible(shown.stopping) as stop:
-            job = found or driver.submit(spec, settings)
+            job = found or submit(spec, settings)
             result = driver.finish(job, spec, settings=settings, on_progress=on_progress, stop=stop)
     except ImpastoError as error:
         if as_json:
@@ -292,7 +294,7 @@ def _style_params(
         return {}
     if style is None:
         raise BadInput("--style is missing; name an image whose style is taken")
-    from impasto.store import local_path
+    from impasto.files import local_path
 
     return {
         "style": str(local_path(style)),
@@ -310,6 +312,7 @@ def _settings(home: str | None, workers: int | None = None, device: str | None =
 
 def _job(job_id: str, settings: Settings) -> Job:
     from impasto import job as job_module
-    from impasto.store import Store, local_path
+    from impasto.files import local_path
+    from impasto.store import Store
 
     return job_module.find(Store(local_path(settings.home)), job_id)

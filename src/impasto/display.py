@@ -139,8 +139,8 @@ def probe(source: str, *, as_json: bool) -> None:
 
 def verify(source: str, output: str, *, as_json: bool) -> bool:
     """Print the fidelity report; returns whether all that can be kept is."""
+    from impasto.files import local_path
     from impasto.media import verify as checker
-    from impasto.store import local_path
 
     report = checker.verify(str(local_path(source)), str(local_path(output)))
     marks = {True: "ok", False: "LOST", None: "n/a"}

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from impasto.files import scratch
 from impasto.media import assemble, images
 from impasto.media.segment import SegmentWriter
 from impasto.media.target import Target, target
-from impasto.store import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

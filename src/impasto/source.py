@@ -14,11 +14,11 @@ from typing import Any, Literal, Protocol
 
 from impasto import plan as planning
 from impasto.errors import BadInput
+from impasto.files import etag, list_files, local_path, read_file
 from impasto.media import assemble, decode, describe, images, index
 from impasto.media.frame import Frame
 from impasto.media.target import target
 from impasto.spec import Encoding, FrameError, JobSpec, OutputKind, Plan, Shard, VideoFacts
-from impasto.store import etag, list_files, local_path, read_file
 
 DEFAULT_FPS = Fraction(25)
 NEVER = 1 << 62

@@ -19,6 +19,7 @@ import torch
 
 from impasto import output, scorers
 from impasto.errors import BadInput, Unavailable
+from impasto.files import local_path, read_file
 from impasto.job import Job
 from impasto.media import colour, images
 from impasto.media.frame import Frame
@@ -26,7 +27,7 @@ from impasto.pipeline import Clock, Prefetch, Sink
 from impasto.scoring import Scored, Scoring
 from impasto.source import open_source
 from impasto.spec import Done, FrameError, Shard
-from impasto.store import Store, local_path, read_file
+from impasto.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,0 +1,204 @@
+"""The local file system: what users name, temporary folders, and outputs that appear whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
+from urllib.parse import unquote, urlsplit
+
+from impasto.errors import BadInput, Unavailable
+
+
+class Missing(BadInput):
+    """There is nothing of that name."""
+
+
+class Exists(BadInput):
+    """There is something of that name already."""
+
+
+@contextmanager
+def mapped(where: str) -> Iterator[None]:
+    """Turn the file system's errors into ours.
+
+    Args:
+        where: names the thing for a person.
+
+    Raises:
+        Missing: it is not there.
+        Exists: it is there already.
+        BadInput: access is refused, or the name cannot be used.
+        Unavailable: anything else, a full disk say.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise Missing(f"{where}: no such file; check the path") from None
+    except FileExistsError:
+        raise Exists(f"{where}: exists already; choose another path") from None
+    except NotADirectoryError:
+        raise BadInput(f"{where}: part of the path is a file; choose another path") from None
+    except PermissionError:
+        raise BadInput(f"{where}: access is refused; check the permissions") from None
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.ENAMETOOLONG):
+            raise BadInput(f"{where}: {error.strerror}; choose another path") from None
+        fact = (error.strerror or str(error)).strip() or type(error).__name__
+        fact = fact.splitlines()[0]
+        raise Unavailable(f"{where}: {fact}; check the disk and try again") from None
+
+
+def local_path(url: str) -> Path:
+    """Turn a URL or path into an absolute local path; raises BadInput for other schemes."""
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path))
+    if "://" in url:
+        raise BadInput(f"{url}: scheme {parts.scheme}:// is not supported; give a local path")
+    try:
+        return Path(os.path.abspath(Path(url).expanduser()))  # noqa: PTH100 (keeps links)
+    except RuntimeError:
+        raise BadInput(
+            f"{url}: there is no such user; write ./~ for a name that begins so"
+        ) from None
+
+
+def read_file(path: Path) -> bytes:
+    """Read a file that a user names; raises BadInput or Unavailable."""
+    with mapped(str(path)):
+        return path.read_bytes()
+
+
+def etag(path: Path) -> str:
+    """Return what changes whenever a file's content does; raises BadInput or Unavailable."""
+    with mapped(str(path)):
+        stat = path.stat()
+    return f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}"
+
+
+def list_files(folder: Path) -> list[str]:
+    """Name the files directly in a folder, hidden ones left out; raises BadInput or Unavailable."""
+    with mapped(str(folder)), os.scandir(folder) as entries:
+        return [each.name for each in entries if each.name[0] != "." and each.is_file()]
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Give a temporary folder; `sweep_scratch` removes those whose process was killed."""
+    with TemporaryDirectory(prefix=f"impasto-{os.getpid()}-") as folder:
+        yield Path(folder)
+
+
+def sweep_scratch() -> None:
+    """Remove the temporary folders that killed processes left."""
+    for folder in Path(gettempdir()).glob("impasto-*-*"):
+        if not _alive(folder.name.split("-")[1]):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_output(output: Path, replaceable: Container[str] | None) -> None:
+    """Check that an output can appear, before hours are spent on it, and make its folder.
+
+    Args:
+        output: the file or folder to appear.
+        replaceable: None when nothing may be replaced; else the suffixes of the files that a
+            folder may lose when it is.
+
+    Raises:
+        BadInput: something is there that must stay, or the place cannot be written.
+        Unavailable: its file system does not answer.
+    """
+    with mapped(str(output)):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        longest = os.pathconf(output.parent, "PC_NAME_MAX")
+    if len(os.fsencode(output.name)) > longest:
+        raise BadInput(f"{output}: its name is over {longest} bytes; choose a shorter one")
+    if not os.access(output.parent, os.W_OK):
+        raise BadInput(f"{output.parent}: cannot be written; choose another output")
+    if _empty(output):
+        return
+    if replaceable is None:
+        raise BadInput(f"{output}: exists already; choose another or add --overwrite")
+    if output.is_dir():
+        for child in output.iterdir():
+            if child.is_dir() or child.suffix.lower() not in replaceable:
+                raise BadInput(
+                    f"{output}: holds {child.name}, which is no image of ours to replace; "
+                    "choose another folder"
+                )
+
+
+def sweep_partial(output: Path, tag: str) -> None:
+    """Remove what `publishing` left beside an output in processes that were killed."""
+    with mapped(str(output)):
+        for orphan in output.parent.glob(f".impasto-{tag}-*"):
+            if not _alive(orphan.name.split("-")[2]):
+                remove(orphan)
+
+
+@contextmanager
+def publishing(output: Path, tag: str, *, overwrite: bool) -> Iterator[Path]:
+    """Give a temporary path beside ``output`` that becomes it, whole, by rename.
+
+    Args:
+        output: the file or folder to appear; an empty folder counts as absent.
+        tag: names the owner, such as a job's id.
+        overwrite: whether what is at ``output`` by then may be replaced.
+
+    Raises:
+        Unavailable: the folder cannot be written, or the disk is full.
+        BadInput: access is refused, or something is there that may not be replaced.
+    """
+    unique = f".impasto-{tag}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    temporary = output.with_name(unique + output.suffix[:16])
+    aside = output.with_name(f"{unique}-old")
+    try:
+        yield temporary
+        with mapped(str(output)):
+            if overwrite and not _empty(output):
+                output.replace(aside)
+            _appear(temporary, output)
+    finally:
+        remove(temporary)
+        remove(aside)
+
+
+def _appear(temporary: Path, output: Path) -> None:
+    """Rename, but fail where something is in the way that was not there before."""
+    if temporary.is_dir():
+        temporary.replace(output)
+        return
+    try:
+        os.link(temporary, output)
+    except FileExistsError:
+        raise
+    except OSError:
+        # Not every file system has hard links; there, only a race can replace a newcomer.
+        if output.exists():
+            raise FileExistsError from None
+        temporary.replace(output)
+
+
+def _empty(output: Path) -> bool:
+    """Whether nothing is there, or a folder without files."""
+    return not os.path.lexists(output) or (output.is_dir() and not any(output.iterdir()))
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder of files; what is not there is no error."""
+    if path.is_dir() and not path.is_symlink():
+        for child in path.iterdir():
+            remove(child)
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _alive(pid: str) -> bool:
+    return pid.isdigit() and Path("/proc", pid).exists()
