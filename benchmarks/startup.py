@@ -4,16 +4,15 @@ Usage: ``python benchmarks/startup.py [--quick]``. Prints two Markdown tables; m
 round that is thrown away so that files are in memory.
 
 The first frame is that of ``impasto run`` on the Big Buck Bunny clip (720p, with sound) with the
-style scorer, counted from the start of the process: a fresh interpreter imports all that the
-command line does and calls the same ``impasto.run``, with a progress display that notes the moment
-of each event on the system's monotonic clock. The worker counts as ready when the folder of its
-segment appears. After the first frame the job is ended.
+style scorer, counted from the start of the process to the line in which the command tells of its
+first frame. The steps before it end when their objects appear in the job's store. After the first
+frame the job is ended.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import re
 import statistics
 import subprocess
 import sys
@@ -23,38 +22,16 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
-from common import PAINTING, clip, impasto, print_table, scoring, tree
+from common import PAINTING, clip, impasto, print_table, tree
 from machine import facts
 
-PROBE = """
-import time
-def note(name): print(name, time.monotonic(), flush=True)
-note("interpreter")
-import sys
-import impasto
-from impasto import cli, display
-impasto.run, impasto.JobSpec, impasto.Settings
-note("imports")
-seen = set()
-def on_progress(event):
-    name = "frame" if event.done else event.stage
-    if name not in seen:
-        seen.add(name)
-        note(name)
-source, painting, folder = sys.argv[1:]
-spec = impasto.JobSpec(source=source, output=folder + "/out.mp4", params={"style": painting})
-impasto.run(spec, settings=impasto.Settings(home=folder + "/home"), on_progress=on_progress)
-"""
-
 STEPS = {
-    "interpreter": "interpreter",
-    "imports": "imports of the driver",
-    "planning": "submitting",
-    "scoring": "planning",
-    "ready": "starting a worker (interpreter, PyTorch, scorer, painting's style)",
-    "frame": "first frame",
+    "spec.json": "interpreter, imports of the driver, submitting",
+    "plan.json": "planning",
+    "prepared.json": "a worker starts (interpreter, PyTorch, painting's style), planning aside",
+    "frame": "first frame: weights, decoding, the network, for a frame a core at once",
 }
-"""What each moment ends, in order."""
+"""What the appearance of each object ends, in order."""
 
 
 def seconds(words: list[str]) -> float:
@@ -68,26 +45,22 @@ def first_frame() -> dict[str, float]:
     """Start a job, note when each step ended, in seconds from the start, and end it."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "tmp").mkdir()
-        told = folder / "told.txt"
-        start = time.monotonic()
-        with told.open("w") as out:
-            process = subprocess.Popen(
-                [sys.executable, "-c", PROBE, str(clip()), str(PAINTING), name],
-                stdout=out,
-                env={**os.environ, "TMPDIR": str(folder / "tmp")},
-            )
-        ready = 0.0
-        while "frame" not in (text := told.read_text()):
-            if process.poll() is not None:
-                sys.exit("the job ended before its first frame")
-            if not ready and scoring(folder):
-                ready = time.monotonic()
-            time.sleep(0.005)
-        end(process)
-    lines = [line.split() for line in text.splitlines()]
-    moments = {step: float(moment) for step, moment in lines} | {"ready": ready}
-    return {step: moments[step] - start for step in STEPS}
+        words = impasto("run", clip(), "--style", PAINTING, "-o", folder / "out.mp4")
+        moments: dict[str, float] = {}
+        with (folder / "told.txt").open("w+") as told:
+            start = time.monotonic()
+            process = subprocess.Popen([*words, "--home", str(folder / "home")], stderr=told)
+            while "frame" not in moments:
+                if process.poll() is not None:
+                    sys.exit("the job ended before its first frame")
+                seen = {path.name for path in folder.glob("home/jobs/*/*.json")}
+                if re.search(r"scoring [1-9]", (folder / "told.txt").read_text()):
+                    seen.add("frame")
+                for step in seen & set(STEPS):
+                    moments.setdefault(step, time.monotonic() - start)
+                time.sleep(0.005)
+            end(process)
+    return moments
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -150,11 +150,12 @@ class _Meter:
 
 
 class _Lines:
-    """Prints a line when a stage begins, and then every few seconds."""
+    """Prints a line when a stage begins, at the first frame, and then every few seconds."""
 
     def __init__(self) -> None:
         self._stage = ""
         self._printed = 0.0
+        self._scored = False
         self._rate = _Rate()
         self._warn = _Warnings()
 
@@ -165,9 +166,10 @@ class _Lines:
         self._warn(event)
         fps = self._rate.fps(event)
         now = time.perf_counter()
-        if event.stage == self._stage and now - self._printed < PLAIN_EVERY:
+        first = not self._scored and event.done > event.resumed
+        if event.stage == self._stage and now - self._printed < PLAIN_EVERY and not first:
             return
-        self._stage, self._printed = event.stage, now
+        self._stage, self._printed, self._scored = event.stage, now, event.done > event.resumed
         line = f"job {event.job}: {event.stage}"
         if event.total:
             line += f" {event.done}/{event.total} frames"
