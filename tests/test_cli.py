@@ -114,9 +114,32 @@ def test_a_device_that_is_not_there_exits_4(tmp_path: Path, clip: MakeClip) -> N
     assert "--device cpu" in done.stderr.splitlines()[-1]
 
 
+REFUSED = {
+    "an output in the way": ["--scorer", "identity", "-o", "{text}"],
+    "an empty range": ["--scorer", "identity", "-o", "o.mp4", "--start", "99"],
+    "a style that is no picture": ["--style", "{text}", "-o", "o.mp4"],
+    "a container that cannot carry the sound": ["--scorer", "identity", "-o", "o.webm"],
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_refused_command_leaves_no_job(
+    case: str, tmp_path: Path, clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = tmp_path / "text.mp4"
+    text.write_text("mine")
+    words = [word.format(text=text) for word in REFUSED[case]]
+    done = impasto("run", clip(frames=24, audio=("aac",)), *words, "--home", tmp_path / "home")
+    assert done.returncode == 2, done.stderr
+    listed = CliRunner().invoke(app, ["jobs", "--json", "--home", str(tmp_path / "home")])
+    assert (listed.exit_code, listed.stdout) == (0, "")
+    assert text.read_text() == "mine"
+
+
 def test_debug_shows_the_traceback() -> None:
     done = impasto("--debug", "probe", "none.mp4")
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert "Traceback" in done.stderr
 
 

@@ -109,7 +109,7 @@ def test_identity_keeps_all_that_the_container_can_carry(
     check(source, tmp_path / f"o{output}", tmp_path / "home", SYNTHETIC, shard_frames=16)
 
 
-@pytest.mark.parametrize("name", ["carphone_pristine", "bikes"])
+@pytest.mark.parametrize("name", ["carphone_pristine", "bikes", "bigbuckbunny"])
 def test_identity_keeps_real_clips(name: str, tmp_path: Path) -> None:
     check(real_clip(name), tmp_path / "o.mp4", tmp_path / "home", REAL)
 

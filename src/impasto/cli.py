@@ -6,6 +6,7 @@ Everything heavy is imported inside the commands, so that help appears at once.
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -39,9 +40,21 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")
 JobId = Annotated[str, typer.Argument(help="A job's id, or its beginning.", metavar="JOB")]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"impasto {version('impasto')}")
+        raise Exit
+
+
 @app.callback()
 def _main(
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_version, is_eager=True),
+    ] = False,
 ) -> None:
     """Score media with deep-learning models; the flagship paints videos in any style."""
 
@@ -231,35 +244,37 @@ def main() -> None:
         sys.argv.remove("--debug")
     try:
         code = app(standalone_mode=False)
-    except (ImpastoError, TyperException) as error:
-        if debug:
-            raise
-        code = _explain(error)
-    except (KeyboardInterrupt, Abort):
-        if debug:
-            raise
-        code = Interrupted.exit_code
-    except Exit as error:
-        code = error.exit_code
+        if code == Interrupted.exit_code:
+            # Typer makes this of a KeyboardInterrupt, and says nothing.
+            code = _explain(KeyboardInterrupt())
     except BrokenPipeError:
         sys.stderr.close()
         code = 1
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (it is explained)
         if debug:
-            raise
-        fact = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        print(f"impasto: internal error: {fact}; run again with --debug", file=sys.stderr)
-        code = 1
+            traceback.print_exc()
+        code = _explain(error)
     sys.exit(code)
 
 
-def _explain(error: ImpastoError | TyperException) -> int:
-    text = error.format_message() if isinstance(error, TyperException) else str(error)
-    if isinstance(error, TyperException):
-        text = f"{' '.join(text.split())} See 'impasto --help'."
-    if text:
-        print(f"impasto: {text}", file=sys.stderr)
-    return BadInput.exit_code if isinstance(error, TyperException) else error.exit_code
+def _explain(error: BaseException) -> int:
+    """Print one line for an error and return its exit code."""
+    words = " ".join(str(error).split())
+    match error:
+        case ImpastoError():
+            line, code = str(error), error.exit_code
+        case KeyboardInterrupt() | Abort():
+            line = "stopped at once; what is done is kept, and the same command goes on"
+            code = Interrupted.exit_code
+        case TyperException():
+            words = " ".join(error.format_message().split()).rstrip(".")
+            line, code = f"{words}; see 'impasto --help'", BadInput.exit_code
+        case _:
+            fact = f"{type(error).__name__}: {words}"
+            line, code = f"internal error: {fact}; run again with --debug", 1
+    if line:
+        print(f"impasto: {line}", file=sys.stderr)
+    return code
 
 
 def _finish(

@@ -37,11 +37,12 @@ def result(done: Result, *, as_json: bool, quiet: bool) -> None:
         return
     for note in done.notes:
         _err.print(f"note: {note}", markup=False)
-    line = f"{done.output}: {done.frames} frames"
+    line = f"{done.output}: {done.frames} frame{'s' if done.frames != 1 else ''}"
     line += f", {done.failed} kept as they were" if done.failed else ""
     line += f", {done.concealed} concealed" if done.concealed else ""
     if done.seconds:
-        line += f" in {clock(done.seconds)}, {done.fps:.1f} fps"
+        line += f" in {clock(done.seconds)}"
+        line += f", {done.fps:.1f} fps" if done.fps else ", none scored anew"
     else:
         line += ", done already"
     say(f"{line}, {size(done.bytes)} (job {done.job})")

@@ -189,7 +189,12 @@ class _Run:
     def _make_plan(self) -> Plan:
         threads = encoder_threads(self.settings.device)
         encoding = Encoding(crf=self.spec.crf, preset=self.spec.preset, threads=threads)
-        self.job.record(open_source(self.spec.source).plan(self.spec, encoding))
+        try:
+            self.job.record(open_source(self.spec.source).plan(self.spec, encoding))
+        except BadInput:
+            # Nothing can come of it; what cannot be planned should not be listed for ever.
+            self.job.discard()
+            raise
         plan = self.job.plan()
         assert plan
         return plan

@@ -69,6 +69,22 @@ def local_path(url: str) -> Path:
         ) from None
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it.
+
+    Raises:
+        BadInput: part of the path is a file, or the place takes no folders.
+        Unavailable: its file system does not answer, or is full.
+    """
+    try:
+        with mapped(str(folder)):
+            folder.mkdir(parents=True, exist_ok=True)
+    except Exists:
+        raise BadInput(f"{folder}: is a file where a folder should be; choose another") from None
+    except Missing:
+        raise BadInput(f"{folder}: cannot be made there; choose another folder") from None
+
+
 def read_file(path: Path) -> bytes:
     """Read a file that a user names; raises BadInput or Unavailable."""
     with mapped(str(path)):
@@ -114,8 +130,8 @@ def check_output(output: Path, replaceable: Container[str] | None) -> None:
         BadInput: something is there that must stay, or the place cannot be written.
         Unavailable: its file system does not answer.
     """
+    make_folder(output.parent)
     with mapped(str(output)):
-        output.parent.mkdir(parents=True, exist_ok=True)
         longest = os.pathconf(output.parent, "PC_NAME_MAX")
     if len(os.fsencode(output.name)) > longest:
         raise BadInput(f"{output}: its name is over {longest} bytes; choose a shorter one")

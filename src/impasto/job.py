@@ -145,6 +145,11 @@ class Job:
         """Name a segment that no other attempt writes to; a folder when the suffix is "/"."""
         return f"segments/{shard:05d}-{uuid4().hex[:8]}{suffix}"
 
+    def discard(self) -> None:
+        """Delete the job."""
+        for key in self.listing().sizes:
+            self.home.delete(self.prefix + key)
+
     def sweep(self, kept: Iterable[Done], listing: Listing) -> None:
         """Delete the segments that none of these records names; only once every shard is done."""
         prefixes = tuple(record.segment for record in kept)

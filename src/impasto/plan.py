@@ -42,8 +42,9 @@ def output_kind(
     if source != "image" and suffix in FAMILIES:
         return "video"
     kinds = images.WRITABLE if source == "image" else FAMILIES
+    what = {"image": "an image", "folder": "a folder of images", "video": "a video"}[source]
     raise BadInput(
-        f"{spec.output}: {suffix} cannot be made of that; choose {', '.join(kinds)}, or a folder"
+        f"{spec.output}: {what} cannot become {suffix}; choose {', '.join(kinds)}, or a folder"
     )
 
 
@@ -94,4 +95,4 @@ def output_size(width: int, height: int, longest: int | None) -> tuple[int, int]
 def check_range(start: int, stop: int, what: str) -> None:
     """Raise BadInput when a range holds no frames."""
     if start >= stop:
-        raise BadInput(f"{what}: --start and --end leave no frame; widen the range")
+        raise BadInput(f"{what}: no frame lies in that range of time; widen --start and --end")

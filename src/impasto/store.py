@@ -21,7 +21,7 @@ from obstore.exceptions import (
 )
 from obstore.store import LocalStore
 
-from impasto.files import Exists, Missing, mapped
+from impasto.files import Exists, Missing, make_folder, mapped
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,8 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        make_folder(root)
         with _mapped(str(root)):
-            root.mkdir(parents=True, exist_ok=True)
             self._store = LocalStore(root)
 
     def read(self, key: str) -> bytes:

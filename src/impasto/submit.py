@@ -9,8 +9,9 @@ from pathlib import PurePath
 
 from impasto import scorers
 from impasto.errors import BadInput
-from impasto.files import local_path, read_file
+from impasto.files import check_output, local_path, read_file
 from impasto.job import Job
+from impasto.media import images
 from impasto.settings import Settings
 from impasto.source import Source, open_source, output_kind
 from impasto.spec import JobSpec
@@ -30,8 +31,18 @@ def submit(spec: JobSpec, settings: Settings) -> Job:
     source = open_source(spec.source)
     _protect(spec, source)
     job = Job(Store(local_path(settings.home)), job_id(spec, source))
+    if job.result() is None:
+        _refuse(spec)
     job.record(spec)
     return job
+
+
+def _refuse(spec: JobSpec) -> None:
+    """Refuse, before there is a job, an output in the way and pictures that cannot be read."""
+    check_output(local_path(spec.output), images.WRITABLE if spec.overwrite else None)
+    for name in scorers.find(spec.scorer).pictures:
+        path = local_path(spec.params[name])
+        images.size(read_file(path), f"--{name} {path}")
 
 
 def absolute(spec: JobSpec) -> JobSpec:
@@ -39,7 +50,7 @@ def absolute(spec: JobSpec) -> JobSpec:
     entry = scorers.find(spec.scorer)
     files = {
         name: str(local_path(url))
-        for name in entry.files
+        for name in entry.pictures
         if isinstance(url := spec.params.get(name), str)
     }
     slash = "/" if spec.output.endswith("/") else ""
@@ -60,7 +71,7 @@ def job_id(spec: JobSpec, source: Source) -> str:
     """
     entry = scorers.find(spec.scorer)
     params = scorers.parse_params(entry, spec.params).model_dump(mode="json")
-    for name in entry.files:
+    for name in entry.pictures:
         params[name] = hashlib.sha256(read_file(local_path(params[name]))).hexdigest()
     identity = {
         "format": FORMAT,
@@ -77,7 +88,7 @@ def job_id(spec: JobSpec, source: Source) -> str:
 
 def _protect(spec: JobSpec, source: Source) -> None:
     """Refuse an output that would replace what the job reads."""
-    read = [source.url, *(str(spec.params[name]) for name in scorers.find(spec.scorer).files)]
+    read = [source.url, *(str(spec.params[name]) for name in scorers.find(spec.scorer).pictures)]
     if source.kind == "image" and output_kind(spec, source) == "folder":
         read.append(str(PurePath(source.url).parent))
     for url in read:

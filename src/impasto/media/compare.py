@@ -15,6 +15,8 @@ from impasto.media.tracks import COVERS, REMADE, drop_reason
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from av.stream import Disposition
+
     from impasto.media.inventory import Contents
     from impasto.media.target import Family
     from impasto.media.verify import Pair
@@ -57,9 +59,15 @@ def check_labels(item: str, before: Contents, after: Contents, family: Family) -
         yield _equal(f"{item} title", title, track_tags(after.tags, family).get("title"))
     kept, lost = flags(before.flags, family)
     ok = kept & ~after.flags == 0
-    yield Check(item=f"{item} flags", ok=ok, detail=f"{after.flags!r}, wanted {kept!r}")
+    detail = f"{_named(after.flags)}, wanted {_named(kept)}"
+    yield Check(item=f"{item} flags", ok=ok, detail=detail)
     if lost:
-        yield Check(item=f"{item} flags", ok=None, detail=f"{family} has no place for {lost!r}")
+        detail = f"{family} has no place for {_named(lost)}"
+        yield Check(item=f"{item} flags", ok=None, detail=detail)
+
+
+def _named(disposition: Disposition) -> str:
+    return ", ".join(str(flag.name) for flag in disposition) or "none"
 
 
 def check_chapters(pair: Pair) -> Iterator[Check]:

@@ -92,10 +92,12 @@ def _refuse_at_sight(source: Source, name: str) -> None:
     """Tell apart what FFmpeg calls invalid data, or would follow to other files."""
     try:
         head = _head(source)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+    except IsADirectoryError as error:
+        raise BadInput(f"{name}: is a folder; name a video in it") from error
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise BadInput(f"{name}: {error.strerror}; check the path and its rights") from error
     if not head:
-        raise BadInput(f"{name} is empty (0 bytes); upload it again")
+        raise BadInput(f"{name} is empty (0 bytes); copy it again")
     if any(mark in head for mark in _PLAYLISTS):
         raise BadInput(f"{name} is a playlist; give the media file that it names")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import atan2, degrees
 from typing import TYPE_CHECKING
 
 from impasto.media import inventory
@@ -103,8 +104,8 @@ def _timestamps(pair: Pair) -> Check:
         off = abs(new * after.facts.time_base - wanted)
         wrong += off > pair.slack
         worst = max(worst, off)
-    count = min(len(before), len(after))
-    detail = f"{count - wrong} of {count} right; the worst is off by {float(worst) * 1000:.3f} ms"
+    right, total = min(len(before), len(after)) - wrong, max(len(before), len(after))
+    detail = f"{right} of {total} right; the worst is off by {float(worst) * 1000:.3f} ms"
     return Check(item="timestamps", ok=not wrong and len(before) == len(after), detail=detail)
 
 
@@ -121,11 +122,18 @@ def _rotation(pair: Pair) -> Check:
     """The part of the display matrix that turns; where it then lies is the player's affair."""
     before = _turn(pair.before.pictures.facts.display_matrix)
     after = _turn(pair.after.pictures.facts.display_matrix)
-    return Check(item="rotation", ok=before == after, detail=f"{after}, wanted {before}")
+    detail = f"{_degrees(after)}, wanted {_degrees(before)}"
+    return Check(item="rotation", ok=before == after, detail=detail)
 
 
 def _turn(matrix: tuple[int, ...] | None) -> tuple[int, ...]:
     return (65536, 0, 0, 65536) if matrix is None else (*matrix[0:2], *matrix[3:5])
+
+
+def _degrees(turn: tuple[int, ...]) -> str:
+    mirrored = turn[0] * turn[3] - turn[1] * turn[2] < 0
+    angle = round(degrees(atan2(turn[1], turn[0]))) % 360
+    return f"{angle} degrees" + (", mirrored" if mirrored else "")
 
 
 def _aspect(pair: Pair) -> Check:
@@ -140,7 +148,16 @@ def _aspect(pair: Pair) -> Check:
 def _colour(pair: Pair) -> Check:
     wanted, found = pair.target.colour, pair.after.pictures.facts.colour
     ok = _ranged(found) == _ranged(wanted)
-    return Check(item="colour", ok=ok, detail=f"{found}, wanted {wanted}")
+    return Check(item="colour", ok=ok, detail=f"{_tags(found)}, wanted {_tags(wanted)}")
+
+
+def _tags(colour: Colour) -> str:
+    """Name the code points of ITU-T H.273; 2 is untagged."""
+    points = (colour.matrix, colour.primaries, colour.transfer)
+    if set(points) == {2} and colour.full_range is None:
+        return "untagged"
+    reach = {None: "untagged", False: "limited", True: "full"}[colour.full_range]
+    return f"matrix {points[0]}, primaries {points[1]}, transfer {points[2]}, range {reach}"
 
 
 def _ranged(colour: Colour) -> Colour:

@@ -87,13 +87,14 @@ class Entry:
     Attributes:
         target: ``module:Class`` of the scorer.
         params: the model of its parameters.
-        files: names of the parameters that hold the URL of a file that determines the output.
+        pictures: names of the parameters that hold the URL of a picture; its content determines
+            the output.
         weights: sha256 of the weights that it loads, or "".
     """
 
     target: str
     params: type[Frozen]
-    files: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
     weights: str = ""
 
     def load(self) -> type[Scorer]:
@@ -107,7 +108,7 @@ SCORERS: dict[str, Entry] = {
     "style": Entry(
         "impasto.scorers.style:StyleScorer",
         StyleParams,
-        files=("style",),
+        pictures=("style",),
         weights="f93ebd66508913fdde881a01620a026510ebbdbe53a95b3b990d4b52d2516f2f",
     ),
     "identity": Entry("impasto.scorers.identity:IdentityScorer", NoParams),
