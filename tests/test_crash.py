@@ -170,7 +170,7 @@ def test_a_worker_killed_while_it_starts_does_not_end_the_job(
 def test_a_worker_that_hangs_is_stopped_and_its_shard_tried_again(
     source: Path, painting: Path, uninterrupted: bytes, tmp_path: Path
 ) -> None:
-    impatient = "from impasto.engines import local; local.STALL = 6.0"
+    impatient = "from impasto.engines import local; local.STALL = 12.0"
     code = f"{impatient}; from impasto.__main__ import main; main()"
     words = [sys.executable, "-c", code, *map(str, command(source, painting, tmp_path))]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -180,7 +180,7 @@ def test_a_worker_that_hangs_is_stopped_and_its_shard_tried_again(
     assert process.returncode == 0, err
     assert (tmp_path / "out.mp4").read_bytes() == uninterrupted
     (failure,) = (tmp_path / "home").glob("jobs/*/failed/*.json")
-    assert "no progress for 6 s" in failure.read_text()
+    assert "no progress for 12 s" in failure.read_text()
 
 
 def test_two_drivers_of_one_job_do_no_harm(
