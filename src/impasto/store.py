@@ -6,9 +6,8 @@ whole-object writes, put-if-absent, listing, no renames and no appends.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +21,6 @@ from obstore.exceptions import (
 from obstore.store import LocalStore
 
 from impasto.files import Exists, Missing, make_folder, mapped
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +104,8 @@ class Store:
 
     def delete(self, key: str) -> None:
         """Delete an object; deleting what is not there is no error."""
-        try:
-            with _mapped(self.where(key)):
-                obstore.delete(self._store, key)
-        except Missing:
-            log.debug("%s was gone already", self.where(key))
+        with suppress(Missing), _mapped(self.where(key)):
+            obstore.delete(self._store, key)
 
     def where(self, key: str) -> str:
         """Name an object for a person."""
