@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 from clips import Clip, make_clip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from cloud import Authority, Azurite, MotoS3
+
     MakeClip = Callable[..., Path]
+    AnyServer = TypeVar("AnyServer", Azurite, MotoS3)
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +32,46 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
         return made[key]
 
     return get
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """What signs the test servers' certificates."""
+    from cloud import Authority
+
+    return Authority.make(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def azurite(authority: Authority) -> Iterator[Azurite]:
+    """A running Azurite, one for the whole session: make a container of your own."""
+    from cloud import Azurite
+
+    with _running(lambda: Azurite.start(authority)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[MotoS3]:
+    """A running moto, one for the whole session: make a bucket of your own."""
+    from cloud import MotoS3
+
+    with _running(MotoS3.start) as server:
+        yield server
+
+
+@contextmanager
+def _running(start: Callable[[], AnyServer]) -> Iterator[AnyServer]:
+    """Start a server, fail the test plainly when it does not start, and stop it at the end."""
+    from cloud import NotReady
+
+    try:
+        server, problem = start(), ""
+    except NotReady as e:
+        server, problem = None, str(e)
+    if server is None:
+        pytest.fail(problem, pytrace=False)
+    try:
+        yield server
+    finally:
+        server.stop()
