@@ -12,7 +12,7 @@ from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av
 import numpy as np
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from impasto.media.target import Target
-    from impasto.scorers import Scorer
+    from impasto.scorers import Inputs, Scorer
     from impasto.spec import Encoding
 
 PARTS = ("decode", "colour", "network", "encode")
@@ -102,7 +102,8 @@ def load(spec: JobSpec, job: Path, device: torch.device) -> Scorer:
     """Load the job's scorer, for what it prepared."""
     entry = scorers.find(spec.scorer)
     prepared = json.loads((job / "prepared.json").read_text())
-    return entry.load()(scorers.parse_params(entry, spec.params), prepared, device)
+    files = cast("Inputs", None)  # these scorers ask for none
+    return entry.load()(scorers.parse_params(entry, spec.params), prepared, files, device)
 
 
 def scored(

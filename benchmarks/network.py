@@ -15,7 +15,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av
 import torch
@@ -27,6 +27,8 @@ from machine import facts
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection
+
+    from impasto.scorers import Inputs
 
 SIZES = {"384x384": (384, 384), "360p": (360, 640), "720p": (720, 1280), "1080p": (1080, 1920)}
 MACS_A_PIXEL = 12_528
@@ -63,7 +65,8 @@ def plain() -> Callable[[torch.Tensor], torch.Tensor]:
 def fast() -> Callable[[torch.Tensor], torch.Tensor]:
     """Build the scorer."""
     params = StyleParams(style="")
-    return StyleScorer(params, {"style": [0.0] * 100}, torch.device("cpu")).score
+    files = cast("Inputs", None)  # it asks for none
+    return StyleScorer(params, {"style": [0.0] * 100}, files, torch.device("cpu")).score
 
 
 def serve(build: Callable[[], Callable[[torch.Tensor], torch.Tensor]], pipe: Connection) -> None:

@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import psutil
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -37,3 +39,12 @@ def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
 def found(folder: Path, pattern: str) -> int:
     """How many files match."""
     return len(list(folder.glob(pattern)))
+
+
+def kill_tree(process: subprocess.Popen[str]) -> None:
+    """SIGKILL a driver and its workers, the driver first, as a power failure would."""
+    tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    for each in tree:
+        each.kill()
+    process.wait()
+    psutil.wait_procs(tree, 10)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 
 from impasto import scorers
-from impasto.errors import BadInput
+from impasto.engines.serve import kind_of
 from impasto.spec import Done, Failed, Frozen
 from impasto.worker import Worker
 
@@ -49,10 +49,7 @@ class InProcess:
                     else:
                         self._control.progress(shard.index, step)
             except Exception as error:  # noqa: BLE001 (a shard's error is an outcome)
-                kind = "bad_input" if isinstance(error, BadInput) else "error"
-                yield Failed.model_validate(
-                    {"shard": shard.index, "error": str(error), "kind": kind}
-                )
+                yield Failed(shard=shard.index, error=str(error), kind=kind_of(error))
 
 
 class MoodyParams(Frozen):
@@ -69,7 +66,9 @@ class MoodyScorer:
     scored = 0
     crashes = 0
 
-    def __init__(self, params: MoodyParams, prepared: dict[str, Any], device: object) -> None:
+    def __init__(
+        self, params: MoodyParams, prepared: dict[str, Any], inputs: object, device: object
+    ) -> None:
         self.batch = params.batch
         self._params = params
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
+from impasto.media import verify as checker
 from impasto.media.assemble import assemble
 from impasto.media.decode import read
 from impasto.media.index import cut, scan
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from impasto.media.index import VideoIndex
+    from impasto.media.report import Report
     from impasto.media.target import Target
 
 FAST = Encoding(preset="ultrafast", crf=30)
@@ -114,3 +116,8 @@ def subtitles(path: Path) -> list[tuple[int, bytes]]:
             shown = re.sub(rb"<.*?>|\{.*?\}", b"", text) if path.suffix == ".mkv" else text
             found.append((round((packet.pts or 0) * packet.time_base), shown))
         return found
+
+
+def verify(source: str, output: str) -> Report:
+    """Compare two local videos."""
+    return checker.verify(source, output, source, output)

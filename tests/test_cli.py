@@ -201,7 +201,7 @@ def test_cancel_stops_a_job_that_runs_elsewhere(
     from impasto.errors import Interrupted
     from impasto.settings import Settings
     from impasto.spec import JobSpec
-    from impasto.store import Store
+    from impasto.stores import Stores
 
     inprocess.install(monkeypatch)
     monkeypatch.setattr(driver, "CANCEL_POLL", 0.0)
@@ -214,7 +214,7 @@ def test_cancel_stops_a_job_that_runs_elsewhere(
     settings = Settings(home=str(tmp_path / "home"))
 
     def on_progress(event: object) -> None:
-        (found,) = job_module.jobs(Store(tmp_path / "home"))
+        (found,) = job_module.jobs(Stores({}).open(str(tmp_path / "home")))
         if found.listing().shards_done == 1:
             CliRunner().invoke(app, ["cancel", found.id, "--home", str(tmp_path / "home")])
 
@@ -261,4 +261,8 @@ def test_settings_come_from_flags_then_environment_then_file(
     monkeypatch.setenv("IMPASTO_HOME", "environment")
     monkeypatch.setenv("IMPASTO_WORKERS", "2")
     settings = load(workers=1)
-    assert (settings.home, settings.workers, settings.device) == ("environment", 1, "cpu")
+    assert (settings.home, settings.workers, settings.device) == (
+        str(tmp_path / "environment"),
+        1,
+        "cpu",
+    )

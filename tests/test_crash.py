@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from command import found, impasto, start, wait_for
+from command import found, impasto, kill_tree, start, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,15 +54,6 @@ def uninterrupted(source: Path, painting: Path, tmp_path_factory: pytest.TempPat
     done = impasto(*command(source, painting, folder))
     assert done.returncode == 0, done.stderr
     return (folder / "out.mp4").read_bytes()
-
-
-def kill_tree(process: subprocess.Popen[str]) -> None:
-    """SIGKILL a driver and its workers, the driver first, as a power failure would."""
-    tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    for each in tree:
-        each.kill()
-    process.wait()
-    psutil.wait_procs(tree, 10)
 
 
 def frames_logged(home: Path) -> Counter[int]:

@@ -15,8 +15,8 @@ from impasto import JobSpec, Settings, driver
 from impasto.media import decode, index
 from impasto.media.segment import SegmentWriter
 from impasto.media.target import target
-from impasto.media.verify import verify
 from impasto.spec import Colour, Encoding
+from remake import verify
 
 if TYPE_CHECKING:
     from pathlib import Path

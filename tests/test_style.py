@@ -47,6 +47,9 @@ class Pictures:
     def sample(self) -> NDArray[np.uint8]:
         return as_bytes(picture(120, 160, seed=2, detail=12))
 
+    def trusted(self, url: str, sha256: str) -> bytes:
+        raise AssertionError(f"nobody asked for {url}")
+
 
 def picture(height: int, width: int, seed: int = 0, detail: int = 16) -> torch.Tensor:
     """A smooth random picture, (1, 3, H, W), on the 256 levels that real pictures have."""
@@ -110,7 +113,7 @@ def style(prepared: dict[str, Any]) -> torch.Tensor:
 
 def scorer(**params: Any) -> StyleScorer:
     full = StyleParams(style="painting.png", **params)
-    return StyleScorer(full, StyleScorer.prepare(full, Pictures()), CPU)
+    return StyleScorer(full, StyleScorer.prepare(full, Pictures()), Pictures(), CPU)
 
 
 def test_predictor_matches_the_original_float_graph(predictor: Predictor) -> None:
@@ -206,7 +209,7 @@ def test_folded_upsampling_is_the_same_convolution() -> None:
 
 
 def test_result_does_not_depend_on_the_mini_batch(prepared: dict[str, Any]) -> None:
-    paint = StyleScorer(StyleParams(style="painting.png"), prepared, CPU).score
+    paint = StyleScorer(StyleParams(style="painting.png"), prepared, Pictures(), CPU).score
     frames = [picture(90, 121, seed) for seed in range(3)]
     together = paint(torch.cat(frames))
     assert together.shape == (3, 3, 90, 121)
@@ -216,7 +219,7 @@ def test_result_does_not_depend_on_the_mini_batch(prepared: dict[str, Any]) -> N
 
 
 def test_threads_may_share_a_scorer(prepared: dict[str, Any]) -> None:
-    paint = StyleScorer(StyleParams(style="painting.png"), prepared, CPU).score
+    paint = StyleScorer(StyleParams(style="painting.png"), prepared, Pictures(), CPU).score
     frames = [picture(96, 128, seed) for seed in range(8)]
     alone = [paint(frame) for frame in frames]
     with ThreadPoolExecutor(4) as pool:
@@ -285,7 +288,7 @@ def test_larger_strokes_hold_less_detail() -> None:
     ("height", "width"), [(1, 1), (2, 3), (4, 4), (5, 7), (1, 50), (33, 2), (61, 47)]
 )
 def test_any_size_is_painted(prepared: dict[str, Any], height: int, width: int) -> None:
-    paint = StyleScorer(StyleParams(style="painting.png"), prepared, CPU).score
+    paint = StyleScorer(StyleParams(style="painting.png"), prepared, Pictures(), CPU).score
     painted = paint(picture(height, width))
     assert painted.shape == (1, 3, height, width)
     assert bool(torch.isfinite(painted).all())
@@ -303,7 +306,9 @@ def test_padding_is_mirrored_and_cropped(
     source = picture(61, 47)
     mirrored = F.pad(source, (0, 1, 0, 3), mode="reflect")
     expected = oracle(mirrored, style[None])[:, :, :61, :47]
-    painted = StyleScorer(StyleParams(style="painting.png"), prepared, CPU).score(source)
+    painted = StyleScorer(StyleParams(style="painting.png"), prepared, Pictures(), CPU).score(
+        source
+    )
     assert largest(painted, expected) < 2e-4
 
 

@@ -11,9 +11,8 @@ import pytest
 
 from impasto.errors import BadInput
 from impasto.media.sink import open_output
-from impasto.media.verify import verify
 from impasto.spec import Colour
-from remake import remake
+from remake import remake, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable

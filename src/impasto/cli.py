@@ -6,38 +6,33 @@ Everything heavy is imported inside the commands, so that help appears at once.
 from __future__ import annotations
 
 import sys
-import traceback
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
+from impasto import cli_access, cli_move, secrecy
 from impasto.errors import BadInput, ImpastoError, Interrupted
+from impasto.options import (
+    AsJson,
+    Config,
+    Device,
+    Home,
+    JobId,
+    Quiet,
+    Workers,
+    app,
+    load_settings,
+    open_stores,
+)
 
 if TYPE_CHECKING:
     from impasto.job import Job
     from impasto.settings import Settings
     from impasto.spec import JobSpec, Result
 
-app = typer.Typer(
-    name="impasto",
-    help="Score media with deep-learning models; the flagship paints videos in any style.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
-Home = Annotated[
-    str | None, typer.Option(help="Folder that holds the jobs. [default: IMPASTO_HOME, or data]")
-]
-Workers = Annotated[
-    int | None, typer.Option(help="Worker processes. [default: one a GPU, else one a core]")
-]
-Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda. [default: auto]")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
-JobId = Annotated[str, typer.Argument(help="A job's id, or its beginning.", metavar="JOB")]
+__all__ = ["app", "main"]
 
 
 def _version(asked: bool) -> None:
@@ -76,6 +71,10 @@ def run(
     preserve_colour: Annotated[
         bool, typer.Option("--preserve-colour", help="Keep the source's colours.")
     ] = False,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Other weights of the style network (safetensors): a path or URL."),
+    ] = None,
     max_size: Annotated[
         int | None, typer.Option(help="Longer side of the output at most, in pixels.")
     ] = None,
@@ -99,6 +98,7 @@ def run(
     workers: Workers = None,
     device: Device = None,
     home: Home = None,
+    config: Config = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     overwrite: Annotated[
@@ -118,7 +118,9 @@ def run(
                 "source": source,
                 "output": output,
                 "scorer": scorer,
-                "params": _style_params(scorer, style, strength, style_scale, preserve_colour),
+                "params": _style_params(
+                    scorer, style, strength, style_scale, preserve_colour, weights
+                ),
                 "frames": frames,
                 "fps": fraction(fps, "--fps") if fps else None,
                 "max_size": max_size,
@@ -132,7 +134,7 @@ def run(
             },
             "see 'impasto run --help'",
         )
-        settings = _settings(home, workers, device)
+        settings = load_settings(config, home, workers, device)
         _finish(None, spec, settings, as_json=as_json, quiet=quiet)
 
 
@@ -145,6 +147,7 @@ def resume(
     workers: Workers = None,
     device: Device = None,
     home: Home = None,
+    config: Config = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     overwrite: Annotated[
@@ -152,7 +155,7 @@ def resume(
     ] = False,
 ) -> None:
     """Go on with a job where it stopped."""
-    settings = _settings(home, workers, device)
+    settings = load_settings(config, home, workers, device)
     found = _job(job, settings)
     spec = found.spec()
     update = {"max_failed": spec.max_failed if max_failed is None else max_failed}
@@ -161,38 +164,38 @@ def resume(
 
 
 @app.command()
-def jobs(home: Home = None, as_json: AsJson = False) -> None:
+def jobs(home: Home = None, config: Config = None, as_json: AsJson = False) -> None:
     """List the jobs, newest first."""
     from impasto import display
     from impasto import job as job_module
-    from impasto.files import local_path
-    from impasto.store import Store
 
-    display.jobs(job_module.jobs(Store(local_path(_settings(home).home))), as_json=as_json)
+    settings = load_settings(config, home)
+    home_store = open_stores(settings).open(settings.home)
+    display.jobs(job_module.jobs(home_store), as_json=as_json)
 
 
 @app.command()
-def show(job: JobId, home: Home = None, as_json: AsJson = False) -> None:
+def show(job: JobId, home: Home = None, config: Config = None, as_json: AsJson = False) -> None:
     """Show a job: what it does, how far it is, and where its time went."""
     from impasto import display
 
-    display.job(_job(job, _settings(home)), as_json=as_json)
+    display.job(_job(job, load_settings(config, home)), as_json=as_json)
 
 
 @app.command()
-def logs(job: JobId, home: Home = None, as_json: AsJson = False) -> None:
+def logs(job: JobId, home: Home = None, config: Config = None, as_json: AsJson = False) -> None:
     """Print a job's log, down to every frame."""
     from impasto import display
 
-    display.logs(_job(job, _settings(home)), as_json=as_json)
+    display.logs(_job(job, load_settings(config, home)), as_json=as_json)
 
 
 @app.command()
-def cancel(job: JobId, home: Home = None) -> None:
+def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
     """Ask whoever runs a job to stop; what is done is kept."""
     from impasto import display
 
-    found = _job(job, _settings(home))
+    found = _job(job, load_settings(config, home))
     status = found.listing().status
     if status == "done":
         raise BadInput(f"job {found.id}: is done already; there is nothing to cancel")
@@ -201,19 +204,19 @@ def cancel(job: JobId, home: Home = None) -> None:
 
 
 @app.command()
-def probe(source: str, as_json: AsJson = False) -> None:
+def probe(source: str, config: Config = None, as_json: AsJson = False) -> None:
     """Show the facts of a video, an image or a folder of images."""
     from impasto import display
 
-    display.probe(source, as_json=as_json)
+    display.probe(open_stores(load_settings(config)), source, as_json=as_json)
 
 
 @app.command()
-def verify(source: str, output: str, as_json: AsJson = False) -> None:
+def verify(source: str, output: str, config: Config = None, as_json: AsJson = False) -> None:
     """Prove, item by item, that an output video keeps all of its source but the pictures."""
     from impasto import display
 
-    if not display.verify(source, output, as_json=as_json):
+    if not display.verify(open_stores(load_settings(config)), source, output, as_json=as_json):
         raise Exit(1)
 
 
@@ -221,13 +224,14 @@ def verify(source: str, output: str, as_json: AsJson = False) -> None:
 def demo(
     output: Annotated[str, typer.Option("--output", "-o", help="Folder for the results.")] = "demo",
     home: Home = None,
+    config: Config = None,
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
     """Paint a real clip in the style of the painting that comes with Impasto."""
     from impasto import demo as demo_module
 
-    settings = _settings(home, workers)
+    settings = load_settings(config, home, workers)
     spec, sheet = demo_module.prepare(output)
     result = _finish(None, spec, settings, as_json=False, quiet=quiet)
     demo_module.contact_sheet(spec.source, result.output, sheet)
@@ -237,8 +241,13 @@ def demo(
         display.say(f"{sheet}: source and result side by side")
 
 
+for _commands in (cli_move, cli_access):
+    _commands.add(app)
+
+
 def main() -> None:
     """Run the command line and exit with the code that the outcome asks for."""
+    secrecy.guard()
     debug = "--debug" in sys.argv[1:]
     if debug:
         sys.argv.remove("--debug")
@@ -252,7 +261,7 @@ def main() -> None:
         code = 1
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (it is explained)
         if debug:
-            traceback.print_exc()
+            sys.stderr.write(secrecy.explain(error))
         code = _explain(error)
     sys.exit(code)
 
@@ -273,7 +282,7 @@ def _explain(error: BaseException) -> int:
             fact = f"{type(error).__name__}: {words}"
             line, code = f"internal error: {fact}; run again with --debug", 1
     if line:
-        print(f"impasto: {line}", file=sys.stderr)
+        print(secrecy.redact(f"impasto: {line}"), file=sys.stderr)
     return code
 
 
@@ -303,31 +312,27 @@ def _finish(
 
 
 def _style_params(
-    scorer: str, style: str | None, strength: float, scale: float, preserve_colour: bool
+    scorer: str,
+    style: str | None,
+    strength: float,
+    scale: float,
+    preserve_colour: bool,
+    weights: str | None,
 ) -> dict[str, object]:
     if scorer != "style":
         return {}
     if style is None:
         raise BadInput("--style is missing; name an image whose style is taken")
-    from impasto.files import local_path
-
     return {
-        "style": str(local_path(style)),
+        "style": style,
         "strength": strength,
         "style_scale": scale,
         "preserve_colour": preserve_colour,
+        "weights": weights,
     }
-
-
-def _settings(home: str | None, workers: int | None = None, device: str | None = None) -> Settings:
-    from impasto.settings import load
-
-    return load(home=home, workers=workers, device=device)
 
 
 def _job(job_id: str, settings: Settings) -> Job:
     from impasto import job as job_module
-    from impasto.files import local_path
-    from impasto.store import Store
 
-    return job_module.find(Store(local_path(settings.home)), job_id)
+    return job_module.find(open_stores(settings).open(settings.home), job_id)

@@ -14,9 +14,14 @@ from rich.text import Text
 from impasto.errors import BadInput, ImpastoError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from impasto.driver import Progress
     from impasto.job import Job
     from impasto.spec import Result
+    from impasto.stores import Stores
+    from impasto.transfer.listing import Entry
+    from impasto.transfer.tasks import Tally
 
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -131,19 +136,20 @@ def logs(found: Job, *, as_json: bool) -> None:
         say(f"{stamp} {event:<9} {rest}")
 
 
-def probe(source: str, *, as_json: bool) -> None:
+def probe(stores: Stores, source: str, *, as_json: bool) -> None:
     """Print the facts of a source."""
     from impasto.source import open_source
 
-    _facts(open_source(source).facts(), as_json=as_json)
+    _facts(open_source(stores, source).facts(), as_json=as_json)
 
 
-def verify(source: str, output: str, *, as_json: bool) -> bool:
+def verify(stores: Stores, source: str, output: str, *, as_json: bool) -> bool:
     """Print the fidelity report; returns whether all that can be kept is."""
-    from impasto.files import local_path
     from impasto.media import verify as checker
+    from impasto.ranges import File
 
-    report = checker.verify(str(local_path(source)), str(local_path(output)))
+    before, after = File(stores, source), File(stores, output)
+    report = checker.verify(before.open(), after.open(), before.name, after.name)
     marks = {True: "ok", False: "LOST", None: "n/a"}
     for check in report.checks:
         if as_json:
@@ -153,6 +159,73 @@ def verify(source: str, output: str, *, as_json: bool) -> bool:
     if not as_json:
         say("the output keeps all that it can" if report.ok else "the output is not faithful")
     return report.ok
+
+
+def listing(entries: Iterable[Entry], *, as_json: bool) -> None:
+    """Print what a URL holds, as it comes, and how much that is; or a JSON line each."""
+    count = total = 0
+    for entry in entries:
+        stat, moment = entry.stat, ""
+        if stat:
+            count, total = count + 1, total + stat.size
+            moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(stat.modified))
+        if as_json:
+            _json(
+                {
+                    "url": entry.url,
+                    "size": stat.size if stat else None,
+                    "modified": f"{moment.replace(' ', 'T')}Z" if stat else None,
+                    "etag": stat.etag if stat else None,
+                }
+            )
+        else:
+            width = size(stat.size) if stat else ""
+            sys.stdout.write(f"{width:>9}  {moment:19}  {plain(entry.name)}\n")
+    if not as_json:
+        say(f"{_objects(count)}, {size(total)}")
+
+
+def moved(
+    tally: Tally,
+    target: str | None,
+    error: ImpastoError | None = None,
+    *,
+    as_json: bool,
+    quiet: bool = False,
+) -> None:
+    """Print how a copy to a target ended, or a deletion: one JSON line, or one for people."""
+    own = tally.done - tally.resumed
+    if as_json:
+        line: dict[str, object] = {"objects": tally.changed, "skipped": tally.skipped}
+        line |= {"failed": tally.failed, "bytes": own if target else None}
+        line |= {"seconds": round(tally.seconds, 3)}
+        failure = {"error": str(error), "exit_code": error.exit_code} if error else {}
+        _json({**line, **failure})
+    elif not (quiet or error):
+        words = f"{plain(target)}: " if target else ""
+        words += f"{_objects(tally.changed)} {'copied' if target else 'deleted'}"
+        words += f", {size(own)}" if target else ""
+        if tally.changed:
+            words += f" in {clock(tally.seconds)}"
+        if target and own and tally.seconds >= 1:
+            words += f", {size(round(own / tally.seconds))}/s"
+        say(words + (f", {tally.skipped} there already" if tally.skipped else ""))
+
+
+def stopped() -> None:
+    """Say that the second Ctrl-C was heard."""
+    _err.print("impasto: stopped at once; the same command goes on", markup=False)
+
+
+def note(line: str) -> None:
+    """Print a remark on stderr."""
+    _err.print(f"note: {plain(line)}", markup=False)
+
+
+def plain(text: str) -> str:
+    """Return a name as terminals may be given it."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return shown.encode(errors="replace").decode()
 
 
 def clock(seconds: float) -> str:
@@ -172,6 +245,10 @@ def size(count: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} TB"
+
+
+def _objects(count: int) -> str:
+    return f"{count:,} object{'s' if count != 1 else ''}"
 
 
 def _facts(facts: dict[str, Any], *, as_json: bool) -> None:

@@ -14,18 +14,22 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+from impasto.delivery import Delivery, digest, open_delivery
 from impasto.engines import Control, Engine, Task
 from impasto.engines.local import LocalEngine, encoder_threads
 from impasto.errors import BadInput, Incomplete, Interrupted, Unavailable
-from impasto.files import check_output, local_path, publishing, sweep_partial, sweep_scratch
+from impasto.files import sweep_scratch
 from impasto.job import Job, whole
 from impasto.media import images
 from impasto.settings import Settings, load
 from impasto.source import open_source
 from impasto.spec import Done, Encoding, Failed, JobSpec, Plan, Result, Shard
+from impasto.stores import Stores
 from impasto.submit import absolute, job_id, submit
+from impasto.url import is_local
 
 ATTEMPTS = 3
 """How often one run tries a shard before it leaves it for another day."""
@@ -33,6 +37,9 @@ BACKOFF = 1.0
 """Seconds to wait after a failed attempt, times the attempts so far."""
 CANCEL_POLL = 2.0
 """Seconds between two looks for a cancellation."""
+
+
+Stage = Literal["planning", "scoring", "assembling", "delivering"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ class Progress:
         warnings: what the user should know of the source.
     """
 
-    stage: Literal["planning", "scoring", "assembling"]
+    stage: Stage
     job: str
     done: int = 0
     total: int = 0
@@ -107,11 +114,10 @@ def finish(
         on_progress: as for `run`.
         stop: as for `run`.
     """
-    spec = absolute(spec or job.spec())
+    settings = settings or load()
+    spec = absolute(spec or job.spec(), Stores(settings.stores), settings.home)
     ignore: OnProgress = lambda _: None  # noqa: E731 (a typed default)
-    return _Run(
-        job, spec, settings or load(), on_progress or ignore, stop or threading.Event()
-    ).finish()
+    return _Run(job, spec, settings, on_progress or ignore, stop or threading.Event()).finish()
 
 
 @dataclass
@@ -132,15 +138,17 @@ class _Run:
     plan: Plan | None = None
     _looked: float = field(default_factory=time.perf_counter)
 
+    def __post_init__(self) -> None:
+        self.stores = Stores(self.settings.stores)
+        self.delivery: Delivery = open_delivery(self.stores, self.job, self.spec.output)
+
     def finish(self) -> Result:
-        path = local_path(self.spec.output)
         sweep_scratch()
-        sweep_partial(path, self.job.id)
         standing = self._standing(self.job.result())
         if standing:
             return standing
         self.on_progress(Progress("planning", self.job.id))
-        check_output(path, images.WRITABLE if self.spec.overwrite else None)
+        self.delivery.check(images.WRITABLE if self.spec.overwrite else None)
         self._check_source()
         self.job.uncancel()
         self.done = self._keep(self.job.done(self.job.listing()))
@@ -158,10 +166,7 @@ class _Run:
 
     def _standing(self, earlier: Result | None) -> Result | None:
         """Return the earlier result if its output still stands where it is wanted."""
-        from impasto.output import digest
-
-        path = local_path(self.spec.output)
-        if earlier and path.exists() and digest(path) == (earlier.bytes, earlier.sha256):
+        if earlier and self.delivery.stands(earlier):
             return earlier.model_copy(update={"output": self.spec.output, "seconds": 0.0, "fps": 0})
         return None
 
@@ -180,7 +185,8 @@ class _Run:
         return {n: record for n, record in records.items() if n not in again}
 
     def _check_source(self) -> None:
-        if job_id(self.spec, open_source(self.spec.source)) != self.job.id:
+        source = open_source(self.stores, self.spec.source)
+        if job_id(self.stores, self.spec, source) != self.job.id:
             raise BadInput(
                 f"{self.spec.source}: it, or a file that the job uses, has changed since job "
                 f"{self.job.id} began; run it anew with 'impasto run'"
@@ -190,7 +196,7 @@ class _Run:
         threads = encoder_threads(self.settings.device)
         encoding = Encoding(crf=self.spec.crf, preset=self.spec.preset, threads=threads)
         try:
-            self.job.record(open_source(self.spec.source).plan(self.spec, encoding))
+            self.job.record(open_source(self.stores, self.spec.source).plan(self.spec, encoding))
         except BadInput:
             # Nothing can come of it; what cannot be planned should not be listed for ever.
             self.job.discard()
@@ -206,7 +212,8 @@ class _Run:
     def _score(self, plan: Plan, engine: Engine) -> None:
         """Run the engine until every shard is done, has failed too often, or stop is asked."""
         task = Task(
-            home=str(local_path(self.settings.home)),
+            home=self.settings.home,
+            stores=self.settings.stores,
             job=self.job.id,
             spec=self.spec,
             plan=plan.model_copy(update={"shards": ()}),
@@ -227,6 +234,7 @@ class _Run:
                     failures.setdefault(outcome.shard, []).append(outcome)
                     self.job.record(outcome, attempts[outcome.shard])
                     self._note("failed", **outcome.model_dump(mode="json"))
+                    self._end_if_useless(plan, outcome)
                 self._report(plan)
             if self._stopping() and self._missing(plan, failures):
                 raise Interrupted(self._left(plan, "cancelled" if self.cancelled else "stopped"))
@@ -243,6 +251,13 @@ class _Run:
                     plan, f"every frame of shard {done.shard} failed: {done.failed[0].error}"
                 )
             )
+
+    def _end_if_useless(self, plan: Plan, failed: Failed) -> None:
+        """Raise when what failed one shard would fail every other one."""
+        if failed.kind == "denied":
+            raise Unavailable(self._left(plan, failed.error))
+        if failed.kind == "changed":
+            raise BadInput(failed.error)
 
     def _missing(self, plan: Plan, failures: dict[int, list[Failed]]) -> list[Shard]:
         return [
@@ -272,21 +287,23 @@ class _Run:
             )
 
     def _assemble(self, plan: Plan) -> Result:
-        from impasto import output
-
         self.on_progress(self._progress(plan, "assembling"))
         records = self._ordered(plan)
-        path = local_path(self.spec.output)
         try:
-            with publishing(path, self.job.id, overwrite=self.spec.overwrite) as temporary:
-                if plan.output == "video":
-                    notes = output.write_video(temporary, self.job, self.spec, plan, records)
-                else:
-                    notes = output.write_images(temporary, self.job, plan, records)
-                result = self._result(plan, records, *output.digest(temporary), notes)
-                # Before the rename: a crash between the two leaves a job that is done but for its
-                # output, which the next run makes again, never an output that no job owns up to.
-                self.job.record(result)
+            # The result is recorded before the output appears: a crash between the two leaves a
+            # job that is done but for its output, which the next run makes again, never an output
+            # that no job owns up to.
+            if plan.output == "folder":
+                with self.delivery.images(records, overwrite=self.spec.overwrite) as made:
+                    result = self._result(plan, records, *made, ())
+                    self.job.record(result)
+            else:
+                with self.delivery.file(overwrite=self.spec.overwrite) as path:
+                    notes = self._write(path, plan, records)
+                    result = self._result(plan, records, *digest(path), notes)
+                    self.job.record(result)
+                    if not is_local(self.spec.output):
+                        self.on_progress(self._progress(plan, "delivering"))
         except BadInput:
             # Another driver of this job may have been faster.
             standing = self._standing(self.job.result())
@@ -296,6 +313,14 @@ class _Run:
         self.job.sweep(records if plan.output == "video" else (), self.job.listing())
         self._note("finished", **result.model_dump(mode="json"))
         return result
+
+    def _write(self, path: Path, plan: Plan, records: list[Done]) -> tuple[str, ...]:
+        from impasto import output
+
+        if plan.output == "image":
+            output.write_image(path, self.job, records)
+            return ()
+        return output.write_video(path, self.stores, self.job, self.spec, plan, records)
 
     def _result(
         self, plan: Plan, records: list[Done], size: int, sha256: str, notes: tuple[str, ...]
@@ -333,7 +358,7 @@ class _Run:
         self.plan = plan
         self.on_progress(self._progress(plan, "scoring"))
 
-    def _progress(self, plan: Plan, stage: Literal["scoring", "assembling"]) -> Progress:
+    def _progress(self, plan: Plan, stage: Stage) -> Progress:
         return Progress(
             stage,
             self.job.id,

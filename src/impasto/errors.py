@@ -11,15 +11,20 @@ A message holds three parts in one line: the thing, the fact and the remedy.
 
 from __future__ import annotations
 
+from impasto.secrecy import redact
+
 
 class ImpastoError(Exception):
-    """The base of every error that Impasto raises on purpose.
+    """The base of every error that Impasto raises on purpose; its message holds no secrets.
 
     Attributes:
         exit_code: what the command line exits with.
     """
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
 
 
 class BadInput(ImpastoError):

@@ -10,7 +10,6 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
-from urllib.parse import unquote, urlsplit
 
 from impasto.errors import BadInput, Unavailable
 
@@ -21,6 +20,14 @@ class Missing(BadInput):
 
 class Exists(BadInput):
     """There is something of that name already."""
+
+
+class Changed(BadInput):
+    """It is no longer the version that was asked for."""
+
+
+class Denied(Unavailable):
+    """A store refuses access; with other credentials the same request would succeed."""
 
 
 @contextmanager
@@ -44,6 +51,8 @@ def mapped(where: str) -> Iterator[None]:
         raise Exists(f"{where}: exists already; choose another path") from None
     except NotADirectoryError:
         raise BadInput(f"{where}: part of the path is a file; choose another path") from None
+    except IsADirectoryError:
+        raise BadInput(f"{where}: is a folder; choose another path") from None
     except PermissionError:
         raise BadInput(f"{where}: access is refused; check the permissions") from None
     except OSError as error:
@@ -52,21 +61,6 @@ def mapped(where: str) -> Iterator[None]:
         fact = (error.strerror or str(error)).strip() or type(error).__name__
         fact = fact.splitlines()[0]
         raise Unavailable(f"{where}: {fact}; check the disk and try again") from None
-
-
-def local_path(url: str) -> Path:
-    """Turn a URL or path into an absolute local path; raises BadInput for other schemes."""
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        return Path(unquote(parts.path))
-    if "://" in url:
-        raise BadInput(f"{url}: scheme {parts.scheme}:// is not supported; give a local path")
-    try:
-        return Path(os.path.abspath(Path(url).expanduser()))  # noqa: PTH100 (keeps links)
-    except RuntimeError:
-        raise BadInput(
-            f"{url}: there is no such user; write ./~ for a name that begins so"
-        ) from None
 
 
 def make_folder(folder: Path) -> None:

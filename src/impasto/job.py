@@ -3,6 +3,7 @@
     jobs/<id>/spec.json  plan.json  prepared.json
               segments/00007-<nonce>.mp4  done/00007.json  failed/00007-2.json
               cancel  result.json  logs/<time>-<nonce>.jsonl
+              deliveries/<digest of the output's URL>.json
 
 Every record is put-if-absent: of two drivers the first one's stands, and neither can harm the
 other. A segment has a name that no other attempt shares. Nothing here holds a status; it is read
@@ -11,19 +12,26 @@ off what exists.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
 from uuid import uuid4
 
 from pydantic import ValidationError
 
 from impasto.errors import BadInput
+from impasto.fanout import in_order
+from impasto.files import Missing
+from impasto.ranges import open_object
+from impasto.secrecy import redact
 from impasto.spec import Done, Failed, Frozen, JobSpec, Plan, Result
+from impasto.store import MANY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from impasto.store import Store
@@ -114,7 +122,7 @@ class Job:
                 key = _done_key(value.shard)
             case Failed():
                 key = f"failed/{value.shard:05d}-{attempt}.json"
-        return self._create(key, value.model_dump_json(indent=1).encode())
+        return self._create(key, redact(value.model_dump_json(indent=1)).encode())
 
     def record_done(self, done: Done) -> Done:
         """Write a shard's done record unless there is one; returns the one that stands."""
@@ -133,7 +141,8 @@ class Job:
     def done(self, listing: Listing) -> dict[int, Done]:
         """Read the done records, by shard; one that was cut short counts as absent."""
         keys = [key for key in listing.sizes if key.startswith("done/")]
-        records = [record for key in keys if (record := self._find(key, Done))]
+        found = in_order(partial(self._find, model=Done), keys, MANY)
+        records = [record for record in found if record]
         return {record.shard: record for record in sorted(records, key=lambda each: each.shard)}
 
     def drop(self, shards: Iterable[int]) -> None:
@@ -147,15 +156,13 @@ class Job:
 
     def discard(self) -> None:
         """Delete the job."""
-        for key in self.listing().sizes:
-            self.home.delete(self.prefix + key)
+        self.home.delete(*(self.prefix + key for key in self.listing().sizes))
 
     def sweep(self, kept: Iterable[Done], listing: Listing) -> None:
         """Delete the segments that none of these records names; only once every shard is done."""
         prefixes = tuple(record.segment for record in kept)
-        for key in listing.sizes:
-            if key.startswith("segments/") and not key.startswith(prefixes):
-                self.home.delete(self.prefix + key)
+        segments = (key for key in listing.sizes if key.startswith("segments/"))
+        self.home.delete(*(self.prefix + key for key in segments if not key.startswith(prefixes)))
 
     def store_file(self, key: str, path: Path) -> None:
         """Write a local file into the job."""
@@ -165,9 +172,35 @@ class Job:
         """Write bytes into the job."""
         self.home.put(self.prefix + key, data)
 
-    def local(self, key: str) -> Path:
-        """Return the local path of an object of the job."""
+    def local(self, key: str) -> Path | None:
+        """Return the path of an object of the job if it is on this machine."""
         return self.home.local(self.prefix + key)
+
+    def read(self, key: str) -> bytes:
+        """Read an object of the job."""
+        return self.home.read(self.prefix + key)
+
+    def segment(self, key: str) -> Path | Callable[[], BinaryIO]:
+        """Return a segment's path, or what opens it for reading where it is not on this machine."""
+        return self.local(key) or partial(_open, self.home, self.prefix + key)
+
+    def delivery(self, output: str) -> str | None:
+        """Return what was noted of the delivery to an output, or None when it never began."""
+        data = self._bytes(_delivery_key(output))
+        if data is None:
+            return None
+        try:
+            return str(json.loads(data)["fingerprint"])
+        except (ValueError, KeyError):
+            return ""
+
+    def note_delivery(self, output: str, fingerprint: str | None) -> None:
+        """Note that a delivery to an output begins (""), or what it left; None forgets it."""
+        key = self.prefix + _delivery_key(output)
+        if fingerprint is None:
+            self.home.delete(key)
+            return
+        self.home.put(key, json.dumps({"output": output, "fingerprint": fingerprint}).encode())
 
     def cancel(self) -> None:
         """Ask every driver of the job to stop."""
@@ -184,14 +217,16 @@ class Job:
     def log(self, lines: Iterable[dict[str, Any]]) -> None:
         """Write log lines as one object that sorts by time."""
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f".{time.time_ns() % 10**9:09d}"
-        data = "".join(json.dumps(line) + "\n" for line in lines).encode()
+        data = redact("".join(json.dumps(line) + "\n" for line in lines)).encode()
         if data:
             self._create(f"logs/{stamp}-{uuid4().hex[:8]}.jsonl", data)
 
     def logs(self) -> Iterable[dict[str, Any]]:
         """Read every log line, oldest object first."""
-        for stat in self.home.list_all(self.prefix + "logs"):
-            for line in self.home.read(stat.key).splitlines():
+        stats = self.home.list_all(self.prefix + "logs")
+        pages = in_order(self.home.read, (stat.key for stat in stats), MANY, len)
+        for stat, page in zip(stats, pages, strict=True):
+            for line in page.splitlines():
                 try:
                     yield json.loads(line)
                 except json.JSONDecodeError:
@@ -207,7 +242,7 @@ class Job:
     def _read(self, key: str, model: type[Model]) -> Model:
         value = self._find(key, model)
         if value is None:
-            raise BadInput(f"job {self.id}: not found in {self.home.root}; see 'impasto jobs'")
+            raise BadInput(f"job {self.id}: not found in {self.home.place}; see 'impasto jobs'")
         return value
 
     def _find(self, key: str, model: type[Model]) -> Model | None:
@@ -229,8 +264,8 @@ def jobs(home: Store) -> list[Job]:
     """List the jobs of a home, newest spec first."""
     prefixes = home.folders("jobs")
     found = [Job(home, prefix.rsplit("/", 1)[-1]) for prefix in prefixes]
-    stats = {job.id: home.stat(job.prefix + "spec.json") for job in found}
-    known = [(stat.modified, job) for job in found if (stat := stats[job.id])]
+    stats = in_order(lambda job: home.stat(f"{job.prefix}spec.json"), found, MANY)
+    known = [(stat.modified, job) for job, stat in zip(found, stats, strict=True) if stat]
     return [job for _, job in sorted(known, key=lambda pair: -pair[0])]
 
 
@@ -246,9 +281,20 @@ def find(home: Store, job_id: str) -> Job:
     if job_id in matching:
         matching = [job_id]
     if len(matching) != 1:
-        fact = f"matches {len(matching)} jobs" if matching else f"not found in {home.root}"
+        fact = f"matches {len(matching)} jobs" if matching else f"not found in {home.place}"
         raise BadInput(f"job {job_id}: {fact}; see 'impasto jobs'")
     return Job(home, matching[0])
+
+
+def _open(home: Store, key: str) -> BinaryIO:
+    stat = home.stat(key)
+    if stat is None:
+        raise Missing(f"{home.where(key)}: no such object; run the job again")
+    return open_object(home, stat)
+
+
+def _delivery_key(output: str) -> str:
+    return f"deliveries/{hashlib.sha256(output.encode()).hexdigest()[:16]}.json"
 
 
 def _done_key(shard: int) -> str:

@@ -1,4 +1,4 @@
-"""How far a job is: a bar on a terminal, lines elsewhere, and what Ctrl-C does."""
+"""How far a job or a copy is: a bar on a terminal, lines elsewhere, and what Ctrl-C does."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from impasto.display import clock
+from impasto.display import clock, plain, size
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from impasto.driver import Progress
+    from impasto.errors import ImpastoError
+    from impasto.transfer.tasks import Tally
+
+    Event = Progress | Tally
 
 STOPPING = "finishing what runs (Ctrl-C again stops at once)"
 PLAIN_EVERY = 10.0
@@ -52,34 +57,83 @@ def interruptible(on_stop: Callable[[], None]) -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-class Meter(Protocol):
-    """Shows how far a job is."""
+@dataclass(frozen=True, slots=True)
+class Units:
+    """How an event is written.
 
-    def update(self, event: Progress) -> None:
-        """Show where the job is."""
+    Attributes:
+        stages: the first stage, and the one that has a speed.
+        title: what happens, for a line of its own.
+        count: how much is done; "" while nothing is known.
+        speed: units a second.
+        eager: whether lines come also when a stage begins.
+    """
+
+    stages: tuple[str, str]
+    title: Callable[[Any], str]
+    count: Callable[[Any], str]
+    speed: Callable[[float], str]
+    eager: bool = False
+
+
+FRAMES = Units(
+    ("planning", "scoring"),
+    lambda job: f"job {job.job}: {job.stage}",
+    lambda job: f"{job.done}/{job.total} frames" if job.total else "",
+    lambda rate: f"{rate:.1f} fps",
+    eager=True,
+)
+BYTES = Units(
+    ("listing", "copying"),
+    lambda tally: tally.stage,
+    lambda tally: (
+        f"{size(tally.done)}/{size(tally.total)}, {tally.objects}/{tally.of} objects"
+        if tally.stage == "copying"
+        else f"{tally.of} objects"
+    ),
+    lambda rate: f"{size(round(rate))}/s",
+)
+OBJECTS = Units(
+    ("listing", "deleting"),
+    lambda tally: tally.stage,
+    lambda tally: f"{tally.objects}/{tally.of} objects" if tally.total else f"{tally.of} objects",
+    lambda rate: f"{rate:.0f}/s",
+)
+
+
+class Meter(Protocol):
+    """Shows how far something is."""
+
+    def update(self, event: Event) -> None:
+        """Show where it is."""
         ...
 
     def stopping(self) -> None:
-        """Show that the job will stop once the shards that run are done."""
+        """Show that it will stop once what runs is done."""
         ...
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Meter]:
-    """Show a job's progress on stderr: a bar on a terminal, else a line now and then."""
+def progress(quiet: bool, units: Units = FRAMES) -> Iterator[Meter]:
+    """Show progress on stderr: a bar on a terminal, else a line now and then."""
     if quiet:
         yield _Silent()
     elif _err.is_terminal:
         with _bar() as bar:
-            yield _Meter(bar)
+            yield _Meter(bar, units)
     else:
-        yield _Lines()
+        yield _Lines(units)
+
+
+def failed(error: ImpastoError) -> None:
+    """Print what befell one object of several; a bar stays below it."""
+    _err.print(f"impasto: {plain(str(error))}", markup=False)
 
 
 class _Silent:
     """Shows nothing."""
 
-    def update(self, event: Progress) -> None:
+    def update(self, event: Event) -> None:
         pass
 
     def stopping(self) -> None:
@@ -87,24 +141,25 @@ class _Silent:
 
 
 class _Rate:
-    """Frames a second of this run, from its first frame on."""
+    """Units a second of this run, from its first one on."""
 
     def __init__(self) -> None:
         self._since = 0.0
         self._from = -1
 
-    def fps(self, event: Progress) -> float:
-        """Return frames a second so far, 0 before there are two."""
-        if event.done <= event.resumed:
+    def __call__(self, event: Event) -> float:
+        """Return units a second so far, 0 before there are two."""
+        own = event.done - event.resumed
+        if own <= 0:
             return 0.0
         if self._from < 0:
-            self._from, self._since = event.done, time.perf_counter()
-        return (event.done - self._from) / max(time.perf_counter() - self._since, 1e-9)
+            self._from, self._since = own, time.perf_counter()
+        return max(0, own - self._from) / max(time.perf_counter() - self._since, 1e-9)
 
-    def left(self, event: Progress) -> str:
+    def left(self, event: Event) -> str:
         """Return the time left, as people write it."""
-        fps = self.fps(event)
-        return clock((event.total - event.done) / fps) if fps > 0 else "-:--"
+        rate = self(event)
+        return clock((event.total - event.done) / rate) if rate > 0 else "-:--"
 
 
 class _Warnings:
@@ -113,20 +168,20 @@ class _Warnings:
     def __init__(self) -> None:
         self._printed = False
 
-    def __call__(self, event: Progress) -> None:
+    def __call__(self, event: Event) -> None:
         if event.warnings and not self._printed:
             self._printed = True
             for warning in event.warnings:
-                _err.print(f"note: {warning}", markup=False)
+                _err.print(f"note: {plain(warning)}", markup=False)
 
 
 class _Meter:
     """Feeds the bar on a terminal."""
 
-    def __init__(self, bar: Bar) -> None:
-        self._bar = bar
+    def __init__(self, bar: Bar, units: Units) -> None:
+        self._bar, self._units = bar, units
         self._rate = _Rate()
-        self._task = bar.add_task("planning", total=None, speed="", left="", count="")
+        self._task = bar.add_task(units.stages[0], total=None, speed="", left="", count="")
         self._warn = _Warnings()
         self._stopping = False
 
@@ -134,48 +189,47 @@ class _Meter:
         self._stopping = True
         self._bar.update(self._task, description=STOPPING)
 
-    def update(self, event: Progress) -> None:
+    def update(self, event: Event) -> None:
         self._warn(event)
-        count = f"{event.done}/{event.total} frames" if event.total else ""
-        fps = self._rate.fps(event)
+        rate = self._rate(event)
         self._bar.update(
             self._task,
             description=STOPPING if self._stopping else event.stage,
             completed=event.done,
             total=event.total or None,
-            count=count,
-            speed=f"{fps:.1f} fps" if fps else "",
+            count=self._units.count(event),
+            speed=self._units.speed(rate) if rate else "",
             left=f"{self._rate.left(event)} left" if event.total else "",
         )
 
 
 class _Lines:
-    """Prints a line when a stage begins, at the first frame, and then every few seconds."""
+    """Prints a line every few seconds, and of a job also when a stage or the scoring begins."""
 
-    def __init__(self) -> None:
+    def __init__(self, units: Units) -> None:
+        self._units = units
         self._stage = ""
-        self._printed = 0.0
-        self._scored = False
+        self._printed = time.perf_counter()
+        self._begun = False
         self._rate = _Rate()
         self._warn = _Warnings()
 
     def stopping(self) -> None:
         _err.print(STOPPING)
 
-    def update(self, event: Progress) -> None:
+    def update(self, event: Event) -> None:
         self._warn(event)
-        fps = self._rate.fps(event)
+        rate = self._rate(event)
         now = time.perf_counter()
-        first = not self._scored and event.done > event.resumed
-        if event.stage == self._stage and now - self._printed < PLAIN_EVERY and not first:
+        first = not self._begun and event.done > event.resumed
+        news = self._units.eager and (first or event.stage != self._stage)
+        if not news and now - self._printed < PLAIN_EVERY:
             return
-        self._stage, self._printed, self._scored = event.stage, now, event.done > event.resumed
-        line = f"job {event.job}: {event.stage}"
-        if event.total:
-            line += f" {event.done}/{event.total} frames"
-        if event.stage == "scoring" and fps:
-            line += f", {fps:.1f} fps, {self._rate.left(event)} left"
-        _err.print(line, markup=False)
+        self._stage, self._printed, self._begun = event.stage, now, event.done > event.resumed
+        words = [f"{self._units.title(event)} {self._units.count(event)}".rstrip()]
+        if event.stage == self._units.stages[1] and rate:
+            words += [self._units.speed(rate), f"{self._rate.left(event)} left"]
+        _err.print(", ".join(words), markup=False)
 
 
 class _Field(ProgressColumn):

@@ -1,23 +1,25 @@
-"""Outputs: where a worker writes a shard, and how finished shards become the user's file.
+"""Outputs: where a worker writes a shard, and how finished shards become one file.
 
 The three kinds are one video, one image, and a folder of images.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from impasto.files import scratch
+from impasto.files import mapped, scratch
 from impasto.media import assemble, images
 from impasto.media.segment import SegmentWriter
 from impasto.media.target import Target, target
+from impasto.ranges import File
+from impasto.store import MANY
+from impasto.url import parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from impasto.media.frame import Plane
     from impasto.scoring import Scored
     from impasto.spec import Done, JobSpec, Plan, Shard, VideoFacts
+    from impasto.stores import Stores
 
 
 class ShardOutput(Protocol):
@@ -134,12 +137,14 @@ class _ImagesShard:
         self._start = shard.start
         self._bytes = 0
         self._names: list[str] = []
+        self._pool = ThreadPoolExecutor(MANY, "store")
+        self._storing: deque[Future[None]] = deque()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        return None
+        self._pool.shutdown(cancel_futures=True)
 
     def write(self, scored: Scored) -> None:
         if not scored.planes:
@@ -149,11 +154,15 @@ class _ImagesShard:
         if self._facts:
             rgb = _upright(rgb, self._facts)
         data = images.write(rgb, scored.alpha, PurePath(name).suffix)
-        self._job.store_bytes(self.segment + name, data)
+        self._storing.append(self._pool.submit(self._job.store_bytes, self.segment + name, data))
         self._bytes += len(data)
         self._names.append(name)
+        if len(self._storing) == MANY:
+            self._storing.popleft().result()
 
     def finish(self) -> tuple[int, tuple[str, ...]]:
+        while self._storing:
+            self._storing.popleft().result()
         return self._bytes, tuple(self._names)
 
 
@@ -170,7 +179,7 @@ def _upright(rgb: Plane, facts: VideoFacts) -> np.ndarray[tuple[int, ...], np.dt
 
 
 def write_video(
-    path: Path, job: Job, spec: JobSpec, plan: Plan, done: Sequence[Done]
+    path: Path, stores: Stores, job: Job, spec: JobSpec, plan: Plan, done: Sequence[Done]
 ) -> tuple[str, ...]:
     """Join the segments and carry the source's other streams into a file.
 
@@ -187,55 +196,26 @@ def write_video(
         for shard in plan.shards
         for moment in (shard.cut.pts if shard.cut else range(shard.start, shard.stop))
     ]
+    source = None
+    if plan.source == "video":
+        file = File(stores, spec.source)
+        file.expect(plan.etag)
+        source = file.open()
     notes = assemble.assemble(
         path,
-        spec.source if plan.source == "video" else None,
-        PurePath(spec.source).name,
+        source,
+        parse(spec.source).name,
         plan.facts,
         video_target(spec, plan),
         pts,
-        [job.local(record.segment) for record in done],
+        [job.segment(record.segment) for record in done],
         plan.clip,
     )
     return tuple(notes)
 
 
-def write_images(path: Path, job: Job, plan: Plan, done: Sequence[Done]) -> tuple[str, ...]:
-    """Gather the images: by hard links where the file system allows, else by copies.
-
-    The job's own names for them should then go, so that nobody who edits an image in place changes
-    what the job holds.
-
-    Returns:
-        Nothing: images carry all that they should.
-    """
-    files = [(job.local(record.segment + name), name) for record in done for name in record.names]
-    if plan.output == "image":
-        _link(files[0][0], path)
-        return ()
-    path.mkdir()
-    for file, name in files:
-        _link(file, path / name)
-    return ()
-
-
-def digest(path: Path) -> tuple[int, str]:
-    """Return the size in bytes and the sha256 of a file, or of a folder's names and files."""
-    if path.is_dir():
-        total, together = 0, hashlib.sha256()
-        for child in sorted(path.iterdir()):
-            size, sha256 = digest(child)
-            total += size
-            together.update(f"{child.name}\0{sha256}\n".encode())
-        return total, together.hexdigest()
-    with path.open("rb") as file:
-        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        raise
-    except OSError:
-        shutil.copyfile(source, target)
+def write_image(path: Path, job: Job, done: Sequence[Done]) -> None:
+    """Write the one image of a job to a file; raises Unavailable when the disk is full."""
+    key = done[0].segment + done[0].names[0]
+    with mapped(str(path)):
+        path.write_bytes(job.read(key))

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
+from impasto.secrecy import redact
+
 TAIL = 4000
 """Characters kept of what a dead worker printed."""
 
@@ -62,7 +64,7 @@ class Process:
         """Return the end of what the process has printed."""
         size = self._said.seek(0, os.SEEK_END)
         self._said.seek(max(0, size - TAIL))
-        return self._said.read().decode(errors="replace")
+        return redact(self._said.read().decode(errors="replace"))
 
     def stop(self) -> None:
         """End the process at once."""

@@ -1,4 +1,4 @@
-"""Where jobs live and how they run: flags, then the environment, then a config file.
+"""Where jobs live, how they run and how stores are reached: flags, environment, config file.
 
 The only reader of the environment. Settings never change what a job's output is.
 """
@@ -6,16 +6,87 @@ The only reader of the environment. Settings never change what a job's output is
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
+from typing import Literal, Self
 
 from platformdirs import user_config_dir, user_data_dir
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
+from impasto import url
 from impasto.errors import BadInput
+from impasto.secrecy import remember
 from impasto.spec import Frozen, parse
 
 CONFIG_FILE = "impasto.toml"
+_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+Auth = Literal["identity", "sas", "key", "connection_string", "anonymous"]
+
+
+class StoreProfile(Frozen):
+    """How one store is reached; names the variables that hold secrets, never the secrets.
+
+    Attributes:
+        url: what it serves: all URLs that begin with this one, such as ``az://media``.
+        role: ``data``, which outsiders may reach, or ``control``, which they never may.
+        auth: how to prove who asks; ``identity`` is the platform's own chain of sign-ins.
+        secret: the environment variable that holds the SAS, key or connection string.
+        key_id: the one that holds the id that goes with an S3 key.
+        account: the Azure storage account.
+        endpoint: where the service answers, when that is not the public one.
+        region: of an S3 bucket.
+        ca: file of PEM certificates to trust besides the system's.
+        customer_key: the variable that holds 32 bytes in base64 with which the service encrypts
+            what it stores; it keeps no copy.
+        kms_key: id of an S3 key in AWS KMS with which it encrypts.
+    """
+
+    url: str
+    role: Literal["data", "control"] = "data"
+    auth: Auth = "identity"
+    secret: str | None = None
+    key_id: str | None = None
+    account: str | None = Field(default=None, pattern="^[a-z0-9]{3,24}$")
+    endpoint: str | None = None
+    region: str | None = None
+    ca: str | None = None
+    customer_key: str | None = None
+    kms_key: str | None = None
+
+    @field_validator("secret", "key_id", "customer_key")
+    @classmethod
+    def _variable(cls, value: str | None) -> str | None:
+        if value is not None and not _VARIABLE.fullmatch(value):
+            raise ValueError("is no name of an environment variable; never write a secret here")
+        return value
+
+    @field_validator("url")
+    @classmethod
+    def _clean(cls, value: str) -> str:
+        return str(url.parse(value))
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        place = url.parse(self.url)
+        needs_secret = self.auth in {"sas", "key", "connection_string"}
+        if place.local:
+            raise ValueError("url needs az://, s3:// or gs://; a folder needs no profile")
+        if self.auth in {"sas", "connection_string"} and place.scheme != "az":
+            raise ValueError(f"auth {self.auth} is for Azure alone")
+        if needs_secret != bool(self.secret):
+            raise ValueError(
+                f"auth {self.auth} {'needs' if needs_secret else 'takes no'} secret, "
+                "the name of an environment variable"
+            )
+        if (self.auth == "key" and place.scheme == "s3") != bool(self.key_id):
+            raise ValueError("key_id goes with auth key of s3://, and only there")
+        if (self.customer_key and place.scheme == "gs") or (self.kms_key and place.scheme != "s3"):
+            raise ValueError("customer_key is for az:// and s3://, kms_key for s3://")
+        if self.endpoint:
+            url.check_endpoint(self.endpoint)
+        return self
 
 
 class Settings(Frozen):
@@ -25,27 +96,54 @@ class Settings(Frozen):
         home: URL or path of the folder that holds the jobs.
         workers: worker processes; None is one a device, or one a core without devices.
         device: ``auto``, ``cpu`` or ``cuda``.
+        stores: how object stores are reached, by a name for people.
     """
 
     home: str = Field(default_factory=lambda: user_data_dir("impasto"))
     workers: int | None = Field(default=None, ge=1)
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda)$")
+    stores: dict[str, StoreProfile] = Field(default_factory=dict)
+
+    @field_validator("home")
+    @classmethod
+    def _without_signature(cls, home: str) -> str:
+        return url.normal(home)
 
 
-def load(**flags: object) -> Settings:
+def load(config: str | None = None, **flags: object) -> Settings:
     """Merge the flags that are not None over IMPASTO_* variables over the config file.
+
+    Args:
+        config: the config file; None takes IMPASTO_CONFIG, else ``impasto.toml`` in the working
+            folder, else in the user's configuration folder.
+        flags: values of settings.
 
     Raises:
         BadInput: a value is wrong, or the config file cannot be read.
     """
     named = {
         name: value
-        for name in Settings.model_fields
+        for name in ("home", "workers", "device")
         if (value := os.environ.get(f"IMPASTO_{name.upper()}"))
     }
     given = {name: value for name, value in flags.items() if value is not None}
     remedy = f"correct the flag, the IMPASTO_ variable or {CONFIG_FILE}"
-    return parse(Settings, {**_config(), **named, **given}, remedy)
+    return parse(Settings, {**_config(config), **named, **given}, remedy)
+
+
+def secret(name: str) -> str:
+    """Return the secret in an environment variable, which is hidden from then on.
+
+    Raises:
+        BadInput: it is not set.
+    """
+    value = os.environ.get(name, "").strip()
+    if not value:
+        raise BadInput(
+            f"environment variable {name}: is not set, and {CONFIG_FILE} names it; "
+            "set it in the environment"
+        )
+    return remember(value)
 
 
 def cpu_isa() -> str:
@@ -62,13 +160,25 @@ def cuda_devices() -> int:
     return min(len(present), len([name for name in visible.split(",") if name.strip("- ")]))
 
 
-def _config() -> dict[str, object]:
-    for folder in (Path.cwd(), Path(user_config_dir("impasto"))):
-        path = folder / CONFIG_FILE
+def _config(named: str | None) -> dict[str, object]:
+    named = named or os.environ.get("IMPASTO_CONFIG")
+    paths = [Path(named)] if named else []
+    folders = () if named else (Path.cwd(), Path(user_config_dir("impasto")))
+    for path in (*paths, *(folder / CONFIG_FILE for folder in folders)):
         try:
-            return tomllib.loads(path.read_text())
+            return _rooted(tomllib.loads(path.read_text()), path.parent)
         except FileNotFoundError:
-            continue
-        except (OSError, tomllib.TOMLDecodeError) as error:
+            if named:
+                raise BadInput(f"{path}: no such config file; check the path") from None
+        except (OSError, ValueError) as error:
             raise BadInput(f"{path}: {error}; correct or remove the file") from None
     return {}
+
+
+def _rooted(config: dict[str, object], folder: Path) -> dict[str, object]:
+    """Make the paths of certificates absolute: they count from the config file."""
+    stores = config.get("stores")
+    for profile in stores.values() if isinstance(stores, dict) else ():
+        if isinstance(profile, dict) and isinstance(profile.get("ca"), str):
+            profile["ca"] = str((folder / profile["ca"]).absolute())
+    return config

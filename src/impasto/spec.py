@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from impasto.errors import BadInput
+from impasto.url import unsigned
 
 FrameFormat = Literal["png", "jpg"]
 OutputKind = Literal["video", "image", "folder"]
@@ -49,7 +50,8 @@ def parse(model: type[Model], fields: Mapping[str, object], remedy: str) -> Mode
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or model.__name__
-        raise BadInput(f"{where}: {first['msg'].lower()}; {remedy}") from None
+        fact = first["msg"].removeprefix("Value error, ")
+        raise BadInput(f"{where}: {fact[0].lower()}{fact[1:]}; {remedy}") from None
 
 
 class Encoding(Frozen):
@@ -141,12 +143,15 @@ class VideoCut(Frozen):
         keys: keyframes to start from, best first; empty means from the file's start.
         stop: position, in decode order, just past the last packet needed.
         reorder: how many packets decode order may lag behind presentation order.
+        span: the half-open range of the file's bytes that holds those packets, or None where the
+            container does not tell; for a reader that fetches over a network.
     """
 
     pts: tuple[int, ...]
     keys: tuple[Key, ...] = ()
     stop: int
     reorder: int = 0
+    span: tuple[int, int] | None = None
 
 
 class Shard(Frozen):
@@ -187,6 +192,8 @@ class FrameError(Frozen):
 class JobSpec(Frozen):
     """What a job shall do: the one config object, built alike by every face of Impasto.
 
+    Signatures in URLs are split off and kept in this process's memory (`impasto.secrecy`).
+
     Attributes:
         source: URL or path of a video, an image or a folder of images.
         output: URL or path of the video, image or folder to make.
@@ -219,6 +226,16 @@ class JobSpec(Frozen):
     max_failed: int = Field(default=0, ge=0)
     overwrite: bool = False
 
+    @field_validator("source", "output")
+    @classmethod
+    def _without_signature(cls, url: str) -> str:
+        return unsigned(url)
+
+    @field_validator("params")
+    @classmethod
+    def _without_signatures(cls, params: dict[str, Any]) -> dict[str, Any]:
+        return {k: unsigned(v) if isinstance(v, str) else v for k, v in params.items()}
+
 
 class Plan(Frozen):
     """A source's facts and its shards, written once; on resume the stored plan rules.
@@ -234,6 +251,7 @@ class Plan(Frozen):
         shards: every shard, in order.
         clip: the half-open range of time taken, in the source's time base, or None for all.
         warnings: what the user should know of the source, one line each.
+        etag: the video's when it was planned; workers read no other version.
     """
 
     source: Literal["video", "images"]
@@ -245,6 +263,7 @@ class Plan(Frozen):
     shards: tuple[Shard, ...] = ()
     clip: tuple[int, int] | None = None
     warnings: tuple[str, ...] = ()
+    etag: str = ""
 
     @property
     def frames(self) -> int:
@@ -286,14 +305,15 @@ class Failed(Frozen):
     Attributes:
         shard: the shard's index.
         error: one line.
-        kind: who must act: the user, time or the operator, or nobody knows.
+        kind: who must act: the user, time or the operator, or nobody knows; ``denied`` (a store
+            refuses access) and ``changed`` (the source is another) end the whole job at once.
         traceback: the worker's own, for the log.
         worker: who ran it.
     """
 
     shard: int
     error: str
-    kind: Literal["bad_input", "unavailable", "error"] = "error"
+    kind: Literal["bad_input", "unavailable", "error", "denied", "changed"] = "error"
     traceback: str = ""
     worker: str = ""
 

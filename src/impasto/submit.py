@@ -8,14 +8,15 @@ import os
 from pathlib import PurePath
 
 from impasto import scorers
+from impasto.delivery import open_delivery
 from impasto.errors import BadInput
-from impasto.files import check_output, local_path, read_file
 from impasto.job import Job
 from impasto.media import images
 from impasto.settings import Settings
 from impasto.source import Source, open_source, output_kind
 from impasto.spec import JobSpec
-from impasto.store import Store
+from impasto.stores import Stores
+from impasto.url import normal, parse
 
 FORMAT = 1
 """Raised when the same spec would give another output; older jobs are then not resumed."""
@@ -27,43 +28,51 @@ def submit(spec: JobSpec, settings: Settings) -> Job:
     Raises:
         BadInput: the request or the source is wrong.
     """
-    spec = absolute(spec)
-    source = open_source(spec.source)
+    stores = Stores(settings.stores)
+    spec = absolute(spec, stores, settings.home)
+    source = open_source(stores, spec.source)
     _protect(spec, source)
-    job = Job(Store(local_path(settings.home)), job_id(spec, source))
+    job = Job(stores.open(settings.home), job_id(stores, spec, source))
     if job.result() is None:
-        _refuse(spec)
+        _refuse(stores, spec, job)
     job.record(spec)
     return job
 
 
-def _refuse(spec: JobSpec) -> None:
+def _refuse(stores: Stores, spec: JobSpec, job: Job) -> None:
     """Refuse, before there is a job, an output in the way and pictures that cannot be read."""
-    check_output(local_path(spec.output), images.WRITABLE if spec.overwrite else None)
+    delivery = open_delivery(stores, job, spec.output)
+    delivery.check(images.WRITABLE if spec.overwrite else None)
     for name in scorers.find(spec.scorer).pictures:
-        path = local_path(spec.params[name])
-        images.size(read_file(path), f"--{name} {path}")
+        url = spec.params[name]
+        images.size(stores.read(url), f"--{name} {url}")
 
 
-def absolute(spec: JobSpec) -> JobSpec:
-    """Make every path of a spec absolute, so that it means the same from any folder."""
+def absolute(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
+    """Make every path of a spec absolute and pin its weights, so that it means the same anywhere.
+
+    Raises:
+        BadInput: weights are missing, or lie where outsiders may write.
+    """
     entry = scorers.find(spec.scorer)
-    files = {
-        name: str(local_path(url))
-        for name in entry.pictures
-        if isinstance(url := spec.params.get(name), str)
-    }
-    slash = "/" if spec.output.endswith("/") else ""
+    params = dict(spec.params)
+    for name in (*entry.pictures, *entry.trusted):
+        if isinstance(params.get(name), str):
+            params[name] = normal(params[name])
+    for name in entry.trusted:
+        if params.get(name):
+            stores.check_trusted(params[name], home)
+            params[f"{name}_sha256"] = hashlib.sha256(stores.read(params[name])).hexdigest()
     return spec.model_copy(
         update={
-            "source": str(local_path(spec.source)),
-            "output": str(local_path(spec.output)) + slash,
-            "params": spec.params | files,
+            "source": str(parse(spec.source)),
+            "output": normal(spec.output),
+            "params": params,
         }
     )
 
 
-def job_id(spec: JobSpec, source: Source) -> str:
+def job_id(stores: Stores, spec: JobSpec, source: Source) -> str:
     """Digest what determines a job's output, and nothing of how it runs.
 
     Raises:
@@ -72,12 +81,17 @@ def job_id(spec: JobSpec, source: Source) -> str:
     entry = scorers.find(spec.scorer)
     params = scorers.parse_params(entry, spec.params).model_dump(mode="json")
     for name in entry.pictures:
-        params[name] = hashlib.sha256(read_file(local_path(params[name]))).hexdigest()
+        params[name] = hashlib.sha256(stores.read(params[name])).hexdigest()
+    for name in entry.trusted:
+        # Weights of the same content are the same weights, wherever they lie.
+        params.pop(name)
+        if params[f"{name}_sha256"] is None:
+            params.pop(f"{name}_sha256")
     identity = {
         "format": FORMAT,
         "source": [source.url, source.etag],
         "scorer": [spec.scorer, params, entry.weights],
-        "output": [output_kind(spec, source), PurePath(spec.output).suffix.lower()],
+        "output": [output_kind(spec, source.kind), PurePath(spec.output).suffix.lower()],
         "spec": spec.model_dump(
             mode="json",
             exclude={"source", "scorer", "params", "output", "max_failed", "overwrite"},
@@ -89,8 +103,12 @@ def job_id(spec: JobSpec, source: Source) -> str:
 def _protect(spec: JobSpec, source: Source) -> None:
     """Refuse an output that would replace what the job reads."""
     read = [source.url, *(str(spec.params[name]) for name in scorers.find(spec.scorer).pictures)]
-    if source.kind == "image" and output_kind(spec, source) == "folder":
-        read.append(str(PurePath(source.url).parent))
-    for url in read:
-        if os.path.realpath(local_path(url)) == os.path.realpath(local_path(spec.output)):
-            raise BadInput(f"{spec.output}: is what the job reads; choose another output")
+    if source.kind == "image" and output_kind(spec, source.kind) == "folder":
+        read.append(str(parse(source.url).parent))
+    if _real(spec.output) in map(_real, read):
+        raise BadInput(f"{spec.output}: is what the job reads; choose another output")
+
+
+def _real(url: str) -> str:
+    place = parse(url)
+    return os.path.realpath(place.path) if place.local else str(place)

@@ -6,6 +6,7 @@ mini-batches whatever the length of a shard.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import time
@@ -19,15 +20,15 @@ import torch
 
 from impasto import output, scorers
 from impasto.errors import BadInput, Unavailable
-from impasto.files import local_path, read_file
+from impasto.files import Changed
 from impasto.job import Job
 from impasto.media import colour, images
 from impasto.media.frame import Frame
 from impasto.pipeline import Clock, Prefetch, Sink
 from impasto.scoring import Scored, Scoring
-from impasto.source import open_source
+from impasto.source import open_planned
 from impasto.spec import Done, FrameError, Shard
-from impasto.store import Store
+from impasto.stores import Stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,8 +56,9 @@ class Worker:
             Unavailable: the store or the device does not answer.
         """
         self._task = task
-        self._job = Job(Store(local_path(task.home)), task.job)
-        self._source = open_source(task.spec.source)
+        self._stores = Stores(task.stores)
+        self._job = Job(self._stores.open(task.home), task.job)
+        self._source = open_planned(self._stores, task.spec.source, task.plan)
         self._device = torch.device(device)
         self.name = f"{socket.gethostname()}:{os.getpid()}/{device}"
         if self._device.type == "cuda" and not torch.cuda.is_available():
@@ -177,11 +179,19 @@ class Worker:
         prepared = self._job.prepared()
         if prepared is None:
             prepared = self._job.record_prepared(kind.prepare(params, self))
-        return kind(params, prepared, self._device)
+        return kind(params, prepared, self, self._device)
+
+    def trusted(self, url: str, sha256: str) -> bytes:
+        """Read weights or a script; see `scorers.Inputs`."""
+        self._stores.check_trusted(url, self._task.home)
+        content = self._stores.read(url)
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise Changed(f"{url}: has changed since the job began; run it anew")
+        return content
 
     def image(self, url: str) -> NDArray[np.uint8]:
         """Read a picture as RGB, (H, W, 3); see `scorers.Inputs`."""
-        frame = images.read(read_file(local_path(url)), url)
+        frame = images.read(self._stores.read(url), url)
         return np.asarray(frame.planes[0], np.uint8)
 
     def sample(self) -> NDArray[np.uint8]:

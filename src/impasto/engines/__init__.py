@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+from impasto.settings import StoreProfile
 from impasto.spec import Done, Failed, Frozen, JobSpec, Plan, Shard
 
 
@@ -17,6 +18,7 @@ class Task(Frozen):
 
     Attributes:
         home: URL of the folder that holds the jobs.
+        stores: how stores are reached; secrets are named, and come from the worker's own node.
         job: the job's id.
         spec: the job's spec.
         plan: the job's plan, without its shards.
@@ -24,6 +26,7 @@ class Task(Frozen):
     """
 
     home: str
+    stores: dict[str, StoreProfile]
     job: str
     spec: JobSpec
     plan: Plan

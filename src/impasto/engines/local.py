@@ -8,6 +8,7 @@ from collections import Counter, deque
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Self
 
+from impasto import secrecy
 from impasto.engines import Control, Task
 from impasto.engines.serve import Broken
 from impasto.errors import BadInput, Unavailable
@@ -22,6 +23,8 @@ POLL = 0.2
 """Seconds between two looks at whether to stop."""
 STALL = 600.0
 """Seconds without a written frame after which a busy worker counts as hung."""
+SPOILT = {"unavailable", "error"}
+"""Kinds of failure that may be the worker's own; the others would be those of any worker."""
 STILLBORN = 4
 """Workers that may die one after the other, none of which has written a frame."""
 
@@ -69,7 +72,7 @@ class LocalEngine:
                 if outcome is None:
                     continue
                 child.shard = None
-                if not child.alive or (isinstance(outcome, Failed) and outcome.kind != "bad_input"):
+                if not child.alive or (isinstance(outcome, Failed) and outcome.kind in SPOILT):
                     # Whatever spoiled it, a device's lost context say, would spoil the next shard.
                     child.stop()
                     self._children.remove(child)
@@ -132,7 +135,8 @@ class _Child:
         """Tell the worker its task, once."""
         if self.task is None:
             self.task = task
-            self._send((task, self.device))
+            # Signatures in URLs go to processes of this machine, by socket, and nowhere else.
+            self._send((task, self.device, secrecy.handover()))
 
     def start(self, shard: Shard, threads: int) -> None:
         """Give the worker a shard; a dead worker is noticed when its answer is read."""

@@ -6,11 +6,12 @@ import gc
 import os
 import queue
 import threading
-import traceback
 from multiprocessing.connection import Connection
 from typing import Literal
 
+from impasto import secrecy
 from impasto.errors import BadInput, ImpastoError, Unavailable
+from impasto.files import Changed, Denied
 from impasto.spec import Failed, Frozen, Shard
 
 
@@ -62,10 +63,12 @@ def serve(fd: int) -> None:
     gc.freeze()
     gc.enable()
     conn = Connection(fd)
+    secrecy.guard()
     try:
-        task, device = conn.recv()
+        task, device, signatures = conn.recv()
     except EOFError:
         return
+    secrecy.accept(signatures)
     inbox = _Inbox(conn)
     if device == "cpu":
         torch.set_num_threads(1)
@@ -73,7 +76,7 @@ def serve(fd: int) -> None:
         worker = Worker(task, device)
     except Exception as error:  # noqa: BLE001 (the driver raises it)
         bad = isinstance(error, BadInput)
-        conn.send(Broken(error=_line(error), bad_input=bad, traceback=traceback.format_exc()))
+        conn.send(Broken(error=_line(error), bad_input=bad, traceback=secrecy.explain(error)))
         return
     while True:
         shard = inbox.shards.get()
@@ -85,19 +88,27 @@ def serve(fd: int) -> None:
                 Failed(
                     shard=shard.index,
                     error=_line(error),
-                    kind=_kind(error),
-                    traceback=traceback.format_exc(),
+                    kind=kind_of(error),
+                    traceback=secrecy.explain(error),
                     worker=worker.name,
                 )
             )
 
 
-def _kind(error: Exception) -> Literal["bad_input", "unavailable", "error"]:
-    if isinstance(error, BadInput):
-        return "bad_input"
-    return "unavailable" if isinstance(error, Unavailable) else "error"
+def kind_of(error: Exception) -> Literal["bad_input", "unavailable", "error", "denied", "changed"]:
+    """Tell who must act on the error of a shard."""
+    match error:
+        case Denied():
+            return "denied"
+        case Changed():
+            return "changed"
+        case BadInput():
+            return "bad_input"
+        case Unavailable():
+            return "unavailable"
+    return "error"
 
 
 def _line(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    text = secrecy.redact(" ".join(str(error).split()))
     return text if isinstance(error, ImpastoError) else f"{type(error).__name__}: {text}"

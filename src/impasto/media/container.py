@@ -30,8 +30,8 @@ FORMATS = (
 )
 """FFmpeg's names of the demuxers allowed; none of them reads a second file."""
 
-BUFFER = 256 * 1024
-"""Bytes asked of a file object at once; FFmpeg's 32 KiB makes ten times the requests."""
+BUFFER = 64 * 1024
+"""Bytes asked of a file object at once; it is the file object that asks for more ahead."""
 
 _LIMITS = {"max_pixels": str(MAX_PIXELS)}
 _GUARD = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}

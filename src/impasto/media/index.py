@@ -8,8 +8,9 @@ from start to end, and their frames are counted.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice, pairwise
 from math import ceil
@@ -25,6 +26,7 @@ from impasto.spec import Key, VideoCut, VideoFacts
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
     from impasto.media.container import Source
@@ -39,6 +41,10 @@ SPARE_KEYS = 3
 """Earlier keyframes given to a reader, for containers that seek too late."""
 
 
+def _no_spans() -> array[int]:
+    return array("q")
+
+
 @dataclass(frozen=True, slots=True)
 class VideoIndex:
     """The frames of a video.
@@ -51,6 +57,8 @@ class VideoIndex:
         keys: keyframes by timestamp; empty when ``facts.sequential``.
         reorder: how many frames decoding order lags behind presentation order.
         warnings: what a user should know of the source, one line each.
+        spans: for each picture packet by position, the bytes of the file where it begins and ends,
+            one after the other; empty where the container does not tell.
     """
 
     facts: VideoFacts
@@ -59,6 +67,7 @@ class VideoIndex:
     keys: tuple[Key, ...] = ()
     reorder: int = 0
     warnings: tuple[str, ...] = ()
+    spans: array[int] = field(default_factory=_no_spans)
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -70,6 +79,8 @@ class _Packet(NamedTuple):
     dts: int | None
     key: bool
     discard: bool
+    start: int
+    size: int
 
 
 class _Shown(NamedTuple):
@@ -110,6 +121,7 @@ def scan(source: Source, name: str) -> VideoIndex:
         keys=_keys(packets),
         reorder=reorder,
         warnings=tuple(warnings),
+        spans=_spans(packets),
     )
 
 
@@ -119,11 +131,16 @@ def cut(index: VideoIndex, start: int, stop: int) -> VideoCut:
     first = min(positions)
     reach = bisect_right(index.keys, pts[0], key=lambda k: k.pts)
     usable = (k for k in reversed(index.keys[:reach]) if k.position <= first)
+    keys = tuple(islice(usable, 1 + SPARE_KEYS))
+    stop = max(positions) + 1
+    begin = keys[0].position if keys else 0
+    spans = index.spans[2 * begin : 2 * stop]
     return VideoCut(
         pts=pts,
-        keys=tuple(islice(usable, 1 + SPARE_KEYS)),
-        stop=max(positions) + 1,
+        keys=keys,
+        stop=stop,
         reorder=index.reorder,
+        span=(min(spans[::2]), max(spans[1::2])) if spans else None,
     )
 
 
@@ -159,7 +176,7 @@ def _packets(source: Source, name: str) -> tuple[list[_Packet], list[str]]:
             for n, p in enumerate(pictures(container, stream)):
                 if n == MAX_FRAMES:
                     raise BadInput(f"{name} has over {MAX_FRAMES:,} frames; split it")
-                found.append(_Packet(n, p.pts, p.dts, p.is_keyframe, p.is_discard))
+                found.append(_Packet(n, p.pts, p.dts, p.is_keyframe, p.is_discard, *_span(p)))
                 damaged += p.is_corrupt
         except av.FFmpegError as error:
             warnings.append(f"the file is damaged after {len(found)} pictures ({error.strerror})")
@@ -171,6 +188,16 @@ def _packets(source: Source, name: str) -> tuple[list[_Packet], list[str]]:
     if damaged:
         warnings.append(f"pictures flagged as damaged: {damaged}")
     return found, warnings
+
+
+def _span(packet: Packet[VideoStream]) -> tuple[int, int]:
+    return -1 if packet.pos is None else packet.pos, packet.size
+
+
+def _spans(packets: list[_Packet]) -> array[int]:
+    if any(p.start < 0 for p in packets):
+        return array("q")
+    return array("q", (edge for p in packets for edge in (p.start, p.start + p.size)))
 
 
 def _starts_with_key(container: InputContainer, stream: VideoStream, packet: _Packet) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 
+    from impasto.media.container import Source
     from impasto.media.index import VideoIndex
 
 
@@ -77,17 +78,18 @@ class Inventory:
         return [stream for stream in self.streams if stream.kind == kind]
 
 
-def take(path: str) -> Inventory:
+def take(source: Source, name: str) -> Inventory:
     """Read a video's packets into an inventory; nothing but its first frames is decoded.
 
     Args:
-        path: a local file.
+        source: a local path, or a binary file object that can seek.
+        name: what messages call it.
 
     Raises:
         BadInput: it cannot be opened or read to its end.
     """
-    pictures = scan(path, path)
-    container, picture = open_source(path, path, others=True)
+    pictures = scan(source, name)
+    container, picture = open_source(source, name, others=True)
     with container:
         found = {s.index: _contents(s, container) for s in container.streams}
         others = [s for s in container.streams if s.index != picture.index]

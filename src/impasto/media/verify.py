@@ -19,6 +19,7 @@ from impasto.media.target import changes, family_of, target
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from impasto.media.container import Source
     from impasto.media.inventory import Inventory
     from impasto.media.target import Target
     from impasto.spec import Colour
@@ -45,21 +46,23 @@ class Pair:
     slack: Fraction
 
 
-def verify(source: str, output: str) -> Report:
+def verify(source: Source, output: Source, name: str, output_name: str) -> Report:
     """Compare an output with its source.
 
     Times must be exact in MP4 and MOV; Matroska and WebM round to the millisecond and may move
     all streams by one common offset.
 
     Args:
-        source: a local video.
-        output: a local video, made of all of ``source``; its suffix names its container.
+        source: a local video, or a binary file object that can seek.
+        output: likewise, made of all of ``source``.
+        name: what messages call the source.
+        output_name: what they call the output; its suffix names the container.
 
     Raises:
         BadInput: one of them cannot be read, or the output's suffix is of no known container.
     """
-    family = family_of(output)
-    before, after = inventory.take(source), inventory.take(output)
+    family = family_of(output_name)
+    before, after = inventory.take(source, name), inventory.take(output, output_name)
     facts = before.pictures.facts
     exact = family in {"mp4", "mov"}
     wanted = target(facts, f".{family}", facts.width, facts.height)

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 
 
 class Inputs(Protocol):
-    """What a scorer may look at while it prepares a job."""
+    """What a scorer may look at while it prepares a job or is loaded."""
+
+    def trusted(self, url: str, sha256: str) -> bytes:
+        """Read weights or a script, verified, from this machine or a control store.
+
+        Raises:
+            BadInput: it lies elsewhere, is missing, or is not what it was when the job began.
+            Unavailable: the store does not answer.
+        """
+        ...
 
     def image(self, url: str) -> NDArray[np.uint8]:
         """Read a picture as RGB, (H, W, 3); raises BadInput or Unavailable."""
@@ -42,7 +51,9 @@ class Scorer(Protocol):
 
     batch: int
 
-    def __init__(self, params: Any, prepared: dict[str, Any], device: torch.device) -> None:
+    def __init__(
+        self, params: Any, prepared: dict[str, Any], inputs: Inputs, device: torch.device
+    ) -> None:
         """Load the model onto a device; ``prepared`` is what `prepare` returned for this job."""
         ...
 
@@ -72,12 +83,16 @@ class StyleParams(Frozen):
         strength: 0 leaves the source as it is, 1 is the painting's full style.
         style_scale: size of the strokes; 2 doubles them by scoring at half size.
         preserve_colour: keep the source's colours and take only the painting's light and strokes.
+        weights: URL or path of other weights of the same networks, as safetensors.
+        weights_sha256: their digest, filled in when a job begins.
     """
 
     style: str
     strength: float = Field(default=1.0, ge=0.0, le=1.0)
     style_scale: float = Field(default=1.0, ge=0.25, le=8.0)
     preserve_colour: bool = False
+    weights: str | None = None
+    weights_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +104,16 @@ class Entry:
         params: the model of its parameters.
         pictures: names of the parameters that hold the URL of a picture; its content determines
             the output.
-        weights: sha256 of the weights that it loads, or "".
+        weights: sha256 of the weights that it loads by default, or "".
+        trusted: names of the parameters that hold the URL of weights or of a script. These are
+            never taken from where outsiders may write; ``<name>_sha256`` holds their digest.
     """
 
     target: str
     params: type[Frozen]
     pictures: tuple[str, ...] = ()
     weights: str = ""
+    trusted: tuple[str, ...] = ()
 
     def load(self) -> type[Scorer]:
         """Import the scorer's class."""
@@ -110,6 +128,7 @@ SCORERS: dict[str, Entry] = {
         StyleParams,
         pictures=("style",),
         weights="f93ebd66508913fdde881a01620a026510ebbdbe53a95b3b990d4b52d2516f2f",
+        trusted=("weights",),
     ),
     "identity": Entry("impasto.scorers.identity:IdentityScorer", NoParams),
 }

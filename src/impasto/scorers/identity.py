@@ -15,7 +15,9 @@ class IdentityScorer:
 
     batch = 1
 
-    def __init__(self, params: NoParams, prepared: dict[str, Any], device: torch.device) -> None:
+    def __init__(
+        self, params: NoParams, prepared: dict[str, Any], inputs: Inputs, device: torch.device
+    ) -> None:
         """Load nothing."""
 
     @classmethod

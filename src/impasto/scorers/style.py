@@ -176,14 +176,16 @@ class StyleScorer:
             none depends on its neighbours; on CUDA a mini-batch saves transfers.
     """
 
-    def __init__(self, params: StyleParams, prepared: dict[str, Any], device: torch.device) -> None:
+    def __init__(
+        self, params: StyleParams, prepared: dict[str, Any], inputs: Inputs, device: torch.device
+    ) -> None:
         """Load the transformer for the prepared style; raises what `weights.load` does."""
         if device.type == "cpu":
             keep_freed_memory()
         self.params, self.device = params, device
         self.batch = 8 if device.type == "cuda" else 1
         style = torch.tensor(prepared["style"], dtype=torch.float32)
-        tensors = load_weights("transformer")
+        tensors = _weights(params, inputs, "transformer")
         with torch.inference_mode():
             self.network = FastTransformer(tensors, style, device, fast_dtype(device))
 
@@ -192,12 +194,12 @@ class StyleScorer:
         """Predict the style vector: ``{"style": 100 floats}``, each exactly a float32.
 
         Raises:
-            BadInput: the painting or the source's first picture cannot be read.
+            BadInput: the painting, the source's first picture or the weights cannot be read.
             Unavailable: a store did not answer.
         """
         with torch.device("meta"):
             predictor = Predictor()
-        predictor.load_state_dict(load_weights("predictor"), assign=True)
+        predictor.load_state_dict(_weights(params, inputs, "predictor"), assign=True)
         with torch.inference_mode():
             style = predictor(square(inputs.image(params.style)))
             if params.strength < 1:
@@ -274,3 +276,11 @@ def with_luma_of(result: Tensor, source: Tensor) -> Tensor:
 def load_weights(part: str) -> dict[str, Tensor]:
     """Load ``predictor`` or ``transformer``; raises what `weights.load` does."""
     return weights.load("style.safetensors", SCORERS["style"].weights, part)
+
+
+def _weights(params: StyleParams, inputs: Inputs, part: str) -> dict[str, Tensor]:
+    """Load the user's weights if there are any, else those that ship with the package."""
+    if params.weights is None:
+        return load_weights(part)
+    content = inputs.trusted(params.weights, params.weights_sha256 or "")
+    return weights.parse(content, part, params.weights)

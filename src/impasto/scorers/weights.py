@@ -1,4 +1,4 @@
-"""Find, verify and load the weights that ship with the package.
+"""Find, verify and load weights: those that ship with the package, and users' own like them.
 
 A file is read whole and its sha256 checked before a byte of it is parsed. Weights rest as int8 with
 a float32 step for each output channel (``name`` and ``name.step``) and are dequantised on loading.
@@ -10,7 +10,8 @@ import hashlib
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from safetensors.torch import load as parse
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
 
 from impasto.errors import BadInput, Unavailable
 
@@ -37,12 +38,30 @@ def load(name: str, sha256: str, part: str) -> dict[str, torch.Tensor]:
         BadInput: the file is missing or is not the one that was shipped.
         Unavailable: the file could not be read.
     """
+    return parse(_verified(_data() / name, sha256), part, name)
+
+
+def parse(content: bytes, part: str, name: str) -> dict[str, torch.Tensor]:
+    """Load one network out of a file's verified bytes, as `load` does.
+
+    Args:
+        content: the file's bytes, in the safetensors format.
+        part: the network.
+        name: what to call the file in errors.
+
+    Raises:
+        BadInput: the bytes are no weights, or hold none of that network.
+    """
     prefix = f"{part}."
+    try:
+        loaded = load_tensors(content)
+    except SafetensorError:
+        raise BadInput(f"{name}: is no safetensors file; convert the weights first") from None
     tensors = {
-        key.removeprefix(prefix): tensor
-        for key, tensor in parse(_verified(_data() / name, sha256)).items()
-        if key.startswith(prefix)
+        key.removeprefix(prefix): tensor for key, tensor in loaded.items() if key.startswith(prefix)
     }
+    if not tensors:
+        raise BadInput(f"{name}: holds no {part!r}; give weights of the same networks")
     return {
         key: _dequantise(tensor, tensors.get(key + STEP))
         for key, tensor in tensors.items()

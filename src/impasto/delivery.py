@@ -1,0 +1,227 @@
+"""Where the user's output goes: a local path where it appears whole, or objects of a store.
+
+An object appears whole by itself, a folder of objects cannot. So a delivery to a store is noted in
+the job when it begins and again when it ends: what stands at the output in between is the job's
+own, and the next run goes on with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from impasto.errors import BadInput
+from impasto.fanout import in_order
+from impasto.files import (
+    Denied,
+    Exists,
+    check_output,
+    mapped,
+    publishing,
+    scratch,
+    sweep_partial,
+)
+from impasto.store import MANY
+from impasto.url import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from impasto.job import Job
+    from impasto.spec import Done, Result
+    from impasto.stores import Stores
+
+    T = TypeVar("T")
+    Digest = tuple[int, str]
+    """Bytes and sha256 of a file, or of the names and digests of a folder's images."""
+
+
+class Delivery(Protocol):
+    """One job's way to one output."""
+
+    def check(self, replaceable: Container[str] | None) -> None:
+        """Refuse, before hours are spent, an output that cannot appear.
+
+        Args:
+            replaceable: None when nothing may be replaced; else the suffixes of the files that a
+                folder may lose when it is.
+
+        Raises:
+            BadInput: something is there that must stay, or the place cannot be written.
+            Unavailable: the place does not answer.
+        """
+        ...
+
+    def stands(self, result: Result) -> bool:
+        """Tell whether the output of an earlier run still stands, whole."""
+        ...
+
+    def file(self, *, overwrite: bool) -> AbstractContextManager[Path]:
+        """Give a local path whose content becomes the output, a file, on leaving."""
+        ...
+
+    def images(self, records: Sequence[Done], *, overwrite: bool) -> AbstractContextManager[Digest]:
+        """Bring a job's images to the output, a folder; they stand there after leaving."""
+        ...
+
+
+def open_delivery(stores: Stores, job: Job, output: str) -> Delivery:
+    """Prepare the delivery of a job's output to a URL or path."""
+    place = parse(output)
+    if place.local:
+        return _ToFolder(job, place.path)
+    return _ToStore(stores, job, output)
+
+
+class _ToFolder:
+    """By rename; images by hard links where the job is on the same file system, else by copies."""
+
+    def __init__(self, job: Job, path: Path) -> None:
+        self._job, self._path = job, path
+
+    def check(self, replaceable: Container[str] | None) -> None:
+        sweep_partial(self._path, self._job.id)
+        check_output(self._path, replaceable)
+
+    def stands(self, result: Result) -> bool:
+        path = self._path
+        return path.exists() and digest(path) == (result.bytes, result.sha256)
+
+    def file(self, *, overwrite: bool) -> AbstractContextManager[Path]:
+        return publishing(self._path, self._job.id, overwrite=overwrite)
+
+    @contextmanager
+    def images(self, records: Sequence[Done], *, overwrite: bool) -> Iterator[Digest]:
+        with publishing(self._path, self._job.id, overwrite=overwrite) as temporary:
+            with mapped(str(temporary)):
+                temporary.mkdir()
+            _each(records, lambda pair: self._bring(pair[0], temporary / pair[1]))
+            yield digest(temporary)
+
+    def _bring(self, key: str, target: Path) -> None:
+        source = self._job.local(key)
+        with mapped(str(target)):
+            if source is None:
+                target.write_bytes(self._job.read(key))
+            else:
+                _link(source, target)
+
+
+class _ToStore:
+    """By upload, many images at once."""
+
+    def __init__(self, stores: Stores, job: Job, output: str) -> None:
+        self._stores, self._job, self._output = stores, job, output
+
+    def check(self, replaceable: Container[str] | None) -> None:
+        if self._job.delivery(self._output) is not None:
+            return
+        store, key = self._stores.beside(self._output)
+        store.check_writable(f"{key}/0" if self._output.endswith("/") else key)
+        try:
+            stat = store.stat(key)
+            objects, _ = store.list_folder(key)
+        except Denied:
+            # Whoever may only write cannot look; then the upload itself will not replace anything.
+            return
+        if replaceable is None and (stat or objects):
+            raise BadInput(f"{self._output}: exists already; choose another or add --overwrite")
+        for each in objects:
+            if replaceable is not None and PurePath(each.key).suffix.lower() not in replaceable:
+                raise BadInput(
+                    f"{self._output}: holds {PurePath(each.key).name}, which is no image of ours "
+                    "to replace; choose another folder"
+                )
+
+    def stands(self, result: Result) -> bool:
+        noted = self._job.delivery(self._output)
+        if not noted:
+            return False
+        try:
+            return noted == self._fingerprint()
+        except Denied:
+            return True
+
+    @contextmanager
+    def file(self, *, overwrite: bool) -> Iterator[Path]:
+        store, key = self._stores.beside(self._output)
+        begun = self._job.delivery(self._output) is not None
+        with scratch() as folder:
+            path = folder / PurePath(key).name
+            yield path
+            self._job.note_delivery(self._output, "")
+            kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
+            try:
+                etag = store.put_file(key, path, kind=kind, create=not (overwrite or begun))
+            except Exists:
+                self._job.note_delivery(self._output, None)
+                raise
+            self._job.note_delivery(self._output, etag)
+
+    @contextmanager
+    def images(self, records: Sequence[Done], *, overwrite: bool) -> Iterator[Digest]:
+        store = self._stores.open(self._output)
+        self._job.note_delivery(self._output, "")
+
+        def bring(pair: tuple[str, str]) -> tuple[str, int, str]:
+            key, name = pair
+            data = self._job.read(key)
+            store.put(name, data)
+            return name, len(data), hashlib.sha256(data).hexdigest()
+
+        brought = sorted(_each(records, bring))
+        names = {name for name, _, _ in brought}
+        if overwrite:
+            objects, _ = store.list_folder()
+            store.delete(*(each.key for each in objects if each.key not in names))
+        yield sum(size for _, size, _ in brought), _together((n, sha) for n, _, sha in brought)
+        try:
+            self._job.note_delivery(self._output, self._fingerprint())
+        except Denied:
+            self._job.note_delivery(self._output, "unseen")
+
+    def _fingerprint(self) -> str:
+        """Digest what stands at the output now, by etags."""
+        store, key = self._stores.beside(self._output)
+        stat = None if self._output.endswith("/") else store.stat(key)
+        if stat:
+            return stat.etag
+        objects, _ = self._stores.open(self._output).list_folder()
+        return _together((each.key, each.etag) for each in objects)
+
+
+def digest(path: Path) -> Digest:
+    """Return the size in bytes and the sha256 of a file, or of a folder's names and files."""
+    if path.is_dir():
+        children = [(child.name, *digest(child)) for child in sorted(path.iterdir())]
+        return sum(size for _, size, _ in children), _together((n, sha) for n, _, sha in children)
+    with path.open("rb") as file:
+        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _together(named: Iterable[tuple[str, str]]) -> str:
+    together = hashlib.sha256()
+    for name, each in named:
+        together.update(f"{name}\0{each}\n".encode(errors="surrogateescape"))
+    return together.hexdigest()
+
+
+def _each(records: Sequence[Done], act: Callable[[tuple[str, str]], T]) -> list[T]:
+    """Do something with every image, many at once: its key within the job, and its name."""
+    pairs = ((record.segment + name, name) for record in records for name in record.names)
+    return list(in_order(act, pairs, MANY))
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        shutil.copyfile(source, target)

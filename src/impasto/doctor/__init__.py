@@ -1,0 +1,91 @@
+"""The doctor: what is wrong with the stores, the home and this machine, and what to do.
+
+Tries what jobs will do, with one small object that is its own, and touches no other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from impasto.doctor import machine
+from impasto.doctor.check import Check
+from impasto.doctor.patient import Patient
+from impasto.doctor.store import check_store
+from impasto.fanout import in_order
+from impasto.stores import Stores
+from impasto.url import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from impasto.settings import Settings
+
+__all__ = ["Check", "examine"]
+
+AT_A_TIME = 8
+"""Stores that are looked at together: one that does not answer takes seconds."""
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Check every store of the settings, the home and this machine; raises nothing."""
+    patients = _patients(settings)
+    for checks in in_order(check_store, patients, AT_A_TIME):
+        yield from checks
+    for patient in patients:
+        yield from _separation(patient, patients)
+    yield from machine.check_machine(settings)
+
+
+def _patients(settings: Settings) -> list[Patient]:
+    """Return what is to be looked at; the home comes first, and once where it has a profile."""
+    place = parse(settings.home)
+    profile = Stores(settings.stores).profile(place)
+    found = [Patient("home", place, profile, home=True)]
+    for name, each in settings.stores.items():
+        served = parse(each.url)
+        if served != place:
+            found.append(Patient(name, served, each))
+    return found
+
+
+def _separation(patient: Patient, others: list[Patient]) -> Iterator[Check]:
+    """Look whether what outsiders reach is apart from jobs and what else they must not reach."""
+    if patient.place.local or not patient.inner:
+        return
+    profile = patient.profile
+    if patient.home and profile and profile.role == "data":
+        yield patient.fail(
+            "role",
+            f"the home is in a store of role data ({profile.url}), which outsiders may reach, "
+            "and holds the jobs' state and logs",
+            "move it to a store with role = 'control'",
+        )
+        return
+    near = [other for other in others if not other.inner and patient.together(other)]
+    inside = [other for other in near if other.place.container == patient.place.container]
+    if inside:
+        yield patient.fail(
+            "role",
+            f"{patient.place} is in one container with {_named(inside)}, and a SAS opens all of it",
+            "give it a container of its own",
+        )
+    elif near:
+        yield patient.note(
+            "role",
+            f"{patient.place} is in one account with {_named(near)}, and its key opens all of it",
+            "give it an account of its own",
+        )
+    if profile is None:
+        yield patient.note(
+            "role", "no profile says who may reach it", "add one with role = 'control'"
+        )
+    elif profile.auth in {"sas", "anonymous"}:
+        yield patient.note(
+            "role",
+            f"a control store by auth = '{profile.auth}'",
+            "use an identity, or else a key: a URL is passed on too easily",
+        )
+
+
+def _named(stores: list[Patient]) -> str:
+    return f"data store{'s' if len(stores) > 1 else ''} {', '.join(each.name for each in stores)}"

@@ -1,0 +1,132 @@
+"""What this machine offers: processors, codecs, memory and disk."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import gettempdir
+from typing import TYPE_CHECKING
+
+from impasto.doctor.check import Check, State
+from impasto.settings import cpu_isa, cuda_devices
+from impasto.url import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from impasto.settings import Settings
+
+GB = 10**9
+WORKER = 1 * GB
+"""Bytes of memory that a worker takes, about."""
+SPARE = 2 * GB
+"""Bytes of disk under which a job may not end."""
+SUBTITLES = ("mov_text", "subrip")
+"""Encoders of the subtitles that a container wants in its own form."""
+
+
+def check_machine(settings: Settings) -> Iterator[Check]:
+    """Look at this machine."""
+    import torch
+
+    words = f"impasto {version('impasto')}, Python {platform.python_version()}"
+    yield _say("version", "ok", f"{words}, torch {torch.__version__}")
+    cores = len(os.sched_getaffinity(0))
+    held = f", held to {cpu_isa()}" if cpu_isa() else ""
+    isa = torch.backends.cpu.get_cpu_capability()
+    yield _say("cpu", "ok", f"{cores} core{'s' if cores != 1 else ''}, {isa}{held}")
+    yield _cuda(settings)
+    yield _codecs()
+    on_cuda = settings.device != "cpu" and cuda_devices()
+    yield _memory(settings.workers or on_cuda or cores)
+    yield from _disks(settings)
+
+
+def _say(item: str, state: State, detail: str, remedy: str = "") -> Check:
+    return Check("machine", item, state, detail, remedy)
+
+
+def _cuda(settings: Settings) -> Check:
+    import torch
+
+    count, wanted = cuda_devices(), settings.device
+    if not count:
+        if wanted == "cuda":
+            remedy = "check the driver, or use device = 'cpu'"
+            return _say("cuda", "FAIL", "device cuda is set, and there is none", remedy)
+        return _say("cuda", "ok", "no device; workers score on the CPU")
+    if torch.cuda.is_available():
+        names = {torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())}
+        return _say("cuda", "ok", f"{torch.cuda.device_count()} x {', '.join(sorted(names))}")
+    fact = f"devices: {count}, but torch {torch.__version__} cannot use them"
+    remedy = "install a torch for CUDA and the driver that it wants, or use device = 'cpu'"
+    return _say("cuda", "note" if wanted == "cpu" else "FAIL", fact, remedy)
+
+
+def _codecs() -> Check:
+    import av
+
+    from impasto.media.encoders import OPTIONS
+
+    words = f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}"
+    missing = _missing((*OPTIONS, *SUBTITLES))
+    if missing:
+        remedy = "install PyAV's own wheel: pip install --force-reinstall --only-binary av av"
+        return _say("codecs", "FAIL", f"{words} lacks {', '.join(missing)}", remedy)
+    return _say("codecs", "ok", f"{words} with {', '.join(OPTIONS)}")
+
+
+def _missing(encoders: Iterable[str]) -> list[str]:
+    from av.codec import Codec
+    from av.codec.codec import UnknownCodecError
+
+    missing = []
+    for name in encoders:
+        try:
+            Codec(name, "w")
+        except UnknownCodecError:
+            missing.append(name)
+    return missing
+
+
+def _memory(workers: int) -> Check:
+    total, available = _bytes_of_memory()
+    words = f"{available / GB:.1f} of {total / GB:.1f} GB available"
+    if available < workers * WORKER:
+        fact = f"{words}, for {workers} workers of about {WORKER / GB:.0f} GB each"
+        return _say("memory", "note", fact, f"use --workers {max(1, available // WORKER)}")
+    return _say("memory", "ok", words)
+
+
+def _bytes_of_memory() -> tuple[int, int]:
+    """Return the bytes of memory, and of what of it is free, for this machine or container."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    kilobytes = {line.partition(":")[0]: int(line.split()[1]) for line in lines}
+    total, available = kilobytes["MemTotal"] * 1024, kilobytes["MemAvailable"] * 1024
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit, used = (int((group / f"memory.{n}").read_text()) for n in ("max", "current"))
+        # Pages of files that were read count as used, and give way at once.
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        used -= int(stat["inactive_file"])
+    except (OSError, ValueError, KeyError):
+        # No container, or one without a limit.
+        return total, available
+    return min(total, limit), min(available, max(0, limit - used))
+
+
+def _disks(settings: Settings) -> Iterator[Check]:
+    home = parse(settings.home)
+    places = {"temp": Path(gettempdir())} | ({"home": home.path} if home.local else {})
+    for name, place in places.items():
+        there = next(path for path in (place, *place.parents) if path.exists())
+        free = shutil.disk_usage(there).free
+        words = f"{free / GB:.1f} GB free in {place}"
+        if free < SPARE:
+            remedy = "make room, or choose another (TMPDIR, home)"
+            yield _say(f"disk {name}", "note", words, remedy)
+        else:
+            yield _say(f"disk {name}", "ok", words)

@@ -1,0 +1,63 @@
+"""A store that the doctor looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from impasto.doctor.check import Check
+from impasto.sas import account
+
+if TYPE_CHECKING:
+    from impasto.connect import Credential
+    from impasto.settings import StoreProfile
+    from impasto.url import Url
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """A store, and what it must be fit for.
+
+    Attributes:
+        name: what to call it.
+        place: where it is.
+        profile: how it is reached.
+        home: whether jobs live here.
+    """
+
+    name: str
+    place: Url
+    profile: StoreProfile | None
+    home: bool = False
+
+    @property
+    def inner(self) -> bool:
+        """Whether outsiders must never reach it, and jobs need every right in it."""
+        return self.home or (self.profile is not None and self.profile.role == "control")
+
+    def together(self, other: Patient) -> bool:
+        """Tell whether whoever holds the key of one opens the other as well."""
+        if self.place.scheme != other.place.scheme:
+            return False
+        if self.place.scheme != "az":
+            return self.place.container == other.place.container
+        ours, theirs = (account(each.place, each.profile) for each in (self, other))
+        return ours != "" and ours == theirs
+
+    def ok(self, item: str, detail: str) -> Check:
+        """Say that something is as it should be."""
+        return Check(self.name, item, "ok", detail)
+
+    def note(self, item: str, detail: str, remedy: str = "") -> Check:
+        """Say something that somebody should know."""
+        return Check(self.name, item, "note", detail, remedy)
+
+    def fail(self, item: str, detail: str, remedy: str = "") -> Check:
+        """Say what jobs would fail on."""
+        return Check(self.name, item, "FAIL", detail, remedy)
+
+
+def sas_fields(signed: Credential | None) -> dict[str, str]:
+    """Return what a SAS says of itself; empty where requests are signed by something else."""
+    token = str(((signed and signed.fields) or {}).get("sas_token", ""))
+    return dict(part.partition("=")[::2] for part in token.split("&") if part)

@@ -1,0 +1,172 @@
+"""What the service allows, by trying it on one object of our own.
+
+Its key is fixed, so that at most one is left behind where deleting is not allowed.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from impasto.doctor.check import Check, parts
+from impasto.doctor.patient import sas_fields
+from impasto.errors import BadInput, ImpastoError
+from impasto.files import Denied, Missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from impasto.doctor.patient import Patient
+    from impasto.store import Store
+
+KEY = ".impasto-doctor"
+CONTENT = b"Written by 'impasto doctor' to try what it may; it may be deleted.\n"
+SKEW = 60.0
+"""Seconds that clocks may differ; signatures are refused from five minutes on."""
+TRIES = 3
+"""How often to look for a second writer that loses: another doctor may have cleaned up."""
+
+LACKING = {
+    "read": "no: it can take outputs only, as a drop box does",
+    "list": "no: a folder of images in it can be no source",
+    "write": "no: it can be a source only",
+    "replace": "no: --overwrite fails",
+    "delete": f"no: one object, {KEY}, stays behind, and replacing a folder of images fails",
+}
+GRANT = {
+    "az": "give the identity the role Storage Blob Data Contributor, or use auth = 'key'",
+    "s3": "allow s3:GetObject, PutObject, DeleteObject and ListBucket",
+    "gs": "give the identity the role Storage Object User",
+    "file": "correct the folder's permissions, or choose another",
+}
+
+
+@dataclass(slots=True)
+class Tried:
+    """How requests were answered: None is yes, an error is why not.
+
+    Attributes:
+        read: reading the object.
+        list: listing.
+        write: writing it where there is none.
+        replace: writing it again.
+        delete: deleting it.
+        lost: whether a second writer lost, as it must; None where that could not be tried.
+        skew: seconds by which the service's clock is ahead; None likewise.
+        stays: whether the object is left behind.
+    """
+
+    read: ImpastoError | None = None
+    list: ImpastoError | None = None
+    write: ImpastoError | None = None
+    replace: ImpastoError | None = None
+    delete: ImpastoError | None = None
+    lost: bool | None = None
+    skew: float | None = None
+    stays: bool = False
+
+
+def check_rights(patient: Patient, store: Store) -> list[Check]:
+    """Try every right and say which are lacking."""
+    tried = attempt(store)
+    allows = sas_fields(store.signed).get("sp", "")
+    if tried.read and isinstance(tried.write, Denied) and "c" in allows and "w" not in allows:
+        # Where it is there already, creating it is refused as replacing it would be.
+        return [
+            patient.ok("write", f"may create, says the SAS; an earlier {KEY} is in the way"),
+            *(_right(patient, name, tried) for name in ("read", "list")),
+        ]
+    if tried.read and tried.write:
+        fact, _ = parts(tried.write)
+        remedy = "check container, account, what is allowed, and the account's firewall"
+        return [patient.fail("rights", f"neither reading nor writing is allowed: {fact}", remedy)]
+    found = [_right(patient, name, tried) for name in ("read", "list", "write")]
+    if not tried.write:
+        found += [_right(patient, "replace", tried), _conditional(patient, tried)]
+        found.append(_right(patient, "delete", tried))
+    if not patient.place.local:
+        found.append(_clock(patient, tried))
+    return found
+
+
+def attempt(store: Store) -> Tried:
+    """Read, list, write, write again and delete the object, whatever is refused."""
+    tried = Tried(list=_refusal(lambda: next(store.walk(), None)))
+    # What an earlier doctor was not allowed to remove may go now.
+    _refusal(lambda: store.delete(KEY))
+    began = time.time()
+    tried.write = _refusal(lambda: store.create(KEY, CONTENT))
+    if not tried.write:
+        tried.lost = any(_loses(store) for _ in range(TRIES))
+        tried.replace = _refusal(lambda: store.put(KEY, CONTENT))
+    tried.read = _refusal(lambda: _read(store, written=not tried.write))
+    if not (tried.write or tried.replace or tried.read):
+        tried.skew = _skew(store, began)
+    tried.delete = _refusal(lambda: store.delete(KEY))
+    return tried
+
+
+def _refusal(act: Callable[[], object]) -> ImpastoError | None:
+    try:
+        act()
+    except Missing:
+        # To be told so, one must be allowed to look.
+        return None
+    except ImpastoError as error:
+        return error
+    return None
+
+
+def _loses(store: Store) -> bool:
+    try:
+        return not store.create(KEY, CONTENT)
+    except Denied:
+        # Some rights allow to create and, of what is there, nothing at all.
+        return True
+
+
+def _read(store: Store, *, written: bool) -> None:
+    if store.read(KEY) != CONTENT and written:
+        raise BadInput(f"{store.where(KEY)}: is not read as it was written; check the service")
+
+
+def _skew(store: Store, began: float) -> float | None:
+    """Return by how much the service's clock is ahead, as far as its whole seconds tell."""
+    stat, ended = store.stat(KEY), time.time()
+    if stat is None:
+        return None
+    return max(stat.modified - ended, 0.0) + min(stat.modified - began + 1, 0.0)
+
+
+def _right(patient: Patient, name: str, tried: Tried) -> Check:
+    error: ImpastoError | None = getattr(tried, name)
+    if error is None:
+        return patient.ok(name, "yes")
+    if not isinstance(error, Denied):
+        return patient.fail(name, *parts(error))
+    if patient.inner:
+        return patient.fail(name, "no, and jobs need it", GRANT[patient.place.scheme])
+    return patient.note(name, LACKING[name])
+
+
+def _conditional(patient: Patient, tried: Tried) -> Check:
+    if tried.lost:
+        return patient.ok("conditional", "of two writers one wins")
+    fact = "a second writer replaces what the first has created"
+    if patient.inner:
+        return patient.fail("conditional", f"{fact}: jobs are not safe", "use another service")
+    return patient.note("conditional", f"{fact}: outputs may be replaced unasked")
+
+
+def _clock(patient: Patient, tried: Tried) -> Check:
+    if tried.skew is None:
+        return patient.ok("clock", "not compared: that takes writing and reading")
+    if abs(tried.skew) <= SKEW:
+        return patient.ok("clock", "agrees with the service's")
+    side = "behind" if tried.skew > 0 else "ahead of"
+    return patient.note(
+        "clock",
+        f"{abs(tried.skew):.0f} s {side} the service's, and signatures are refused from 5 min on",
+        "set this machine's clock by NTP",
+    )

@@ -1,0 +1,127 @@
+"""What must never be written or printed: signatures and keys, which live in memory alone.
+
+A URL that a user gives may carry a signature (a SAS). It is split off at once, so that nothing
+that is stored, logged or sent to a machine ever holds it; whoever opens the URL asks for it here.
+All text that leaves the process goes through `redact`, which knows every secret that was met and
+what unknown ones look like.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+HIDDEN = "REDACTED"
+NOISY = ("urllib3", "azure", "botocore", "boto3", "google", "msal")
+"""Libraries whose debug lines hold whole requests."""
+SHORTEST = 8
+"""Characters from which on a value is worth hiding; a shorter one would blot out words."""
+
+_PATTERNS = [
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"([?&;]sig=)[^&\s'\"<>]+",
+        r"(\bsig=)[\w%+/=-]{16,}",
+        r"(x-(?:amz|goog)-(?:signature|credential|security-token)=)[^&\s'\"<>]+",
+        r"(accountkey=)[^;\s'\"<>]+",
+        r"(bearer )[\w.~+/=-]{8,}",
+        r"(sharedkey )\S+",
+        r"(://)[^/\s:@]+:[^/\s@]+(?=@)",
+        r"()\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+",
+        r"()(?<![\w+/])[\w+/]{86}==",
+        r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)[^-]+",
+    )
+]
+_known: set[str] = set()
+_signatures: dict[str, str] = {}
+
+
+def give(url: str, query: str) -> None:
+    """Keep the signature that came with a URL, which is given here without it."""
+    _signatures[url.rstrip("/")] = query
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        if name.lower() == "sig" or name.lower().endswith(("signature", "token")):
+            remember(value)
+
+
+def signature(url: str) -> str | None:
+    """Return the signature that was given with a URL, or with the nearest one above it."""
+    above = url.rstrip("/")
+    while above.count("/") >= 2:
+        if above in _signatures:
+            return _signatures[above]
+        above = above.rpartition("/")[0]
+    return None
+
+
+def handover() -> dict[str, str]:
+    """Return the signatures given to this process, for a worker of its own on the same machine.
+
+    They may travel through memory and a socket between the two, and nowhere else.
+    """
+    return dict(_signatures)
+
+
+def accept(signatures: dict[str, str]) -> None:
+    """Take over the signatures that the driver of this worker was given."""
+    for url, query in signatures.items():
+        give(url, query)
+
+
+def remember(secret: str) -> str:
+    """Hide this value wherever it would appear from now on; returns it."""
+    if len(secret) >= SHORTEST:
+        _known.update({secret, quote(secret, safe=""), quote(secret), unquote(secret)})
+    return secret
+
+
+def redact(text: str) -> str:
+    """Return a text without the secrets that are known, and without what looks like one."""
+    for secret in sorted(_known, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    for pattern in _PATTERNS:
+        text = pattern.sub(rf"\1{HIDDEN}", text)
+    return text
+
+
+class Redacting(logging.Formatter):
+    """Formats log records, tracebacks included, without secrets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a record."""
+        return redact(super().format(record))
+
+
+def guard() -> None:
+    """Hide secrets in all that this process logs, and in its last words."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(Redacting("%(name)s: %(message)s"))
+    handler.setLevel(logging.WARNING)
+    logging.getLogger().handlers = [handler]
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    sys.excepthook = _last_words
+    threading.excepthook = _last_words_of_thread
+
+
+def explain(error: BaseException) -> str:
+    """Return an exception's whole traceback, without secrets."""
+    return redact("".join(traceback.format_exception(error)))
+
+
+def _last_words(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
+    sys.stderr.write(explain(error))
+
+
+def _last_words_of_thread(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_value is not None and not isinstance(ended.exc_value, SystemExit):
+        sys.stderr.write(explain(ended.exc_value))

@@ -1,0 +1,69 @@
+"""Every store that a process may open, by URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from impasto import connect
+from impasto.errors import BadInput
+from impasto.files import read_file
+from impasto.store import Store
+from impasto.url import parse
+
+if TYPE_CHECKING:
+    from impasto.settings import StoreProfile
+    from impasto.url import Url
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Every store that this process may open; travels as what it is made of: names, no secrets."""
+
+    profiles: Mapping[str, StoreProfile]
+
+    def open(self, url: str) -> Store:
+        """Open a folder or prefix; raises what `Store` does."""
+        place = parse(url)
+        return Store(place, self.profile(place))
+
+    def beside(self, url: str) -> tuple[Store, str]:
+        """Open the folder or prefix that an object lies in; returns also the object's key there."""
+        place = parse(url)
+        if not place.name:
+            raise BadInput(f"{place}: names no object; give its whole name")
+        return Store(place.parent, self.profile(place), signed_for=place), place.name
+
+    def read(self, url: str) -> bytes:
+        """Return a file or object that a user names; raises BadInput or Unavailable."""
+        place = parse(url)
+        if place.local:
+            return read_file(place.path)
+        store, key = self.beside(url)
+        return store.read(key)
+
+    def check_trusted(self, url: str, home: str) -> None:
+        """Refuse weights and scripts from where outsiders may write.
+
+        Args:
+            url: where they are.
+            home: the URL of the jobs' home, which nobody else may write to.
+
+        Raises:
+            BadInput: it is neither on this machine nor in a control store.
+        """
+        place, base = parse(url), parse(home)
+        profile = self.profile(place)
+        trusted = place.local or (profile is not None and profile.role == "control")
+        if profile is None and not trusted:
+            trusted = place.at("") == base.at("")
+        if not trusted:
+            raise BadInput(
+                f"{place}: weights and scripts are taken from the control store alone; copy it "
+                "there, or to this machine"
+            )
+
+    def profile(self, place: Url) -> StoreProfile | None:
+        """Return how to reach a place, if that is written down."""
+        return None if place.local else connect.find_profile(place, self.profiles)

@@ -1,0 +1,249 @@
+"""URLs of files and objects, parsed strictly and here alone.
+
+    clip.mp4, /media/clip.mp4, file:///media/clip.mp4         a local path
+    az://CONTAINER/KEY                                        Azure; a profile names the account
+    https://ACCOUNT.blob.core.windows.net/CONTAINER/KEY       Azure, with or without a SAS
+    abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/KEY        Azure, as Spark writes it
+    s3://BUCKET/KEY                                           Amazon S3 and what speaks like it
+    gs://BUCKET/KEY                                           Google Cloud Storage
+
+Clients' own parsers differ from each other, drop signatures in silence and follow the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote, unquote, urlsplit
+
+from impasto import secrecy
+from impasto.errors import BadInput
+
+Scheme = Literal["file", "az", "s3", "gs"]
+
+MAX_KEY = 1024
+"""Bytes of the longest key that every object store takes."""
+
+_SCHEMES: dict[str, Scheme] = {"az": "az", "s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
+_ABFS = {"abfs", "abfss", "wasb", "wasbs"}
+_AZURE_HOST = re.compile(
+    r"([a-z0-9]{3,24})\.(?:(z\d+)\.)?(?:blob|dfs)\."
+    r"(core\.windows\.net|core\.chinacloudapi\.cn|core\.usgovcloudapi\.net|storage\.azure\.net)"
+)
+_ACCOUNT = re.compile("[a-z0-9]{3,24}")
+_CONTAINER = re.compile(r"\$?[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
+_SIGNED = re.compile(r"[?&](sig|x-amz-signature|x-goog-signature)=", re.IGNORECASE)
+_LOOPBACK = re.compile(r"localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff]")
+"""What XML, in which stores list their objects, cannot hold, and what terminals obey."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """The place of a file, an object, or of all that begins with a prefix.
+
+    Attributes:
+        scheme: the kind of store.
+        container: the container or bucket, "" for local paths.
+        key: within the container, or the absolute local path; a prefix where it names a folder.
+        account: the storage account where the URL names one, else "".
+        endpoint: where that account answers, likewise.
+    """
+
+    scheme: Scheme
+    container: str
+    key: str
+    account: str = ""
+    endpoint: str = ""
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a path of this machine."""
+        return self.scheme == "file"
+
+    @property
+    def path(self) -> Path:
+        """The local path; only where `local`."""
+        return Path(self.key)
+
+    @property
+    def name(self) -> str:
+        """The last part of the key."""
+        return self.key.rstrip("/").rpartition("/")[2]
+
+    def child(self, name: str) -> Url:
+        """Return what lies at a relative key below this one."""
+        base = self.key.rstrip("/")
+        return self.at(f"{base}/{name}" if base or self.local else name)
+
+    @property
+    def parent(self) -> Url:
+        """The folder, or prefix, that this lies in."""
+        above = self.key.rstrip("/").rpartition("/")[0]
+        return self.at(above or "/" if self.local else above)
+
+    def at(self, key: str) -> Url:
+        """Return another place in the same container."""
+        return Url(self.scheme, self.container, key, self.account, self.endpoint)
+
+    def __str__(self) -> str:
+        if self.local:
+            return self.key
+        if self.endpoint:
+            return f"{self.endpoint}/{self.container}/{quote(self.key)}".rstrip("/")
+        key = self.key.rstrip("/")
+        return f"{self.scheme}://{self.container}" + (f"/{key}" if key else "")
+
+
+def parse(text: str) -> Url:
+    """Parse a URL or path; a signature in it goes to `impasto.secrecy`.
+
+    Raises:
+        BadInput: the scheme is unknown, or the URL names no place that can be used.
+    """
+    scheme, mark, rest = text.partition("://")
+    scheme = scheme.lower()
+    if not mark or not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme):
+        return Url("file", "", str(_local(text.removeprefix("file:"))))
+    if scheme == "file":
+        host, _, path = rest.partition("/")
+        if host.lower() not in {"", "localhost"}:
+            raise BadInput(f"{text}: is on another machine; give a path of this one")
+        return Url("file", "", str(_local(f"/{_decoded(path)}")))
+    if scheme in {"https", "http"}:
+        bare, _, query = text.partition("?")
+        place = _https(bare)
+        if query:
+            secrecy.give(str(place), query)
+        return place
+    if _SIGNED.search(rest):
+        raise BadInput(f"{text}: a signature goes with an https:// URL alone; write it so")
+    if scheme in _ABFS and "@" in rest.partition("/")[0]:
+        container, _, rest = rest.partition("@")
+        host, _, key = rest.partition("/")
+        return _https(f"https://{host}/{container}/{quote(key)}")
+    known = "az" if scheme in _ABFS else _SCHEMES.get(scheme)
+    if known is None:
+        raise BadInput(
+            f"{text}: scheme {scheme}:// is not supported; give a path, az://, s3:// or gs://"
+        )
+    container, _, key = rest.partition("/")
+    return Url(known, _container(container, text), check_key(key, text))
+
+
+def normal(text: str) -> str:
+    """Return a URL or path in the form that is stored: absolute, and without a signature."""
+    place = parse(text)
+    written = text if place.local or not place.endpoint else text.partition("?")[0]
+    clean = str(place)
+    return clean + "/" if written.endswith("/") and not clean.endswith("/") else clean
+
+
+def unsigned(text: str) -> str:
+    """Return a URL without a signature, which goes to `impasto.secrecy`; all else as it is."""
+    http = "?" in text and text.lower().startswith(("https://", "http://"))
+    return normal(text) if http or ("://" in text and _SIGNED.search(text)) else text
+
+
+def is_local(text: str) -> bool:
+    """Tell whether a URL or path names a place on this machine."""
+    return parse(text).local
+
+
+def check_endpoint(endpoint: str) -> str:
+    """Return an endpoint without a slash at its end.
+
+    Raises:
+        BadInput: it is no https: URL, nor an http: one of this very machine.
+    """
+    parts = urlsplit(endpoint)
+    host = parts.netloc.lower()
+    more = "@" in host or parts.query or parts.fragment
+    if more or not host or parts.scheme not in {"http", "https"}:
+        raise BadInput(f"{endpoint}: is no endpoint; give https://HOST or https://HOST/ACCOUNT")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise BadInput(f"{endpoint}: is not encrypted; use https://")
+    return endpoint.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, with or without a port, is this machine by its very spelling."""
+    return _LOOPBACK.fullmatch(re.sub(r":\d+$", "", host.lower())) is not None
+
+
+def check_key(key: str, where: str) -> str:
+    """Return a key that means the same to every store.
+
+    Raises:
+        BadInput: it climbs, is absolute, has empty parts, or characters that stores disagree on.
+    """
+    parts = key.removesuffix("/").split("/")
+    fact = ""
+    if key and any(part in {"", ".", ".."} for part in parts):
+        fact = "has an empty, '.' or '..' part"
+    elif _CONTROL.search(key) or "\\" in key:
+        fact = "has a control character or a backslash"
+    elif _SURROGATE.search(key):
+        fact = "is not valid Unicode"
+    elif len(key.encode()) > MAX_KEY:
+        fact = f"is over {MAX_KEY} bytes long"
+    if fact:
+        where = _SURROGATE.sub("?", _CONTROL.sub("?", where))
+        raise BadInput(f"{where}: the name {fact}; rename it")
+    return key
+
+
+def _https(text: str) -> Url:
+    if _CONTROL.search(text):
+        raise BadInput(f"{_CONTROL.sub('?', text)}: has a control character; check the URL")
+    # A key would else be cut at its first #, and so be another.
+    parts = urlsplit(text.replace("#", "%23"))
+    host = parts.netloc.lower()
+    if "@" in host:
+        raise BadInput(f"{text}: names a user; give only https://ACCOUNT.blob.core.windows.net/...")
+    if is_loopback(host):
+        # Emulators put the account into the path.
+        account, _, rest = parts.path.lstrip("/").partition("/")
+        if account and not _ACCOUNT.fullmatch(account):
+            raise BadInput(f"{text}: {account!r} is no name of an account; check the URL")
+        endpoint = check_endpoint(f"{parts.scheme}://{host}/{account}")
+    else:
+        known = _AZURE_HOST.fullmatch(host)
+        if known is None:
+            raise BadInput(
+                f"{text}: {host} is no known object store; "
+                "use az:// or s3:// and name its endpoint in impasto.toml"
+            )
+        account, zone, suffix = known.groups()
+        zone = f"{zone}." if zone else ""
+        endpoint = check_endpoint(f"{parts.scheme}://{account}.{zone}blob.{suffix}")
+        rest = parts.path.lstrip("/")
+    container, _, key = rest.partition("/")
+    key = check_key(_decoded(key), text)
+    return Url("az", _container(_decoded(container), text), key, account, endpoint)
+
+
+def _decoded(text: str) -> str:
+    return unquote(text, errors="surrogateescape")
+
+
+def _container(name: str, text: str) -> str:
+    if name and not _CONTAINER.fullmatch(name):
+        raise BadInput(f"{text}: {name!r} is no name of a container or bucket; check the URL")
+    return name
+
+
+def _local(text: str) -> Path:
+    if "\0" in text:
+        raise BadInput(f"{text!r}: no path holds such a character; rename it")
+    try:
+        path = Path(text).expanduser() if text.startswith("~") else Path(text)
+        return Path(os.path.abspath(path))  # noqa: PTH100 (keeps links)
+    except RuntimeError:
+        raise BadInput(
+            f"{text}: there is no such user; write ./~ for a name that begins so"
+        ) from None

@@ -1,0 +1,343 @@
+"""Secrets live in memory alone: nothing printed, logged, raised, stored or sent holds one."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import subprocess
+import sys
+from io import StringIO
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from cloud import DATA
+from impasto import secrecy
+from impasto.errors import BadInput
+from impasto.files import Denied
+from impasto.secrecy import (
+    HIDDEN,
+    Redacting,
+    accept,
+    explain,
+    give,
+    handover,
+    redact,
+    remember,
+    signature,
+)
+from impasto.settings import Settings, StoreProfile, secret
+from impasto.spec import JobSpec
+from impasto.stores import Stores
+from impasto.url import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cloud import Azurite
+
+    Env = pytest.MonkeyPatch
+
+KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+JWT = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJhdWQiOiJodHRwczovL3N0b3JhZ2UifQ.c2lnbmVkLWJ5LW1l"
+SIGNATURE = "q9Rk3Zx%2BTfVb0Hn1%2FJmLw7Yc2Pd5Sg8Uo4Ai6Ee%3D"
+SAS = f"sv=2025-01-05&sp=rl&se=2030-01-01T00%3A00%3A00Z&sr=c&sig={SIGNATURE}"
+BOX = "https://acct.blob.core.windows.net/box"
+PEM = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7"
+
+
+@pytest.fixture(autouse=True)
+def _forgetful(monkeypatch: Env) -> None:
+    """Each test begins as a process does."""
+    monkeypatch.setattr(secrecy, "_known", set())
+    monkeypatch.setattr(secrecy, "_signatures", {})
+
+
+# What looks like a secret.
+
+
+@pytest.mark.parametrize(
+    ("text", "secret", "kept"),
+    [
+        (f"GET {BOX}/a?{SAS} HTTP/1.1", SIGNATURE, f"GET {BOX}/a?sv="),
+        (f"GET /a?sig={SIGNATURE}&sp=rl", SIGNATURE, "&sp=rl"),
+        (f"'{BOX}/a?sp=r&sig=short'", "short", "'"),
+        (f"<Url>{BOX}?a=b&amp;sig=short</Url>", "short", "</Url>"),
+        (f"sig={SIGNATURE}", SIGNATURE, "sig="),
+        ("?X-Amz-Signature=abcdef&X-Amz-Date=1", "abcdef", "X-Amz-Date=1"),
+        ("?x-amz-credential=AKIA/2025/x&a", "AKIA", "&a"),
+        ("?X-Amz-Security-Token=FwoGZX", "FwoGZX", "Token="),
+        ("?X-Goog-Signature=abcdef", "abcdef", "Signature="),
+        (f"AccountName=a;AccountKey={KEY};EndpointSuffix=b", KEY, "EndpointSuffix=b"),
+        ("accountkey=notbase64;a", "notbase64", ";a"),
+        ("Authorization: Bearer abc.def~123+/=", "abc.def", "Bearer "),
+        (f"token {JWT}.", JWT, "token "),
+        (f'{{"access_token": "{JWT}"}}', JWT, "access_token"),
+        ("Authorization: SharedKey acct:c2lnbmVk", "c2lnbmVk", "SharedKey "),
+        (f"key={KEY}", KEY, "key="),
+        (f"(b'{KEY}')", KEY, "(b'"),
+        ("https://user:pass@host/a", "pass", "@host/a"),
+        (f"-----BEGIN PRIVATE KEY-----\n{PEM}\n-----END", PEM, "-----END"),
+        (f"-----BEGIN RSA PRIVATE KEY-----\\n{PEM}\\n-----END", PEM, "-----END"),
+    ],
+)
+def test_what_looks_like_a_secret_is_hidden(text: str, secret: str, kept: str) -> None:
+    clean = redact(text)
+    assert secret not in clean
+    assert HIDDEN in clean
+    assert kept in clean
+    assert redact(clean) == clean
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the design=big, signal=10, config=ab",
+        "frames 00001.png to 00250.png",
+        "az://box/jobs/3f9a/done/00007.json",
+        "sha256 " + "0123456789abcdef" * 4,
+        "https://acct.blob.core.windows.net/box/a%20b",
+        "/media/a:b@c/clip.mp4",
+        "bearer of news",
+    ],
+)
+def test_what_does_not_is_left_alone(text: str) -> None:
+    assert redact(text) == text
+
+
+# What is known to be one.
+
+
+def test_a_known_secret_is_hidden_however_it_is_written() -> None:
+    raw = "a+b/c=d e&f"
+    assert remember(raw) == raw
+    for form in (raw, quote(raw), quote(raw, safe="")):
+        assert form not in redact(f"x {form} y")
+    remember(SIGNATURE)
+    decoded = "q9Rk3Zx+TfVb0Hn1/JmLw7Yc2Pd5Sg8Uo4Ai6Ee="
+    for form in (SIGNATURE, decoded, quote(SIGNATURE, safe="")):
+        assert form not in redact(f"x {form} y")
+    assert redact(json.dumps({"value": decoded})) == f'{{"value": "{HIDDEN}"}}'
+
+
+def test_a_short_value_blots_out_no_words() -> None:
+    remember("frame")
+    assert redact("a frame") == "a frame"
+
+
+def test_the_longest_known_secret_goes_first() -> None:
+    remember("secretsecret")
+    remember("secretsecretand-more")
+    assert redact("secretsecretand-more") == HIDDEN
+
+
+@settings(deadline=None, derandomize=True)
+@given(
+    value=st.text(min_size=8, max_size=60), before=st.text(max_size=9), after=st.text(max_size=9)
+)
+def test_no_known_secret_survives(value: str, before: str, after: str) -> None:
+    remember(value)
+    assert value not in redact(f"{before}|{value}|{after}") or value in HIDDEN
+
+
+def test_a_secret_from_the_environment_is_hidden_from_then_on(monkeypatch: Env) -> None:
+    monkeypatch.setenv("A_SECRET", " hunter2hunter2 ")
+    assert secret("A_SECRET") == "hunter2hunter2"
+    assert redact("it is hunter2hunter2!") == f"it is {HIDDEN}!"
+    with pytest.raises(BadInput, match="variable NO_SECRET: is not set"):
+        secret("NO_SECRET")
+
+
+# Where text leaves.
+
+
+def test_an_error_holds_no_secret() -> None:
+    remember("hunter2hunter2")
+    error = BadInput(f"{BOX}/a?{SAS}: hunter2hunter2 is wrong; correct it")
+    for text in (str(error), repr(error), explain(error), repr(error.args)):
+        assert SIGNATURE not in text
+        assert "hunter2" not in text
+
+
+def test_a_traceback_holds_no_secret() -> None:
+    remember("hunter2hunter2")
+    with pytest.raises(RuntimeError) as caught:
+        _fail("hunter2hunter2")
+    text = explain(caught.value)
+    assert "hunter2" not in text
+    assert "ValueError" in text
+    assert "RuntimeError" in text
+
+
+def _fail(password: str) -> None:
+    try:
+        int(password)
+    except ValueError as error:
+        raise RuntimeError(f"{BOX}?{SAS}") from error
+
+
+@pytest.fixture
+def log() -> Iterator[tuple[logging.Logger, StringIO]]:
+    """A logger whose lines are formatted as in production."""
+    text = StringIO()
+    handler = logging.StreamHandler(text)
+    handler.setFormatter(Redacting("%(name)s: %(message)s"))
+    logger = logging.getLogger("test_secrecy")
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(logging.DEBUG)
+    yield logger, text
+    logger.handlers = []
+
+
+def test_a_log_record_holds_no_secret(log: tuple[logging.Logger, StringIO]) -> None:
+    logger, text = log
+    remember("hunter2hunter2")
+    logger.warning("asked %s with %r", f"{BOX}?{SAS}", {"key": "hunter2hunter2"})
+    logger.warning("%(url)s", {"url": f"{BOX}?{SAS}"})
+    logger.warning("stack", stack_info=True)
+    try:
+        _fail("hunter2hunter2")
+    except RuntimeError:
+        logger.exception("failed with %s", KEY)
+    written = text.getvalue()
+    assert written.count(HIDDEN) >= 5
+    assert "Traceback" in written
+    for hidden in (SIGNATURE, "hunter2", KEY):
+        assert hidden not in written
+
+
+LAST_WORDS = """
+import logging, sys, threading
+from impasto import secrecy
+secrecy.guard()
+logging.getLogger("urllib3.connectionpool").warning("GET /box?%s", sys.argv[1])
+logging.getLogger("azure.core").info("GET /box?%s", sys.argv[1])
+logging.getLogger("mine").warning("GET /box?%s", sys.argv[1])
+secrecy.remember("hunter2hunter2")
+def fail():
+    raise ValueError(f"asked https://host/box?{sys.argv[1]} as hunter2hunter2")
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+fail()
+"""
+
+
+def test_the_last_words_of_a_process_hold_no_secret() -> None:
+    command = [sys.executable, "-c", LAST_WORDS, SAS]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.count("ValueError: asked https://host/box?sv=") == 2
+    assert "mine: GET /box?sv=" in ended.stderr
+    assert "urllib3" not in ended.stderr
+    assert SIGNATURE not in ended.stderr
+    assert "hunter2" not in ended.stderr
+
+
+def test_a_job_holds_no_signature() -> None:
+    spec = JobSpec(
+        source=f"{BOX}/in.mp4?{SAS}",
+        output=f"{BOX}2/out.mp4?{SAS}",
+        params={"style": f"{BOX}/style.jpg?{SAS}", "strength": 1},
+    )
+    assert (spec.source, spec.output) == (f"{BOX}/in.mp4", f"{BOX}2/out.mp4")
+    assert spec.params == {"style": f"{BOX}/style.jpg", "strength": 1}
+    for text in (repr(spec), str(spec), spec.model_dump_json(), pickle.dumps(spec).decode("latin")):
+        assert SIGNATURE not in text
+        assert "sig=" not in text
+    assert signature(spec.source) == signature(spec.output) == SAS
+
+
+@pytest.mark.parametrize("url", [f"az://box/in.mp4?{SAS}", f"ftp://host/a?{SAS}"])
+def test_a_job_refuses_a_signature_that_it_could_not_use(url: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        JobSpec(source=url, output="out.mp4")
+    assert SIGNATURE not in explain(refused.value)
+
+
+def test_settings_hold_no_signature() -> None:
+    there = Settings(
+        home=f"{BOX}/jobs?{SAS}", stores={"a": StoreProfile(url=f"{BOX}?{SAS}", auth="anonymous")}
+    )
+    assert (there.home, there.stores["a"].url) == (f"{BOX}/jobs", BOX)
+    for text in (repr(there), there.model_dump_json(), pickle.dumps(there).decode("latin")):
+        assert "sig=" not in text
+    assert signature(there.home) == SAS
+
+
+def test_a_wrong_value_is_not_repeated_in_its_error() -> None:
+    with pytest.raises(ValidationError) as refused:
+        StoreProfile(url="az://box", auth="sas", secret=f"?{SAS}")
+    assert SIGNATURE not in str(refused.value)
+    assert SIGNATURE not in explain(refused.value)
+
+
+# Which signature goes where.
+
+
+def test_the_nearest_signature_above_is_taken() -> None:
+    give(BOX, "sig=container")
+    give(f"{BOX}/a", "sig=folder")
+    give(f"{BOX}/a/b.mp4", "sig=object")
+    wanted = {
+        BOX: "container",
+        f"{BOX}/": "container",
+        f"{BOX}/x/y": "container",
+        f"{BOX}/ab": "container",
+        f"{BOX}/a": "folder",
+        f"{BOX}/a/": "folder",
+        f"{BOX}/a/c/d": "folder",
+        f"{BOX}/a/b.mp4": "object",
+    }
+    assert {url: (signature(url) or "")[4:] for url in wanted} == wanted
+    for url in (f"{BOX}2/a", "https://acct.blob.core.windows.net/", "az://box/a", "/box/a", ""):
+        assert signature(url) is None
+
+
+def test_an_accounts_own_signature_serves_all_its_containers() -> None:
+    parse(f"https://acct.blob.core.windows.net/?{SAS}")
+    assert signature(f"{BOX}/a") == SAS
+    assert signature("https://other.blob.core.windows.net/box/a") is None
+
+
+def test_the_last_signature_given_with_a_url_counts() -> None:
+    parse(f"{BOX}/a?sig=old")
+    parse(f"{BOX}/a?sig=new")
+    assert signature(f"{BOX}/a") == "sig=new"
+
+
+def test_two_signatures_in_one_container_stay_apart(azurite: Azurite) -> None:
+    name = azurite.make_container(DATA)
+    box = f"{azurite.endpoint(DATA)}/{name}"
+    stores = Stores({"it": StoreProfile(url=box, auth="anonymous", ca=str(azurite.ca))})
+    reads, writes = (azurite.container_sas(DATA, name, rights) for rights in ("rl", "cw"))
+    spec = JobSpec(source=f"{box}/in/?{reads}", output=f"{box}/out/made.mp4?{writes}")
+    source = stores.open(spec.source)
+    target, key = stores.beside(spec.output)
+    assert target.create(key, b"made")
+    assert source.list_all() == []
+    with pytest.raises(Denied, match="the SAS in its URL, which allows 'cw'"):
+        target.read(key)
+    with pytest.raises(Denied, match="the SAS in its URL, which allows 'rl'"):
+        source.create("new", b"")
+    with pytest.raises(Denied, match="nobody"):
+        stores.open(f"{box}/elsewhere").list_all()
+
+
+def test_a_worker_takes_over_what_its_driver_was_given(monkeypatch: Env) -> None:
+    parse(f"{BOX}/in.mp4?{SAS}")
+    parse(f"{BOX}2?{SAS}")
+    given = handover()
+    monkeypatch.setattr(secrecy, "_known", set())
+    monkeypatch.setattr(secrecy, "_signatures", {})
+    assert signature(f"{BOX}/in.mp4") is None
+    accept(given)
+    assert signature(f"{BOX}/in.mp4") == signature(f"{BOX}2/deep/er") == SAS
+    assert SIGNATURE not in redact(f"x{SIGNATURE}x")
+    assert handover() == given
