@@ -272,6 +272,40 @@ def test_what_lies_at_a_write_only_output_is_not_replaced_either(
         assert delivered(place) == b"mine"
 
 
+def test_what_replaced_a_finished_output_is_not_replaced_by_the_same_command(
+    place: Place, local_output: bytes
+) -> None:
+    place.grant("OUTBOX_SAS", place.outbox, "rcwl")
+    driver.run(video_job(place))
+    place.admin(place.outbox).put("done/clip é.mp4", b"mine")
+    with pytest.raises(BadInput, match="exists already"):
+        driver.run(video_job(place))
+    assert delivered(place) == b"mine"
+    place.admin(place.outbox).delete("done/clip é.mp4")
+    driver.run(video_job(place))
+    assert delivered(place) == local_output
+
+
+def test_an_image_that_lies_in_a_write_only_folder_is_not_replaced(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inprocess.install(monkeypatch)
+    outbox = place.admin(place.outbox)
+    outbox.put("made/3.png", b"mine")
+    spec = JobSpec(
+        source=f"az://{place.inbox}/photos", output=f"az://{place.outbox}/made/", scorer="moody"
+    )
+    with pytest.raises(BadInput, match=r"made/3\.png: exists already"):
+        driver.run(spec)
+    assert outbox.read("made/3.png") == b"mine"
+    with pytest.raises(Unavailable, match="access is refused"):
+        driver.run(spec.model_copy(update={"overwrite": True}))
+    place.grant("OUTBOX_SAS", place.outbox, "rcwld")
+    outbox.put("made/old.png", b"old")
+    driver.run(spec.model_copy(update={"overwrite": True}))
+    assert {stat.key for stat in outbox.list_all("made")} == {f"made/{n}.png" for n in range(30)}
+
+
 def wrong(sas: str) -> str:
     """Another signature in the place of the right one."""
     fields = dict(part.split("=", 1) for part in sas.split("&"))

@@ -120,7 +120,7 @@ class _ToStore:
         self._stores, self._job, self._output = stores, job, output
 
     def check(self, replaceable: Container[str] | None) -> None:
-        if self._job.delivery(self._output) is not None:
+        if self._begun():
             return
         store, key = self._stores.beside(self._output)
         store.check_writable(f"{key}/0" if self._output.endswith("/") else key)
@@ -129,6 +129,8 @@ class _ToStore:
             objects, _ = store.list_folder(key)
         except Denied:
             # Whoever may only write cannot look; then the upload itself will not replace anything.
+            if replaceable is not None and self._output.endswith("/"):
+                raise
             return
         if replaceable is None and (stat or objects):
             raise BadInput(f"{self._output}: exists already; choose another or add --overwrite")
@@ -151,31 +153,32 @@ class _ToStore:
     @contextmanager
     def file(self, *, overwrite: bool) -> Iterator[Path]:
         store, key = self._stores.beside(self._output)
-        begun = self._job.delivery(self._output) is not None
+        create = not (overwrite or self._begun())
         with scratch() as folder:
             path = folder / PurePath(key).name
             yield path
             self._job.note_delivery(self._output, "")
-            kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
-            try:
-                etag = store.put_file(key, path, kind=kind, create=not (overwrite or begun))
-            except Exists:
-                self._job.note_delivery(self._output, None)
-                raise
+            with self._unnoted_if_taken():
+                etag = store.put_file(key, path, kind=_kind(key), create=create)
             self._job.note_delivery(self._output, etag)
 
     @contextmanager
     def images(self, records: Sequence[Done], *, overwrite: bool) -> Iterator[Digest]:
         store = self._stores.open(self._output)
+        create = not (overwrite or self._begun())
         self._job.note_delivery(self._output, "")
 
         def bring(pair: tuple[str, str]) -> tuple[str, int, str]:
             key, name = pair
             data = self._job.read(key)
-            store.put(name, data)
+            if not create:
+                store.put(name, data, _kind(name))
+            elif not store.create(name, data, _kind(name)):
+                raise Exists(f"{store.where(name)}: exists already; choose another or --overwrite")
             return name, len(data), hashlib.sha256(data).hexdigest()
 
-        brought = sorted(_each(records, bring))
+        with self._unnoted_if_taken():
+            brought = sorted(_each(records, bring))
         names = {name for name, _, _ in brought}
         if overwrite:
             objects, _ = store.list_folder()
@@ -185,6 +188,19 @@ class _ToStore:
             self._job.note_delivery(self._output, self._fingerprint())
         except Denied:
             self._job.note_delivery(self._output, "unseen")
+
+    def _begun(self) -> bool:
+        """Whether an earlier run began to deliver and did not end, so that what stands is ours."""
+        return self._job.delivery(self._output) == ""
+
+    @contextmanager
+    def _unnoted_if_taken(self) -> Iterator[None]:
+        """Forget that the delivery began where it ends at something of another's."""
+        try:
+            yield
+        except Exists:
+            self._job.note_delivery(self._output, None)
+            raise
 
     def _fingerprint(self) -> str:
         """Digest what stands at the output now, by etags."""
@@ -203,6 +219,10 @@ def digest(path: Path) -> Digest:
         return sum(size for _, size, _ in children), _together((n, sha) for n, _, sha in children)
     with path.open("rb") as file:
         return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _kind(name: str) -> str:
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 def _together(named: Iterable[tuple[str, str]]) -> str:

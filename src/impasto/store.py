@@ -158,14 +158,13 @@ class Store:
             return None
         return self._stat(meta)
 
-    def create(self, key: str, data: bytes) -> bool:
-        """Write an object unless there is one; returns whether this call wrote it."""
-        return self._create(key, data) is not None
+    def create(self, key: str, data: bytes, kind: str = "") -> bool:
+        """Write an object, of a MIME type, unless there is one; returns whether this call did."""
+        return self._create(key, data, kind) is not None
 
-    def put(self, key: str, data: bytes) -> None:
-        """Write an object, replacing any."""
-        path = self._path(key)
-        self._try(key, lambda: obstore.put(self._store, path, data))
+    def put(self, key: str, data: bytes, kind: str = "") -> None:
+        """Write an object, of a MIME type, replacing any."""
+        self._put(key, lambda: data, len(data), kind, create=False)
 
     def put_file(self, key: str, file: Path, *, kind: str = "", create: bool = False) -> str:
         """Write an object from a local file, in parts when it is large; returns its etag.
