@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from conftest import MakeClip
 
 COMMANDS = ["run", "resume", "jobs", "show", "logs", "cancel", "probe", "verify", "demo"]
+COMMANDS += ["ls", "cp", "rm", "sas", "doctor"]
 
 
 def test_help_names_every_command() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,9 +18,10 @@ import inprocess
 from clips import picture
 from cloud import CONTROL, DATA
 from command import impasto, kill_tree, start, wait_for
-from faults import CutBody, Fault, LoseReply, Proxy, Record, Refuse, Reset, random_faults
+from faults import CutBody, Delay, Fault, LoseReply, Proxy, Record, Refuse, Reset, random_faults
 from impasto import driver
 from impasto import job as jobs
+from impasto.delivery import digest
 from impasto.errors import BadInput, Interrupted, Unavailable
 from impasto.settings import Settings, StoreProfile, load
 from impasto.spec import JobSpec, Result
@@ -203,7 +205,9 @@ def test_a_job_on_s3_gives_what_it_gives_on_local_folders(
     profile = StoreProfile(
         url=f"s3://{bucket}", endpoint=s3.endpoint, auth="key", key_id="S3_ID", secret="S3_KEY"
     )
-    settings = Settings(home=f"s3://{bucket}/home", stores={"all": profile})
+    control = s3.make_bucket()
+    inner = profile.model_copy(update={"url": f"s3://{control}", "role": "control"})
+    settings = Settings(home=f"s3://{control}/home", stores={"data": profile, "jobs": inner})
     store = Stores(settings.stores).open(f"s3://{bucket}")
     store.put_file("in/clip é.mp4", source)
     spec = JobSpec(
@@ -216,6 +220,8 @@ def test_a_job_on_s3_gives_what_it_gives_on_local_folders(
     driver.run(spec, settings=settings)
     assert store.read("out/clip é.mp4") == local_output
     assert driver.run(spec, settings=settings).seconds == 0
+    with pytest.raises(BadInput, match="store of role data"):
+        driver.run(spec, settings=settings.model_copy(update={"home": f"s3://{bucket}/home"}))
 
 
 @pytest.mark.parametrize("form", ["images", "frames", "one image"])
@@ -304,6 +310,64 @@ def test_an_image_that_lies_in_a_write_only_folder_is_not_replaced(
     outbox.put("made/old.png", b"old")
     driver.run(spec.model_copy(update={"overwrite": True}))
     assert {stat.key for stat in outbox.list_all("made")} == {f"made/{n}.png" for n in range(30)}
+
+
+def test_a_large_output_is_not_written_over_what_cannot_be_seen(
+    place: Place, local_output: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("impasto.store.ONE_PUT", 100)
+    place.admin(place.outbox).put("done/clip é.mp4", b"mine")
+    with pytest.raises(BadInput, match="exists already"):
+        driver.run(video_job(place))
+    assert delivered(place) == b"mine"
+    place.admin(place.outbox).delete("done/clip é.mp4")
+    driver.run(video_job(place))
+    assert delivered(place) == local_output
+
+
+@pytest.mark.parametrize("rights", ["cw", "rcwl"])
+def test_two_runs_of_one_job_deliver_once_and_both_end_well(
+    place: Place, local_output: bytes, rights: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.grant("OUTBOX_SAS", place.outbox, rights)
+    assembled = threading.Barrier(2)
+
+    def together(path: Path) -> tuple[int, str]:
+        assembled.wait(60)
+        return digest(path)
+
+    monkeypatch.setattr("impasto.driver.digest", together)
+    ended: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: ended.append(driver.run(video_job(place)).sha256))
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ended == [hashlib.sha256(local_output).hexdigest()] * 2
+    assert delivered(place) == local_output
+    assert driver.run(video_job(place)).seconds == 0
+
+
+def test_names_that_look_like_secrets_are_files_like_any_other(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inprocess.install(monkeypatch)
+    names = [
+        "flag bearer standing-in-the-wind.png",
+        "sharedkey account:secret.png",
+        "a;sig=abcdefghijklmnopqrstuvwxyz.png",
+        "eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.sIgNaTuRe.png",
+        f"{'A' * 86}==.png",
+    ]
+    inbox = place.admin(place.inbox)
+    for name in names:
+        inbox.put(f"odd/{name}", inbox.read("photos/3.png"))
+    spec = JobSpec(source=f"az://{place.inbox}/odd", output=str(tmp_path / "made"), scorer="moody")
+    assert driver.run(spec).frames == len(names)
+    assert {path.name for path in (tmp_path / "made").iterdir()} == set(names)
 
 
 def wrong(sas: str) -> str:
@@ -559,6 +623,23 @@ def test_no_byte_that_a_job_writes_or_prints_holds_a_secret(
         for where, data in {**texts, **written}.items():
             assert secret not in data, f"{secret[:4]!r}... in {where}"
     assert hashlib.sha256(written["out/clip.mp4"]).hexdigest() == job.result().sha256  # type: ignore[union-attr]
+
+
+def test_a_second_ctrl_c_ends_a_command_that_waits_for_a_dead_network(
+    place: Place, authority: Authority
+) -> None:
+    with Proxy(place.endpoint, authority, lambda _: Delay(30)) as proxy:
+        place.endpoint = proxy.endpoint
+        place.write_config()
+        clip = f"az://{place.inbox}/new clips/clip é.mp4"
+        running = start("run", clip, "--scorer", "identity", "-o", f"az://{place.outbox}/x.mp4")
+        wait_for(lambda: proxy.records)
+        running.send_signal(signal.SIGINT)
+        running.send_signal(signal.SIGINT)
+        running.send_signal(signal.SIGTERM)
+        _, errors = running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert "stopped at once" in errors
 
 
 def test_without_a_signature_or_an_identity_the_error_says_what_is_lacking(place: Place) -> None:

@@ -249,6 +249,16 @@ HOSTILE = {
         "UNSIGNED_PAYLOAD": "true",
         "CONDITIONAL_PUT": "disabled",
         "COPY_IF_NOT_EXISTS": "header: a: b",
+        "SERVER_SIDE_ENCRYPTION": "aws:kms",
+        "SSE_KMS_KEY_ID": "evil-key",
+        "CHECKSUM_ALGORITHM": "SHA256",
+    },
+    "{}": {
+        "HTTP_PROXY": "{trap}",
+        "HTTPS_PROXY": "{trap}",
+        "ALL_PROXY": "{trap}",
+        "SSL_CERT_FILE": "/dev/null",
+        "SSL_CERT_DIR": "/dev/null",
     },
 }
 FOR_ALL = {
@@ -289,6 +299,7 @@ def test_an_environment_that_says_otherwise_changes_nothing(
         f"SharedKey {CONTROL}",
         "SAS",
     }
+    assert not any("encryption" in name for r in amazon.records for name in r.headers)
     assert all(f"Credential={s3.key_id}/" in r.headers["authorization"] for r in amazon.records)
     assert not any("evil" in repr(record) for record in (*blob.records, *amazon.records))
     assert {r.headers["x-amz-content-sha256"] for r in amazon.records} - {"UNSIGNED-PAYLOAD"}

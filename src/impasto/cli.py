@@ -5,6 +5,7 @@ Everything heavy is imported inside the commands, so that help appears at once.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -170,7 +171,7 @@ def jobs(home: Home = None, config: Config = None, as_json: AsJson = False) -> N
     from impasto import job as job_module
 
     settings = load_settings(config, home)
-    home_store = open_stores(settings).open(settings.home)
+    home_store = open_stores(settings).home(settings.home)
     display.jobs(job_module.jobs(home_store), as_json=as_json)
 
 
@@ -263,6 +264,10 @@ def main() -> None:
         if debug:
             sys.stderr.write(secrecy.explain(error))
         code = _explain(error)
+        if isinstance(error, KeyboardInterrupt):
+            # Threads may wait for a store for minutes; Python would wait for them.
+            sys.stdout.flush()
+            os._exit(code)
     sys.exit(code)
 
 
@@ -335,4 +340,4 @@ def _style_params(
 def _job(job_id: str, settings: Settings) -> Job:
     from impasto import job as job_module
 
-    return job_module.find(open_stores(settings).open(settings.home), job_id)
+    return job_module.find(open_stores(settings).home(settings.home), job_id)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from impasto.errors import ImpastoError, Interrupted
+from impasto.errors import ImpastoError
 from impasto.options import AsJson, Config, Quiet, load_settings, open_stores
 
 if TYPE_CHECKING:
@@ -121,8 +120,4 @@ def _show(
         if as_json:
             display.moved(last, target, error, as_json=True)
         raise
-    except KeyboardInterrupt:
-        # Threads may wait for a store for minutes; they cannot be told, and Python would wait too.
-        display.stopped()
-        os._exit(Interrupted.exit_code)
     display.moved(done, target, as_json=as_json, quiet=quiet)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from obstore.exceptions import (
@@ -26,6 +27,16 @@ if TYPE_CHECKING:
 
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _NO_CONTAINER = {"ContainerNotFound", "NoSuchBucket"}
+_UNKNOWN = {
+    "AuthenticationFailed",
+    "AuthorizationFailure",
+    "InvalidAccessKeyId",
+    "InvalidAuthenticationInfo",
+    "SignatureDoesNotMatch",
+}
+_LACKING = {"AccessDenied", "AuthorizationPermissionMismatch"}
+_UNTRUSTED = "InvalidCertificate"
+_UNTIL = re.compile(r" until (\S+)$")
 _WRONG_KEY = "InvalidAuthenticationInfo"
 _HOST = re.compile(r"Error performing \w+ (https?://[^/?\s]+)")
 _STATUS = re.compile(r"status code: (\d+[A-Za-z ]*)")
@@ -61,7 +72,11 @@ def client_errors(where: str, asker: str | None) -> Iterator[None]:
     except PermissionDeniedError:
         raise BadInput(f"{where}: access is refused; check the permissions") from None
     except BaseError as error:
-        raise Unavailable(f"{where}: {_fact(error)}; check the store and try again") from None
+        fact = _fact(error)
+        remedy = "check the store and try again"
+        if _UNTRUSTED in fact:
+            remedy = "name its authority with ca in impasto.toml, if you trust it"
+        raise Unavailable(f"{where}: {fact}; {remedy}") from None
 
 
 @contextmanager
@@ -77,9 +92,9 @@ def _remote(where: str, asker: str) -> Iterator[None]:
             raise Missing(f"{where}: no such object; check the URL") from None
         refused = isinstance(error, PermissionDeniedError | UnauthenticatedError)
         if refused or code == _WRONG_KEY or _REFUSED.search(str(error)):
+            told = f" ({code})" if code else ""
             raise Denied(
-                f"{where}: access is refused{f' ({code})' if code else ''} to {asker}; "
-                "check its rights with 'impasto doctor'"
+                f"{where}: access is refused{told} to {asker}; {_remedy(code, asker)}"
             ) from None
         raise
     except OSError as error:
@@ -99,6 +114,18 @@ def _folder(where: str) -> Iterator[None]:
             if int(number[1]) == errno.ENOTDIR:
                 raise Missing(f"{where}: part of the path is a file; choose another") from None
             raise OSError(int(number[1]), os.strerror(int(number[1]))) from None
+
+
+def _remedy(code: str, asker: str) -> str:
+    until = _UNTIL.search(asker)
+    with suppress(ValueError):
+        if until and datetime.fromisoformat(until[1]) < datetime.now(UTC):
+            return "it has ended: get a new one, as 'impasto sas' makes them"
+    if code in _UNKNOWN:
+        return "it is wrong, or another account's or container's"
+    if code in _LACKING:
+        return "it lacks a right that this needs"
+    return "check what it may do with 'impasto doctor'"
 
 
 def _fact(error: BaseException) -> str:

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Never
+from urllib.parse import urlsplit
 
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from impasto import identity, secrecy
 from impasto.errors import BadInput
 from impasto.files import read_file
-from impasto.settings import StoreProfile, secret
-from impasto.url import check_endpoint, parse
+from impasto.settings import StoreProfile, bare_environment, secret
+from impasto.url import check_endpoint, is_loopback, parse
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
@@ -129,6 +130,17 @@ def connect(
     else:
         shared |= {"skip_signature": False, "credential_provider": provider}
     customer = secret(profile.customer_key) if profile and profile.customer_key else None
+    with bare_environment(loopback=is_loopback(urlsplit(signed.endpoint).netloc)):
+        return _client(place, profile, signed, shared, customer)
+
+
+def _client(
+    place: Url,
+    profile: StoreProfile | None,
+    signed: Credential,
+    shared: dict[str, Any],
+    customer: str | None,
+) -> Client:
     if place.scheme == "az":
         if customer:
             shared["encryption_key"] = customer

@@ -26,6 +26,7 @@ from impasto.files import (
     scratch,
     sweep_partial,
 )
+from impasto.media.images import WRITABLE
 from impasto.store import MANY
 from impasto.url import parse
 
@@ -118,10 +119,13 @@ class _ToStore:
 
     def __init__(self, stores: Stores, job: Job, output: str) -> None:
         self._stores, self._job, self._output = stores, job, output
+        self._ended = ""
 
     def check(self, replaceable: Container[str] | None) -> None:
-        if self._begun():
+        noted = self._job.delivery(self._output)
+        if noted == "":
             return
+        self._ended = noted or ""
         store, key = self._stores.beside(self._output)
         store.check_writable(f"{key}/0" if self._output.endswith("/") else key)
         try:
@@ -148,16 +152,19 @@ class _ToStore:
         try:
             return noted == self._fingerprint()
         except Denied:
+            # Whoever may only write takes the job's word for it.
+            rights = self._stores.beside(self._output)[0].rights
+            if rights is None or "r" in rights:
+                raise
             return True
 
     @contextmanager
     def file(self, *, overwrite: bool) -> Iterator[Path]:
         store, key = self._stores.beside(self._output)
-        create = not (overwrite or self._begun())
         with scratch() as folder:
             path = folder / PurePath(key).name
             yield path
-            self._job.note_delivery(self._output, "")
+            create = self._begin() and not overwrite
             with self._unnoted_if_taken():
                 etag = store.put_file(key, path, kind=_kind(key), create=create)
             self._job.note_delivery(self._output, etag)
@@ -165,8 +172,7 @@ class _ToStore:
     @contextmanager
     def images(self, records: Sequence[Done], *, overwrite: bool) -> Iterator[Digest]:
         store = self._stores.open(self._output)
-        create = not (overwrite or self._begun())
-        self._job.note_delivery(self._output, "")
+        create = self._begin() and not overwrite
 
         def bring(pair: tuple[str, str]) -> tuple[str, int, str]:
             key, name = pair
@@ -182,16 +188,30 @@ class _ToStore:
         names = {name for name, _, _ in brought}
         if overwrite:
             objects, _ = store.list_folder()
-            store.delete(*(each.key for each in objects if each.key not in names))
+            old = (each.key for each in objects if each.key not in names)
+            store.delete(*(key for key in old if PurePath(key).suffix.lower() in WRITABLE))
         yield sum(size for _, size, _ in brought), _together((n, sha) for n, _, sha in brought)
         try:
             self._job.note_delivery(self._output, self._fingerprint())
         except Denied:
             self._job.note_delivery(self._output, "unseen")
 
-    def _begun(self) -> bool:
-        """Whether an earlier run began to deliver and did not end, so that what stands is ours."""
-        return self._job.delivery(self._output) == ""
+    def _begin(self) -> bool:
+        """Note that the delivery begins.
+
+        Returns:
+            Whether nothing of this job's can stand there yet; else another run began and did not
+            end, and what stands there is its.
+
+        Raises:
+            Exists: another run of this job has just ended.
+        """
+        noted = self._job.delivery(self._output)
+        if noted and noted != self._ended:
+            raise Exists(f"{self._output}: another run of this job has just written it; look there")
+        if noted:
+            self._job.note_delivery(self._output, None)
+        return self._job.begin_delivery(self._output)
 
     @contextmanager
     def _unnoted_if_taken(self) -> Iterator[None]:
@@ -199,7 +219,8 @@ class _ToStore:
         try:
             yield
         except Exists:
-            self._job.note_delivery(self._output, None)
+            if self._job.delivery(self._output) == "":
+                self._job.note_delivery(self._output, None)
             raise
 
     def _fingerprint(self) -> str:

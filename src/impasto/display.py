@@ -212,11 +212,6 @@ def moved(
         say(words + (f", {tally.skipped} there already" if tally.skipped else ""))
 
 
-def stopped() -> None:
-    """Say that the second Ctrl-C was heard."""
-    _err.print("impasto: stopped at once; the same command goes on", markup=False)
-
-
 def note(line: str) -> None:
     """Print a remark on stderr."""
     _err.print(f"note: {plain(line)}", markup=False)

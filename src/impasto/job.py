@@ -17,7 +17,7 @@ import json
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypeVar
 from uuid import uuid4
 
 from pydantic import ValidationError
@@ -26,7 +26,7 @@ from impasto.errors import BadInput
 from impasto.fanout import in_order
 from impasto.files import Missing
 from impasto.ranges import open_object
-from impasto.secrecy import redact
+from impasto.secrecy import redact, redact_all
 from impasto.spec import Done, Failed, Frozen, JobSpec, Plan, Result
 from impasto.store import MANY
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 Status = Literal["new", "open", "cancelled", "done"]
 Model = TypeVar("Model", bound=Frozen)
+Record: TypeAlias = JobSpec | Plan | Result | Done | Failed
 
 
 @dataclass(slots=True)
@@ -109,7 +110,7 @@ class Job:
             return None
         return prepared
 
-    def record(self, value: JobSpec | Plan | Result | Done | Failed, attempt: int = 0) -> bool:
+    def record(self, value: Record, attempt: int = 0) -> bool:
         """Write a record unless there is one; returns whether this call wrote it."""
         match value:
             case JobSpec():
@@ -122,7 +123,7 @@ class Job:
                 key = _done_key(value.shard)
             case Failed():
                 key = f"failed/{value.shard:05d}-{attempt}.json"
-        return self._create(key, redact(value.model_dump_json(indent=1)).encode())
+        return self._create(key, _told(value).model_dump_json(indent=1).encode())
 
     def record_done(self, done: Done) -> Done:
         """Write a shard's done record unless there is one; returns the one that stands."""
@@ -194,13 +195,17 @@ class Job:
         except (ValueError, KeyError):
             return ""
 
+    def begin_delivery(self, output: str) -> bool:
+        """Note that a delivery to an output begins; returns whether this call noted it first."""
+        return self._create(_delivery_key(output), _delivery_note(output, ""))
+
     def note_delivery(self, output: str, fingerprint: str | None) -> None:
-        """Note that a delivery to an output begins (""), or what it left; None forgets it."""
+        """Note what a delivery to an output left; None forgets it."""
         key = self.prefix + _delivery_key(output)
         if fingerprint is None:
             self.home.delete(key)
             return
-        self.home.put(key, json.dumps({"output": output, "fingerprint": fingerprint}).encode())
+        self.home.put(key, _delivery_note(output, fingerprint))
 
     def cancel(self) -> None:
         """Ask every driver of the job to stop."""
@@ -217,7 +222,7 @@ class Job:
     def log(self, lines: Iterable[dict[str, Any]]) -> None:
         """Write log lines as one object that sorts by time."""
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f".{time.time_ns() % 10**9:09d}"
-        data = redact("".join(json.dumps(line) + "\n" for line in lines)).encode()
+        data = "".join(json.dumps(redact_all(line)) + "\n" for line in lines).encode()
         if data:
             self._create(f"logs/{stamp}-{uuid4().hex[:8]}.jsonl", data)
 
@@ -294,7 +299,23 @@ def _open(home: Store, key: str) -> BinaryIO:
 
 
 def _delivery_key(output: str) -> str:
-    return f"deliveries/{hashlib.sha256(output.encode()).hexdigest()[:16]}.json"
+    return f"deliveries/{hashlib.sha256(output.rstrip('/').encode()).hexdigest()[:16]}.json"
+
+
+def _delivery_note(output: str, fingerprint: str) -> bytes:
+    return json.dumps({"output": output, "fingerprint": fingerprint}).encode()
+
+
+def _told(value: Record) -> Record:
+    """Redact what others said in a record; names and URLs stay, or they would name nothing."""
+    match value:
+        case Failed():
+            told = {"error": redact(value.error), "traceback": redact(value.traceback)}
+            return value.model_copy(update=told)
+        case Done():
+            failed = [it.model_copy(update={"error": redact(it.error)}) for it in value.failed]
+            return value.model_copy(update={"failed": tuple(failed)})
+    return value
 
 
 def _done_key(shard: int) -> str:

@@ -13,7 +13,7 @@ import re
 import sys
 import threading
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ _PATTERNS = [
         r"(\bsig=)[\w%+/=-]{16,}",
         r"(x-(?:amz|goog)-(?:signature|credential|security-token)=)[^&\s'\"<>]+",
         r"(accountkey=)[^;\s'\"<>]+",
-        r"(bearer )[\w.~+/=-]{8,}",
-        r"(sharedkey )\S+",
+        r"(bearer )[\w.~+/=-]{12,}",
+        r"(sharedkey \w+:)[\w+/=]+",
         r"(://)[^/\s:@]+:[^/\s@]+(?=@)",
         r"()\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+",
         r"()(?<![\w+/])[\w+/]{86}==",
@@ -91,6 +91,17 @@ def redact(text: str) -> str:
     for pattern in _PATTERNS:
         text = pattern.sub(rf"\1{HIDDEN}", text)
     return text
+
+
+def redact_all(value: Any) -> Any:
+    """Redact every text in a JSON value; its names of fields stay."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {name: redact_all(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact_all(part) for part in value]
+    return value
 
 
 class Redacting(logging.Formatter):

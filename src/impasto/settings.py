@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Self
 
@@ -20,6 +23,7 @@ from impasto.secrecy import remember
 from impasto.spec import Frozen, parse
 
 CONFIG_FILE = "impasto.toml"
+_BARE = threading.Lock()
 _VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 Auth = Literal["identity", "sas", "key", "connection_string", "anonymous"]
@@ -86,6 +90,11 @@ class StoreProfile(Frozen):
             raise ValueError("customer_key is for az:// and s3://, kms_key for s3://")
         if self.endpoint:
             url.check_endpoint(self.endpoint)
+            if self.auth == "identity" and not url.is_platform(self.endpoint):
+                raise ValueError(
+                    "an identity's token goes to the platform's own hosts alone; for this endpoint "
+                    "use a SAS or a key"
+                )
         return self
 
 
@@ -129,6 +138,35 @@ def load(config: str | None = None, **flags: object) -> Settings:
     given = {name: value for name, value in flags.items() if value is not None}
     remedy = f"correct the flag, the IMPASTO_ variable or {CONFIG_FILE}"
     return parse(Settings, {**_config(config), **named, **given}, remedy)
+
+
+@contextmanager
+def bare_environment(*, loopback: bool) -> Iterator[None]:
+    """Hide from a client that is made in this block what would redirect or override it.
+
+    Clients take keys, endpoints, certificates and encryption from the environment. A proxy stays,
+    for it sees encrypted traffic only, except before this very machine.
+
+    Args:
+        loopback: whether the client will talk to this machine.
+    """
+    with _BARE:
+        hidden = {name: value for name, value in os.environ.items() if _meddles(name, loopback)}
+        for name in hidden:
+            del os.environ[name]
+        try:
+            yield
+        finally:
+            os.environ.update(hidden)
+
+
+def _meddles(name: str, loopback: bool) -> bool:
+    upper = name.upper()
+    return (
+        upper.startswith(("AWS_", "AZURE_", "GOOGLE_"))
+        or upper in {"SSL_CERT_FILE", "SSL_CERT_DIR"}
+        or (loopback and upper.endswith("_PROXY"))
+    )
 
 
 def secret(name: str) -> str:

@@ -28,6 +28,16 @@ class Stores:
         place = parse(url)
         return Store(place, self.profile(place))
 
+    def home(self, url: str) -> Store:
+        """Open the home of jobs; raises BadInput, too, where outsiders may reach it."""
+        profile = self.profile(parse(url))
+        if profile and profile.role == "data":
+            raise BadInput(
+                f"{url}: the jobs' home is in a store of role data, which outsiders may reach; "
+                "put it into one with role = 'control'"
+            )
+        return self.open(url)
+
     def beside(self, url: str) -> tuple[Store, str]:
         """Open the folder or prefix that an object lies in; returns also the object's key there."""
         place = parse(url)

@@ -32,7 +32,7 @@ def submit(spec: JobSpec, settings: Settings) -> Job:
     spec = absolute(spec, stores, settings.home)
     source = open_source(stores, spec.source)
     _protect(spec, source)
-    job = Job(stores.open(settings.home), job_id(stores, spec, source))
+    job = Job(stores.home(settings.home), job_id(stores, spec, source))
     if job.result() is None:
         _refuse(stores, spec, job)
     job.record(spec)

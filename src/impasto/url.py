@@ -170,6 +170,13 @@ def check_endpoint(endpoint: str) -> str:
     return endpoint.rstrip("/")
 
 
+def is_platform(endpoint: str) -> bool:
+    """Tell whether an endpoint is a cloud's own, or this machine."""
+    host = urlsplit(endpoint).netloc.lower()
+    own = _AZURE_HOST.fullmatch(host) or host.endswith((".googleapis.com", ".amazonaws.com"))
+    return bool(own) or host.endswith(".amazonaws.com.cn") or is_loopback(host)
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether a host, with or without a port, is this machine by its very spelling."""
     return _LOOPBACK.fullmatch(re.sub(r":\d+$", "", host.lower())) is not None

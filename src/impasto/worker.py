@@ -57,7 +57,7 @@ class Worker:
         """
         self._task = task
         self._stores = Stores(task.stores)
-        self._job = Job(self._stores.open(task.home), task.job)
+        self._job = Job(self._stores.home(task.home), task.job)
         self._source = open_planned(self._stores, task.spec.source, task.plan)
         self._device = torch.device(device)
         self.name = f"{socket.gethostname()}:{os.getpid()}/{device}"
