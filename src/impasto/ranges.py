@@ -116,7 +116,7 @@ class RangeReader(io.RawIOBase):
 
     def _load(self, number: int) -> None:
         """Have a block: from the request on its way if it holds it, else from a new one."""
-        going_on = number == self._next
+        going_on = number == self._next and number in self._expected
         coming, self._ahead = self._ahead, None
         if coming and (number in coming[0] or coming[1].done()):
             self._keep(coming[0], coming[1].result())
