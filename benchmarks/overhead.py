@@ -132,7 +132,7 @@ def run(folder: Path, source: Path, shard: int, shards: int, device: str, *words
     told: dict[str, Any] = json.loads(
         subprocess.check_output(impasto("show", job.name, "--home", home, "--json"))
     )
-    frames = told["frames_done"]
+    frames = told["items_done"]
     stages = {stage: seconds / frames for stage, seconds in told["seconds"].items()}
     return Ran(spent, frames, stages, watch, job)
 

@@ -34,7 +34,14 @@ LEASH_NODE = "data:text/javascript,process.stdin.on('end',()=>process.exit(0)).r
 LEASH_MOTO = f"""
 import os, sys, threading
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+from moto.s3.responses import S3Response
 from moto.server import main
+# S3 creates an object or does not; the emulator looks first and writes then.
+one, put = threading.Lock(), S3Response.put_object
+def put_object(*args, **kwargs):
+    with one:
+        return put(*args, **kwargs)
+S3Response.put_object = put_object
 main(["--host", "{LOCAL}", "--port", "0"])
 """
 

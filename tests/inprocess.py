@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import pytest
 
     from impasto.engines import Control, Task
-    from impasto.spec import Shard
+    from impasto.spec import Attempt
 
 
 class InProcess:
@@ -25,7 +26,9 @@ class InProcess:
 
     ran: list[int]
 
-    def __init__(self, workers: int | None, device: str, control: Control) -> None:
+    def __init__(
+        self, workers: int | None, device: str, control: Control, memory: int | None
+    ) -> None:
         self._control = control
 
     def __enter__(self) -> Self:
@@ -34,22 +37,48 @@ class InProcess:
     def __exit__(self, *error: object) -> None:
         return None
 
-    def run(self, task: Task, shards: Sequence[Shard]) -> Iterator[Done | Failed]:
-        if not shards:
+    def run(self, task: Task, attempts: Sequence[Attempt]) -> Iterator[Done | Failed]:
+        if not attempts:
             return
-        worker = Worker(task, "cpu")
-        for shard in shards:
+        watch = Marks()
+        worker = Worker(task, "cpu", watch)
+        for attempt in attempts:
             if self._control.stopping():
-                return
+                break
+            shard = attempt.shard
             InProcess.ran.append(shard.index)
             try:
-                for step in worker.run(shard, lambda: 2):
+                for step in worker.run(attempt, lambda: 2):
                     if isinstance(step, Done):
                         yield step
                     else:
                         self._control.progress(shard.index, step)
             except Exception as error:  # noqa: BLE001 (a shard's error is an outcome)
-                yield Failed(shard=shard.index, error=str(error), kind=kind_of(error))
+                kind = kind_of(error)
+                items = watch.blamed() if kind == "died" else ()
+                yield Failed(shard=shard.index, error=str(error), kind=kind, items=items)
+        worker.close()
+
+
+class Marks:
+    """Remembers what is being scored."""
+
+    def __init__(self) -> None:
+        self._scoring: list[tuple[int, ...]] = []
+
+    @contextmanager
+    def scoring(self, items: tuple[int, ...]) -> Iterator[None]:
+        self._scoring.append(items)
+        yield
+        self._scoring.remove(items)
+
+    def alive(self) -> None:
+        pass
+
+    def blamed(self) -> tuple[int, ...]:
+        items = tuple(sorted(item for each in self._scoring for item in each))
+        self._scoring.clear()
+        return items
 
 
 class MoodyParams(Frozen):
@@ -60,7 +89,7 @@ class MoodyParams(Frozen):
     how: str = "raise"
 
 
-class MoodyScorer:
+class MoodyScorer(scorers.Scorer):
     """Refuses chosen pictures; makes the others darker."""
 
     scored = 0
@@ -71,10 +100,6 @@ class MoodyScorer:
     ) -> None:
         self.batch = params.batch
         self._params = params
-
-    @classmethod
-    def prepare(cls, params: MoodyParams, inputs: object) -> dict[str, Any]:
-        return {}
 
     def score(self, batch: torch.Tensor) -> torch.Tensor:
         means = batch.mean((1, 2, 3))
@@ -97,7 +122,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make `run` use this engine, and add the moody scorer to the table."""
     monkeypatch.setattr("impasto.driver.LocalEngine", InProcess)
     monkeypatch.setitem(
-        scorers.SCORERS, "moody", scorers.Entry("inprocess:MoodyScorer", MoodyParams)
+        scorers.SCORERS, "moody", scorers.Entry("inprocess:MoodyScorer", MoodyParams, "")
     )
     monkeypatch.setattr("impasto.driver.BACKOFF", 0.0)
     InProcess.ran = []

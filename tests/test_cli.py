@@ -104,7 +104,7 @@ def test_a_partly_failed_job_exits_3_and_says_how_to_accept_it(tmp_path: Path) -
     assert json.loads(impasto(*words, "--home", tmp_path / "home", "--json").stdout) | {
         "job": "",
         "error": "",
-    } == {"job": "", "output": None, "frames": 2, "total": 2, "error": "", "exit_code": 3}
+    } == {"job": "", "output": None, "items": 2, "total": 2, "error": "", "exit_code": 3}
     assert not (tmp_path / "out").exists()
 
 
@@ -158,8 +158,8 @@ def job(tmp_path_factory: pytest.TempPathFactory, clip: MakeClip) -> tuple[Path,
 
 def test_json_is_one_line_that_a_program_can_use(job: tuple[Path, dict[str, object]]) -> None:
     folder, line = job
-    assert {"job", "output", "frames", "failed", "seconds", "fps"} <= set(line)
-    assert line["frames"] == 30
+    assert {"job", "output", "items", "failed", "seconds", "fps"} <= set(line)
+    assert line["items"] == 30
     assert line["failed"] == 0
     assert Path(str(line["output"])) == folder / "out.mp4"
 
@@ -173,13 +173,13 @@ def test_jobs_show_and_logs_tell_of_a_job(job: tuple[Path, dict[str, object]]) -
     assert name in table.stdout
     assert "done" in table.stdout
     shown = json.loads(runner.invoke(app, ["show", name[:5], "--json", *home]).stdout)
-    assert (shown["status"], shown["frames_done"], shown["shards_done"]) == ("done", 30, 3)
+    assert (shown["status"], shown["items_done"], shown["shards_done"]) == ("done", 30, 3)
     assert set(shown["seconds"]) == {"read", "score", "write"}
     logs = runner.invoke(app, ["logs", name, "--json", *home]).stdout.splitlines()
     events = [json.loads(entry)["event"] for entry in logs]
-    assert events.count("frame") == 30
+    assert events.count("item") == 30
     assert events[-1] == "finished"
-    assert "frame=29" in runner.invoke(app, ["logs", name, *home]).stdout
+    assert "item=29" in runner.invoke(app, ["logs", name, *home]).stdout
 
 
 def test_quiet_prints_nothing(tmp_path: Path, clip: MakeClip) -> None:

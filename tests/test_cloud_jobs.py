@@ -238,12 +238,12 @@ def test_images_go_from_and_to_stores(
     spec = JobSpec(source=source, output=output, scorer="moody", shard_frames=8)
     spec = spec.model_copy(update={"frames": "png" if form == "frames" else None})
     result = driver.run(spec)
-    assert result.frames == {"images": 30, "frames": FRAMES, "one image": 1}[form]
+    assert result.items == {"images": 30, "frames": FRAMES, "one image": 1}[form]
     here = spec.model_copy(update={"output": str(tmp_path / "made" / output.rpartition("/")[2])})
     local = driver.run(here)
     assert (local.sha256, local.bytes) == (result.sha256, result.bytes)
     outbox = place.admin(place.outbox)
-    assert len(outbox.list_all("made")) == result.frames
+    assert len(outbox.list_all("made")) == result.items
     assert all(
         outbox.read(f"made/{path.name}") == path.read_bytes()
         for path in (tmp_path / "made").iterdir()
@@ -366,7 +366,7 @@ def test_names_that_look_like_secrets_are_files_like_any_other(
     for name in names:
         inbox.put(f"odd/{name}", inbox.read("photos/3.png"))
     spec = JobSpec(source=f"az://{place.inbox}/odd", output=str(tmp_path / "made"), scorer="moody")
-    assert driver.run(spec).frames == len(names)
+    assert driver.run(spec).items == len(names)
     assert {path.name for path in (tmp_path / "made").iterdir()} == set(names)
 
 

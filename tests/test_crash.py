@@ -59,7 +59,7 @@ def uninterrupted(source: Path, painting: Path, tmp_path_factory: pytest.TempPat
 def frames_logged(home: Path) -> Counter[int]:
     """How often frames of each shard were scored to the end of a shard."""
     lines = (json.loads(line) for path in home.glob("jobs/*/logs/*") for line in path.open())
-    return Counter(line["shard"] for line in lines if line["event"] == "frame")
+    return Counter(line["shard"] for line in lines if line["event"] == "item")
 
 
 def done_records(home: Path) -> dict[str, bytes]:
@@ -99,7 +99,7 @@ def test_a_killed_job_resumes_to_the_same_bytes(
 
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "out.mp4").read_bytes() == uninterrupted
-    assert json.loads(again.stdout)["frames"] == 20 * SHARDS
+    assert json.loads(again.stdout)["items"] == 20 * SHARDS
     kept = done_records(tmp_path / "home")
     assert {name: kept[name] for name in records} == records
     for name in records:
@@ -141,7 +141,7 @@ def test_a_killed_worker_is_replaced_and_its_shard_tried_again(
     psutil.Process(process.pid).children()[0].kill()
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
-    assert json.loads(out)["frames"] == 20 * SHARDS
+    assert json.loads(out)["items"] == 20 * SHARDS
     assert (tmp_path / "out.mp4").read_bytes() == uninterrupted
     (failure,) = (tmp_path / "home").glob("jobs/*/failed/*.json")
     assert "signal 9" in failure.read_text()
@@ -171,7 +171,7 @@ def test_a_worker_that_hangs_is_stopped_and_its_shard_tried_again(
     assert process.returncode == 0, err
     assert (tmp_path / "out.mp4").read_bytes() == uninterrupted
     (failure,) = (tmp_path / "home").glob("jobs/*/failed/*.json")
-    assert "no progress for 12 s" in failure.read_text()
+    assert "no sign for 12 s" in failure.read_text()
 
 
 def test_two_drivers_of_one_job_do_no_harm(

@@ -95,7 +95,7 @@ def check(source: Path, output: Path, home: Path, floor: float, **fields: Any) -
     report = verify(str(source), str(output))
     assert report.ok, [check for check in report.checks if check.ok is False]
     before, after = luma(source), luma(output)
-    assert result.frames == len(before) == len(after)
+    assert result.items == len(before) == len(after)
     worst = min(psnr(a, b[: a.shape[0], : a.shape[1]]) for a, b in zip(before, after, strict=True))
     assert worst > floor, f"a frame differs: {worst:.1f} dB"
 

@@ -12,6 +12,9 @@ from impasto import plan
 from impasto.errors import BadInput
 from impasto.media.images import output_names
 from impasto.spec import JobSpec
+from places import check_line
+
+ALL = ("pictures", "records", "files")
 
 
 @given(
@@ -62,13 +65,20 @@ def test_scaled_pictures_fit_and_keep_their_shape(width: int, height: int, longe
         ("folder", "out.webm", None, "video"),
         ("image", "out.jpg", None, "image"),
         ("image", "out", None, "folder"),
+        ("video", "out.jsonl", None, "records"),
+        ("image", "OUT.CSV", None, "records"),
+        ("folder", "out.txt", None, "records"),
+        ("files", "out.parquet", None, "records"),
+        ("files", "out", None, "files"),
+        ("files", "out.v2/", None, "files"),
+        ("table", "out.ndjson", None, "records"),
     ],
 )
 def test_the_output_name_decides_what_is_made(
     source: str, output: str, frames: str | None, kind: str
 ) -> None:
     spec = JobSpec.model_validate({"source": "in", "output": output, "frames": frames})
-    assert plan.output_kind(spec, source, is_folder=False) == kind  # type: ignore[arg-type]
+    assert plan.output_kind(spec, source, ALL, is_folder=False) == kind  # type: ignore[arg-type]
 
 
 REFUSED: list[tuple[str, dict[str, object], bool]] = [
@@ -79,6 +89,14 @@ REFUSED: list[tuple[str, dict[str, object], bool]] = [
     ("video", {"output": "out.mp4/"}, False),
     ("video", {"output": "out.mp4"}, True),
     ("video", {"output": "out.mp4", "fps": 25}, False),
+    ("video", {"output": "out.csv", "frames": "png"}, False),
+    ("folder", {"output": "out.csv", "fps": 25}, False),
+    ("folder", {"output": "out.csv"}, True),
+    ("files", {"output": "out.csv/"}, False),
+    ("files", {"output": "out.mp4"}, False),
+    ("files", {"output": "out", "frames": "png"}, False),
+    ("table", {"output": "out"}, False),
+    ("table", {"output": "out.png"}, False),
 ]
 
 
@@ -87,18 +105,87 @@ def test_an_output_that_cannot_be_made_is_refused(
     source: str, fields: dict[str, object], is_folder: bool
 ) -> None:
     spec = JobSpec.model_validate({"source": "in", **fields})
-    with pytest.raises(BadInput):
-        plan.output_kind(spec, source, is_folder=is_folder)  # type: ignore[arg-type]
+    with pytest.raises(BadInput) as caught:
+        plan.output_kind(spec, source, ALL, is_folder=is_folder)  # type: ignore[arg-type]
+    check_line(caught.value, "in" if "fps" in fields else str(fields["output"]))
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "gives", "remedy"),
+    [
+        ("video", "out.csv", "pictures", "choose a video, an image or a folder"),
+        ("folder", "out", "records", "choose .jsonl"),
+        ("files", "out", "records", "choose .jsonl"),
+    ],
+)
+def test_an_output_that_the_scorer_does_not_give_is_refused(
+    source: str, output: str, gives: str, remedy: str
+) -> None:
+    spec = JobSpec(source="in", output=output)
+    with pytest.raises(BadInput, match=f"scorer style gives no .*; {remedy}"):
+        plan.output_kind(spec, source, (gives,), is_folder=False)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("source", "asked", "takes", "items"),
+    [
+        ("clip.mp4", None, "pictures rows", "pictures"),
+        ("T.CSV", None, "pictures rows", "rows"),
+        ("t.parquet", None, "files rows", "rows"),
+        ("t.jsonl", None, "pictures", "pictures"),
+        ("in", None, "files rows", "files"),
+        ("t.csv", "files", "files rows", "files"),
+        ("t.csv", None, "rows", "rows"),
+        ("az://c/t.tsv", None, "rows", "rows"),
+    ],
+)
+def test_a_source_is_taken_for_what_it_and_the_scorer_suggest(
+    source: str, asked: str | None, takes: str, items: str
+) -> None:
+    spec = JobSpec.model_validate({"source": source, "output": "out", "items": asked})
+    assert plan.items_of(spec, takes.split()) == items  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("source", "asked", "takes", "fact"),
+    [
+        ("in", "rows", "pictures", "does not take rows; choose pictures"),
+        ("t.csv", "pictures", "files rows", "does not take pictures; choose files, rows"),
+        ("clip.mp4", None, "rows", "is no table"),
+        ("clip.mp4", "rows", "rows", "is no table"),
+    ],
+)
+def test_a_source_that_the_scorer_cannot_take_is_refused(
+    source: str, asked: str | None, takes: str, fact: str
+) -> None:
+    spec = JobSpec.model_validate({"source": source, "output": "out", "items": asked})
+    with pytest.raises(BadInput, match=fact):
+        plan.items_of(spec, takes.split())  # type: ignore[arg-type]
+
+
+def test_shards_of_rows_are_larger() -> None:
+    spec = JobSpec(source="in", output="out")
+    assert plan.shard_size(spec, "pictures") == plan.shard_size(spec, "files") == 250
+    assert plan.shard_size(spec, "rows") == 10_000
+    assert plan.shard_size(spec.model_copy(update={"shard_frames": 7}), "rows") == 7
 
 
 def test_a_folder_that_is_there_is_an_output_whatever_its_name() -> None:
     spec = JobSpec(source="in", output="out.v2")
-    assert plan.output_kind(spec, "video", is_folder=True) == "folder"
+    assert plan.output_kind(spec, "video", ALL, is_folder=True) == "folder"
 
 
 def test_images_keep_their_names_unless_their_format_changes() -> None:
     assert output_names(("a.jpg", "b.PNG", "c.tif"), None) == ("a.jpg", "b.PNG", "c.png")
     assert output_names(("a.jpg", "b.webp"), "png") == ("a.png", "b.png")
+
+
+def test_images_keep_their_folders() -> None:
+    assert output_names(("v1.0/a.tif", "v1.0/b", "c.d/e.PNG"), None) == (
+        "v1.0/a.png",
+        "v1.0/b.png",
+        "c.d/e.PNG",
+    )
 
 
 def test_images_that_would_share_a_name_keep_their_old_suffix() -> None:

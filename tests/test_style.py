@@ -14,8 +14,10 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
+from given import Given
 from impasto.errors import BadInput
-from impasto.scorers import SCORERS, StyleParams, weights
+from impasto.scorers import SCORERS, weights
+from impasto.scorers.params import StyleParams
 from impasto.scorers.style import Predictor, StyleScorer, Transformer, load_weights, square
 from impasto.scorers.style_fast import (
     FastTransformer,
@@ -37,7 +39,7 @@ ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "src/impasto/scorers/data/style.safetensors"
 
 
-class Pictures:
+class Pictures(Given):
     """A painting of soft blobs and a source of another seed."""
 
     def image(self, url: str) -> NDArray[np.uint8]:
@@ -46,9 +48,6 @@ class Pictures:
 
     def sample(self) -> NDArray[np.uint8]:
         return as_bytes(picture(120, 160, seed=2, detail=12))
-
-    def trusted(self, url: str, sha256: str) -> bytes:
-        raise AssertionError(f"nobody asked for {url}")
 
 
 def picture(height: int, width: int, seed: int = 0, detail: int = 16) -> torch.Tensor:

@@ -137,6 +137,6 @@ def plan_folder(place: Place) -> Cost:
 
     def work() -> int:
         held.append(open_source(given, url).plan(spec, Encoding()))
-        return held[0].frames
+        return held[0].count
 
     return measure(work)

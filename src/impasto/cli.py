@@ -6,6 +6,7 @@ Everything heavy is imported inside the commands, so that help appears at once.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,12 +15,17 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from impasto import cli_access, cli_move, secrecy
 from impasto.errors import BadInput, ImpastoError, Interrupted
+from impasto.flags import PARAMS, ScorerCommand
 from impasto.options import (
     AsJson,
     Config,
     Device,
     Home,
+    ItemKind,
     JobId,
+    MaxFailed,
+    Memory,
+    Plot,
     Quiet,
     Workers,
     app,
@@ -55,29 +61,26 @@ def _main(
     """Score media with deep-learning models; the flagship paints videos in any style."""
 
 
-@app.command()
+@app.command(cls=ScorerCommand)
 def run(
-    source: Annotated[str, typer.Argument(help="A video, an image or a folder of images.")],
-    output: Annotated[
-        str, typer.Option("--output", "-o", help="The video, image or folder to make.")
+    ctx: typer.Context,
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A video, image, table or file; a folder, pattern or manifest of many."
+        ),
     ],
-    style: Annotated[
-        str | None, typer.Option(help="The painting whose style is taken, an image.")
-    ] = None,
-    scorer: Annotated[str, typer.Option(help="style, or identity to change nothing.")] = "style",
-    strength: Annotated[float, typer.Option(help="0 keeps the source, 1 is full style.")] = 1.0,
-    style_scale: Annotated[
-        float, typer.Option(help="Size of the strokes; 2 is broader and four times as fast.")
-    ] = 1.0,
-    preserve_colour: Annotated[
-        bool, typer.Option("--preserve-colour", help="Keep the source's colours.")
-    ] = False,
-    weights: Annotated[
-        str | None,
-        typer.Option(help="Other weights of the style network (safetensors): a path or URL."),
-    ] = None,
+    output: Annotated[
+        str,
+        typer.Option("--output", "-o", help="The video, image, folder or file of records to make."),
+    ],
+    scorer: Annotated[
+        str,
+        typer.Option(help="The model; its parameters are options too: see 'impasto scorers'."),
+    ] = "style",
+    items: ItemKind = None,
     max_size: Annotated[
-        int | None, typer.Option(help="Longer side of the output at most, in pixels.")
+        int | None, typer.Option(help="Longer side of the pictures at most, in pixels.")
     ] = None,
     frames: Annotated[
         Literal["png", "jpg"] | None,
@@ -92,14 +95,29 @@ def run(
     end: Annotated[str | None, typer.Option(help="The moment to stop at, likewise.")] = None,
     crf: Annotated[int, typer.Option(help="Quality of the video, 0 (best) to 51.")] = 18,
     preset: Annotated[str, typer.Option(help="Encoder speed, ultrafast to veryslow.")] = "veryfast",
-    shard_frames: Annotated[int, typer.Option(help="Frames of a shard, about.")] = 250,
+    shard_frames: Annotated[
+        int | None, typer.Option(help="Items of a shard, about. [default: 250; rows: 10000]")
+    ] = None,
+    mini_batch: Annotated[
+        int | None, typer.Option(help="Items of a mini-batch. [default: found by a probe]")
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(help="Seconds that a mini-batch may take before its worker is replaced."),
+    ] = None,
     max_failed: Annotated[
-        int, typer.Option(help="Frames that may fail before the job counts as incomplete.")
-    ] = 0,
+        str | None,
+        typer.Option(help="Items that may be set aside: a number, 5% or all. [default: 0]"),
+    ] = None,
+    max_failed_batches: Annotated[
+        int | None, typer.Option(help="Mini-batches that may have items set aside. [default: all]")
+    ] = None,
     workers: Workers = None,
     device: Device = None,
+    memory: Memory = None,
     home: Home = None,
     config: Config = None,
+    plot: Plot = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     overwrite: Annotated[
@@ -113,15 +131,16 @@ def run(
         from impasto.spec import JobSpec, parse
         from impasto.times import fraction, seconds
 
+        if scorer == "style" and "style" not in ctx.meta[PARAMS]:
+            raise BadInput("--style is missing; name an image whose style is taken")
         spec = parse(
             JobSpec,
             {
                 "source": source,
                 "output": output,
                 "scorer": scorer,
-                "params": _style_params(
-                    scorer, style, strength, style_scale, preserve_colour, weights
-                ),
+                "params": _params(scorer, ctx.meta[PARAMS]),
+                "items": items,
                 "frames": frames,
                 "fps": fraction(fps, "--fps") if fps else None,
                 "max_size": max_size,
@@ -130,25 +149,27 @@ def run(
                 "crf": crf,
                 "preset": preset,
                 "shard_frames": shard_frames,
-                "max_failed": max_failed,
+                "mini_batch": mini_batch,
+                "timeout": timeout,
                 "overwrite": overwrite,
+                **_tolerance(max_failed, max_failed_batches),
             },
             "see 'impasto run --help'",
         )
-        settings = load_settings(config, home, workers, device)
-        _finish(None, spec, settings, as_json=as_json, quiet=quiet)
+        settings = load_settings(config, home, workers, device, memory)
+        _finish(None, spec, settings, as_json=as_json, quiet=quiet, plot=plot)
 
 
 @app.command()
 def resume(
     job: JobId,
-    max_failed: Annotated[
-        int | None, typer.Option(help="Frames that may fail. [default: as the job began]")
-    ] = None,
+    max_failed: MaxFailed = None,
     workers: Workers = None,
     device: Device = None,
+    memory: Memory = None,
     home: Home = None,
     config: Config = None,
+    plot: Plot = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     overwrite: Annotated[
@@ -156,12 +177,44 @@ def resume(
     ] = False,
 ) -> None:
     """Go on with a job where it stopped."""
-    settings = load_settings(config, home, workers, device)
+    settings = load_settings(config, home, workers, device, memory)
     found = _job(job, settings)
     spec = found.spec()
-    update = {"max_failed": spec.max_failed if max_failed is None else max_failed}
-    spec = spec.model_copy(update={**update, "overwrite": overwrite or spec.overwrite})
-    _finish(found, spec, settings, as_json=as_json, quiet=quiet)
+    update = {**_tolerance(max_failed, None), "overwrite": overwrite or spec.overwrite}
+    spec = spec.model_copy(update=update)
+    _finish(found, spec, settings, as_json=as_json, quiet=quiet, plot=plot)
+
+
+@app.command()
+def retry(
+    job: JobId,
+    max_failed: MaxFailed = None,
+    workers: Workers = None,
+    device: Device = None,
+    memory: Memory = None,
+    home: Home = None,
+    config: Config = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Try a job's items again that were set aside, and only those."""
+    settings = load_settings(config, home, workers, device, memory)
+    found = _job(job, settings)
+    spec = found.spec().model_copy(update=_tolerance(max_failed, None))
+    _finish(found, spec, settings, as_json=as_json, quiet=quiet, retry=True)
+
+
+@app.command()
+def scorers(
+    scorer: Annotated[
+        str | None, typer.Argument(help="One of them, or python:FILE.py:CLASS.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the scorers, or one of them with all that it takes."""
+    from impasto import display
+
+    display.scorers(scorer, as_json=as_json)
 
 
 @app.command()
@@ -205,11 +258,13 @@ def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
 
 
 @app.command()
-def probe(source: str, config: Config = None, as_json: AsJson = False) -> None:
-    """Show the facts of a video, an image or a folder of images."""
+def probe(
+    source: str, items: ItemKind = None, config: Config = None, as_json: AsJson = False
+) -> None:
+    """Show the facts of a video, images, files or a table."""
     from impasto import display
 
-    display.probe(open_stores(load_settings(config)), source, as_json=as_json)
+    display.probe(open_stores(load_settings(config)), source, items, as_json=as_json)
 
 
 @app.command()
@@ -292,7 +347,14 @@ def _explain(error: BaseException) -> int:
 
 
 def _finish(
-    found: Job | None, spec: JobSpec, settings: Settings, *, as_json: bool, quiet: bool
+    found: Job | None,
+    spec: JobSpec,
+    settings: Settings,
+    *,
+    as_json: bool,
+    quiet: bool,
+    retry: bool = False,
+    plot: str | None = None,
 ) -> Result:
     from impasto import display, driver, meter
     from impasto.submit import submit
@@ -307,34 +369,39 @@ def _finish(
     try:
         with meter.progress(quiet) as shown, meter.interruptible(shown.stopping) as stop:
             job = found or submit(spec, settings)
-            result = driver.finish(job, spec, settings=settings, on_progress=on_progress, stop=stop)
+            result = driver.finish(
+                job, spec, settings=settings, on_progress=on_progress, stop=stop, retry=retry
+            )
+            if plot:
+                display.plot(job, plot)
     except ImpastoError as error:
         if as_json:
             display.failure(error, last)
         raise
-    display.result(result, as_json=as_json, quiet=quiet)
+    plan = job.plan()
+    called = driver.called(plan) if plan else "items"
+    display.result(result, called, as_json=as_json, quiet=quiet)
     return result
 
 
-def _style_params(
-    scorer: str,
-    style: str | None,
-    strength: float,
-    scale: float,
-    preserve_colour: bool,
-    weights: str | None,
-) -> dict[str, object]:
-    if scorer != "style":
-        return {}
-    if style is None:
-        raise BadInput("--style is missing; name an image whose style is taken")
-    return {
-        "style": style,
-        "strength": strength,
-        "style_scale": scale,
-        "preserve_colour": preserve_colour,
-        "weights": weights,
-    }
+def _params(scorer: str, given: dict[str, object]) -> dict[str, object]:
+    """Return a scorer's parameters as a spec holds them: those of a user's class are its args."""
+    return {"args": given} if scorer.startswith("python:") else given
+
+
+def _tolerance(failed: str | None, batches: int | None) -> dict[str, object]:
+    """Return the fields of a spec that tell how much may fail, as far as they were given."""
+    fields: dict[str, object] = {} if batches is None else {"max_failed_batches": batches}
+    if failed is None:
+        return fields
+    if failed == "all":
+        return fields | {"max_failed": -1, "max_failed_percent": None}
+    match = re.fullmatch(r"(\d+)|(\d+(?:\.\d+)?)%", failed)
+    if match is None:
+        raise BadInput(f"--max-failed {failed}: is no number, share or 'all'; see --help")
+    if match[1]:
+        return fields | {"max_failed": int(match[1]), "max_failed_percent": None}
+    return fields | {"max_failed_percent": float(match[2])}
 
 
 def _job(job_id: str, settings: Settings) -> Job:

@@ -67,8 +67,8 @@ class Delivery(Protocol):
         """Give a local path whose content becomes the output, a file, on leaving."""
         ...
 
-    def images(self, records: Sequence[Done], *, overwrite: bool) -> AbstractContextManager[Digest]:
-        """Bring a job's images to the output, a folder; they stand there after leaving."""
+    def folder(self, records: Sequence[Done], *, overwrite: bool) -> AbstractContextManager[Digest]:
+        """Bring a job's images or files to the output, a folder; they stand there after leaving."""
         ...
 
 
@@ -98,7 +98,7 @@ class _ToFolder:
         return publishing(self._path, self._job.id, overwrite=overwrite)
 
     @contextmanager
-    def images(self, records: Sequence[Done], *, overwrite: bool) -> Iterator[Digest]:
+    def folder(self, records: Sequence[Done], *, overwrite: bool) -> Iterator[Digest]:
         with publishing(self._path, self._job.id, overwrite=overwrite) as temporary:
             with mapped(str(temporary)):
                 temporary.mkdir()
@@ -108,6 +108,7 @@ class _ToFolder:
     def _bring(self, key: str, target: Path) -> None:
         source = self._job.local(key)
         with mapped(str(target)):
+            target.parent.mkdir(parents=True, exist_ok=True)
             if source is None:
                 target.write_bytes(self._job.read(key))
             else:
@@ -130,7 +131,7 @@ class _ToStore:
         store.check_writable(f"{key}/0" if self._output.endswith("/") else key)
         try:
             stat = store.stat(key)
-            objects, _ = store.list_folder(key)
+            objects = store.list_all(key)
         except Denied:
             # Whoever may only write cannot look; then the upload itself will not replace anything.
             if replaceable is not None and self._output.endswith("/"):
@@ -141,7 +142,7 @@ class _ToStore:
         for each in objects:
             if replaceable is not None and PurePath(each.key).suffix.lower() not in replaceable:
                 raise BadInput(
-                    f"{self._output}: holds {PurePath(each.key).name}, which is no image of ours "
+                    f"{self._output}: holds {PurePath(each.key).name}, which is nothing of ours "
                     "to replace; choose another folder"
                 )
 
@@ -170,7 +171,7 @@ class _ToStore:
             self._job.note_delivery(self._output, etag)
 
     @contextmanager
-    def images(self, records: Sequence[Done], *, overwrite: bool) -> Iterator[Digest]:
+    def folder(self, records: Sequence[Done], *, overwrite: bool) -> Iterator[Digest]:
         store = self._stores.open(self._output)
         create = self._begin() and not overwrite
 
@@ -187,8 +188,7 @@ class _ToStore:
             brought = sorted(_each(records, bring))
         names = {name for name, _, _ in brought}
         if overwrite:
-            objects, _ = store.list_folder()
-            old = (each.key for each in objects if each.key not in names)
+            old = (each.key for each in store.list_all() if each.key not in names)
             store.delete(*(key for key in old if PurePath(key).suffix.lower() in WRITABLE))
         yield sum(size for _, size, _ in brought), _together((n, sha) for n, _, sha in brought)
         try:
@@ -229,7 +229,7 @@ class _ToStore:
         stat = None if self._output.endswith("/") else store.stat(key)
         if stat:
             return stat.etag
-        objects, _ = self._stores.open(self._output).list_folder()
+        objects = self._stores.open(self._output).list_all()
         return _together((each.key, each.etag) for each in objects)
 
 
@@ -254,9 +254,27 @@ def _together(named: Iterable[tuple[str, str]]) -> str:
 
 
 def _each(records: Sequence[Done], act: Callable[[tuple[str, str]], T]) -> list[T]:
-    """Do something with every image, many at once: its key within the job, and its name."""
-    pairs = ((record.segment + name, name) for record in records for name in record.names)
-    return list(in_order(act, pairs, MANY))
+    """Do something with every file, many at once: its key within the job, and its name."""
+    return list(in_order(act, named(records).items(), MANY))
+
+
+def named(records: Sequence[Done]) -> dict[str, str]:
+    """Name the files of a folder by their keys within the job.
+
+    A script may write the same name in several shards; then the later ones are told apart by the
+    shard's number, so that nothing is lost.
+    """
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for record in records:
+        for name in record.names:
+            path, unique, number = PurePath(name), name, record.shard
+            while unique in taken:
+                unique = str(path.with_name(f"{path.stem}-{number:05d}{path.suffix}"))
+                number += 1
+            taken.add(unique)
+            names[record.segment + name] = unique
+    return names
 
 
 def _link(source: Path, target: Path) -> None:

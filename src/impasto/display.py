@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -18,10 +20,13 @@ if TYPE_CHECKING:
 
     from impasto.driver import Progress
     from impasto.job import Job
-    from impasto.spec import Result
+    from impasto.spec import Items, Result
     from impasto.stores import Stores
     from impasto.transfer.listing import Entry
     from impasto.transfer.tasks import Tally
+
+SHOWN = 5
+"""Items set aside that are named after a job."""
 
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -32,31 +37,76 @@ def say(text: str) -> None:
     _out.print(text, markup=False)
 
 
-def result(done: Result, *, as_json: bool, quiet: bool) -> None:
-    """Print a finished job: one JSON line, or one line for people."""
+def result(done: Result, called: str, *, as_json: bool, quiet: bool) -> None:
+    """Print a finished job, whose items are called so: a JSON line, or one for people."""
     if as_json:
-        fields = ("job", "output", "frames", "failed", "concealed", "seconds", "fps", "notes")
-        _json(done.model_dump(mode="json", include=set(fields)))
+        _json(done.model_dump(mode="json", exclude={"bytes", "sha256"}))
         return
     if quiet:
         return
     for note in done.notes:
         _err.print(f"note: {note}", markup=False)
-    line = f"{done.output}: {done.frames} frame{'s' if done.frames != 1 else ''}"
-    line += f", {done.failed} kept as they were" if done.failed else ""
+    aside(done)
+    line = f"{done.output}: {done.items} {called if done.items != 1 else called.removesuffix('s')}"
+    line += f", {done.failed} set aside" if done.failed else ""
     line += f", {done.concealed} concealed" if done.concealed else ""
     if done.seconds:
         line += f" in {clock(done.seconds)}"
-        line += f", {done.fps:.1f} fps" if done.fps else ", none scored anew"
+        unit = "fps" if called == "frames" else f"{called}/s"
+        line += f", {done.fps:.1f} {unit}" if done.fps else ", none scored anew"
     else:
         line += ", done already"
     say(f"{line}, {size(done.bytes)} (job {done.job})")
 
 
+def aside(done: Result) -> None:
+    """Name the first items that were set aside, and why."""
+    for each in done.aside[:SHOWN]:
+        _err.print(f"set aside: {plain(each.key or str(each.item))}: {each.error}", markup=False)
+    if done.failed > SHOWN:
+        _err.print(f"and {done.failed - SHOWN} more: see 'impasto show {done.job}'", markup=False)
+    if done.failed:
+        _err.print(f"'impasto retry {done.job}' tries them again", markup=False)
+
+
+def plot(found: Job, path: str) -> None:
+    """Draw the losses that a job's log holds; raises BadInput when it holds none."""
+    from impasto.plot import losses
+
+    curves = {
+        str(line.get("name", line["item"])): line["losses"]
+        for line in found.logs()
+        if "losses" in line
+    }
+    if not curves:
+        raise BadInput("--plot: this scorer tells no losses; see 'impasto scorers'")
+    losses(Path(path), curves)
+
+
+def scorers(name: str | None, *, as_json: bool) -> None:
+    """Print the scorers with their parameters, or one of them; or a JSON line each."""
+    from impasto.flags import describe
+    from impasto.scorers import SCORERS
+
+    names: list[str] = [name] if name else list(SCORERS)
+    for each in names:
+        about, flags = describe(each)
+        if as_json:
+            _json({"scorer": each, "about": about, "parameters": [asdict(flag) for flag in flags]})
+            continue
+        argument = ":FILE" if each in SCORERS and SCORERS[each].argument else ""
+        say(f"{each}{argument}: {about}")
+        table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
+        for flag in flags:
+            default = flag.default if flag.default == "required" else f"[{flag.default}]"
+            table.add_row(f"  {flag.flag}", flag.type, Text(default), Text(flag.about))
+        _out.print(table)
+
+
 def failure(error: ImpastoError, last: Progress | None) -> None:
     """Print, as one JSON line, how far a job came that did not end."""
     line: dict[str, object] = {"job": last.job if last else None, "output": None}
-    line |= {"frames": last.done if last else 0, "total": last.total if last else 0}
+    line |= {"items": last.done if last else 0, "total": last.total if last else 0}
     _json({**line, "error": str(error), "exit_code": error.exit_code})
 
 
@@ -108,8 +158,8 @@ def job(found: Job, *, as_json: bool) -> None:
     facts = {
         "job": found.id,
         "status": listing.status,
-        "frames": plan.frames if plan else None,
-        "frames_done": sum(record.frames for record in records.values()),
+        "items": plan.count if plan else None,
+        "items_done": sum(record.items for record in records.values()),
         "shards": len(plan.shards) if plan else None,
         "shards_done": len(records),
         "failed_attempts": sum(listing.attempts.values()),
@@ -136,11 +186,11 @@ def logs(found: Job, *, as_json: bool) -> None:
         say(f"{stamp} {event:<9} {rest}")
 
 
-def probe(stores: Stores, source: str, *, as_json: bool) -> None:
-    """Print the facts of a source."""
+def probe(stores: Stores, source: str, items: Items | None, *, as_json: bool) -> None:
+    """Print the facts of a source, taken for these items."""
     from impasto.source import open_source
 
-    _facts(open_source(stores, source).facts(), as_json=as_json)
+    _facts(open_source(stores, source, items).facts(), as_json=as_json)
 
 
 def verify(stores: Stores, source: str, output: str, *, as_json: bool) -> bool:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from impasto import blame, tolerance
 from impasto.delivery import Delivery, digest, open_delivery
 from impasto.engines import Control, Engine, Task
 from impasto.engines.local import LocalEngine, encoder_threads
@@ -25,19 +26,18 @@ from impasto.files import sweep_scratch
 from impasto.job import Job, whole
 from impasto.media import images
 from impasto.settings import Settings, load
-from impasto.source import open_source
+from impasto.source import items_of, open_source
 from impasto.spec import Done, Encoding, Failed, JobSpec, Plan, Result, Shard
 from impasto.stores import Stores
 from impasto.submit import absolute, job_id, submit
 from impasto.url import is_local
 
-ATTEMPTS = 3
-"""How often one run tries a shard before it leaves it for another day."""
 BACKOFF = 1.0
 """Seconds to wait after a failed attempt, times the attempts so far."""
 CANCEL_POLL = 2.0
 """Seconds between two looks for a cancellation."""
-
+TOLD = 100
+"""Items set aside that a result names."""
 
 Stage = Literal["planning", "scoring", "assembling", "delivering"]
 
@@ -49,9 +49,10 @@ class Progress:
     Attributes:
         stage: what happens now.
         job: the job's id.
-        done: frames scored and written, those of earlier runs included.
-        total: frames of the job.
-        resumed: of ``done``, frames that earlier runs left.
+        done: items scored and written, those of earlier runs included.
+        total: items of the job.
+        resumed: of ``done``, items that earlier runs left.
+        items: what they are, for people.
         warnings: what the user should know of the source.
     """
 
@@ -60,6 +61,7 @@ class Progress:
     done: int = 0
     total: int = 0
     resumed: int = 0
+    items: str = "items"
     warnings: tuple[str, ...] = ()
 
 
@@ -78,7 +80,7 @@ def run(
     Args:
         spec: what to do.
         settings: where the job lives and how it runs; None reads the environment.
-        on_progress: called in this thread whenever a frame is written.
+        on_progress: called in this thread as items are written.
         stop: once set, the shards that run are finished, and `Interrupted` is raised unless they
             were the last ones.
 
@@ -87,7 +89,7 @@ def run(
 
     Raises:
         BadInput: the request or the source is wrong.
-        Incomplete: shards or too many frames failed; what is done is kept.
+        Incomplete: shards or too many items failed; what is done is kept.
         Unavailable: the store, the disk or the device does not answer.
         Interrupted: ``stop`` was set, or the job was cancelled.
     """
@@ -103,21 +105,38 @@ def finish(
     settings: Settings | None = None,
     on_progress: OnProgress | None = None,
     stop: threading.Event | None = None,
+    retry: bool = False,
 ) -> Result:
     """Do what is left of a job; raises what `run` does.
 
     Args:
         job: a submitted job.
         spec: what to do; None takes the job's own. It may differ from that only in where files
-            are and how many frames may fail.
+            are and how many items may fail.
         settings: as for `run`.
         on_progress: as for `run`.
         stop: as for `run`.
+        retry: whether to try the items again that were set aside, of a finished job too.
     """
     settings = settings or load()
     spec = absolute(spec or job.spec(), Stores(settings.stores), settings.home)
     ignore: OnProgress = lambda _: None  # noqa: E731 (a typed default)
-    return _Run(job, spec, settings, on_progress or ignore, stop or threading.Event()).finish()
+    stop = stop or threading.Event()
+    return _Run(job, spec, settings, on_progress or ignore, stop, retry).finish()
+
+
+class Everything:
+    """Contains every suffix: what a job has put there itself may all be replaced."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+def called(plan: Plan) -> str:
+    """Return what a plan's items are called, for people."""
+    if plan.items == "pictures":
+        return "frames" if plan.source == "video" or plan.output == "video" else "images"
+    return plan.items
 
 
 @dataclass
@@ -129,12 +148,15 @@ class _Run:
     settings: Settings
     on_progress: OnProgress
     stop: threading.Event
+    retry: bool
     begun: float = field(default_factory=time.perf_counter)
     running: dict[int, int] = field(default_factory=dict)
     done: dict[int, Done] = field(default_factory=dict)
+    bases: dict[int, Done] = field(default_factory=dict)
     finished: int = 0
     resumed: int = 0
     cancelled: bool = False
+    overwrite: bool = False
     plan: Plan | None = None
     _looked: float = field(default_factory=time.perf_counter)
 
@@ -144,15 +166,18 @@ class _Run:
 
     def finish(self) -> Result:
         sweep_scratch()
-        standing = self._standing(self.job.result())
-        if standing:
+        earlier = self.job.result()
+        standing = self._standing(earlier)
+        if standing and not (self.retry and standing.failed):
             return standing
         self.on_progress(Progress("planning", self.job.id))
-        self.delivery.check(images.WRITABLE if self.spec.overwrite else None)
+        replaceable = images.WRITABLE if self.spec.overwrite else None
+        self.delivery.check(Everything() if standing else replaceable)
+        self.overwrite = self.spec.overwrite or standing is not None
         self._check_source()
         self.job.uncancel()
         self.done = self._keep(self.job.done(self.job.listing()))
-        self.finished = self.resumed = sum(record.frames for record in self.done.values())
+        self.finished = self.resumed = sum(record.items for record in self.done.values())
         self._note("started", host=os.uname().nodename, pid=os.getpid(), resumed=self.resumed)
         plan = self.job.plan()
         if plan is None or len(self.done) < len(plan.shards):
@@ -173,19 +198,25 @@ class _Run:
     def _keep(self, records: dict[int, Done]) -> dict[int, Done]:
         """Drop the records whose segments were torn, and those to be tried again; return the rest.
 
-        Shards that hold refused frames run again when there are more of them than the user
-        allows: what made them fail may have gone.
+        Items that were set aside are tried again when there are more of them than the user
+        allows, or when asked for: what made them fail may have gone. A video's shard runs as a
+        whole, of another only those items.
         """
         failed = sum(len(record.failed) for record in records.values())
-        again = {n for n, r in records.items() if r.failed and failed > self.spec.max_failed}
+        total = sum(record.items for record in records.values())
+        retry = self.retry or failed > tolerance.allowed(self.spec, total)
+        again = {n for n, record in records.items() if record.failed and retry}
         # Listed after the records were read, since a segment is always older than its record.
         listing = self.job.listing()
-        again |= {n for n, record in records.items() if not whole(record, listing)}
+        torn = {n for n, record in records.items() if not whole(record, listing)}
+        video = Path(records[next(iter(again))].segment).suffix == ".mp4" if again else False
+        self.bases = {} if video else {n: records[n] for n in again - torn}
+        again |= torn
         self.job.drop(again)
         return {n: record for n, record in records.items() if n not in again}
 
     def _check_source(self) -> None:
-        source = open_source(self.stores, self.spec.source)
+        source = open_source(self.stores, self.spec.source, items_of(self.spec))
         if job_id(self.stores, self.spec, source) != self.job.id:
             raise BadInput(
                 f"{self.spec.source}: it, or a file that the job uses, has changed since job "
@@ -196,7 +227,8 @@ class _Run:
         threads = encoder_threads(self.settings.device)
         encoding = Encoding(crf=self.spec.crf, preset=self.spec.preset, threads=threads)
         try:
-            self.job.record(open_source(self.stores, self.spec.source).plan(self.spec, encoding))
+            source = open_source(self.stores, self.spec.source, items_of(self.spec))
+            self.job.record(source.plan(self.spec, encoding))
         except BadInput:
             # Nothing can come of it; what cannot be planned should not be listed for ever.
             self.job.discard()
@@ -207,7 +239,8 @@ class _Run:
 
     def _engine(self) -> Engine:
         control = Control(self._written, self._stopping)
-        return LocalEngine(self.settings.workers, self.settings.device, control)
+        settings = self.settings
+        return LocalEngine(settings.workers, settings.device, control, settings.memory)
 
     def _score(self, plan: Plan, engine: Engine) -> None:
         """Run the engine until every shard is done, has failed too often, or stop is asked."""
@@ -220,15 +253,28 @@ class _Run:
             sample=plan.shards[0],
         )
         failures: dict[int, list[Failed]] = {}
-        attempts = Counter(self.job.listing().attempts)
+        listing = self.job.listing()
+        attempts = Counter(listing.attempts)
+        before: dict[int, list[Failed]] = {}
+        for failed in self.job.failed(listing):
+            before.setdefault(failed.shard, []).append(failed)
         while missing := self._missing(plan, failures):
-            for outcome in engine.run(task, missing):
+            tries = [
+                blame.attempt(
+                    shard,
+                    failures.get(shard.index, ()),
+                    before.get(shard.index, ()),
+                    self.bases.get(shard.index),
+                )
+                for shard in missing
+            ]
+            for outcome in engine.run(task, tries):
                 self.running.pop(outcome.shard, None)
                 if isinstance(outcome, Done):
                     self.done[outcome.shard] = outcome
-                    self.finished += outcome.frames
+                    self.finished += outcome.items
                     self._note("done", **outcome.model_dump(mode="json", exclude={"names"}))
-                    self._refuse_hopeless(plan, outcome)
+                    self._refuse_hopeless(plan)
                 else:
                     attempts[outcome.shard] += 1
                     failures.setdefault(outcome.shard, []).append(outcome)
@@ -239,18 +285,16 @@ class _Run:
             if self._stopping() and self._missing(plan, failures):
                 raise Interrupted(self._left(plan, "cancelled" if self.cancelled else "stopped"))
             if failures and self._missing(plan, failures):
-                self.stop.wait(BACKOFF * max(map(len, failures.values())))
+                plain = [sum(not it.items for it in each) for each in failures.values()]
+                self.stop.wait(BACKOFF * max(plain))
         if len(self.done) < len(plan.shards):
             self._give_up(plan, failures)
 
-    def _refuse_hopeless(self, plan: Plan, done: Done) -> None:
-        """Raise Incomplete when a scorer refuses all that it gets: the rest would be a waste."""
-        if len(done.failed) == done.frames > self.spec.max_failed:
-            raise Incomplete(
-                self._left(
-                    plan, f"every frame of shard {done.shard} failed: {done.failed[0].error}"
-                )
-            )
+    def _refuse_hopeless(self, plan: Plan) -> None:
+        """Raise Incomplete when the rest would be a waste."""
+        why = tolerance.hopeless(self.spec, plan, [*self.done.values()])
+        if why:
+            raise Incomplete(self._left(plan, why))
 
     def _end_if_useless(self, plan: Plan, failed: Failed) -> None:
         """Raise when what failed one shard would fail every other one."""
@@ -264,8 +308,9 @@ class _Run:
             shard
             for shard in plan.shards
             if shard.index not in self.done
-            and len(failures.get(shard.index, ())) < ATTEMPTS
-            and all(failure.kind != "bad_input" for failure in failures.get(shard.index, ()))
+            and not blame.hopeless(
+                failures.get(shard.index, ()), tolerance.allowed(self.spec, plan.count)
+            )
         ]
 
     def _give_up(self, plan: Plan, failures: dict[int, list[Failed]]) -> None:
@@ -276,32 +321,28 @@ class _Run:
         raise kind(self._left(plan, f"shard {failure.shard}: {failure.error}"))
 
     def _judge(self, plan: Plan) -> None:
-        """Raise Incomplete when more frames failed than the user allows."""
-        failed = [error for record in self._ordered(plan) for error in record.failed]
-        if len(failed) > self.spec.max_failed:
-            first = failed[0]
-            raise Incomplete(
-                f"job {self.job.id}: {len(failed)} frames failed (frame {first.frame}: "
-                f"{first.error}); accept them with --max-failed {len(failed)}, or run it again to "
-                "try them again"
-            )
+        """Raise Incomplete when more items failed than the user allows."""
+        why = tolerance.excess(self.spec, plan, self._ordered(plan))
+        if why:
+            raise Incomplete(f"job {self.job.id}: {why}")
 
     def _assemble(self, plan: Plan) -> Result:
+        # Codecs are not needed before, and take time to load.
+        from impasto import output
+
         self.on_progress(self._progress(plan, "assembling"))
         records = self._ordered(plan)
         try:
             # The result is recorded before the output appears: a crash between the two leaves a
             # job that is done but for its output, which the next run makes again, never an output
             # that no job owns up to.
-            if plan.output == "folder":
-                with self.delivery.images(records, overwrite=self.spec.overwrite) as made:
-                    result = self._result(plan, records, *made, ())
-                    self.job.record(result)
+            if plan.output in {"folder", "files"}:
+                with self.delivery.folder(records, overwrite=self.overwrite) as made:
+                    result = self._record(plan, records, *made, ())
             else:
-                with self.delivery.file(overwrite=self.spec.overwrite) as path:
-                    notes = self._write(path, plan, records)
-                    result = self._result(plan, records, *digest(path), notes)
-                    self.job.record(result)
+                with self.delivery.file(overwrite=self.overwrite) as path:
+                    notes = output.write(path, self.stores, self.job, self.spec, plan, records)
+                    result = self._record(plan, records, *digest(path), notes)
                     if not is_local(self.spec.output):
                         self.on_progress(self._progress(plan, "delivering"))
         except BadInput:
@@ -310,34 +351,36 @@ class _Run:
             if standing is None:
                 raise
             return standing
-        self.job.sweep(records if plan.output == "video" else (), self.job.listing())
+        # Whatever has items set aside is kept, so that a retry scores nothing else.
+        kept = plan.output in {"video", "records"} or result.failed
+        self.job.sweep(records if kept else (), self.job.listing())
         self._note("finished", **result.model_dump(mode="json"))
         return result
 
-    def _write(self, path: Path, plan: Plan, records: list[Done]) -> tuple[str, ...]:
-        from impasto import output
-
-        if plan.output == "image":
-            output.write_image(path, self.job, records)
-            return ()
-        return output.write_video(path, self.stores, self.job, self.spec, plan, records)
-
-    def _result(
+    def _record(
         self, plan: Plan, records: list[Done], size: int, sha256: str, notes: tuple[str, ...]
     ) -> Result:
+        """Record the result; that of before a retry gives way."""
+        if self.retry:
+            self.job.reopen()
         seconds = time.perf_counter() - self.begun
-        return Result(
+        failed = [error for record in records for error in record.failed]
+        prepared = self.job.prepared()
+        result = Result(
             job=self.job.id,
             output=self.spec.output,
-            frames=sum(record.frames for record in records),
-            failed=sum(len(record.failed) for record in records),
+            items=sum(record.items for record in records),
+            failed=len(failed),
+            aside=tuple(failed[:TOLD]),
             concealed=sum(len(record.concealed) for record in records),
             seconds=seconds,
-            fps=(plan.frames - self.resumed) / seconds,
+            fps=(plan.count - self.resumed) / seconds,
             bytes=size,
             sha256=sha256,
-            notes=notes,
+            notes=(prepared.notes if prepared else ()) + notes,
         )
+        self.job.record(result)
+        return result
 
     def _ordered(self, plan: Plan) -> list[Done]:
         return [self.done[shard.index] for shard in plan.shards]
@@ -363,8 +406,9 @@ class _Run:
             stage,
             self.job.id,
             self.finished + sum(self.running.values()),
-            plan.frames,
+            plan.count,
             self.resumed,
+            called(plan),
             plan.warnings,
         )
 

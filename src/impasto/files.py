@@ -98,6 +98,13 @@ def list_files(folder: Path) -> list[str]:
         return [each.name for each in entries if each.name[0] != "." and each.is_file()]
 
 
+def tree(path: Path) -> dict[str, str]:
+    """Name every file in a folder and below it, or one file, with its etag."""
+    with mapped(str(path)):
+        files = [each for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path]
+    return {str(each.relative_to(path.parent)): etag(each) for each in files}
+
+
 @contextmanager
 def scratch() -> Iterator[Path]:
     """Give a temporary folder; `sweep_scratch` removes those whose process was killed."""
@@ -136,10 +143,10 @@ def check_output(output: Path, replaceable: Container[str] | None) -> None:
     if replaceable is None:
         raise BadInput(f"{output}: exists already; choose another or add --overwrite")
     if output.is_dir():
-        for child in output.iterdir():
-            if child.is_dir() or child.suffix.lower() not in replaceable:
+        for child in output.rglob("*"):
+            if not child.is_dir() and child.suffix.lower() not in replaceable:
                 raise BadInput(
-                    f"{output}: holds {child.name}, which is no image of ours to replace; "
+                    f"{output}: holds {child.name}, which is nothing of ours to replace; "
                     "choose another folder"
                 )
 

@@ -27,7 +27,7 @@ from impasto.fanout import in_order
 from impasto.files import Missing
 from impasto.ranges import open_object
 from impasto.secrecy import redact, redact_all
-from impasto.spec import Done, Failed, Frozen, JobSpec, Plan, Result
+from impasto.spec import Done, Failed, Frozen, JobSpec, Plan, Prepared, Result
 from impasto.store import MANY
 
 if TYPE_CHECKING:
@@ -99,16 +99,17 @@ class Job:
         """Read the result, or None when the job is not finished."""
         return self._find("result.json", Result)
 
-    def prepared(self) -> dict[str, Any] | None:
-        """Read what the scorer prepared for this job, or None when nothing is yet."""
+    def prepared(self) -> Prepared | None:
+        """Read what the first worker prepared for this job, or None when nothing is yet."""
         data = self._bytes("prepared.json")
+        if data is None:
+            return None
         try:
-            prepared: dict[str, Any] | None = None if data is None else json.loads(data)
-        except json.JSONDecodeError:
+            return Prepared.model_validate_json(data)
+        except ValidationError:
             # Cut short by a power failure; it is made again.
             self.home.delete(self.prefix + "prepared.json")
             return None
-        return prepared
 
     def record(self, value: Record, attempt: int = 0) -> bool:
         """Write a record unless there is one; returns whether this call wrote it."""
@@ -133,9 +134,9 @@ class Job:
         """Read a shard's done record, or None when it is not done."""
         return self._find(_done_key(shard), Done)
 
-    def record_prepared(self, prepared: dict[str, Any]) -> dict[str, Any]:
-        """Write what the scorer prepared, once a job; returns what stands."""
-        if self._create("prepared.json", json.dumps(prepared).encode()):
+    def record_prepared(self, prepared: Prepared) -> Prepared:
+        """Write what the first worker prepared, once a job; returns what stands."""
+        if self._create("prepared.json", prepared.model_dump_json().encode()):
             return prepared
         return self.prepared() or prepared
 
@@ -146,6 +147,12 @@ class Job:
         records = [record for record in found if record]
         return {record.shard: record for record in sorted(records, key=lambda each: each.shard)}
 
+    def failed(self, listing: Listing) -> list[Failed]:
+        """Read the records of failed attempts; one that was cut short counts as absent."""
+        keys = [key for key in listing.sizes if key.startswith("failed/")]
+        found = in_order(partial(self._find, model=Failed), keys, MANY)
+        return [record for record in found if record]
+
     def drop(self, shards: Iterable[int]) -> None:
         """Delete done records, so that their shards run again."""
         for shard in shards:
@@ -154,6 +161,10 @@ class Job:
     def new_segment(self, shard: int, suffix: str) -> str:
         """Name a segment that no other attempt writes to; a folder when the suffix is "/"."""
         return f"segments/{shard:05d}-{uuid4().hex[:8]}{suffix}"
+
+    def reopen(self) -> None:
+        """Take the result back, because items that were set aside are tried again."""
+        self.home.delete(self.prefix + "result.json")
 
     def discard(self) -> None:
         """Delete the job."""
@@ -257,7 +268,7 @@ class Job:
         try:
             return model.model_validate_json(data)
         except ValidationError:
-            if key.startswith("done/"):
+            if key.startswith(("done/", "failed/")):
                 return None
             raise BadInput(
                 f"{self.home.where(self.prefix + key)}: damaged or of another version; "

@@ -113,8 +113,8 @@ class Units:
 FRAMES = Units(
     ("planning", "scoring"),
     lambda job: f"job {job.job}: {job.stage}",
-    lambda job: f"{job.done}/{job.total} frames" if job.total else "",
-    lambda rate: f"{rate:.1f} fps",
+    lambda job: f"{job.done}/{job.total} {job.items}" if job.total else "",
+    lambda rate: f"{rate:.1f}/s",
     eager=True,
 )
 BYTES = Units(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -31,6 +31,22 @@ Workers = Annotated[
     int | None, typer.Option(help="Worker processes. [default: one a GPU, else one a core]")
 ]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda. [default: auto]")]
+Memory = Annotated[
+    str | None,
+    typer.Option(help="What a worker may hold, such as 8GB. [default: most of the machine's]"),
+]
+MaxFailed = Annotated[
+    str | None,
+    typer.Option(help="Items that may be set aside: a number, 5% or all. [default: as it began]"),
+]
+Plot = Annotated[
+    str | None,
+    typer.Option(help="Draw the loss curves of a scorer that optimises into this PNG."),
+]
+ItemKind = Annotated[
+    Literal["pictures", "files", "rows"] | None,
+    typer.Option("--items", help="What the source is taken for. [default: what suits it]"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 JobId = Annotated[str, typer.Argument(help="A job's id, or its beginning.", metavar="JOB")]
@@ -41,11 +57,12 @@ def load_settings(
     home: str | None = None,
     workers: int | None = None,
     device: str | None = None,
+    memory: str | None = None,
 ) -> Settings:
     """Load the settings; raises BadInput when one is wrong."""
     from impasto.settings import load
 
-    return load(config, home=home, workers=workers, device=device)
+    return load(config, home=home, workers=workers, device=device, memory=memory)
 
 
 def open_stores(settings: Settings) -> Stores:

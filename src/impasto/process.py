@@ -13,8 +13,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from impasto.secrecy import redact
 
@@ -66,12 +67,34 @@ class Process:
         self._said.seek(max(0, size - TAIL))
         return redact(self._said.read().decode(errors="replace"))
 
+    def resident(self) -> int:
+        """Return the bytes of memory that the process holds, 0 when it has ended."""
+        try:
+            pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
+        except (OSError, IndexError):
+            return 0
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the end of the process, so long at most."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+
     def stop(self) -> None:
         """End the process at once."""
         self.conn.close()
         self._process.kill()
         self._process.wait()
         self._said.close()
+
+
+def machine_memory() -> int:
+    """Return the bytes of memory that this machine, or the container around us, has."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):
+            found.append(int(Path("/sys/fs/cgroup", name).read_text()))
+    return min(found)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from platformdirs import user_config_dir, user_data_dir
-from pydantic import Field, field_validator, model_validator
+from pydantic import ByteSize, Field, field_validator, model_validator
 
 from impasto import url
 from impasto.errors import BadInput
@@ -105,12 +105,15 @@ class Settings(Frozen):
         home: URL or path of the folder that holds the jobs.
         workers: worker processes; None is one a device, or one a core without devices.
         device: ``auto``, ``cpu`` or ``cuda``.
+        memory: bytes that a worker may hold, a number or such as ``8GB``; None is most of the
+            machine's.
         stores: how object stores are reached, by a name for people.
     """
 
     home: str = Field(default_factory=lambda: user_data_dir("impasto"))
     workers: int | None = Field(default=None, ge=1)
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda)$")
+    memory: ByteSize | None = Field(default=None, ge=1 << 20)
     stores: dict[str, StoreProfile] = Field(default_factory=dict)
 
     @field_validator("home")
@@ -132,7 +135,7 @@ def load(config: str | None = None, **flags: object) -> Settings:
     """
     named = {
         name: value
-        for name in ("home", "workers", "device")
+        for name in ("home", "workers", "device", "memory")
         if (value := os.environ.get(f"IMPASTO_{name.upper()}"))
     }
     given = {name: value for name, value in flags.items() if value is not None}
@@ -196,6 +199,27 @@ def cuda_devices() -> int:
     if visible is None:
         return len(present)
     return min(len(present), len([name for name in visible.split(",") if name.strip("- ")]))
+
+
+def own_device(device: str) -> str:
+    """Leave this process the one device that it is given, whatever library asks for one.
+
+    Must be called before CUDA is used.
+
+    Args:
+        device: ``cpu``, or ``cuda:<n>`` as this process was started to count.
+
+    Returns:
+        What the device is called from now on.
+    """
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        return device
+    number = int(device.removeprefix("cuda:"))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible else [str(n) for n in range(number + 1)]
+    os.environ["CUDA_VISIBLE_DEVICES"] = names[number].strip()
+    return "cuda:0"
 
 
 def _config(named: str | None) -> dict[str, object]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from impasto import connect
 from impasto.errors import BadInput
-from impasto.files import read_file
+from impasto.files import Missing, read_file, tree
 from impasto.store import Store
 from impasto.url import parse
 
@@ -52,6 +54,25 @@ class Stores:
             return read_file(place.path)
         store, key = self.beside(url)
         return store.read(key)
+
+    def fingerprint(self, url: str) -> str:
+        """Digest the names and versions of a file, or of all that is in a folder.
+
+        Raises:
+            BadInput: there is nothing.
+            Unavailable: the store does not answer.
+        """
+        place = parse(url)
+        if place.local:
+            found = tree(place.path)
+        else:
+            store, key = self.beside(url)
+            stat = store.stat(key)
+            stats = [stat] if stat else self.open(url).list_all()
+            found = {each.key: each.etag for each in stats}
+        if not found:
+            raise Missing(f"{url}: there is nothing; check the path")
+        return hashlib.sha256(json.dumps(sorted(found.items())).encode()).hexdigest()
 
     def check_trusted(self, url: str, home: str) -> None:
         """Refuse weights and scripts from where outsiders may write.

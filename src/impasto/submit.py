@@ -12,14 +12,21 @@ from impasto.delivery import open_delivery
 from impasto.errors import BadInput
 from impasto.job import Job
 from impasto.media import images
+from impasto.scorers import signature
 from impasto.settings import Settings
-from impasto.source import Source, open_source, output_kind
+from impasto.source import Source, items_of, open_source, output_kind
 from impasto.spec import JobSpec
 from impasto.stores import Stores
 from impasto.url import normal, parse
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the same spec would give another output; older jobs are then not resumed."""
+HOW = {"source", "scorer", "params", "output", "overwrite", "timeout"} | {
+    "max_failed",
+    "max_failed_percent",
+    "max_failed_batches",
+}
+"""Fields of a spec that do not determine the output, or that the job's id holds in another form."""
 
 
 def submit(spec: JobSpec, settings: Settings) -> Job:
@@ -30,7 +37,7 @@ def submit(spec: JobSpec, settings: Settings) -> Job:
     """
     stores = Stores(settings.stores)
     spec = absolute(spec, stores, settings.home)
-    source = open_source(stores, spec.source)
+    source = open_source(stores, spec.source, items_of(spec))
     _protect(spec, source)
     job = Job(stores.home(settings.home), job_id(stores, spec, source))
     if job.result() is None:
@@ -54,19 +61,29 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
     Raises:
         BadInput: weights are missing, or lie where outsiders may write.
     """
-    entry = scorers.find(spec.scorer)
-    params = dict(spec.params)
-    for name in (*entry.pictures, *entry.trusted):
+    scorer, params = scorers.named(spec.scorer, spec.params)
+    entry = scorers.find(scorer)
+    for name in (*entry.pictures, *entry.trusted, *entry.folders):
         if isinstance(params.get(name), str):
             params[name] = normal(params[name])
     for name in entry.trusted:
         if params.get(name):
             stores.check_trusted(params[name], home)
             params[f"{name}_sha256"] = hashlib.sha256(stores.read(params[name])).hexdigest()
+    for name in entry.folders:
+        if params.get(name):
+            stores.check_trusted(params[name], home)
+            params[f"{name}_digest"] = stores.fingerprint(params[name])
+    if scorer == "python":
+        source = stores.read(params["module"])
+        known = signature.arguments(source, params["name"], params["module"])
+        params["args"] = signature.check(known, params.get("args", {}))
+    scorers.parse_params(entry, params)
     return spec.model_copy(
         update={
             "source": str(parse(spec.source)),
             "output": normal(spec.output),
+            "scorer": scorer,
             "params": params,
         }
     )
@@ -82,6 +99,8 @@ def job_id(stores: Stores, spec: JobSpec, source: Source) -> str:
     params = scorers.parse_params(entry, spec.params).model_dump(mode="json")
     for name in entry.pictures:
         params[name] = hashlib.sha256(stores.read(params[name])).hexdigest()
+    for name in entry.folders:
+        params.pop(name)
     for name in entry.trusted:
         # Weights of the same content are the same weights, wherever they lie.
         params.pop(name)
@@ -94,7 +113,7 @@ def job_id(stores: Stores, spec: JobSpec, source: Source) -> str:
         "output": [output_kind(spec, source.kind), PurePath(spec.output).suffix.lower()],
         "spec": spec.model_dump(
             mode="json",
-            exclude={"source", "scorer", "params", "output", "max_failed", "overwrite"},
+            exclude=HOW | (set() if entry.batched else {"mini_batch"}),
         ),
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
@@ -103,10 +122,17 @@ def job_id(stores: Stores, spec: JobSpec, source: Source) -> str:
 def _protect(spec: JobSpec, source: Source) -> None:
     """Refuse an output that would replace what the job reads."""
     read = [source.url, *(str(spec.params[name]) for name in scorers.find(spec.scorer).pictures)]
-    if source.kind == "image" and output_kind(spec, source.kind) == "folder":
-        read.append(str(parse(source.url).parent))
-    if _real(spec.output) in map(_real, read):
+    made = output_kind(spec, source.kind)
+    if made in {"folder", "files"} and source.base:
+        read.append(source.base)
+    output = _real(spec.output)
+    if output in map(_real, read):
         raise BadInput(f"{spec.output}: is what the job reads; choose another output")
+    if "**" in source.url and f"{output}/".startswith(f"{_real(source.base)}/"):
+        raise BadInput(
+            f"{spec.output}: lies where {source.url} looks, and would be read the next time; "
+            "choose another output"
+        )
 
 
 def _real(url: str) -> str:

@@ -6,217 +6,295 @@ mini-batches whatever the length of a shard.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from itertools import groupby
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from impasto import output, scorers
-from impasto.errors import BadInput, Unavailable
-from impasto.files import Changed
+from impasto.errors import Unavailable
+from impasto.inputs import JobInputs
 from impasto.job import Job
-from impasto.media import colour, images
-from impasto.media.frame import Frame
 from impasto.pipeline import Clock, Prefetch, Sink
 from impasto.scoring import Scored, Scoring
+from impasto.scoring.batches import Batches, MiniBatch, SetAside
+from impasto.scoring.items import FileScoring, RowScoring
+from impasto.scoring.pictures import PictureScoring
+from impasto.scoring.probe import best_size
 from impasto.source import open_planned
-from impasto.spec import Done, FrameError, Shard
+from impasto.source.item import Rows
+from impasto.spec import Done, ItemError, Prepared
 from impasto.stores import Stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from numpy.typing import NDArray
-
-    from impasto.engines import Task
+    from impasto.engines import Task, Watch
+    from impasto.spec import Attempt, Plan
 
 AHEAD = 4
-"""Frames, or mini-batches when those are larger, that may wait between two stages."""
+"""Items, or mini-batches when those are larger, that may wait between two stages."""
+PIXELS = {"cpu": 16 << 20, "cuda": 256 << 20}
+"""Pixels of the largest mini-batch that is tried."""
+ROWS = 4096
+"""Rows of the largest mini-batch that is tried."""
 
 
 class Worker:
     """Runs shards of one job on one device."""
 
-    def __init__(self, task: Task, device: str) -> None:
+    def __init__(self, task: Task, device: str, watch: Watch) -> None:
         """Load the scorer.
 
         Args:
             task: the job and its plan.
             device: ``cpu`` or ``cuda:<n>``.
+            watch: told what is being scored.
 
         Raises:
             BadInput: the scorer's files are wrong.
             Unavailable: the store or the device does not answer.
         """
         self._task = task
-        self._stores = Stores(task.stores)
-        self._job = Job(self._stores.home(task.home), task.job)
-        self._source = open_planned(self._stores, task.spec.source, task.plan)
+        self._watch = watch
+        stores = Stores(task.stores)
+        self._job = Job(stores.home(task.home), task.job)
+        self._source = open_planned(stores, task.spec.source, task.plan)
         self._device = torch.device(device)
         self.name = f"{socket.gethostname()}:{os.getpid()}/{device}"
         if self._device.type == "cuda" and not torch.cuda.is_available():
             raise Unavailable(f"device {device}: torch cannot use it; try --device cpu")
         self._pool = ThreadPoolExecutor(os.cpu_count(), "score")
-        self._scorer = self._load()
+        self._stack = ExitStack()
+        self._inputs = self._stack.enter_context(JobInputs(task, stores, self._source, watch.alive))
+        self._scorer, prepared = self._load()
+        self._stack.callback(self._scorer.close)
         if self._device.type == "cuda":
             # Streams of the scoring threads do not wait for the one that loaded the weights.
             torch.cuda.synchronize(self._device)
-        layout = None
-        if task.plan.output == "video":
-            layout = output.video_target(task.spec, task.plan).layout
-        self._scoring = Scoring(self._scorer, self._device, layout, task.spec.max_size)
+        self._plan = output.sized(task.plan, prepared)
+        self._scoring = self._bind(self._plan)
+        self._size = task.spec.mini_batch or self._scorer.batch
 
-    def run(self, shard: Shard, threads: Callable[[], int]) -> Iterator[int | Done]:
+    def close(self) -> None:
+        """Let the scorer end in order."""
+        self._stack.close()
+
+    def run(self, attempt: Attempt, threads: Callable[[], int]) -> Iterator[int | Done]:
         """Score one shard.
 
         Args:
-            shard: what to score.
+            attempt: what to score.
             threads: how many mini-batches may be scored at once; asked again and again, so that
                 a worker can spread over cores that others have left.
 
         Yields:
-            How many frames are written so far; last, the done record that stands in the store by
+            How many items are written so far; last, the done record that stands in the store by
             then: another driver's where one was first.
 
         Raises:
             ImpastoError, MemoryError, OSError: the attempt came to nothing.
         """
+        shard = attempt.shard
         standing = self._job.find_done(shard.index)
         if standing:
             yield standing
             return
         since = time.perf_counter()
         clocks = {stage: Clock() for stage in ("read", "score", "write")}
-        journal: list[dict[str, object]] = []
-        failed: list[FrameError] = []
-        concealed: list[int] = []
-        frames = self._source.read(self._task.plan, shard, 1 if self._device.type == "cpu" else 4)
-        reader = Prefetch(self._batches(frames), AHEAD, clocks["read"])
+        report = _Report(attempt, self._size)
+        items = self._source.read(self._plan, shard, 1 if self._device.type == "cpu" else 4)
+        batches = Batches(items, attempt, self._batch_size)
+        reader = Prefetch(batches, AHEAD, clocks["read"])
+        self._scorer.restart()
         try:
-            with output.open_shard(self._job, self._task.spec, self._task.plan, shard) as out:
+            with output.open_shard(
+                self._job, self._task.spec, self._plan, attempt, self._inputs.files
+            ) as out:
                 with Sink(out.write, AHEAD, clocks["write"]) as sink:
                     for scored in self._scored(reader, threads, clocks["score"]):
-                        sink.put(scored)
-                        journal.append(_line(shard, scored))
-                        failed += [scored.error] if scored.error else []
-                        concealed += [scored.index] if scored.concealed else []
-                        yield len(journal)
+                        told = report.add(scored)
+                        sink.put(told)
+                        yield report.items
                 with clocks["write"].busy():
                     size, names = out.finish()
         finally:
             reader.close()
+            batches.close()
         done = Done(
             shard=shard.index,
             segment=out.segment,
-            frames=len(journal),
+            items=report.items,
             bytes=size,
             seconds=time.perf_counter() - since,
             stages={stage: clock.seconds for stage, clock in clocks.items()},
             worker=self.name,
-            concealed=tuple(concealed),
-            failed=tuple(failed),
+            concealed=tuple(report.concealed),
+            failed=tuple(report.failed),
+            failed_batches=report.failed_batches(self._size),
             names=names,
         )
-        self._job.log(journal)
+        self._job.log(report.journal)
         yield self._job.record_done(done)
-
-    def _batches(self, frames: Iterator[Frame | FrameError]) -> Iterator[list[Frame] | FrameError]:
-        """Group frames of one layout into mini-batches; errors pass through in order."""
-        for layout, run in groupby(
-            frames, lambda item: None if isinstance(item, FrameError) else item.layout
-        ):
-            batch: list[Frame] = []
-            for item in run:
-                if isinstance(item, FrameError):
-                    yield item
-                    continue
-                batch.append(item)
-                if len(batch) == self._scorer.batch:
-                    yield batch
-                    batch = []
-            if layout and batch:
-                yield batch
 
     def _scored(
         self,
-        batches: Prefetch[list[Frame] | FrameError],
+        batches: Prefetch[MiniBatch | SetAside],
         threads: Callable[[], int],
         clock: Clock,
     ) -> Iterator[Scored]:
-        """Score mini-batches side by side and yield their frames in order."""
+        """Score mini-batches side by side, or one by one, and yield their items in order."""
 
-        def score(item: list[Frame] | FrameError) -> list[Scored]:
-            if isinstance(item, FrameError):
-                return [Scored(item.frame, (), error=item)]
-            with clock.busy():
-                return self._scoring(item)
+        def score(batch: MiniBatch) -> list[Scored]:
+            with clock.busy(), self._watch.scoring(batch.indices):
+                return self._scoring(batch.items, self._shrink)
 
         running: deque[Future[list[Scored]]] = deque()
         try:
-            for item in batches:
-                running.append(self._pool.submit(score, item))
+            for batch in batches:
+                if isinstance(batch, SetAside) or batch.alone or self._scorer.serial:
+                    yield from chain.from_iterable(_drained(running))
+                    yield from self._kept(batch) if isinstance(batch, SetAside) else score(batch)
+                    continue
+                running.append(self._pool.submit(score, batch))
                 while len(running) >= threads():
                     yield from running.popleft().result()
-            while running:
-                yield from running.popleft().result()
+            yield from chain.from_iterable(_drained(running))
         finally:
             for future in running:
                 future.cancel()
             wait(running)
 
-    def _load(self) -> scorers.Scorer:
+    def _kept(self, aside: SetAside) -> list[Scored]:
+        if aside.item is None:
+            return [Scored(aside.error.item, error=aside.error)]
+        return [self._scoring.keep(aside.item, aside.error)]
+
+    def _shrink(self, size: int) -> None:
+        """Make mini-batches smaller from now on: one did not fit in memory."""
+        self._size = max(1, min(self._size, size))
+
+    def _batch_size(self, one: MiniBatch) -> int:
+        """Return the size of mini-batches; the first time it may have to be found."""
+        if self._size == 0:
+            most = ROWS
+            if not isinstance(one.items, Rows):
+                layout = getattr(one.items[0], "layout", None)
+                area = layout.width * layout.height if layout else 1
+                most = max(1, PIXELS[self._device.type] // area)
+            self._size = best_size(lambda count: self._try(one, count), most, self._device)
+        return self._size
+
+    def _try(self, one: MiniBatch, count: int) -> None:
+        """Score an item that many times over, as one mini-batch."""
+        items: Any
+        if isinstance(one.items, Rows):
+            import pandas as pd
+
+            items = Rows(one.items.start, pd.concat([one.items.frame] * count, ignore_index=True))
+        else:
+            items = one.items * count
+        with self._watch.scoring(one.indices):
+            scored = self._scoring(items, self._too_large)
+        if any(each.error for each in scored):
+            raise ValueError("the item fails")
+
+    def _too_large(self, _: int) -> None:
+        raise MemoryError("the mini-batch does not fit in memory")
+
+    def _bind(self, plan: Plan) -> Scoring:
+        if plan.items == "files":
+            return FileScoring(self._scorer)
+        if plan.items == "rows":
+            return RowScoring(self._scorer)
+        layout = (
+            output.video_target(self._task.spec, plan).layout if plan.output == "video" else None
+        )
+        wants = "records" if plan.output == "records" else "pictures"
+        longest = self._task.spec.max_size
+        return PictureScoring(self._scorer, self._device, longest, layout=layout, wants=wants)
+
+    def _load(self) -> tuple[scorers.Scorer, Prepared]:
         spec = self._task.spec
         entry = scorers.find(spec.scorer)
         params = scorers.parse_params(entry, spec.params)
         kind = entry.load()
         prepared = self._job.prepared()
+        state = kind.prepare(params, self._inputs) if prepared is None else prepared.state
+        scorer = kind(params, state, self._inputs, self._device)
         if prepared is None:
-            prepared = self._job.record_prepared(kind.prepare(params, self))
-        return kind(params, prepared, self, self._device)
+            width, height = self._output_size(scorer)
+            prepared = Prepared(state=state, width=width, height=height, notes=scorer.notes)
+            stands = self._job.record_prepared(prepared)
+            if stands.state != state:
+                scorer.close()
+                scorer = kind(params, stands.state, self._inputs, self._device)
+            prepared = stands
+        return scorer, prepared
 
-    def trusted(self, url: str, sha256: str) -> bytes:
-        """Read weights or a script; see `scorers.Inputs`."""
-        self._stores.check_trusted(url, self._task.home)
-        content = self._stores.read(url)
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise Changed(f"{url}: has changed since the job began; run it anew")
-        return content
-
-    def image(self, url: str) -> NDArray[np.uint8]:
-        """Read a picture as RGB, (H, W, 3); see `scorers.Inputs`."""
-        frame = images.read(self._stores.read(url), url)
-        return np.asarray(frame.planes[0], np.uint8)
-
-    def sample(self) -> NDArray[np.uint8]:
-        """Read the job's first picture as RGB, (H, W, 3); see `scorers.Inputs`."""
-        frames = self._source.read(self._task.plan, self._task.sample, 1)
-        frame = next((item for item in frames if isinstance(item, Frame)), None)
-        if frame is None:
-            raise BadInput(
-                f"{self._source.url}: none of its first pictures can be read; remove them"
-            )
-        rgb = colour.to_rgb([torch.from_numpy(plane)[None] for plane in frame.planes], frame.layout)
-        picture: NDArray[np.uint8] = (rgb[0] * 255).round().byte().permute(1, 2, 0).numpy()
-        return picture
+    def _output_size(self, scorer: scorers.Scorer) -> tuple[int, int]:
+        """Return the width and height that a video has after scoring, tried on its first frame."""
+        plan = self._task.plan
+        if plan.output != "video" or not scorer.resizes:
+            return plan.width, plan.height
+        picture = torch.from_numpy(self._inputs.sample()).permute(2, 0, 1)[None].float() / 255
+        small = torch.nn.functional.interpolate(
+            picture, (plan.height, plan.width), mode="bicubic", antialias=True
+        )
+        try:
+            scores = scorer.score(small.clamp_(0, 1).to(self._device))
+        except Exception:  # noqa: BLE001 (a frame that fails is set aside, when its turn comes)
+            return plan.width, plan.height
+        pictures = scores if isinstance(scores, torch.Tensor) else scores.pictures
+        if pictures is None:
+            return plan.width, plan.height
+        return int(pictures.shape[3]), int(pictures.shape[2])
 
 
-def _line(shard: Shard, scored: Scored) -> dict[str, object]:
-    line: dict[str, object] = {
-        "time": time.time(),
-        "event": "frame",
-        "shard": shard.index,
-        "frame": scored.index,
-    }
-    line["score_ms"] = round(scored.seconds * 1000, 2)
-    if scored.concealed:
-        line["concealed"] = True
-    if scored.error:
-        line["error"] = scored.error.error
-    return line
+class _Report:
+    """What is told of a shard while it is scored."""
+
+    def __init__(self, attempt: Attempt, size: int) -> None:
+        self._shard = attempt.shard
+        base = attempt.base
+        again = len(base.failed) if base else 0
+        self.items = base.items - again if base else 0
+        self.journal: list[dict[str, object]] = []
+        self.failed: list[ItemError] = []
+        self.concealed: list[int] = list(base.concealed) if base else []
+
+    def add(self, scored: Scored) -> Scored:
+        """Note a scored item; its error is given the item's name."""
+        shard = self._shard
+        name = shard.names[scored.index - shard.start] if shard.names else ""
+        error = scored.error
+        if error and name and not error.key:
+            error = error.model_copy(update={"key": name})
+        line: dict[str, object] = {"time": time.time(), "event": "item", "shard": shard.index}
+        line |= {"item": scored.index} | ({"name": name} if name else {})
+        line["score_ms"] = round(scored.seconds * 1000, 2)
+        line |= scored.facts
+        if scored.concealed:
+            line["concealed"] = True
+            self.concealed.append(scored.index)
+        if error:
+            line |= {"error": error.error, "traceback": error.traceback}
+            self.failed.append(error)
+        self.items += 1
+        self.journal.append(line)
+        return scored
+
+    def failed_batches(self, size: int) -> int:
+        """Return how many mini-batches of a size have items that were set aside."""
+        return len({(it.item - self._shard.start) // max(1, size) for it in self.failed})
+
+
+def _drained(running: deque[Future[list[Scored]]]) -> Iterator[list[Scored]]:
+    while running:
+        yield running.popleft().result()

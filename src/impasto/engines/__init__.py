@@ -6,11 +6,12 @@ An engine runs shards on workers, each shard once; retry and resume are the call
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, Self
 
 from impasto.settings import StoreProfile
-from impasto.spec import Done, Failed, Frozen, JobSpec, Plan, Shard
+from impasto.spec import Attempt, Done, Failed, Frozen, JobSpec, Plan, Shard
 
 
 class Task(Frozen):
@@ -33,12 +34,27 @@ class Task(Frozen):
     sample: Shard
 
 
+class Watch(Protocol):
+    """What a worker tells its engine besides how far it is."""
+
+    def scoring(self, items: tuple[int, ...]) -> AbstractContextManager[None]:
+        """Say that a mini-batch is being scored, from the start of the block to its end.
+
+        If the worker ends meanwhile, or takes too long, its end may be the fault of an item.
+        """
+        ...
+
+    def alive(self) -> None:
+        """Say that a long mini-batch is still being worked on."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Control:
     """How a caller watches and stops an engine.
 
     Attributes:
-        progress: called with a shard's index and how many of its frames are written.
+        progress: called with a shard's index and how many of its items are written.
         stopping: asked often; once true, no further shard starts and those that run finish.
     """
 
@@ -57,8 +73,8 @@ class Engine(Protocol):
         """Stop every worker at once."""
         ...
 
-    def run(self, task: Task, shards: Sequence[Shard]) -> Iterator[Done | Failed]:
-        """Run each shard once and yield one outcome a shard, as they finish.
+    def run(self, task: Task, attempts: Sequence[Attempt]) -> Iterator[Done | Failed]:
+        """Try each shard once and yield one outcome a shard, as they finish.
 
         A shard's error is an outcome, not an exception. Given no shards, it does nothing.
 

@@ -10,38 +10,46 @@ from typing import TYPE_CHECKING, Self
 
 from impasto import secrecy
 from impasto.engines import Control, Task
-from impasto.engines.serve import Broken
+from impasto.engines.serve import Broken, Mark
 from impasto.errors import BadInput, Unavailable
-from impasto.process import take
+from impasto.process import machine_memory, take
 from impasto.settings import cuda_devices
-from impasto.spec import Done, Failed, Shard
+from impasto.spec import Attempt, Done, Failed, FailedKind, Shard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 POLL = 0.2
 """Seconds between two looks at whether to stop."""
 STALL = 600.0
-"""Seconds without a written frame after which a busy worker counts as hung."""
-SPOILT = {"unavailable", "error"}
+"""Seconds without a sign of life after which a busy worker counts as hung."""
+GRACE = 10.0
+"""Seconds that workers have for ending in order, when all is done."""
+SPOILT = {"unavailable", "error", "died"}
 """Kinds of failure that may be the worker's own; the others would be those of any worker."""
+MOST = 0.8
+"""Share of the machine's memory that one worker may hold."""
 STILLBORN = 4
-"""Workers that may die one after the other, none of which has written a frame."""
+"""Workers that may die one after the other, none of which has begun to score."""
 
 
 class LocalEngine:
     """Runs shards on processes of this machine: one a core, or one a CUDA device."""
 
-    def __init__(self, workers: int | None, device: str, control: Control) -> None:
+    def __init__(
+        self, workers: int | None, device: str, control: Control, memory: int | None = None
+    ) -> None:
         """Configure; nothing starts before the context is entered.
 
         Args:
             workers: how many processes, or None for one a device or core.
             device: ``auto``, ``cpu`` or ``cuda``.
             control: how the caller watches and stops the engine.
+            memory: bytes that a worker may hold before it is stopped; None is most of all.
         """
         self._workers = workers
         self._device = device
+        self._memory = memory or int(MOST * machine_memory())
         self._control = control
         self._children: list[_Child] = []
         self._stillborn = 0
@@ -52,14 +60,16 @@ class LocalEngine:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Stop every worker at once."""
+        """Stop every worker: in order when all went well, else at once."""
+        if not any(error):
+            _part(child for child in self._children if child.ready and not child.shard)
         for child in self._children:
             child.stop()
         self._children.clear()
 
-    def run(self, task: Task, shards: Sequence[Shard]) -> Iterator[Done | Failed]:
-        """Run each shard once; see `Engine.run`."""
-        waiting = deque(shards)
+    def run(self, task: Task, attempts: Sequence[Attempt]) -> Iterator[Done | Failed]:
+        """Try each shard once; see `Engine.run`."""
+        waiting = deque(attempts)
         self._staff(task, len(waiting))
         while True:
             if self._control.stopping():
@@ -67,8 +77,9 @@ class LocalEngine:
             _dispatch(self._children, waiting)
             if not any(child.shard for child in self._children):
                 return
-            for child in _due(self._children):
-                outcome = self._receive(child)
+            for child, said in _busy(self._children):
+                outcome = self._receive(child) if said else None
+                outcome = outcome or child.fault(self._memory)
                 if outcome is None:
                     continue
                 child.shard = None
@@ -90,13 +101,11 @@ class LocalEngine:
 
     def _receive(self, child: _Child) -> Done | Failed | None:
         """Take one message from a worker; returns the outcome of its shard if that is one."""
-        if child.stalled:
-            return child.failed(f"the worker made no progress for {STALL:.0f} s and was stopped")
         try:
             message = child.conn.recv()
         except (EOFError, OSError):
             return self._bury(child)
-        child.heard = time.monotonic()
+        child.heard, child.ready = time.monotonic(), True
         self._stillborn = 0
         match message:
             case Done() | Failed():
@@ -105,6 +114,8 @@ class LocalEngine:
                 error = (BadInput if message.bad_input else Unavailable)(message.error)
                 error.add_note(message.traceback)
                 raise error
+            case Mark(items=items, begun=begun):
+                child.mark(items, begun=begun)
             case int() if child.shard:
                 self._control.progress(child.shard.index, message)
         return None
@@ -127,7 +138,10 @@ class _Child:
         self.shard: Shard | None = None
         self.threads = 0
         self.heard = 0.0
+        self._looked = 0.0
+        self.scoring: dict[tuple[int, ...], float] = {}
         self.alive = True
+        self.ready = False
         self._process = take()
         self.conn = self._process.conn
 
@@ -138,10 +152,11 @@ class _Child:
             # Signatures in URLs go to processes of this machine, by socket, and nowhere else.
             self._send((task, self.device, secrecy.handover()))
 
-    def start(self, shard: Shard, threads: int) -> None:
+    def start(self, attempt: Attempt, threads: int) -> None:
         """Give the worker a shard; a dead worker is noticed when its answer is read."""
-        self.shard, self.threads, self.heard = shard, threads, time.monotonic()
-        self._send((shard, threads))
+        self.shard, self.threads, self.heard = attempt.shard, threads, time.monotonic()
+        self.scoring.clear()
+        self._send((attempt, threads))
 
     def spread(self, threads: int) -> None:
         """Let the worker score this many mini-batches at once from now on."""
@@ -149,25 +164,69 @@ class _Child:
             self.threads = threads
             self._send(threads)
 
-    @property
-    def stalled(self) -> bool:
-        """Whether nothing was heard of a busy worker for too long."""
-        return self.shard is not None and time.monotonic() - self.heard > STALL
+    def mark(self, items: tuple[int, ...], *, begun: bool) -> None:
+        """Note that a mini-batch is being scored, or no longer."""
+        if begun:
+            self.scoring[items] = time.monotonic()
+        else:
+            self.scoring.pop(items, None)
+
+    def fault(self, memory: int) -> Failed | None:
+        """Describe why a busy worker must be stopped, or return None when it need not be."""
+        now = time.monotonic()
+        if self.shard is None or self.task is None or now - self._looked < POLL:
+            return None
+        self._looked = now
+        if now - self.heard > STALL:
+            error = f"the worker gave no sign for {STALL:.0f} s and was stopped"
+            return self._failed(error, "died", self.scoring)
+        limit = self.task.spec.timeout
+        late = [items for items, since in self.scoring.items() if limit and now - since > limit]
+        if late:
+            return self._failed(f"scoring took over {limit:g} s (--timeout)", "timeout", late)
+        held = self._process.resident()
+        if held > memory:
+            return self._failed(
+                f"the worker held {held / 1e9:.1f} GB of memory, over {memory / 1e9:.1f} GB "
+                "(--memory), and was stopped",
+                "died",
+                self.scoring,
+            )
+        return None
 
     def died(self) -> Failed:
         """Describe a worker that went away."""
         self.alive = False
         fate, said = self._process.fate(), self._process.said().strip().splitlines()
-        return self.failed(f"the worker died ({fate})" + (f": {said[-1]}" if said else ""))
+        error = f"the worker died ({fate})" + (f": {said[-1]}" if said else "")
+        return self._failed(error, "died", self.scoring)
 
-    def failed(self, error: str) -> Failed:
-        """Describe the end of the worker's shard."""
-        assert self.shard
-        return Failed(shard=self.shard.index, error=error, traceback=self._process.said())
+    def part(self) -> None:
+        """Ask an idle worker to end in order."""
+        self._send(None)
+
+    def parted(self, seconds: float) -> None:
+        """Wait for the end of a worker that was asked to."""
+        self._process.wait(seconds)
 
     def stop(self) -> None:
         """End the process at once."""
         self._process.stop()
+
+    def _failed(
+        self, error: str, kind: FailedKind = "error", batches: Iterable[tuple[int, ...]] = ()
+    ) -> Failed:
+        """Describe the end of the worker's shard."""
+        assert self.shard
+        self.alive = False
+        items = tuple(sorted(item for batch in batches for item in batch))
+        return Failed(
+            shard=self.shard.index,
+            error=error,
+            kind=kind,
+            traceback=self._process.said(),
+            items=items,
+        )
 
     def _send(self, message: object) -> None:
         try:
@@ -176,7 +235,17 @@ class _Child:
             self.alive = False
 
 
-def _dispatch(children: list[_Child], waiting: deque[Shard]) -> None:
+def _part(idle: Iterable[_Child]) -> None:
+    """Let idle workers end in order, but not for ever."""
+    asked = list(idle)
+    for child in asked:
+        child.part()
+    until = time.monotonic() + GRACE
+    for child in asked:
+        child.parted(max(0.0, until - time.monotonic()))
+
+
+def _dispatch(children: list[_Child], waiting: deque[Attempt]) -> None:
     """Give shards to idle workers, and the cores of those left idle to the busy ones."""
     idle = [child for child in children if not child.shard]
     starting = idle[: len(waiting)]
@@ -195,10 +264,11 @@ def _shares(workers: int) -> list[int]:
     return [max(1, (cores + n) // workers) for n in range(workers)]
 
 
-def _due(children: list[_Child]) -> list[_Child]:
-    """Wait a moment; return the busy workers that have said something, or nothing for too long."""
-    ready = wait([child.conn for child in children if child.shard], POLL)
-    return [child for child in children if child.conn in ready or child.stalled]
+def _busy(children: list[_Child]) -> Iterator[tuple[_Child, bool]]:
+    """Wait a moment; yield the busy workers, and whether they have something to say."""
+    busy = [child for child in children if child.shard]
+    ready = wait([child.conn for child in busy], POLL)
+    yield from ((child, child.conn in ready) for child in busy)
 
 
 def encoder_threads(device: str) -> int:

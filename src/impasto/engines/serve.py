@@ -5,14 +5,23 @@ from __future__ import annotations
 import gc
 import os
 import queue
+import sys
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from typing import Literal
 
 from impasto import secrecy
 from impasto.errors import BadInput, ImpastoError, Unavailable
 from impasto.files import Changed, Denied
-from impasto.spec import Failed, Frozen, Shard
+from impasto.settings import own_device
+from impasto.spec import Attempt, Failed, FailedKind, Frozen
+
+OFTEN = 0.02
+"""Seconds between two words on how far a shard is."""
+ENDS = {"MemoryError", "AcceleratorError"}
+"""Names of errors after which a worker is of no use: this machine's memory or device is gone."""
 
 
 class Broken(Frozen):
@@ -29,24 +38,74 @@ class Broken(Frozen):
     traceback: str
 
 
-class _Inbox:
-    """The worker's side of the socket: what the driver says, and the end when it says no more."""
+class Mark(Frozen):
+    """A mini-batch is being scored from now on, or no longer.
+
+    Attributes:
+        items: its items.
+        begun: whether it begins.
+    """
+
+    items: tuple[int, ...]
+    begun: bool
+
+
+class Alive(Frozen):
+    """The worker works on a mini-batch that takes long."""
+
+
+class _Line:
+    """The worker's side of the socket: a `Watch`, and the end when the driver says no more.
+
+    Attributes:
+        threads: how many mini-batches may be scored at once.
+        attempts: the shards to score; None asks the worker to end in order.
+    """
 
     def __init__(self, conn: Connection) -> None:
-        self.conn = conn
+        self._conn = conn
+        self._sending = threading.Lock()
+        self._scoring: list[tuple[int, ...]] = []
         self.threads = 1
-        self.shards: queue.Queue[Shard] = queue.Queue()
+        self.attempts: queue.Queue[Attempt | None] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
+
+    def send(self, message: object) -> None:
+        """Say something to the driver."""
+        with self._sending:
+            self._conn.send(message)
+
+    @contextmanager
+    def scoring(self, items: tuple[int, ...]) -> Iterator[None]:
+        """Say that a mini-batch is being scored; see `Watch`."""
+        self._scoring.append(items)
+        self.send(Mark(items=items, begun=True))
+        yield
+        # What raises stays marked: the error is told with the items it may be the fault of.
+        self._scoring.remove(items)
+        self.send(Mark(items=items, begun=False))
+
+    def alive(self) -> None:
+        """Say that a long mini-batch is still being worked on; see `Watch`."""
+        self.send(Alive())
+
+    def blamed(self) -> tuple[int, ...]:
+        """Return the items that an error may be the fault of, and forget them."""
+        items = tuple(sorted(item for each in self._scoring for item in each))
+        self._scoring.clear()
+        return items
 
     def _listen(self) -> None:
         try:
             while True:
-                match self.conn.recv():
-                    case (Shard() as shard, int() as count):
+                match self._conn.recv():
+                    case (Attempt() as attempt, int() as count):
                         self.threads = count
-                        self.shards.put(shard)
+                        self.attempts.put(attempt)
                     case int() as count:
                         self.threads = count
+                    case None:
+                        self.attempts.put(None)
         except (EOFError, OSError):
             os._exit(0)
 
@@ -69,33 +128,44 @@ def serve(fd: int) -> None:
     except EOFError:
         return
     secrecy.accept(signatures)
-    inbox = _Inbox(conn)
+    line = _Line(conn)
     if device == "cpu":
         torch.set_num_threads(1)
     try:
-        worker = Worker(task, device)
+        worker = Worker(task, own_device(device), line)
     except Exception as error:  # noqa: BLE001 (the driver raises it)
         bad = isinstance(error, BadInput)
-        conn.send(Broken(error=_line(error), bad_input=bad, traceback=secrecy.explain(error)))
+        line.send(Broken(error=_words(error), bad_input=bad, traceback=secrecy.explain(error)))
         return
-    while True:
-        shard = inbox.shards.get()
+    while attempt := line.attempts.get():
         try:
-            for step in worker.run(shard, lambda: inbox.threads):
-                conn.send(step)
+            told = 0.0
+            for step in worker.run(attempt, lambda: line.threads):
+                now = time.monotonic()
+                if not isinstance(step, int) or now - told > OFTEN:
+                    told = now
+                    line.send(step)
         except Exception as error:  # noqa: BLE001 (a shard's error is an outcome)
-            conn.send(
+            kind = kind_of(error)
+            blamed = line.blamed()
+            line.send(
                 Failed(
-                    shard=shard.index,
-                    error=_line(error),
-                    kind=kind_of(error),
+                    shard=attempt.shard.index,
+                    error=_words(error),
+                    kind=kind,
                     traceback=secrecy.explain(error),
                     worker=worker.name,
+                    items=blamed if kind == "died" else (),
                 )
             )
+    worker.close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads of libraries may be waiting for ever; nothing is left to be written.
+    os._exit(0)
 
 
-def kind_of(error: Exception) -> Literal["bad_input", "unavailable", "error", "denied", "changed"]:
+def kind_of(error: Exception) -> FailedKind:
     """Tell who must act on the error of a shard."""
     match error:
         case Denied():
@@ -106,9 +176,11 @@ def kind_of(error: Exception) -> Literal["bad_input", "unavailable", "error", "d
             return "bad_input"
         case Unavailable():
             return "unavailable"
+        case MemoryError() | RuntimeError() if type(error).__name__ in ENDS:
+            return "died"
     return "error"
 
 
-def _line(error: Exception) -> str:
+def _words(error: Exception) -> str:
     text = secrecy.redact(" ".join(str(error).split()))
     return text if isinstance(error, ImpastoError) else f"{type(error).__name__}: {text}"

@@ -98,7 +98,7 @@ def write(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, suffix: str) 
 
 
 def output_names(names: tuple[str, ...], frames: FrameFormat | None) -> tuple[str, ...]:
-    """Name the outputs of pictures: the same names, in a format that can be written.
+    """Name the outputs of pictures: the same names and folders, in a format that can be written.
 
     A picture keeps its own format unless ``frames`` asks for another or it cannot be written;
     where two pictures would then share a name, their old suffix stays in it. Names that differ
@@ -134,7 +134,8 @@ def _renamed(name: str, frames: FrameFormat | None) -> str:
 
 
 def _suffix(name: str) -> str:
-    return name[name.rindex(".") :] if "." in name else ""
+    last = name.rpartition("/")[2]
+    return last[last.rindex(".") :] if "." in last else ""
 
 
 @contextmanager

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from impasto.scorers import Scorer
+
 if TYPE_CHECKING:
     import torch
 
-    from impasto.scorers import Inputs, NoParams
+    from impasto.scorers import Inputs
+    from impasto.scorers.params import NoParams
 
 
-class IdentityScorer:
+class IdentityScorer(Scorer):
     """Return every picture as it came."""
-
-    batch = 1
 
     def __init__(
         self, params: NoParams, prepared: dict[str, Any], inputs: Inputs, device: torch.device
     ) -> None:
         """Load nothing."""
-
-    @classmethod
-    def prepare(cls, params: NoParams, inputs: Inputs) -> dict[str, Any]:
-        """Prepare nothing."""
-        return {}
 
     def score(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the mini-batch, (N, 3, H, W)."""

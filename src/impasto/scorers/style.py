@@ -15,14 +15,15 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from impasto.scorers import SCORERS, weights
+from impasto.scorers import SCORERS, Scorer, weights
 from impasto.scorers.style_fast import FastTransformer, fast_dtype, keep_freed_memory
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from impasto.scorers import Inputs, StyleParams
+    from impasto.scorers import Inputs
+    from impasto.scorers.params import StyleParams
 
 STYLE_SIZE = 256
 STYLE_LENGTH = 100
@@ -162,7 +163,7 @@ def reflect_pad(x: Tensor, size: int) -> Tensor:
     return F.pad(x, (size // 2,) * 4, mode="reflect")
 
 
-class StyleScorer:
+class StyleScorer(Scorer):
     """Repaint pictures of any size in the style of a painting.
 
     With strength s, the style vector is (1 - s) * own + s * painting, where own is that of the

@@ -1,15 +1,20 @@
-"""Sources: a video, or a set of images, that can be planned and read by index range."""
+"""Sources: a video, images, any files or a table, that can be planned and read by index range."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from impasto.errors import BadInput
 from impasto.files import Denied, Missing
 from impasto.media import images
+from impasto.plan import SourceKind, is_table
 from impasto.ranges import File
-from impasto.source.kind import SourceKind, output_kind
+from impasto.source.files import Files
+from impasto.source.item import Blob, Rows
+from impasto.source.kind import items_of, output_kind
+from impasto.source.naming import form_of
 from impasto.source.pictures import Images
+from impasto.source.table import Table
 from impasto.source.video import Video
 from impasto.url import parse
 
@@ -17,15 +22,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from impasto.media.frame import Frame
-    from impasto.spec import Encoding, FrameError, JobSpec, Plan, Shard
+    from impasto.source.naming import Form
+    from impasto.spec import Encoding, ItemError, Items, JobSpec, Plan, Shard
     from impasto.stores import Stores
-    from impasto.url import Url
 
-__all__ = ["Source", "SourceKind", "open_planned", "open_source", "output_kind"]
+    Item: TypeAlias = Frame | Rows | Blob | ItemError
+
+__all__ = [
+    "Blob",
+    "Rows",
+    "Source",
+    "SourceKind",
+    "items_of",
+    "open_planned",
+    "open_source",
+    "output_kind",
+]
 
 
 class Source(Protocol):
-    """Where frames come from.
+    """Where items come from.
 
     Attributes:
         url: the place, absolute.
@@ -40,6 +56,11 @@ class Source(Protocol):
         """Changes whenever the content does."""
         ...
 
+    @property
+    def base(self) -> str:
+        """URL of the folder that all lies in; "" where it lies in several places."""
+        ...
+
     def facts(self) -> dict[str, Any]:
         """Say what the source is, for a person; raises BadInput when it cannot be read."""
         ...
@@ -48,32 +69,58 @@ class Source(Protocol):
         """Cut the source into shards; raises BadInput when it cannot be read."""
         ...
 
-    def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Frame | FrameError]:
-        """Yield a shard's frames in order, one item a frame; a FrameError has no picture."""
+    def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Item]:
+        """Yield a shard's items in order: frames, files, or runs of rows.
+
+        An ItemError stands in the place of an item that cannot be read.
+        """
         ...
 
 
-def open_source(stores: Stores, url: str) -> Source:
-    """Open a source by URL or path; raises BadInput when there is none."""
-    place = parse(url)
-    if place.local and not place.path.exists():
-        raise BadInput(f"{url}: no such file; check the path")
-    folder = place.path.is_dir() if place.local else url.endswith("/") or not place.key
-    if folder:
-        return Images(stores, place, None)
-    if images.is_image(place.name):
-        return Images(stores, place.parent, place.name)
+def open_source(stores: Stores, url: str, items: Items | None = None) -> Source:
+    """Open a source.
+
+    Args:
+        stores: what may be opened.
+        url: URL or path.
+        items: what it is taken for (`items_of`); None takes a table for its rows, and all else for
+            pictures.
+
+    Raises:
+        BadInput: there is none.
+        Unavailable: its store does not answer.
+    """
+    items = items or ("rows" if is_table(parse(url).name) else "pictures")
+    form = form_of(stores, url)
+    if items == "rows":
+        if form != "manifest":
+            raise BadInput(f"{url}: rows come from one table; give the file or object itself")
+        return Table(File(stores, url))
+    if items == "files":
+        files = Files(stores, url, form)
+        return files if form != "one" or _exists(files) else Files(stores, url, "folder")
+    if form != "one" or images.is_image(parse(url).name):
+        return Images(stores, url, form)
     try:
         return Video(File(stores, url))
     except Missing:
-        return _prefix(stores, place)
+        return _prefix(stores, url)
 
 
-def _prefix(stores: Stores, place: Url) -> Images:
-    """Open what is no object as a folder of images; raises Missing when it is none either."""
-    found = Images(stores, place, None)
+def _exists(source: Files) -> bool:
+    """Tell whether what may be an object is one."""
     try:
-        if not place.local and found.names:
+        return bool(source.found.etags)
+    except Missing:
+        return False
+
+
+def _prefix(stores: Stores, url: str) -> Images:
+    """Open what is no object as a folder of images; raises Missing when it is none either."""
+    place = parse(url)
+    found = Images(stores, url, "folder")
+    try:
+        if not place.local and found.found.etags:
             return found
     except (Denied, Missing):
         pass
@@ -82,9 +129,11 @@ def _prefix(stores: Stores, place: Url) -> Images:
 
 def open_planned(stores: Stores, url: str, plan: Plan) -> Source:
     """Open a source whose plan tells what it is, without listing it; raises as `open_source`."""
-    place = parse(url)
+    form: Form = "folder"  # of what it holds, only the plan's names are read
     if plan.source == "video":
         return Video(File(stores, url))
-    if images.is_image(place.name) and not (place.local and place.path.is_dir()):
-        return Images(stores, place.parent, place.name)
-    return Images(stores, place, None)
+    if plan.source == "table":
+        return Table(File(stores, url))
+    if plan.source == "files":
+        return Files(stores, url, form)
+    return Images(stores, url, form)

@@ -12,14 +12,15 @@ from impasto.media import assemble, decode, describe, index
 from impasto.media.target import target
 from impasto.source.kind import output_kind
 from impasto.spec import Plan, Shard
+from impasto.url import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from impasto.media.frame import Frame
+    from impasto.plan import SourceKind
     from impasto.ranges import File
-    from impasto.source.kind import SourceKind
-    from impasto.spec import Encoding, FrameError, JobSpec
+    from impasto.spec import Encoding, ItemError, JobSpec
 
 NEVER = 1 << 62
 
@@ -31,6 +32,7 @@ class Video:
         self.url = file.url
         self.kind: SourceKind = "video"
         self.etag = file.etag
+        self.base = str(parse(file.url).parent)
         self.name = file.name
         self._file = file
 
@@ -66,7 +68,8 @@ class Video:
         borders = [start, stop]
         if not facts.sequential:
             keys = [bisect_left(scanned.pts, key.pts) - start for key in scanned.keys]
-            cuts = planning.cut_points(stop - start, spec.shard_frames, keys)
+            size = planning.shard_size(spec, "pictures")
+            cuts = planning.cut_points(stop - start, size, keys)
             borders = [start + cut for cut in cuts]
         kind = output_kind(spec, self.kind)
         shards = tuple(
@@ -97,7 +100,7 @@ class Video:
             etag=self.etag,
         )
 
-    def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Frame | FrameError]:
+    def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Frame | ItemError]:
         """Decode exactly the shard's frames; raises BadInput when the file has changed."""
         assert plan.facts
         assert shard.cut

@@ -1,0 +1,92 @@
+"""Records as lines of JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ITEM = "item"
+_START = f'{{"{ITEM}": '
+_DECODER = json.JSONDecoder()
+_MISSING = {"NAType", "NaTType"}
+"""pandas' types of a missing value, known without importing it."""
+
+
+def line(item: str | int, record: Mapping[Any, Any]) -> bytes:
+    """Write a record as a line of JSON, its item first.
+
+    Arrays and tensors become lists; NaN, infinities and missing values null; names that are no
+    strings, and all else that JSON does not know, the text that `str` makes of them. A field of
+    the record's own that is called ``item`` gets an underscore.
+
+    Args:
+        item: the item's name, or its index.
+        record: what is said of it.
+
+    Returns:
+        The line in UTF-8, its end included.
+    """
+    fields = {str(name): _plain(value) for name, value in record.items()}
+    if ITEM in fields:
+        other = f"{ITEM}_"
+        while other in fields:
+            other += "_"
+        fields = {(other if name == ITEM else name): value for name, value in fields.items()}
+    text = json.dumps({ITEM: item, **fields}, ensure_ascii=False, allow_nan=False)
+    # Half a surrogate pair is no UTF-8; written in this way it is JSON's own escape.
+    return text.encode(errors="backslashreplace") + b"\n"
+
+
+def read(stream: BinaryIO) -> Iterator[tuple[str | int, bytes]]:
+    """Give the item of every line that `line` wrote, and the line itself, its end included."""
+    for raw in stream:
+        item, _ = _DECODER.raw_decode(raw.decode(), len(_START))
+        yield item, raw
+
+
+def parsed(raw: bytes) -> dict[str, Any]:
+    """Return a record, its texts such that every format can hold them."""
+    record: dict[str, Any] = json.loads(raw)
+    if b"\\ud" in raw.lower():
+        record = json.loads(json.dumps(record, ensure_ascii=False).encode(errors="replace"))
+    return record
+
+
+def _plain(value: Any) -> Any:
+    """Return a value in JSON's types."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return _foreign(value)
+
+
+def _foreign(value: Any) -> Any:
+    """Return a value of a library's type in JSON's types."""
+    if type(value).__name__ in _MISSING:
+        return None
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        # Lists of them would be numbers without a unit.
+        return None if np.isnat(value) else str(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "mM":
+        return [_foreign(part) for part in value] if value.ndim else _foreign(value[()])
+    to_list = getattr(value, "tolist", None)
+    if callable(to_list):
+        plain = to_list()
+        return str(plain) if type(plain) is type(value) else _plain(plain)
+    return str(value)

@@ -1,0 +1,172 @@
+"""Pictures of any size for networks that want a certain one, and mini-batches likewise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from impasto.scorers import Record
+
+Made: TypeAlias = "Tensor | Sequence[Record]"
+"""What a network makes of N pictures: N pictures, (N, C, H, W), or N records."""
+Run: TypeAlias = Callable[[Tensor], Made]
+CROPPED, BLENDED = 16, 8
+"""What share of a tile is cut off at each edge that is no edge of the picture, and what share two
+neighbours blend over: one sixteenth, one eighth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How pictures meet a network.
+
+    Attributes:
+        size: the height and width that it wants; None is any.
+        batch: how many pictures it wants at once; 0 is any number.
+        tiled: whether larger pictures are cut into tiles of its size, rather than resized.
+    """
+
+    size: tuple[int | None, int | None] = (None, None)
+    batch: int = 0
+    tiled: bool = False
+
+    def __call__(self, pictures: Tensor, run: Run) -> Made:
+        """Run a network on pictures of any size.
+
+        Args:
+            pictures: RGB in [0, 1], (N, 3, H, W).
+            run: the network, on pictures in [0, 1] of the size and number that it wants.
+
+        Returns:
+            Records; or pictures of H and W times what the network scales by, not clamped.
+
+        Raises:
+            ValueError: pictures are to be tiled, and the network makes records or shrinks them.
+        """
+        height, width = pictures.shape[2:]
+        size = (self.size[0] or height, self.size[1] or width)
+        if size == (height, width):
+            return self._batches(pictures, run)
+        if self.tiled:
+            return tile(pictures, size, lambda tiles: self._batches(tiles, run))
+        made = self._batches(resize(pictures, size).clamp(0, 1), run)
+        if not isinstance(made, Tensor):
+            return made
+        scale = (made.shape[2] / size[0], made.shape[3] / size[1])
+        return resize(made, (max(1, round(height * scale[0])), max(1, round(width * scale[1]))))
+
+    def _batches(self, pictures: Tensor, run: Run) -> Made:
+        if self.batch in (0, len(pictures)):
+            return run(pictures)
+        made = [self._filled(some, run) for some in torch.split(pictures, self.batch)]
+        if all(isinstance(some, Tensor) for some in made):
+            return torch.cat([some for some in made if isinstance(some, Tensor)])
+        return [record for some in made for record in some if not isinstance(record, Tensor)]
+
+    def _filled(self, pictures: Tensor, run: Run) -> Made:
+        count = len(pictures)
+        missing = self.batch - count
+        full = torch.cat([pictures, pictures[-1:].expand(missing, -1, -1, -1)])
+        return run(full)[:count]
+
+
+def resize(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize (N, C, H, W), bicubic and without aliasing; values may overshoot."""
+    if pictures.shape[2:] == size:
+        return pictures
+    return F.interpolate(pictures, size, mode="bicubic", antialias=True, align_corners=False)
+
+
+def mirror(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+    """Grow (N, C, H, W) to a size at the right and bottom, mirrored as often as it takes."""
+    height, width = pictures.shape[2:]
+    rows, columns = (
+        _reflected(old, max(old, new), pictures.device)
+        for old, new in zip((height, width), size, strict=True)
+    )
+    return pictures[:, :, rows][:, :, :, columns]
+
+
+def _reflected(old: int, new: int, device: torch.device) -> Tensor:
+    period = max(1, 2 * (old - 1))
+    index = torch.arange(new, device=device) % period
+    return torch.minimum(index, period - index).clamp(max=old - 1)
+
+
+def tile(pictures: Tensor, size: tuple[int, int], run: Run) -> Tensor:
+    """Run a network on overlapping tiles of pictures, so that no seam shows.
+
+    A sixteenth of a tile is cut off where a neighbour has it better, further from its edge, and
+    neighbours blend linearly over an eighth. So what a network makes of a picture is, where it
+    looks no further than a sixteenth of a tile, exactly what it makes of the whole. Pictures that
+    are smaller than a tile are mirrored.
+
+    Args:
+        pictures: (N, C, H, W).
+        size: height and width of a tile.
+        run: the network: (N, C, *size) to (N, C', *size times a whole number).
+
+    Raises:
+        ValueError: the network makes no pictures, or shrinks them.
+    """
+    height, width = pictures.shape[2:]
+    grown = mirror(pictures, size)
+    tops, lefts = (_places(long, short) for long, short in zip(grown.shape[2:], size, strict=True))
+    whole: Tensor | None = None
+    for n, top in enumerate(tops):
+        for m, left in enumerate(lefts):
+            made = run(grown[:, :, top : top + size[0], left : left + size[1]])
+            down, across = _scale(made, size)
+            assert isinstance(made, Tensor)
+            if whole is None:
+                high, wide = grown.shape[2] * down, grown.shape[3] * across
+                whole = made.new_zeros(len(made), made.shape[1], high, wide)
+                rows = _weights(tops, grown.shape[2], size[0], down, made)
+                columns = _weights(lefts, grown.shape[3], size[1], across, made)
+            y, x = top * down, left * across
+            part = whole[:, :, y : y + made.shape[2], x : x + made.shape[3]]
+            part += made * rows[n][:, None] * columns[m]
+    assert whole is not None
+    return whole[:, :, : height * down, : width * across]
+
+
+def _places(length: int, tile: int) -> list[int]:
+    """Return where tiles start: evenly, the first and the last at the picture's edges."""
+    step = max(1, tile - 2 * (tile // CROPPED) - max(1, tile // BLENDED))
+    count = -(-(length - tile) // step)
+    return [round(n * (length - tile) / count) for n in range(count)] + [length - tile]
+
+
+def _scale(made: Made, size: tuple[int, int]) -> tuple[int, int]:
+    """Return what a network multiplies height and width by."""
+    if not isinstance(made, Tensor):
+        raise ValueError("tiles are for models that make pictures; set --fit resize")  # noqa: TRY004
+    down, across = made.shape[2] // size[0], made.shape[3] // size[1]
+    if made.shape[2:] != (down * size[0], across * size[1]) or not (down and across):
+        raise ValueError(
+            f"the model makes {made.shape[2]} x {made.shape[3]} of {size[0]} x {size[1]}, which is "
+            f"no whole multiple, so its tiles do not fit together; set --fit resize"
+        )
+    return down, across
+
+
+def _weights(places: list[int], length: int, tile: int, scale: int, like: Tensor) -> list[Tensor]:
+    """Return every tile's weights along one dimension; over each pixel they add up to 1."""
+    cropped, blended = tile // CROPPED, max(1, tile // BLENDED)
+    at = (torch.arange(tile * scale, device=like.device, dtype=torch.float64) + 0.5) / scale
+    total = at.new_zeros(length * scale)
+    ramps = []
+    for place in places:
+        begins = torch.ones_like(at) if place == 0 else (at - cropped) / blended
+        ends = torch.ones_like(at) if place + tile == length else (tile - at - cropped) / blended
+        ramps.append(torch.minimum(begins, ends).clamp(0, 1))
+        total[place * scale : (place + tile) * scale] += ramps[-1]
+    return [
+        (ramp / total[place * scale : (place + tile) * scale]).to(like.dtype)
+        for place, ramp in zip(places, ramps, strict=True)
+    ]

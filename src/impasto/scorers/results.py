@@ -1,0 +1,117 @@
+"""What users' code returns, as records: JSON's types, numpy's scalars and arrays.
+
+pandas is an optional dependency: a value can be one of its types only if somebody has imported it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from impasto.scorers import Record
+
+_JSON_KINDS = "biufU"
+"""numpy's kinds of bool, int, unsigned, float and str."""
+
+
+def is_pandas(value: object, name: str) -> bool:
+    """Tell whether a value is an instance of a class of pandas."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(value, getattr(pandas, name))
+
+
+def elements(result: Any) -> list[Any] | None:
+    """Return what a sequence holds, a DataFrame's rows as records; None if it is no sequence."""
+    result = array(result)
+    if is_pandas(result, "DataFrame"):
+        return of_frame(result)
+    if isinstance(result, np.ndarray) and not result.ndim:
+        return None
+    known = isinstance(result, (list, tuple, np.ndarray)) or is_pandas(result, "Series")
+    return list(result) if known else None
+
+
+def of_frame(frame: Any) -> list[Record]:
+    """Return a DataFrame's rows as records; of columns of one name, later ones are numbered."""
+    columns = [_values(frame.iloc[:, n]) for n in range(frame.shape[1])]
+    names = list(_distinct([str(name) for name in frame.columns]))
+    if not names:
+        return [{} for _ in range(len(frame))]
+    return [
+        {name: plain(value) for name, value in zip(names, row, strict=True)}
+        for row in zip(*columns, strict=True)
+    ]
+
+
+def _values(column: Any) -> list[Any]:
+    """Return a column's values; a float that is no number is one, elsewhere it means none."""
+    values: list[Any] = column.tolist()
+    if column.dtype.kind == "f":
+        return values
+    return [None if gone else value for value, gone in zip(values, column.isna(), strict=True)]
+
+
+def of_element(value: Any) -> list[Record]:
+    """Return the records of an item: a dict's or Series' one, a DataFrame's rows, or the output."""
+    if is_pandas(value, "DataFrame"):
+        return of_frame(value)
+    if is_pandas(value, "Series"):
+        value = value.to_dict()
+    value = plain(value)
+    return [value if isinstance(value, dict) else {"output": value}]
+
+
+def array(value: Any) -> Any:
+    """Return a tensor as an array on the CPU, and anything else as it is."""
+    if not isinstance(value, torch.Tensor):
+        return value
+    value = value.detach().cpu()
+    return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+
+
+def plain(value: Any) -> Any:
+    """Return a value in types that a record holds; any other is written as text."""
+    value = array(value)
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case dict():
+            return {str(key): plain(inner) for key, inner in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [plain(inner) for inner in value]
+        case np.ndarray() | np.generic():
+            return _plain_numpy(value)
+        case datetime.date() | datetime.time():
+            return None if _missing(value) else value.isoformat()
+    if is_pandas(value, "Series") or is_pandas(value, "Index"):
+        return [plain(inner) for inner in value.tolist()]
+    return None if _missing(value) else str(value)
+
+
+def _plain_numpy(value: np.ndarray[Any, Any] | np.generic) -> Any:
+    if value.dtype.kind in _JSON_KINDS:
+        return value if value.ndim or isinstance(value, np.generic) else value.item()
+    if value.dtype.kind == "O":
+        return plain(value.tolist())
+    return value.astype(str).tolist()
+
+
+def _missing(value: object) -> bool:
+    """Tell whether it is pandas' NA or NaT."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and (value is pandas.NA or value is pandas.NaT)
+
+
+def _distinct(names: list[str]) -> Iterator[str]:
+    seen: Counter[str] = Counter()
+    for name in names:
+        yield f"{name}.{seen[name]}" if seen[name] else name
+        seen[name] += 1

@@ -1,0 +1,166 @@
+"""What a picture's numbers are to a network, and which of its outputs are pictures.
+
+A `Range` is ``unit`` (0 to 1), ``signed`` (-1 to 1), ``byte`` (0 to 255) or ``imagenet`` (0 to 1,
+less ImageNet's mean over its deviation, which most classifiers are trained on).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from impasto.scorers.params import Range
+
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's pictures in [0, 1], red, green and blue, as all of its classifiers use them."""
+LUMA = (0.2126, 0.7152, 0.0722)
+"""BT.709's weights of red, green and blue, for networks that take grey."""
+WORDS = {
+    "unit": "0 to 1",
+    "signed": "-1 to 1",
+    "byte": "0 to 255",
+    "imagenet": "0 to 1 less ImageNet's mean over its deviation",
+}
+FAR = (-1.0, 2.0)
+"""Values in [0, 1] may overshoot as far as this before the range that was assumed is doubted."""
+DARK, LIT = 2 / 255, 0.25
+"""No value of an output above the first, while the source's reach the second, is doubted too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The ranges of a network's input and output.
+
+    Attributes:
+        input: the input's.
+        output: the output's.
+        stated: whether the input's is certain: the user says so, or the file does.
+        checked: whether the output's is a guess, which results that contradict it refute.
+    """
+
+    input: Range
+    output: Range
+    stated: bool
+    checked: bool
+
+    @classmethod
+    def of(cls, given: Range, output: Range, known: Range | None) -> Self:
+        """Decide what the user leaves open.
+
+        Args:
+            given: the input's range, or ``auto``: what is known of it, else 0 to 1.
+            output: the output's, or ``auto``: the same as the input's.
+            known: what the file says of the input's, or None.
+        """
+        taken = (known or "unit") if given == "auto" else given
+        made = taken if output == "auto" else output
+        return cls(taken, made, known is not None or given != "auto", output == "auto")
+
+    def note(self) -> str:
+        """Say what the input's values are, and how to contradict."""
+        words = f"values {WORDS[self.input]}"
+        return words if self.stated else f"{words} (assumed; --range says otherwise)"
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Bring RGB or grey in [0, 1], (N, C, H, W), into the input's range."""
+        match self.input:
+            case "signed":
+                return pictures * 2 - 1
+            case "byte":
+                return pictures * 255
+            case "imagenet":
+                return (pictures - _channels(pictures, MEAN)) / _channels(pictures, DEVIATION)
+        return pictures
+
+    def decode(self, result: Tensor) -> Tensor:
+        """Bring an output's pictures back, float32, (N, 1 or 3, H, W), not yet clamped.
+
+        Where the range is open, bytes are 0 to 255 whatever the input's range is, and grey is 0 to
+        1 where the input is normalised as ImageNet's.
+        """
+        made = self.output
+        if self.checked and result.dtype == torch.uint8:
+            made = "byte"
+        elif self.checked and result.shape[1] == 1 and made == "imagenet":
+            made = "unit"
+        result = result.float()
+        match made:
+            case "signed":
+                return (result + 1) / 2
+            case "byte":
+                return result / 255
+            case "imagenet":
+                return result * _channels(result, DEVIATION) + _channels(result, MEAN)
+        return result
+
+    def settle(self, made: Tensor, source: Tensor) -> Tensor:
+        """Return decoded pictures as RGB in [0, 1], (N, 3, H, W), once their range is plausible.
+
+        Args:
+            made: what `decode` gave, (N, 1 or 3, H', W').
+            source: the pictures that it was made of, in [0, 1].
+
+        Raises:
+            ValueError: the output's range is a guess, and the values of a picture contradict it:
+                one lies outside -1 to 2, or all are as good as black although the source is not.
+        """
+        if self.checked:
+            for picture, original in zip(made, source, strict=True):
+                self._doubt(picture, original)
+        return made.clamp(0, 1).expand(-1, 3, -1, -1)
+
+    def _doubt(self, picture: Tensor, original: Tensor) -> None:
+        low, high = (float(value) for value in torch.aminmax(picture))
+        black = max(-low, high) < DARK and float(original.max()) > LIT
+        if low < FAR[0] or high > FAR[1] or black:
+            raise ValueError(
+                f"the output's values, taken for {WORDS[self.output]}, make a picture of "
+                f"{255 * low:.3g} to {255 * high:.3g} where black is 0 and white 255; set --range "
+                "or --output-range to what the model uses, such as byte or unit"
+            )
+
+
+def as_pictures(result: object, height: int, width: int, *, last: bool = False) -> Tensor | None:
+    """Take a network's output for pictures, if it looks like them.
+
+    Args:
+        result: the output.
+        height: of the pictures that went in.
+        width: likewise.
+        last: whether colours are the input's last dimension.
+
+    Returns:
+        (N, 1 or 3, H, W), where the output is floats or bytes of that shape or (N, H, W, 1 or 3),
+        about as oblong as the input, and not pooled to a single pixel; else None.
+    """
+    if not isinstance(result, torch.Tensor) or result.dim() != 4:
+        return None
+    if not (result.is_floating_point() or result.dtype == torch.uint8):
+        return None
+    for channel in (3, 1) if last else (1, 3):
+        if result.shape[channel] not in (1, 3):
+            continue
+        pictures = result.movedim(channel, 1)
+        high, wide = pictures.shape[2:]
+        pooled = (high, wide) == (1, 1) != (height, width)
+        if not pooled and 2 / 3 < (high * width) / (wide * height) < 3 / 2:
+            return pictures
+    return None
+
+
+def grey(pictures: Tensor) -> Tensor:
+    """Return the luma of RGB pictures, (N, 1, H, W)."""
+    return (pictures * _channels(pictures, LUMA)).sum(1, keepdim=True)
+
+
+def _channels(pictures: Tensor, values: tuple[float, float, float]) -> Tensor:
+    """Return a value for each channel; of grey pictures, the luma of the three."""
+    each = pictures.new_tensor(values).view(1, 3, 1, 1)
+    if pictures.shape[1] == 1:
+        return (each * pictures.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    return each

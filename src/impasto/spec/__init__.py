@@ -1,0 +1,38 @@
+"""The frozen values that travel between layers and rest in the store.
+
+Nothing here reads a file, a store or the environment. Every class is a pydantic model, so that
+what is written as JSON by one process is checked when another reads it.
+"""
+
+from __future__ import annotations
+
+from impasto.spec.base import Frozen, parse
+from impasto.spec.facts import Colour, Key, TableFacts, VideoCut, VideoFacts
+from impasto.spec.job import FrameFormat, Items, JobSpec, Preset
+from impasto.spec.outcome import Attempt, Done, Failed, FailedKind, ItemError, Result
+from impasto.spec.plan import Encoding, OutputKind, Plan, Prepared, Shard
+
+__all__ = [
+    "Attempt",
+    "Colour",
+    "Done",
+    "Encoding",
+    "Failed",
+    "FailedKind",
+    "FrameFormat",
+    "Frozen",
+    "ItemError",
+    "Items",
+    "JobSpec",
+    "Key",
+    "OutputKind",
+    "Plan",
+    "Prepared",
+    "Preset",
+    "Result",
+    "Shard",
+    "TableFacts",
+    "VideoCut",
+    "VideoFacts",
+    "parse",
+]

@@ -1,0 +1,34 @@
+"""A frozen value, and how one is made of unchecked fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from impasto.errors import BadInput
+
+
+class Frozen(BaseModel):
+    """An immutable value; unknown fields are refused and inputs never appear in errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+Model = TypeVar("Model", bound=Frozen)
+
+
+def parse(model: type[Model], fields: Mapping[str, object], remedy: str) -> Model:
+    """Build a value from unchecked fields.
+
+    Raises:
+        BadInput: a field is wrong; the message names the first that is, and the remedy.
+    """
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or model.__name__
+        fact = first["msg"].removeprefix("Value error, ")
+        raise BadInput(f"{where}: {fact[0].lower()}{fact[1:]}; {remedy}") from None

@@ -1,0 +1,55 @@
+"""How much may fail before a job counts as incomplete: pure, from its spec and done records."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from impasto.spec import Done, JobSpec, Plan
+
+
+def allowed(spec: JobSpec, total: int) -> float:
+    """Return how many of so many items may be set aside."""
+    if spec.max_failed_percent is not None:
+        return total * spec.max_failed_percent // 100
+    return math.inf if spec.max_failed < 0 else spec.max_failed
+
+
+def hopeless(spec: JobSpec, plan: Plan, records: Sequence[Done]) -> str:
+    """Say why the rest of a job would be a waste, or "".
+
+    Who allows no failure at all wants to know of each, so that job goes on to its end, unless the
+    scorer fails with all that it gets.
+
+    Args:
+        spec: the job's spec.
+        plan: its plan.
+        records: its done records so far, the last one last.
+    """
+    most, last = allowed(spec, plan.count), records[-1]
+    if len(last.failed) == last.items > most and last.items > (plan.count > 1):
+        return f"every item of shard {last.shard} failed: {last.failed[0].error}"
+    failed = sum(len(record.failed) for record in records)
+    if len(records) < len(plan.shards) and 0 < most < failed:
+        return f"more than {most:.0f} items failed, the last: {last.failed[-1].error}"
+    return ""
+
+
+def excess(spec: JobSpec, plan: Plan, records: Sequence[Done]) -> str:
+    """Say that more failed than the user allows, and what would accept it, or ""."""
+    failed = [error for record in records for error in record.failed]
+    batches = sum(record.failed_batches for record in records)
+    if len(failed) > allowed(spec, plan.count):
+        remedy = f"--max-failed {len(failed)}"
+    elif 0 <= spec.max_failed_batches < batches:
+        remedy = f"--max-failed-batches {batches}"
+    else:
+        return ""
+    first = failed[0]
+    name = first.key or f"item {first.item}"
+    several = len(failed) > 1
+    count = f"{len(failed)} of {plan.count} items" if several else "1 item"
+    return (
+        f"{count} failed ({name}: {first.error}); accept {'them' if several else 'it'} with "
+        f"{remedy}, or run it again to try again"
+    )

@@ -1,0 +1,97 @@
+"""Parameters of scorers as options of the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from impasto.cli import app
+from impasto.errors import BadInput
+from impasto.flags import PARAMS, ScorerCommand, describe
+from impasto.scorers import SCORERS
+
+CLASS = '''
+class Up:
+    """Larger pictures."""
+
+    def __init__(self, factor: int = 2, smooth: bool = False, kind: str = "a"):
+        pass
+
+    def score(self, batch):
+        return batch
+'''
+
+
+def parsed(*words: str) -> tuple[dict[str, object], dict[str, object]]:
+    """A run's own options, and what it leaves to the scorer."""
+    from typer.main import get_command
+
+    command = get_command(app).commands["run"]  # type: ignore[attr-defined]
+    assert isinstance(command, ScorerCommand)
+    context = command.make_context("run", list(words))
+    return context.params, context.meta[PARAMS]
+
+
+def test_a_scorers_parameters_may_stand_anywhere_among_the_options() -> None:
+    words = ("--style", "p.jpg", "in.mp4", "--preserve-colour", "-o", "o.mp4", "--strength=0.5")
+    own, given = parsed(*words)
+    assert (own["source"], own["output"]) == ("in.mp4", "o.mp4")
+    assert given == {"style": "p.jpg", "preserve_colour": True, "strength": "0.5"}
+
+
+def test_a_class_tells_its_parameters_by_its_own_arguments(tmp_path: Path) -> None:
+    path = tmp_path / "up.py"
+    path.write_text(CLASS)
+    scorer = f"python:{path}:Up"
+    about, flags = describe(scorer)
+    assert about == "Larger pictures."
+    assert [(it.flag, it.type, it.default) for it in flags] == [
+        ("--factor", "int", "2"),
+        ("--smooth", "bool", "False"),
+        ("--kind", "str", "a"),
+    ]
+    own, given = parsed("--smooth", "in.mp4", "--scorer", scorer, "--factor", "3", "-o", "o.mp4")
+    assert (own["source"], given) == ("in.mp4", {"smooth": True, "factor": "3"})
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--stile", "p.jpg"), "--stile: is no option, and no parameter of scorer style"),
+        (("--scorer", "identity", "--style", "x"), "no parameter of scorer identity: it has none"),
+        (("--strength",), "--strength: needs a value"),
+        (("--scorer", "nothing", "--style", "x"), "scorer 'nothing' is unknown"),
+    ],
+)
+def test_what_is_no_parameter_is_one_clear_line(words: tuple[str, ...], said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        parsed("in.mp4", "-o", "o.mp4", *words)
+
+
+def test_every_parameter_of_every_scorer_says_what_it_is() -> None:
+    for name in SCORERS:
+        about, flags = describe(name)
+        assert about
+        assert all(flag.about for flag in flags), name
+        assert not any(flag.name.endswith(("_sha256", "_digest")) for flag in flags)
+
+
+def test_no_scorers_parameter_hides_behind_an_option_of_run() -> None:
+    from typer.main import get_command
+
+    command = get_command(app).commands["run"]  # type: ignore[attr-defined]
+    own = {name for param in command.params for name in param.opts}
+    assert not own & {flag.flag for name in SCORERS for flag in describe(name)[1]}
+
+
+def test_the_scorers_are_listed_for_people_and_for_programs() -> None:
+    listed = CliRunner().invoke(app, ["scorers"]).stdout
+    assert all(name in listed for name in SCORERS)
+    assert "--strength" in listed
+    (line,) = CliRunner().invoke(app, ["scorers", "onnx", "--json"]).stdout.splitlines()
+    names = [parameter["name"] for parameter in json.loads(line)["parameters"]]
+    assert {"layout", "range", "fit"} <= set(names)
+    assert "model" not in names
