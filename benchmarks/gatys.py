@@ -18,7 +18,9 @@ from __future__ import annotations
 import importlib.util
 import statistics
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -146,6 +148,13 @@ def compare(
     return first, following
 
 
+def case(names: tuple[str, str], params: GatysParams, count: int) -> tuple[Count, Count]:
+    """Compare on consecutive frames of one clip in one style; on one core."""
+    kind, style = names
+    name, first = CLIPS[kind]
+    return compare(frames(name, first, count), paintings()[style], params)
+
+
 def row(name: str, kind: str, count: Count) -> tuple[str, ...]:
     """Describe one kind of frame."""
     unstable = f"{len(count.unstable)}: {_range(count.unstable)}" if count.unstable else "none"
@@ -178,15 +187,14 @@ def main(count: int) -> None:
         tolerance=0,
         image_size=0,
     )
-    rows = []
-    for kind, (name, first) in CLIPS.items():
-        pictures = frames(name, first, count)
-        for style, painting in paintings().items():
-            counts = compare(pictures, painting, params)
-            rows += [
-                row(f"{kind}, {style}", *pair)
-                for pair in zip(("first", "next"), counts, strict=True)
-            ]
+    cases = [(kind, style) for kind in CLIPS for style in paintings()]
+    with ProcessPoolExecutor(initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        counted = pool.map(case, cases, repeat(params), repeat(count))
+        rows = [
+            row(f"{kind}, {style}", *pair)
+            for (kind, style), counts in zip(cases, counted, strict=True)
+            for pair in zip(("first", "next"), counts, strict=True)
+        ]
     print(f"{facts()}\n")
     title = (
         f"Evaluations to the reference's loss of {EVALUATIONS}; the goal is a quarter on first "

@@ -37,7 +37,10 @@ def load(device: str) -> onnxruntime.InferenceSession:
     options.log_severity_level = 3
     cuda = [("CUDAExecutionProvider", {"device_id": device.partition(":")[2] or "0"})]
     providers = [*(cuda if device.startswith("cuda") else []), "CPUExecutionProvider"]
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)
+    if cuda[0][0] not in session.get_providers() and device.startswith("cuda"):
+        raise RuntimeError("onnxruntime has no CUDA here; install onnxruntime-gpu, or --device cpu")
+    return session
 
 
 def distinct(boxes: NDArray[np.float32]) -> list[NDArray[np.float32]]:

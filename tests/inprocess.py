@@ -75,6 +75,9 @@ class Marks:
     def alive(self) -> None:
         pass
 
+    def printed(self) -> str:
+        return ""
+
     def blamed(self) -> tuple[int, ...]:
         items = tuple(sorted(item for each in self._scoring for item in each))
         self._scoring.clear()

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import zipfile
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -363,8 +365,49 @@ def test_an_exported_program_with_pickles_is_refused() -> None:
             entry["use_pickle"] = True
         return json.dumps(config).encode()
 
-    with pytest.raises(BadInput, match="holds pickled weights, which are never unpickled"):
+    with pytest.raises(BadInput, match="holds pickled objects, which are never unpickled"):
         scorer(_changed(content, pickled))
     objects = saved(torch.save, Local())
     with pytest.raises(BadInput, match=r"sample_inputs/model\.pt: holds Python objects"):
         scorer(_changed(content, lambda name, old: objects if name.endswith(".pt") else old))
+
+
+class Marker:
+    """Leaves a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self._path,)
+
+
+@pytest.mark.parametrize("path", ["opaque_obj_0", "custom_obj_0", "OPAQUE_OBJ_0", "elsewhere"])
+def test_an_exported_program_cannot_hide_a_pickle_under_another_name(
+    tmp_path: Path, path: str
+) -> None:
+    content = exported(Times(2), 1, 3, 16, 16)
+    marker = tmp_path / "unpickled"
+    with zipfile.ZipFile(io.BytesIO(content)) as before:
+        root = before.namelist()[0].split("/")[0]
+        members = {name: before.read(name) for name in before.namelist()}
+    tensor = {"path_name": path, "is_param": False, "use_pickle": False, "tensor_meta": None}
+    index = next(name for name in members if name.endswith("constants_config.json"))
+    members[index] = json.dumps({"config": {"hidden": tensor}}).encode()
+    members[f"{root}/data/constants/{path}"] = pickle.dumps(Marker(marker))
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as after:
+        for name, member in members.items():
+            after.writestr(name, member)
+    with pytest.raises(BadInput, match="holds pickled objects, which are never unpickled"):
+        scorer(made.getvalue())
+    assert not marker.exists()
+
+
+def test_an_archive_with_two_members_of_one_name_is_refused() -> None:
+    made = io.BytesIO(exported(Times(2), 1, 3, 16, 16))
+    with zipfile.ZipFile(made, "a") as archive:
+        name = archive.namelist()[-1]
+        archive.writestr(name.upper(), b"")
+    with pytest.raises(BadInput, match="two members of one name"):
+        scorer(made.getvalue())

@@ -63,6 +63,7 @@ def test_a_class_tells_its_parameters_by_its_own_arguments(tmp_path: Path) -> No
         (("--stile", "p.jpg"), "--stile: is no option, and no parameter of scorer style"),
         (("--scorer", "identity", "--style", "x"), "no parameter of scorer identity: it has none"),
         (("--strength",), "--strength: needs a value"),
+        (("--strength", "--crf", "3"), "--strength: needs a value"),
         (("--scorer", "nothing", "--style", "x"), "scorer 'nothing' is unknown"),
     ],
 )
@@ -95,3 +96,16 @@ def test_the_scorers_are_listed_for_people_and_for_programs() -> None:
     names = [parameter["name"] for parameter in json.loads(line)["parameters"]]
     assert {"layout", "range", "fit"} <= set(names)
     assert "model" not in names
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--scorer", "identity", "--plot", "x.png"), "tells no losses"),
+        (("--scorer", "gatys", "--style", "p.jpg", "--plot", "no/x.png"), "cannot be written"),
+    ],
+)
+def test_a_plot_that_cannot_be_drawn_is_refused_first(words: tuple[str, ...], said: str) -> None:
+    done = CliRunner().invoke(app, ["run", "in.mp4", "-o", "o.mp4", *words])
+    assert isinstance(done.exception, BadInput)
+    assert said in str(done.exception)

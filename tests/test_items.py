@@ -297,3 +297,58 @@ def test_a_class_is_pinned_by_its_content(tmp_path: Path, settings: Settings) ->
     (tmp_path / "classes.py").write_text(CLASSES + "\n# changed\n")
     with pytest.raises(BadInput, match="has changed since job"):
         driver.finish(found, settings=settings)
+
+
+def test_a_retry_that_was_interrupted_still_scores_only_what_was_set_aside(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mood = tmp_path / "mood"
+    mood.write_text("5")
+    job = spec(tmp_path, "Add", table(tmp_path / "t.csv", 20), "o.jsonl", max_failed=1)
+    driver.run(job, settings=settings)
+    mood.unlink()
+
+    def power_failure(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inprocess.InProcess, "run", power_failure)
+        with pytest.raises(KeyboardInterrupt):
+            retried(tmp_path, settings)
+    assert retried(tmp_path, settings).failed == 0
+    assert [it["item"] for it in lines(tmp_path / "o.jsonl")] == list(range(20))
+    home = Stores({}).open(settings.home)
+    scored = [it["item"] for it in job_module.jobs(home)[0].logs() if it["event"] == "item"]
+    assert sorted(scored) == sorted([*range(20), 5])
+
+
+def test_too_many_failed_mini_batches_are_tried_again(tmp_path: Path, settings: Settings) -> None:
+    mood = tmp_path / "mood"
+    mood.write_text("5")
+    job = spec(tmp_path, "Add", table(tmp_path / "t.csv", 20), "o.csv", max_failed=-1)
+    job = job.model_copy(update={"max_failed_batches": 0})
+    with pytest.raises(Incomplete, match="--max-failed-batches 1"):
+        driver.run(job, settings=settings)
+    mood.unlink()
+    assert driver.run(job, settings=settings).failed == 0
+
+
+def test_an_output_among_the_files_that_are_scored_is_refused(
+    tmp_path: Path, settings: Settings
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").touch()
+    (tmp_path / "score.py").write_text("def run(mini_batch):\n    return mini_batch\n")
+    scorer = f"script:{tmp_path / 'score.py'}"
+    output = str(tmp_path / "in" / "o.jsonl")
+    job = JobSpec(source=str(tmp_path / "in"), output=output, scorer=scorer)
+    with pytest.raises(BadInput, match="lies among the files that are scored"):
+        driver.run(job, settings=settings)
+
+
+def test_a_name_that_is_not_utf8_is_one_clear_line(tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "bad\udcff.png").touch()
+    job = spec(tmp_path, "Darken", tmp_path / "in", "out")
+    with pytest.raises(BadInput, match="a name that is not UTF-8; rename it"):
+        driver.run(job, settings=settings)

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
+from PIL import Image
 
 from command import impasto
 
@@ -75,3 +77,63 @@ def test_a_file_that_kills_workers_is_told_of_and_can_be_tried_again(tmp_path: P
     assert json.loads(again.stdout)["aside"][0]["key"] == "poison.bin"
     names = [record["item"] for record in records(output)]
     assert names == [f"z{n:04d}.bin" for n in range(40) if n != 23]
+
+
+CLASSES = """
+import os
+import time
+
+class Slow:
+    # takes its time for each row
+
+    def score(self, batch):
+        time.sleep(0.6 * len(batch))
+        return [1] * len(batch)
+
+class Narrow:
+    # has room for two rows at once
+
+    def score(self, batch):
+        if len(batch) > 2:
+            raise MemoryError
+        time.sleep(0.3)
+        return [1] * len(batch)
+
+class Deadly:
+    # ends its process at the first frame, which is dark
+
+    def score(self, batch):
+        if (batch.reshape(len(batch), -1).mean(1) < 40).any():
+            os._exit(7)
+        return batch.repeat(2, axis=1).repeat(2, axis=2)
+"""
+
+
+@pytest.mark.parametrize("name", ["Slow", "Narrow"])
+def test_the_probe_for_a_mini_batch_blames_no_item(tmp_path: Path, name: str) -> None:
+    (tmp_path / "classes.py").write_text(CLASSES)
+    source = tmp_path / "rows.csv"
+    source.write_text("x\n" + "".join(f"{n}\n" for n in range(12)))
+    done = impasto(
+        *("run", source, "--scorer", f"python:{tmp_path / 'classes.py'}:{name}", "--json"),
+        *("-o", tmp_path / "o.jsonl", "--timeout", 2, "--home", tmp_path / "home"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert [it["output"] for it in records(tmp_path / "o.jsonl")] == [1] * 12
+
+
+def test_a_first_frame_that_kills_workers_is_set_aside_like_any_other(tmp_path: Path) -> None:
+    (tmp_path / "classes.py").write_text(CLASSES)
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for n in range(5):
+        Image.new("RGB", (64, 48), (255 if n else 0,) * 3).save(frames / f"{n}.png")
+    done = impasto(
+        *("run", frames, "--scorer", f"python:{tmp_path / 'classes.py'}:Deadly", "--json"),
+        *("-o", tmp_path / "o.mp4", "--max-failed", 1, "--home", tmp_path / "home"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert [it["item"] for it in json.loads(done.stdout)["aside"]] == [0]
+    with av.open(str(tmp_path / "o.mp4")) as container:
+        made = [*container.decode(video=0)]
+    assert [(it.width, it.height) for it in made] == [(128, 96)] * 5

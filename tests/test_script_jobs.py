@@ -97,3 +97,70 @@ def test_a_script_that_cannot_start_is_one_line_with_its_own_error(tmp_path: Pat
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "init_fails.py" in done.stderr
+
+
+def test_a_retry_loses_nothing_that_a_script_wrote(tmp_path: Path) -> None:
+    script, bad = tmp_path / "all.py", tmp_path / "bad"
+    script.write_text(
+        "import os, pathlib\n"
+        "def init():\n"
+        "    global folder\n"
+        "    folder = pathlib.Path(os.environ['AZUREML_BI_OUTPUT_PATH'], 'deep')\n"
+        "    folder.mkdir()\n"
+        "def run(mini_batch):\n"
+        "    for each in mini_batch:\n"
+        f"        if each.endswith('3.txt') and os.path.exists({str(bad)!r}):\n"
+        "            raise ValueError('three')\n"
+        "    with (folder / 'all.txt').open('a') as file:\n"
+        "        file.writelines(pathlib.Path(each).name + ' ' for each in mini_batch)\n"
+        "    return mini_batch\n"
+    )
+    bad.touch()
+    done = impasto(
+        *("run", files(tmp_path / "in", 6), "-o", tmp_path / "out", "--home", tmp_path / "home"),
+        *("--scorer", f"script:{script}", "--mini-batch", 1, "--max-failed", 1, "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    written = tmp_path / "out" / "deep" / "all.txt"
+    assert sorted(written.read_text().split()) == [f"{n:02d}.txt" for n in (0, 1, 2, 4, 5)]
+    bad.unlink()
+    again = impasto("retry", json.loads(done.stdout)["job"], "--home", tmp_path / "home")
+    assert again.returncode == 0, again.stderr
+    assert sorted(written.read_text().split()) == [f"{n:02d}.txt" for n in range(6)]
+
+
+def test_what_a_script_prints_is_in_the_log(tmp_path: Path) -> None:
+    script = tmp_path / "say.py"
+    script.write_text(
+        "from azureml_user.parallel_run import EntryScript\n"
+        "def run(mini_batch):\n"
+        "    print('said to stdout')\n"
+        "    EntryScript().logger.info('said to the logger')\n"
+        "    return mini_batch\n"
+    )
+    home = ("--home", tmp_path / "home")
+    done = impasto(
+        *("run", files(tmp_path / "in", 2), "-o", tmp_path / "o.csv", "--json"),
+        *("--scorer", f"script:{script}", *home),
+    )
+    assert done.returncode == 0, done.stderr
+    log = impasto("logs", json.loads(done.stdout)["job"], *home).stdout
+    assert "said to stdout" in log
+    assert "said to the logger" in log
+
+
+def test_what_a_script_starts_ends_with_its_worker(tmp_path: Path) -> None:
+    script, pid = tmp_path / "child.py", tmp_path / "pid"
+    script.write_text(
+        "import pathlib, subprocess\n"
+        "def run(mini_batch):\n"
+        "    child = subprocess.Popen(['sleep', '1000'])\n"
+        f"    pathlib.Path({str(pid)!r}).write_text(str(child.pid))\n"
+        "    child.wait()\n"
+    )
+    done = impasto(
+        *("run", files(tmp_path / "in", 1), "-o", tmp_path / "o.csv", "--home", tmp_path / "home"),
+        *("--scorer", f"script:{script}", "--timeout", 2),
+    )
+    assert done.returncode == 3
+    assert not Path("/proc", pid.read_text()).exists()

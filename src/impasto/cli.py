@@ -24,9 +24,11 @@ from impasto.options import (
     ItemKind,
     JobId,
     MaxFailed,
+    MaxFailedBatches,
     Memory,
     Plot,
     Quiet,
+    Timeout,
     Workers,
     app,
     load_settings,
@@ -101,17 +103,12 @@ def run(
     mini_batch: Annotated[
         int | None, typer.Option(help="Items of a mini-batch. [default: found by a probe]")
     ] = None,
-    timeout: Annotated[
-        float | None,
-        typer.Option(help="Seconds that a mini-batch may take before its worker is replaced."),
-    ] = None,
+    timeout: Timeout = None,
     max_failed: Annotated[
         str | None,
         typer.Option(help="Items that may be set aside: a number, 5% or all. [default: 0]"),
     ] = None,
-    max_failed_batches: Annotated[
-        int | None, typer.Option(help="Mini-batches that may have items set aside. [default: all]")
-    ] = None,
+    max_failed_batches: MaxFailedBatches = None,
     workers: Workers = None,
     device: Device = None,
     memory: Memory = None,
@@ -150,13 +147,14 @@ def run(
                 "preset": preset,
                 "shard_frames": shard_frames,
                 "mini_batch": mini_batch,
-                "timeout": timeout,
                 "overwrite": overwrite,
-                **_tolerance(max_failed, max_failed_batches),
+                **_changes(max_failed, max_failed_batches, timeout),
             },
             "see 'impasto run --help'",
         )
         settings = load_settings(config, home, workers, device, memory)
+        if plot:
+            _check_plot(scorer, plot)
         _finish(None, spec, settings, as_json=as_json, quiet=quiet, plot=plot)
 
 
@@ -164,12 +162,13 @@ def run(
 def resume(
     job: JobId,
     max_failed: MaxFailed = None,
+    max_failed_batches: MaxFailedBatches = None,
+    timeout: Timeout = None,
     workers: Workers = None,
     device: Device = None,
     memory: Memory = None,
     home: Home = None,
     config: Config = None,
-    plot: Plot = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     overwrite: Annotated[
@@ -180,15 +179,17 @@ def resume(
     settings = load_settings(config, home, workers, device, memory)
     found = _job(job, settings)
     spec = found.spec()
-    update = {**_tolerance(max_failed, None), "overwrite": overwrite or spec.overwrite}
-    spec = spec.model_copy(update=update)
-    _finish(found, spec, settings, as_json=as_json, quiet=quiet, plot=plot)
+    update = _changes(max_failed, max_failed_batches, timeout)
+    spec = spec.model_copy(update={**update, "overwrite": overwrite or spec.overwrite})
+    _finish(found, spec, settings, as_json=as_json, quiet=quiet)
 
 
 @app.command()
 def retry(
     job: JobId,
     max_failed: MaxFailed = None,
+    max_failed_batches: MaxFailedBatches = None,
+    timeout: Timeout = None,
     workers: Workers = None,
     device: Device = None,
     memory: Memory = None,
@@ -200,7 +201,8 @@ def retry(
     """Try a job's items again that were set aside, and only those."""
     settings = load_settings(config, home, workers, device, memory)
     found = _job(job, settings)
-    spec = found.spec().model_copy(update=_tolerance(max_failed, None))
+    update = _changes(max_failed, max_failed_batches, timeout)
+    spec = found.spec().model_copy(update=update)
     _finish(found, spec, settings, as_json=as_json, quiet=quiet, retry=True)
 
 
@@ -389,9 +391,10 @@ def _params(scorer: str, given: dict[str, object]) -> dict[str, object]:
     return {"args": given} if scorer.startswith("python:") else given
 
 
-def _tolerance(failed: str | None, batches: int | None) -> dict[str, object]:
-    """Return the fields of a spec that tell how much may fail, as far as they were given."""
+def _changes(failed: str | None, batches: int | None, timeout: float | None) -> dict[str, object]:
+    """Return the fields of a spec that may change from run to run, as far as they were given."""
     fields: dict[str, object] = {} if batches is None else {"max_failed_batches": batches}
+    fields |= {} if timeout is None else {"timeout": timeout}
     if failed is None:
         return fields
     if failed == "all":
@@ -402,6 +405,21 @@ def _tolerance(failed: str | None, batches: int | None) -> dict[str, object]:
     if match[1]:
         return fields | {"max_failed": int(match[1]), "max_failed_percent": None}
     return fields | {"max_failed_percent": float(match[2])}
+
+
+def _check_plot(scorer: str, path: str) -> None:
+    """Refuse, before hours are spent, a plot that cannot be drawn."""
+    from importlib.util import find_spec
+
+    from impasto import scorers as table
+
+    if not table.find(scorer.partition(":")[0]).losses:
+        raise BadInput(f"--plot: scorer {scorer} tells no losses; leave it out")
+    if find_spec("matplotlib") is None:
+        raise BadInput("--plot: needs matplotlib; run pip install 'impasto[plot]'")
+    folder = os.path.dirname(path) or "."  # noqa: PTH120 (a path as the user gave it)
+    if not os.access(folder, os.W_OK):
+        raise BadInput(f"--plot {path}: cannot be written there; choose another place")
 
 
 def _job(job_id: str, settings: Settings) -> Job:

@@ -14,7 +14,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from impasto import blame, tolerance
@@ -176,10 +175,11 @@ class _Run:
         self.overwrite = self.spec.overwrite or standing is not None
         self._check_source()
         self.job.uncancel()
-        self.done = self._keep(self.job.done(self.job.listing()))
+        plan = self.job.plan()
+        if plan:
+            self.done = self._keep(plan, self.job.done(self.job.listing()))
         self.finished = self.resumed = sum(record.items for record in self.done.values())
         self._note("started", host=os.uname().nodename, pid=os.getpid(), resumed=self.resumed)
-        plan = self.job.plan()
         if plan is None or len(self.done) < len(plan.shards):
             with self._engine() as engine:
                 plan = plan or self._make_plan()
@@ -195,25 +195,26 @@ class _Run:
             return earlier.model_copy(update={"output": self.spec.output, "seconds": 0.0, "fps": 0})
         return None
 
-    def _keep(self, records: dict[int, Done]) -> dict[int, Done]:
+    def _keep(self, plan: Plan, records: dict[int, Done]) -> dict[int, Done]:
         """Drop the records whose segments were torn, and those to be tried again; return the rest.
 
         Items that were set aside are tried again when there are more of them than the user
-        allows, or when asked for: what made them fail may have gone. A video's shard runs as a
-        whole, of another only those items.
+        allows, or when asked for: what made them fail may have gone. Of a shard of records or
+        images only those items are scored, on the base of the record, which is kept until another
+        one stands.
         """
-        failed = sum(len(record.failed) for record in records.values())
-        total = sum(record.items for record in records.values())
-        retry = self.retry or failed > tolerance.allowed(self.spec, total)
+        retry = self.retry or tolerance.excess(self.spec, plan, [*records.values()])
         again = {n for n, record in records.items() if record.failed and retry}
         # Listed after the records were read, since a segment is always older than its record.
         listing = self.job.listing()
         torn = {n for n, record in records.items() if not whole(record, listing)}
-        video = Path(records[next(iter(again))].segment).suffix == ".mp4" if again else False
-        self.bases = {} if video else {n: records[n] for n in again - torn}
-        again |= torn
-        self.job.drop(again)
-        return {n: record for n, record in records.items() if n not in again}
+        if plan.output in {"records", "folder"}:
+            for n in again - torn:
+                self.job.keep_base(records[n])
+            bases = self.job.bases(self.job.listing())
+            self.bases = {n: base for n, base in bases.items() if whole(base, listing)}
+        self.job.drop(again | torn)
+        return {n: record for n, record in records.items() if n not in again | torn}
 
     def _check_source(self) -> None:
         source = open_source(self.stores, self.spec.source, items_of(self.spec))
@@ -251,6 +252,7 @@ class _Run:
             spec=self.spec,
             plan=plan.model_copy(update={"shards": ()}),
             sample=plan.shards[0],
+            memory=self.settings.memory or 0,
         )
         failures: dict[int, list[Failed]] = {}
         listing = self.job.listing()

@@ -103,7 +103,7 @@ def _split(args: Sequence[str], own: set[str], scorer: str) -> tuple[list[str], 
         if equals:
             given[flag.name] = value
         else:
-            given[flag.name] = True if flag.switch else _next(left, name)
+            given[flag.name] = True if flag.switch else _next(left, name, own)
     return rest, given
 
 
@@ -126,11 +126,11 @@ def _lazily(scorer: str) -> Any:
     return known
 
 
-def _next(left: Iterator[str], name: str) -> str:
-    try:
-        return next(left)
-    except StopIteration:
-        raise BadInput(f"{name}: needs a value; see 'impasto scorers'") from None
+def _next(left: Iterator[str], name: str, own: set[str]) -> str:
+    value = next(left, None)
+    if value is None or value.partition("=")[0] in own:
+        raise BadInput(f"{name}: needs a value; see 'impasto scorers'")
+    return value
 
 
 def _value(args: Sequence[str], name: str) -> str | None:

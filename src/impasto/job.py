@@ -1,9 +1,10 @@
 """A job in its store: the paths of its objects, and its state derived from one listing.
 
-    jobs/<id>/spec.json  plan.json  prepared.json
+    jobs/<id>/spec.json  plan.json  prepared.json  size.json
               segments/00007-<nonce>.mp4  done/00007.json  failed/00007-2.json
               cancel  result.json  logs/<time>-<nonce>.jsonl
               deliveries/<digest of the output's URL>.json
+              bases/00007.json   a done record whose failed items are tried again
 
 Every record is put-if-absent: of two drivers the first one's stands, and neither can harm the
 other. A segment has a name that no other attempt shares. Nothing here holds a status; it is read
@@ -27,7 +28,7 @@ from impasto.fanout import in_order
 from impasto.files import Missing
 from impasto.ranges import open_object
 from impasto.secrecy import redact, redact_all
-from impasto.spec import Done, Failed, Frozen, JobSpec, Plan, Prepared, Result
+from impasto.spec import Done, Failed, Frozen, JobSpec, PictureSize, Plan, Prepared, Result
 from impasto.store import MANY
 
 if TYPE_CHECKING:
@@ -140,6 +141,16 @@ class Job:
             return prepared
         return self.prepared() or prepared
 
+    def picture_size(self) -> PictureSize | None:
+        """Read how large a video's pictures are after scoring, or None when nobody knows yet."""
+        return self._find("size.json", PictureSize)
+
+    def record_picture_size(self, size: PictureSize) -> PictureSize:
+        """Write the pictures' size unless it is there; returns the one that stands."""
+        if self._create("size.json", size.model_dump_json().encode()):
+            return size
+        return self.picture_size() or size
+
     def done(self, listing: Listing) -> dict[int, Done]:
         """Read the done records, by shard; one that was cut short counts as absent."""
         keys = [key for key in listing.sizes if key.startswith("done/")]
@@ -152,6 +163,17 @@ class Job:
         keys = [key for key in listing.sizes if key.startswith("failed/")]
         found = in_order(partial(self._find, model=Failed), keys, MANY)
         return [record for record in found if record]
+
+    def keep_base(self, done: Done) -> None:
+        """Keep a done record as the base of the next attempt at its shard."""
+        key = f"{self.prefix}bases/{done.shard:05d}.json"
+        self.home.put(key, _told(done).model_dump_json(indent=1).encode())
+
+    def bases(self, listing: Listing) -> dict[int, Done]:
+        """Read the bases of shards, by shard."""
+        keys = [key for key in listing.sizes if key.startswith("bases/")]
+        found = in_order(partial(self._find, model=Done), keys, MANY)
+        return {record.shard: record for record in found if record}
 
     def drop(self, shards: Iterable[int]) -> None:
         """Delete done records, so that their shards run again."""
@@ -268,7 +290,7 @@ class Job:
         try:
             return model.model_validate_json(data)
         except ValidationError:
-            if key.startswith(("done/", "failed/")):
+            if key.startswith(("done/", "failed/", "bases/")):
                 return None
             raise BadInput(
                 f"{self.home.where(self.prefix + key)}: damaged or of another version; "

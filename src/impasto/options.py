@@ -39,6 +39,13 @@ MaxFailed = Annotated[
     str | None,
     typer.Option(help="Items that may be set aside: a number, 5% or all. [default: as it began]"),
 ]
+MaxFailedBatches = Annotated[
+    int | None, typer.Option(help="Mini-batches that may have items set aside. [default: all]")
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(help="Seconds for a mini-batch; then its worker is replaced. [default: 600]"),
+]
 Plot = Annotated[
     str | None,
     typer.Option(help="Draw the loss curves of a scorer that optimises into this PNG."),

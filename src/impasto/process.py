@@ -50,6 +50,8 @@ class Process:
                     stdout=self._said,
                     stderr=self._said,
                     pass_fds=[theirs.fileno()],
+                    # A group of its own, so that what a user's script starts ends with it.
+                    start_new_session=True,
                 )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -83,7 +85,8 @@ class Process:
     def stop(self) -> None:
         """End the process at once."""
         self.conn.close()
-        self._process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._said.close()
 

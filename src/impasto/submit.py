@@ -128,6 +128,12 @@ def _protect(spec: JobSpec, source: Source) -> None:
     output = _real(spec.output)
     if output in map(_real, read):
         raise BadInput(f"{spec.output}: is what the job reads; choose another output")
+    inside = str(parse(spec.output).parent)
+    if source.kind == "files" and made == "records" and _real(inside) == _real(source.base):
+        raise BadInput(
+            f"{spec.output}: lies among the files that are scored, and would be one of them the "
+            "next time; choose another output"
+        )
     if "**" in source.url and f"{output}/".startswith(f"{_real(source.base)}/"):
         raise BadInput(
             f"{spec.output}: lies where {source.url} looks, and would be read the next time; "

@@ -32,6 +32,9 @@ def hopeless(spec: JobSpec, plan: Plan, records: Sequence[Done]) -> str:
     failed = sum(len(record.failed) for record in records)
     if len(records) < len(plan.shards) and 0 < most < failed:
         return f"more than {most:.0f} items failed, the last: {last.failed[-1].error}"
+    batches = sum(record.failed_batches for record in records)
+    if len(records) < len(plan.shards) and 0 <= spec.max_failed_batches < batches:
+        return f"more than {spec.max_failed_batches} mini-batches failed: {last.failed[-1].error}"
     return ""
 
 

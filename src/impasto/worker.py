@@ -11,7 +11,7 @@ import socket
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from impasto import output, scorers
 from impasto.errors import Unavailable
 from impasto.inputs import JobInputs
 from impasto.job import Job
+from impasto.media.frame import Frame
 from impasto.pipeline import Clock, Prefetch, Sink
 from impasto.scoring import Scored, Scoring
 from impasto.scoring.batches import Batches, MiniBatch, SetAside
@@ -29,7 +30,7 @@ from impasto.scoring.pictures import PictureScoring
 from impasto.scoring.probe import best_size
 from impasto.source import open_planned
 from impasto.source.item import Rows
-from impasto.spec import Done, ItemError, Prepared
+from impasto.spec import Done, ItemError, PictureSize, Prepared
 from impasto.stores import Stores
 
 if TYPE_CHECKING:
@@ -73,12 +74,12 @@ class Worker:
         self._pool = ThreadPoolExecutor(os.cpu_count(), "score")
         self._stack = ExitStack()
         self._inputs = self._stack.enter_context(JobInputs(task, stores, self._source, watch.alive))
-        self._scorer, prepared = self._load()
+        self._scorer = self._load()
         self._stack.callback(self._scorer.close)
         if self._device.type == "cuda":
             # Streams of the scoring threads do not wait for the one that loaded the weights.
             torch.cuda.synchronize(self._device)
-        self._plan = output.sized(task.plan, prepared)
+        self._plan = task.plan
         self._scoring = self._bind(self._plan)
         self._size = task.spec.mini_batch or self._scorer.batch
 
@@ -108,7 +109,11 @@ class Worker:
             return
         since = time.perf_counter()
         clocks = {stage: Clock() for stage in ("read", "score", "write")}
-        report = _Report(attempt, self._size)
+        if attempt.suspects:
+            # Whatever ended a worker may do so again, and the sooner the more of it is scored.
+            self._size = self._size or 1
+        self._settle_size(attempt)
+        report = _Report(attempt)
         items = self._source.read(self._plan, shard, 1 if self._device.type == "cpu" else 4)
         batches = Batches(items, attempt, self._batch_size)
         reader = Prefetch(batches, AHEAD, clocks["read"])
@@ -140,6 +145,9 @@ class Worker:
             failed_batches=report.failed_batches(self._size),
             names=names,
         )
+        printed = self._watch.printed()
+        if printed:
+            report.journal.append({"time": time.time(), "event": "printed", "text": printed})
         self._job.log(report.journal)
         yield self._job.record_done(done)
 
@@ -188,7 +196,13 @@ class Worker:
                 layout = getattr(one.items[0], "layout", None)
                 area = layout.width * layout.height if layout else 1
                 most = max(1, PIXELS[self._device.type] // area)
-            self._size = best_size(lambda count: self._try(one, count), most, self._device)
+            self._size = best_size(
+                lambda count: self._try(one, count),
+                most,
+                self._device,
+                memory=self._task.memory,
+                timeout=self._task.spec.timeout,
+            )
         return self._size
 
     def _try(self, one: MiniBatch, count: int) -> None:
@@ -200,13 +214,15 @@ class Worker:
             items = Rows(one.items.start, pd.concat([one.items.frame] * count, ignore_index=True))
         else:
             items = one.items * count
-        with self._watch.scoring(one.indices):
-            scored = self._scoring(items, self._too_large)
-        if any(each.error for each in scored):
-            raise ValueError("the item fails")
-
-    def _too_large(self, _: int) -> None:
-        raise MemoryError("the mini-batch does not fit in memory")
+        shrunk: list[int] = []
+        # Named twice, copies are a suspect, and never an item that was scored alone.
+        indices = one.indices if count == 1 else one.indices * 2
+        failed = True
+        with self._watch.scoring(indices), suppress(MemoryError):
+            scored = self._scoring(items, shrunk.append)
+            failed = any(each.error for each in scored)
+        if failed or shrunk:
+            raise ValueError("a mini-batch of that size fails")
 
     def _bind(self, plan: Plan) -> Scoring:
         if plan.items == "files":
@@ -220,7 +236,7 @@ class Worker:
         longest = self._task.spec.max_size
         return PictureScoring(self._scorer, self._device, longest, layout=layout, wants=wants)
 
-    def _load(self) -> tuple[scorers.Scorer, Prepared]:
+    def _load(self) -> scorers.Scorer:
         spec = self._task.spec
         entry = scorers.find(spec.scorer)
         params = scorers.parse_params(entry, spec.params)
@@ -229,38 +245,42 @@ class Worker:
         state = kind.prepare(params, self._inputs) if prepared is None else prepared.state
         scorer = kind(params, state, self._inputs, self._device)
         if prepared is None:
-            width, height = self._output_size(scorer)
-            prepared = Prepared(state=state, width=width, height=height, notes=scorer.notes)
+            prepared = Prepared(state=state, notes=scorer.notes)
             stands = self._job.record_prepared(prepared)
             if stands.state != state:
                 scorer.close()
                 scorer = kind(params, stands.state, self._inputs, self._device)
-            prepared = stands
-        return scorer, prepared
+        return scorer
 
-    def _output_size(self, scorer: scorers.Scorer) -> tuple[int, int]:
-        """Return the width and height that a video has after scoring, tried on its first frame."""
+    def _settle_size(self, attempt: Attempt) -> None:
+        """Find out, once a job, how large a video's pictures are after scoring."""
         plan = self._task.plan
-        if plan.output != "video" or not scorer.resizes:
-            return plan.width, plan.height
-        picture = torch.from_numpy(self._inputs.sample()).permute(2, 0, 1)[None].float() / 255
-        small = torch.nn.functional.interpolate(
-            picture, (plan.height, plan.width), mode="bicubic", antialias=True
-        )
-        try:
-            scores = scorer.score(small.clamp_(0, 1).to(self._device))
-        except Exception:  # noqa: BLE001 (a frame that fails is set aside, when its turn comes)
-            return plan.width, plan.height
-        pictures = scores if isinstance(scores, torch.Tensor) else scores.pictures
-        if pictures is None:
-            return plan.width, plan.height
-        return int(pictures.shape[3]), int(pictures.shape[2])
+        if plan.output != "video" or not self._scorer.resizes or self._plan is not plan:
+            return
+        size = self._job.picture_size()
+        if size is None:
+            size = self._job.record_picture_size(self._try_size(attempt))
+        self._plan = output.sized(plan, size)
+        self._scoring = self._bind(self._plan)
+
+    def _try_size(self, attempt: Attempt) -> PictureSize:
+        """Score a frame that may be scored, for the size of what comes out."""
+        plan = self._task.plan
+        doubtful = {*attempt.suspects, *(error.item for error in attempt.aside)}
+        frames = self._source.read(plan, attempt.shard, 1)
+        for frame in frames:
+            if isinstance(frame, Frame) and frame.index not in doubtful:
+                with self._watch.scoring((frame.index,)):
+                    size = self._scoring.size_of(frame)
+                if size:
+                    return PictureSize(width=size[0], height=size[1])
+        return PictureSize(width=plan.width, height=plan.height)
 
 
 class _Report:
     """What is told of a shard while it is scored."""
 
-    def __init__(self, attempt: Attempt, size: int) -> None:
+    def __init__(self, attempt: Attempt) -> None:
         self._shard = attempt.shard
         base = attempt.base
         again = len(base.failed) if base else 0

@@ -24,6 +24,7 @@ class Task(Frozen):
         spec: the job's spec.
         plan: the job's plan, without its shards.
         sample: the first shard, from which a scorer may look at a picture.
+        memory: bytes that a worker may hold, 0 when nobody said.
     """
 
     home: str
@@ -32,6 +33,7 @@ class Task(Frozen):
     spec: JobSpec
     plan: Plan
     sample: Shard
+    memory: int = 0
 
 
 class Watch(Protocol):
@@ -46,6 +48,10 @@ class Watch(Protocol):
 
     def alive(self) -> None:
         """Say that a long mini-batch is still being worked on."""
+        ...
+
+    def printed(self) -> str:
+        """Return what the process has printed since the last time it was asked."""
         ...
 
 

@@ -177,10 +177,11 @@ class _Child:
         if self.shard is None or self.task is None or now - self._looked < POLL:
             return None
         self._looked = now
-        if now - self.heard > STALL:
-            error = f"the worker gave no sign for {STALL:.0f} s and was stopped"
-            return self._failed(error, "died", self.scoring)
         limit = self.task.spec.timeout
+        stall = max(STALL, limit or 0) if self.scoring else STALL
+        if now - self.heard > stall:
+            error = f"the worker gave no sign for {stall:.0f} s and was stopped"
+            return self._failed(error, "died", self.scoring)
         late = [items for items, since in self.scoring.items() if limit and now - since > limit]
         if late:
             return self._failed(f"scoring took over {limit:g} s (--timeout)", "timeout", late)

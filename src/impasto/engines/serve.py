@@ -18,6 +18,8 @@ from impasto.files import Changed, Denied
 from impasto.settings import own_device
 from impasto.spec import Attempt, Failed, FailedKind, Frozen
 
+PRINTED = 100_000
+"""Bytes of what a worker prints during a shard that are logged, the last ones."""
 OFTEN = 0.02
 """Seconds between two words on how far a shard is."""
 ENDS = {"MemoryError", "AcceleratorError"}
@@ -66,6 +68,7 @@ class _Line:
         self._conn = conn
         self._sending = threading.Lock()
         self._scoring: list[tuple[int, ...]] = []
+        self._printed = 0
         self.threads = 1
         self.attempts: queue.Queue[Attempt | None] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
@@ -88,6 +91,16 @@ class _Line:
     def alive(self) -> None:
         """Say that a long mini-batch is still being worked on; see `Watch`."""
         self.send(Alive())
+
+    def printed(self) -> str:
+        """Return what this process has printed since the last time; see `Watch`."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        size = os.fstat(1).st_size
+        start = max(self._printed, size - PRINTED)
+        self._printed = size
+        # Workers' output goes to a file, that of both streams to the same one.
+        return secrecy.redact(os.pread(1, size - start, start).decode(errors="replace"))
 
     def blamed(self) -> tuple[int, ...]:
         """Return the items that an error may be the fault of, and forget them."""

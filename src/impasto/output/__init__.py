@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from impasto.job import Job
     from impasto.scoring import Scored
-    from impasto.spec import Attempt, Done, JobSpec, Plan, Prepared
+    from impasto.spec import Attempt, Done, JobSpec, PictureSize, Plan
     from impasto.stores import Stores
 
 __all__ = ["ShardOutput", "open_shard", "sized", "video_target", "write"]
@@ -71,7 +71,7 @@ def open_shard(job: Job, spec: JobSpec, plan: Plan, attempt: Attempt, files: Pat
         case "records":
             return RecordsShard(job, plan, attempt)
         case "files":
-            return FilesShard(job, attempt, files)
+            return FilesShard(job, attempt.shard, files)
         case _:
             return ImagesShard(job, plan, attempt)
 
@@ -98,7 +98,7 @@ def write(
     """
     match plan.output:
         case "video":
-            return write_video(path, stores, job, spec, sized(plan, job.prepared()), done)
+            return write_video(path, stores, job, spec, sized(plan, job.picture_size()), done)
         case "records":
             write_records(path, job, done)
         case _:
@@ -106,8 +106,6 @@ def write(
     return ()
 
 
-def sized(plan: Plan, prepared: Prepared | None) -> Plan:
+def sized(plan: Plan, size: PictureSize | None) -> Plan:
     """Return a plan with the size that a video's pictures have after scoring."""
-    if prepared is None or not prepared.width:
-        return plan
-    return plan.model_copy(update={"width": prepared.width, "height": prepared.height})
+    return plan if size is None else plan.model_copy(update=size.model_dump())

@@ -166,6 +166,7 @@ class Entry:
             never taken from where outsiders may write; ``<name>_sha256`` holds their digest.
         folders: the same for whole folders; ``<name>_digest`` holds that of all that is in them.
         batched: whether a mini-batch's size may change the output.
+        losses: whether it tells the losses of each picture, to be plotted.
     """
 
     target: str
@@ -179,6 +180,7 @@ class Entry:
     trusted: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     batched: bool = False
+    losses: bool = False
 
     def load(self) -> type[Scorer]:
         """Import the scorer's class."""
@@ -203,6 +205,7 @@ SCORERS: dict[str, Entry] = {
         GatysParams,
         "style transfer by optimisation: slow, and closest to the painting",
         batched=True,
+        losses=True,
         pictures=("style",),
         weights=_STYLE_WEIGHTS,
         trusted=("weights",),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -24,6 +26,10 @@ SUPPORTED = (
     "supported are fast-neural-style checkpoints (the TransformerNet of PyTorch's examples), "
     "TorchScript and torch.export files"
 )
+TENSOR = re.compile(r"(weight|tensor)_\d+\Z")
+"""What torch.export calls the members that are tensors, as plain bytes."""
+PICKLED = re.compile("(opaque_obj|custom_obj)_", re.IGNORECASE)
+"""And those that it unpickles, whatever its index says of them."""
 NATIVE = "data/aotinductor/"
 """Where an export's archive keeps machine code."""
 
@@ -154,19 +160,32 @@ def _exported(name: str, content: bytes, device: torch.device) -> Model:
 def _check_archive(name: str, content: bytes) -> None:
     """Refuse what `torch.export.load` would unpickle without ``weights_only``, or run natively."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        for member in archive.namelist():
+        members = archive.namelist()
+        # Which of two such members is read depends on who reads.
+        if len({member.lower() for member in members}) < len(members):
+            raise BadInput(f"{name}: holds two members of one name; save it with torch.export.save")
+        for member in members:
             if NATIVE in member:
                 raise BadInput(f"{name}: holds machine code; save it with torch.export.save")
+            if PICKLED.match(PurePath(member).name):
+                _refuse_pickled(name)
             if member.endswith(".pt") and archive.getinfo(member).file_size:
                 tensors_only(f"{name}/{member}", archive.read(member))
-            if member.endswith("_config.json"):
+            if member.lower().endswith("_config.json"):
                 _check_config(name, json.loads(archive.read(member)))
 
 
 def _check_config(name: str, config: Any) -> None:
+    """Let nothing pass but tensors that rest as plain bytes."""
     entries = config.get("config", {}).values() if isinstance(config, dict) else ()
-    if any(isinstance(entry, dict) and entry.get("use_pickle") for entry in entries):
-        raise BadInput(f"{name}: holds pickled weights, which are never unpickled; export it anew")
+    for entry in entries:
+        plain = isinstance(entry, dict) and not entry.get("use_pickle")
+        if not plain or not TENSOR.match(str(entry.get("path_name"))):
+            _refuse_pickled(name)
+
+
+def _refuse_pickled(name: str) -> NoReturn:
+    raise BadInput(f"{name}: holds pickled objects, which are never unpickled; export it anew")
 
 
 def _dtype(parameters: Any) -> torch.dtype:

@@ -84,6 +84,10 @@ class Scoring(Protocol):
         """
         ...
 
+    def size_of(self, item: Any) -> tuple[int, int] | None:
+        """Return the width and height that a picture has after scoring; None if it fails."""
+        ...
+
     def keep(self, item: Any, error: ItemError) -> Scored:
         """Return what stands in the place of an item that is set aside without being scored."""
         ...

@@ -35,6 +35,9 @@ class FileScoring:
                 if blob.fetched:
                     blob.path.unlink(missing_ok=True)
 
+    def size_of(self, item: Blob) -> None:
+        """Return None: a file has no size after scoring."""
+
     def keep(self, item: Blob, error: ItemError) -> Scored:
         """Return nothing in the place of a file."""
         return Scored(item.index, error=error)
@@ -55,6 +58,9 @@ class RowScoring:
             return self._scorer.score(frame.iloc[start:stop].reset_index(drop=True))
 
         return _score(score, range(items.start, items.start + len(frame)), size)
+
+    def size_of(self, item: Rows) -> None:
+        """Return None: a row has no size after scoring."""
 
     def keep(self, item: Rows, error: ItemError) -> Scored:
         """Return nothing in the place of a row."""

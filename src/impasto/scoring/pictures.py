@@ -85,6 +85,16 @@ class PictureScoring:
             item.index, planes, self._alpha(item, None), concealed=item.concealed, error=error
         )
 
+    @torch.inference_mode()
+    def size_of(self, item: Frame) -> tuple[int, int] | None:
+        """Return the width and height that a picture has after scoring; None if it fails."""
+        try:
+            scores = self._scorer.score(self.rgb([item]))
+        except Exception:  # noqa: BLE001 (it is set aside when its turn comes, and told then)
+            return None
+        made = scores if isinstance(scores, torch.Tensor) else scores.pictures
+        return None if made is None else (int(made.shape[3]), int(made.shape[2]))
+
     def rgb(self, frames: Sequence[Frame]) -> torch.Tensor:
         """Return frames of one layout as the scorer gets them, (N, 3, H, W) on the device."""
         layout = frames[0].layout

@@ -19,6 +19,7 @@ from fnmatch import fnmatchcase
 from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
+from impasto.errors import BadInput
 from impasto.files import Missing, etag, list_files
 from impasto.source import manifest
 from impasto.source.objects import Objects
@@ -109,6 +110,9 @@ def find(stores: Stores, url: str, form: Form, accept: Callable[[str], bool], wh
         for name, version in _listed(objects, pattern)
         if accept(name) and not any(part[0] == "." for part in name.split("/"))
     }
+    for name in found:
+        if not name.isprintable() and name.encode(errors="replace").decode() != name:
+            raise BadInput(f"{folder}: holds {name!a}, a name that is not UTF-8; rename it")
     if not found:
         raise Missing(f"{place}: holds no {what}; check the {form}")
     return Found(objects, {name: found[name] for name in sorted(found, key=natural)})

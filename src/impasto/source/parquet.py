@@ -67,6 +67,8 @@ def read(file: File, facts: TableFacts, shard: Shard) -> Iterator[pd.DataFrame]:
             if first < last:
                 part = pa.Table.from_batches([batch.slice(first, last - first)])
                 yield _frame(part).astype(dict(facts.columns))
+            if at >= shard.stop:
+                return
 
 
 @contextmanager

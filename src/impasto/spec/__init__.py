@@ -10,7 +10,7 @@ from impasto.spec.base import Frozen, parse
 from impasto.spec.facts import Colour, Key, TableFacts, VideoCut, VideoFacts
 from impasto.spec.job import FrameFormat, Items, JobSpec, Preset
 from impasto.spec.outcome import Attempt, Done, Failed, FailedKind, ItemError, Result
-from impasto.spec.plan import Encoding, OutputKind, Plan, Prepared, Shard
+from impasto.spec.plan import Encoding, OutputKind, PictureSize, Plan, Prepared, Shard
 
 __all__ = [
     "Attempt",
@@ -26,6 +26,7 @@ __all__ = [
     "JobSpec",
     "Key",
     "OutputKind",
+    "PictureSize",
     "Plan",
     "Prepared",
     "Preset",

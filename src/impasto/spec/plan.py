@@ -99,12 +99,15 @@ class Prepared(Frozen):
 
     Attributes:
         state: what the scorer prepared.
-        width: width in pixels of a video after scoring, 0 for other outputs.
-        height: likewise.
         notes: what the user should know of the model, one line each.
     """
 
     state: dict[str, Any]
-    width: int = 0
-    height: int = 0
     notes: tuple[str, ...] = ()
+
+
+class PictureSize(Frozen):
+    """How large a video's pictures are after scoring, in pixels: the first record written wins."""
+
+    width: int
+    height: int
