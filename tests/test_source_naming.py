@@ -331,3 +331,9 @@ def test_natural_order_counts() -> None:
     mixed = ["b10", "b9", "a/10", "a/9/1", "a10b2", "a10b10", "a9"]
     expected = ["a/9/1", "a/10", "a9", "a10b2", "a10b10", "b9", "b10"]
     assert sorted(mixed, key=natural) == expected
+
+
+def test_a_table_without_a_column_of_names_is_no_manifest(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("id,temperature\n0,21\n")
+    with pytest.raises(BadInput, match=r"has no column url or path .* but id, temperature"):
+        open_source(Stores({}), str(tmp_path / "table.csv"), "pictures").etag  # noqa: B018

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from impasto.driver import Progress
     from impasto.job import Job
-    from impasto.spec import Items, Result
+    from impasto.spec import ItemError, Items, Result
     from impasto.stores import Stores
     from impasto.transfer.listing import Entry
     from impasto.transfer.tasks import Tally
@@ -151,6 +151,7 @@ def job(found: Job, *, as_json: bool) -> None:
     """Print all that is known of a job."""
     spec, plan, listing = found.spec(), found.plan(), found.listing()
     records, outcome = found.done(listing), found.result()
+    failed = [error for record in records.values() for error in record.failed]
     stages: dict[str, float] = {}
     for record in records.values():
         for stage, seconds in record.stages.items():
@@ -163,14 +164,32 @@ def job(found: Job, *, as_json: bool) -> None:
         "shards": len(plan.shards) if plan else None,
         "shards_done": len(records),
         "failed_attempts": sum(listing.attempts.values()),
-        "failed": [error.model_dump() for record in records.values() for error in record.failed],
+        "items_failed": len(failed),
+        "failed": [error.model_dump() for error in failed],
         "concealed": [frame for record in records.values() for frame in record.concealed],
         "seconds": {stage: round(seconds, 3) for stage, seconds in stages.items()},
         "spec": spec.model_dump(mode="json"),
         "warnings": list(plan.warnings) if plan else [],
-        "result": outcome.model_dump(mode="json") if outcome else None,
+        "result": outcome.model_dump(mode="json", exclude={"aside"}) if outcome else None,
     }
+    if not as_json:
+        del facts["failed"]
     _facts(facts, as_json=as_json)
+    if not as_json:
+        _failed(failed)
+
+
+def _failed(failed: list[ItemError]) -> None:
+    """Print why items failed, each reason once with its traceback, and which items."""
+    reasons: dict[str, list[ItemError]] = {}
+    for each in failed:
+        reasons.setdefault(each.error, []).append(each)
+    for reason, errors in reasons.items():
+        names = [plain(each.key or f"item {each.item}") for each in errors]
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        say(f"failed: {', '.join(names[:SHOWN])}{more}: {reason}")
+        for line in errors[0].traceback.splitlines():
+            say(f"    {plain(line)}")
 
 
 def logs(found: Job, *, as_json: bool) -> None:

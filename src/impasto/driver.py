@@ -296,7 +296,7 @@ class _Run:
         """Raise Incomplete when the rest would be a waste."""
         why = tolerance.hopeless(self.spec, plan, [*self.done.values()])
         if why:
-            raise Incomplete(self._left(plan, why))
+            raise Incomplete(f"job {self.job.id}: {why}")
 
     def _end_if_useless(self, plan: Plan, failed: Failed) -> None:
         """Raise when what failed one shard would fail every other one."""

@@ -28,13 +28,22 @@ def hopeless(spec: JobSpec, plan: Plan, records: Sequence[Done]) -> str:
     """
     most, last = allowed(spec, plan.count), records[-1]
     if len(last.failed) == last.items > most and last.items > (plan.count > 1):
-        return f"every item of shard {last.shard} failed: {last.failed[0].error}"
+        return (
+            f"every item of shard {last.shard} failed: {last.failed[0].error}; correct the scorer "
+            "or the source; 'impasto show' tells more"
+        )
     failed = sum(len(record.failed) for record in records)
     if len(records) < len(plan.shards) and 0 < most < failed:
-        return f"more than {most:.0f} items failed, the last: {last.failed[-1].error}"
+        return (
+            f"more than {most:.0f} items failed, the last: {last.failed[-1].error}; 'impasto show' "
+            "tells more, and a larger --max-failed goes on"
+        )
     batches = sum(record.failed_batches for record in records)
     if len(records) < len(plan.shards) and 0 <= spec.max_failed_batches < batches:
-        return f"more than {spec.max_failed_batches} mini-batches failed: {last.failed[-1].error}"
+        return (
+            f"more than {spec.max_failed_batches} mini-batches failed: {last.failed[-1].error}; "
+            "'impasto show' tells more, and a larger --max-failed-batches goes on"
+        )
     return ""
 
 
@@ -53,6 +62,6 @@ def excess(spec: JobSpec, plan: Plan, records: Sequence[Done]) -> str:
     several = len(failed) > 1
     count = f"{len(failed)} of {plan.count} items" if several else "1 item"
     return (
-        f"{count} failed ({name}: {first.error}); accept {'them' if several else 'it'} with "
-        f"{remedy}, or run it again to try again"
+        f"{count} failed ({name}: {first.error}); 'impasto show' tells more, 'impasto retry' tries "
+        f"again, and {remedy} accepts {'them' if several else 'it'}"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from impasto.errors import BadInput
 from impasto.scorers import Scores
 from impasto.scoring import Scored, divide, item_error
 
@@ -75,7 +76,7 @@ def _score(
     def checked(start: int, stop: int) -> Scores:
         scores = score(start, stop)
         if not isinstance(scores, Scores) or scores.records is None:
-            raise TypeError("the scorer made pictures, and the output wants records")
+            raise BadInput("the scorer makes pictures; give it pictures, not rows or files")
         if len(scores.records) != stop - start:
             made = len(scores.records)
             raise ValueError(f"the scorer made records of {made} of {stop - start} items")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
+from impasto.errors import BadInput
 from impasto.media import colour
 from impasto.media.frame import Frame, Layout
 from impasto.plan import output_size
@@ -132,14 +133,14 @@ class PictureScoring:
 
     def _check_records(self, scores: Scores, count: int) -> None:
         if scores.records is None:
-            raise ValueError("the scorer made pictures, and the output wants records")
+            raise BadInput("the scorer makes pictures; choose an output such as .mp4, or a folder")
         if len(scores.records) != count:
             raise ValueError(f"the scorer made records of {len(scores.records)} of {count} items")
 
     def _check_pictures(self, scores: Scores, rgb: torch.Tensor) -> None:
         made = scores.pictures
         if made is None:
-            raise ValueError("the scorer made records, and the output wants pictures")
+            raise BadInput("the scorer makes records; choose an output such as .jsonl or .csv")
         size = tuple(rgb.shape[2:])
         if self._scorer.resizes:
             layout = self._layout

@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import json
 import posixpath
+import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,7 @@ def _entries(place: Url, data: bytes) -> Iterator[tuple[int, str]]:
 def _column(place: Url, text: str, delimiter: str) -> Iterator[tuple[int, str]]:
     rows = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
     column, fresh = 0, True
+    columns: list[str] = []
     try:
         for row in rows:
             if not row:
@@ -90,10 +92,17 @@ def _column(place: Url, text: str, delimiter: str) -> Iterator[tuple[int, str]]:
             names = [field.strip().lower() for field in row]
             known = [names.index(name) for name in NAMES if name in names] if fresh else []
             header = fresh and (bool(known) or not PurePath(row[0]).suffix)
+            if header:
+                columns = [] if known else names
             column, fresh = (known[0] if known else column), False
             if not header:
                 if len(row) <= column or not row[column].strip():
                     raise BadInput(f"{place}: line {rows.line_num}: names nothing; correct it")
+                if columns and not re.search(r"[/.]", row[column]):
+                    raise BadInput(
+                        f"{place}: has no column {' or '.join(NAMES)}, but {', '.join(columns)}; "
+                        "rename the one that names the items"
+                    )
                 yield rows.line_num, row[column].strip()
     except csv.Error as error:
         raise BadInput(f"{place}: line {rows.line_num}: {error}; correct it") from None
