@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import pytest
 
     from impasto.engines import Control, Task
-    from impasto.spec import Attempt
+    from impasto.settings import Settings
+    from impasto.spec import Attempt, JobSpec
 
 
 class InProcess:
@@ -26,9 +27,10 @@ class InProcess:
 
     ran: list[int]
 
-    def __init__(
-        self, workers: int | None, device: str, control: Control, memory: int | None
-    ) -> None:
+    capacity = 1
+    encoder_threads = 1
+
+    def __init__(self, settings: Settings, spec: JobSpec, control: Control) -> None:
         self._control = control
 
     def __enter__(self) -> Self:
@@ -123,7 +125,7 @@ class MoodyScorer(scorers.Scorer):
 
 def install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make `run` use this engine, and add the moody scorer to the table."""
-    monkeypatch.setattr("impasto.driver.LocalEngine", InProcess)
+    monkeypatch.setattr("impasto.driver.open_engine", InProcess)
     monkeypatch.setitem(
         scorers.SCORERS, "moody", scorers.Entry("inprocess:MoodyScorer", MoodyParams, "")
     )

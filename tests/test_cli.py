@@ -19,7 +19,19 @@ from impasto.errors import BadInput
 if TYPE_CHECKING:
     from conftest import MakeClip
 
-COMMANDS = ["run", "resume", "jobs", "show", "logs", "cancel", "probe", "verify", "demo"]
+COMMANDS = [
+    "run",
+    "plan",
+    "resume",
+    "retry",
+    "jobs",
+    "show",
+    "logs",
+    "cancel",
+    "probe",
+    "verify",
+    "demo",
+]
 COMMANDS += ["ls", "cp", "rm", "sas", "doctor"]
 
 
@@ -58,6 +70,27 @@ BAD = {
     "no workers": (
         ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--workers", "0"],
         "workers",
+    ),
+    "workers that are no range": (
+        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--workers", "4:2"],
+        "workers",
+    ),
+    "no engine": (
+        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--engine", "x"],
+        "--engine",
+    ),
+    "a strange size of shards": (
+        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--shard-frames", "some"],
+        "'auto'",
+    ),
+    "no items a shard": (
+        ["plan", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--shard-frames", "0"],
+        "shard_frames",
+    ),
+    "planning nothing": (["plan", "none.mp4", "--scorer", "identity", "-o", "o.mp4"], "none.mp4"),
+    "a cluster's option without one": (
+        ["resume", "abcdef", "--gpus-per-worker", "0.5"],
+        "--engine ray",
     ),
     "a strange time": (
         ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--start", "noon"],
@@ -263,11 +296,33 @@ def test_settings_come_from_flags_then_environment_then_file(
     monkeypatch.setenv("IMPASTO_HOME", "environment")
     monkeypatch.setenv("IMPASTO_WORKERS", "2")
     settings = load(workers=1)
-    assert (settings.home, settings.workers, settings.device) == (
+    assert (settings.home, settings.workers.most, settings.device) == (
         str(tmp_path / "environment"),
         1,
         "cpu",
     )
+
+
+CLUSTERS = [["--address", "auto"], ["--cpus-per-worker", "2"], ["--speculate"]]
+
+
+@pytest.mark.parametrize("words", CLUSTERS, ids=lambda words: words[0])
+def test_options_of_a_cluster_are_refused_where_there_is_none(
+    words: list[str], tmp_path: Path
+) -> None:
+    done = CliRunner().invoke(
+        app, ["demo", "-o", "az://media/demo", "--home", str(tmp_path), *words]
+    )
+    assert isinstance(done.exception, BadInput)
+    assert f"{words[0]}: is for workers of a cluster" in str(done.exception)
+
+
+def test_a_config_file_may_name_a_cluster_that_is_not_used(tmp_path: Path) -> None:
+    config = tmp_path / "impasto.toml"
+    config.write_text('address = "head:6379"\nspeculate = true\n')
+    words = ["demo", "-o", "az://media/demo", "--config", str(config), "--workers", "1:2"]
+    done = CliRunner().invoke(app, words)
+    assert "folder of this machine" in str(done.exception)
 
 
 def test_the_demo_is_not_written_to_a_folder_called_az(

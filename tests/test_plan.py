@@ -163,11 +163,13 @@ def test_a_source_that_the_scorer_cannot_take_is_refused(
         plan.items_of(spec, takes.split())  # type: ignore[arg-type]
 
 
-def test_shards_of_rows_are_larger() -> None:
-    spec = JobSpec(source="in", output="out")
-    assert plan.shard_size(spec, "pictures") == plan.shard_size(spec, "files") == 250
-    assert plan.shard_size(spec, "rows") == 10_000
-    assert plan.shard_size(spec.model_copy(update={"shard_frames": 7}), "rows") == 7
+@given(st.integers(48, 5000), st.integers(48, 400), st.sets(st.integers(0, 5000)).map(sorted))
+def test_no_shard_is_shorter_than_asked_where_even_ones_are_not(
+    frames: int, size: int, keys: list[int]
+) -> None:
+    least = frames // -(-frames // size)
+    borders = plan.cut_points(frames, size, keys, least)
+    assert min(b - a for a, b in pairwise(borders)) >= least
 
 
 def test_a_folder_that_is_there_is_an_output_whatever_its_name() -> None:

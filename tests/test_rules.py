@@ -20,13 +20,24 @@ LAYERS = [
     {"errors", "process", "secrecy", "settings", "spec", "times", "url"},
     {"client_errors", "connect", "fanout", "files", "identity", "ranges", "store", "stores"},
     {"media", "records", "scorers"},
-    {"delivery", "inputs", "pipeline", "job", "plan", "sas", "source", "scoring", "output"}
+    {
+        "delivery",
+        "forecast",
+        "inputs",
+        "pipeline",
+        "job",
+        "plan",
+        "sas",
+        "source",
+        "scoring",
+        "output",
+    }
     | {"worker"}
     | {"transfer"},
     {"engines"},
-    {"blame", "doctor", "driver", "submit", "tolerance"},
+    {"blame", "cutting", "doctor", "driver", "staging", "submit", "tolerance"},
     {"__main__", "cli", "cli_access", "cli_move", "demo", "display", "flags", "meter", "options"}
-    | {"plot"},
+    | {"cli_cluster", "cluster_words", "plot", "spec_options"},
 ]
 INSIDE = {
     "connect": {"files", "identity"},
@@ -34,15 +45,21 @@ INSIDE = {
     "store": {"client_errors", "connect", "fanout", "files"},
     "stores": {"connect", "files", "store"},
     "ranges": {"files"},
-    "driver": {"blame", "submit", "tolerance"},
-    "source": {"plan"},
+    "cutting": {"submit"},
+    "driver": {"blame", "cutting", "submit", "tolerance"},
+    "submit": {"staging"},
+    "source": {"forecast", "plan"},
     "scoring": {"plan", "source"},
     "output": {"job", "scoring"},
     "worker": {"inputs", "job", "output", "pipeline", "scoring", "source"},
     "__main__": {"cli"},
     "display": {"flags", "plot"},
-    "cli": {"cli_access", "flags", "cli_move", "display", "meter", "demo", "options"},
+    "cli": {"cli_access", "cli_cluster", "flags", "cli_move", "display", "meter", "demo", "options"}
+    | {"spec_options"},
+    "spec_options": {"flags", "options"},
     "cli_access": {"display", "options"},
+    "cli_cluster": {"cluster_words", "display", "flags", "options", "spec_options"} | {"submit"},
+    "cluster_words": {"display"},
     "cli_move": {"display", "meter", "options"},
     "meter": {"display"},
 }

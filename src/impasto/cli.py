@@ -6,34 +6,31 @@ Everything heavy is imported inside the commands, so that help appears at once.
 from __future__ import annotations
 
 import os
-import re
 import sys
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from impasto import cli_access, cli_move, secrecy
+from impasto import cli_access, cli_cluster, cli_move, secrecy
 from impasto.errors import BadInput, ImpastoError, Interrupted
-from impasto.flags import PARAMS, ScorerCommand
+from impasto.flags import ScorerCommand
 from impasto.options import (
     AsJson,
     Config,
-    Device,
     Home,
     ItemKind,
     JobId,
-    MaxFailed,
-    MaxFailedBatches,
-    Memory,
     Plot,
     Quiet,
-    Timeout,
-    Workers,
     app,
+    early,
     load_settings,
     open_stores,
+    takes_changes,
+    takes_settings,
 )
+from impasto.spec_options import takes_spec
 
 if TYPE_CHECKING:
     from impasto.job import Job
@@ -64,111 +61,40 @@ def _main(
 
 
 @app.command(cls=ScorerCommand)
+@early
+@takes_spec
+@takes_settings
 def run(
-    ctx: typer.Context,
-    source: Annotated[
-        str,
-        typer.Argument(
-            help="A video, image, table or file; a folder, pattern or manifest of many."
-        ),
-    ],
-    output: Annotated[
-        str,
-        typer.Option("--output", "-o", help="The video, image, folder or file of records to make."),
-    ],
-    scorer: Annotated[
-        str,
-        typer.Option(help="The model; its parameters are options too: see 'impasto scorers'."),
-    ] = "style",
-    items: ItemKind = None,
-    max_size: Annotated[
-        int | None, typer.Option(help="Longer side of the pictures at most, in pixels.")
-    ] = None,
-    frames: Annotated[
-        Literal["png", "jpg"] | None,
-        typer.Option(help="Write images into a folder instead of a video."),
-    ] = None,
-    fps: Annotated[
-        str | None, typer.Option(help="Frames a second of a video made from images. [default: 25]")
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option(help="First moment taken: seconds, or [[hh:]mm:]ss.")
-    ] = None,
-    end: Annotated[str | None, typer.Option(help="The moment to stop at, likewise.")] = None,
-    crf: Annotated[int, typer.Option(help="Quality of the video, 0 (best) to 51.")] = 18,
-    preset: Annotated[str, typer.Option(help="Encoder speed, ultrafast to veryslow.")] = "veryfast",
-    shard_frames: Annotated[
-        int | None, typer.Option(help="Items of a shard, about. [default: 250; rows: 10000]")
-    ] = None,
-    mini_batch: Annotated[
-        int | None, typer.Option(help="Items of a mini-batch. [default: found by a probe]")
-    ] = None,
-    timeout: Timeout = None,
-    max_failed: Annotated[
-        str | None,
-        typer.Option(help="Items that may be set aside: a number, 5% or all. [default: 0]"),
-    ] = None,
-    max_failed_batches: MaxFailedBatches = None,
-    workers: Workers = None,
-    device: Device = None,
-    memory: Memory = None,
-    home: Home = None,
-    config: Config = None,
+    spec: JobSpec,
+    settings: Settings,
     plot: Plot = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace what is at the output.")
-    ] = False,
 ) -> None:
     """Score SOURCE; the same command again goes on where it stopped."""
-    from impasto import process
+    if plot:
+        _check_plot(spec.scorer, plot)
+    _finish(None, spec, settings, as_json=as_json, quiet=quiet, plot=plot)
 
-    with process.spare():
-        from impasto.spec import JobSpec, parse
-        from impasto.times import fraction, seconds
 
-        if scorer == "style" and "style" not in ctx.meta[PARAMS]:
-            raise BadInput("--style is missing; name an image whose style is taken")
-        spec = parse(
-            JobSpec,
-            {
-                "source": source,
-                "output": output,
-                "scorer": scorer,
-                "params": _params(scorer, ctx.meta[PARAMS]),
-                "items": items,
-                "frames": frames,
-                "fps": fraction(fps, "--fps") if fps else None,
-                "max_size": max_size,
-                "start": seconds(start, "--start") if start else None,
-                "end": seconds(end, "--end") if end else None,
-                "crf": crf,
-                "preset": preset,
-                "shard_frames": shard_frames,
-                "mini_batch": mini_batch,
-                "overwrite": overwrite,
-                **_changes(max_failed, max_failed_batches, timeout),
-            },
-            "see 'impasto run --help'",
-        )
-        settings = load_settings(config, home, workers, device, memory)
-        if plot:
-            _check_plot(scorer, plot)
-        _finish(None, spec, settings, as_json=as_json, quiet=quiet, plot=plot)
+@app.command(cls=ScorerCommand)
+@takes_spec
+@takes_settings
+def plan(spec: JobSpec, settings: Settings, as_json: AsJson = False) -> None:
+    """Show how 'run' would cut SOURCE into shards, and why; writes nothing."""
+    from impasto import cutting, display, driver
+
+    draft = cutting.draft(spec, settings)
+    display.plan(draft, driver.called(draft.plan), as_json=as_json)
 
 
 @app.command()
+@takes_changes
+@takes_settings
 def resume(
     job: JobId,
-    max_failed: MaxFailed = None,
-    max_failed_batches: MaxFailedBatches = None,
-    timeout: Timeout = None,
-    workers: Workers = None,
-    device: Device = None,
-    memory: Memory = None,
-    home: Home = None,
-    config: Config = None,
+    changes: dict[str, object],
+    settings: Settings,
     as_json: AsJson = False,
     quiet: Quiet = False,
     overwrite: Annotated[
@@ -176,33 +102,25 @@ def resume(
     ] = False,
 ) -> None:
     """Go on with a job where it stopped."""
-    settings = load_settings(config, home, workers, device, memory)
     found = _job(job, settings)
     spec = found.spec()
-    update = _changes(max_failed, max_failed_batches, timeout)
-    spec = spec.model_copy(update={**update, "overwrite": overwrite or spec.overwrite})
+    spec = spec.model_copy(update={**changes, "overwrite": overwrite or spec.overwrite})
     _finish(found, spec, settings, as_json=as_json, quiet=quiet)
 
 
 @app.command()
+@takes_changes
+@takes_settings
 def retry(
     job: JobId,
-    max_failed: MaxFailed = None,
-    max_failed_batches: MaxFailedBatches = None,
-    timeout: Timeout = None,
-    workers: Workers = None,
-    device: Device = None,
-    memory: Memory = None,
-    home: Home = None,
-    config: Config = None,
+    changes: dict[str, object],
+    settings: Settings,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Try a job's items again that were set aside, and only those."""
-    settings = load_settings(config, home, workers, device, memory)
     found = _job(job, settings)
-    update = _changes(max_failed, max_failed_batches, timeout)
-    spec = found.spec().model_copy(update=update)
+    spec = found.spec().model_copy(update=changes)
     _finish(found, spec, settings, as_json=as_json, quiet=quiet, retry=True)
 
 
@@ -239,11 +157,19 @@ def show(job: JobId, home: Home = None, config: Config = None, as_json: AsJson =
 
 
 @app.command()
-def logs(job: JobId, home: Home = None, config: Config = None, as_json: AsJson = False) -> None:
+def logs(
+    job: JobId,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Print what comes until the job ends, too.")
+    ] = False,
+    home: Home = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
     """Print a job's log, down to every frame."""
     from impasto import display
 
-    display.logs(_job(job, load_settings(config, home)), as_json=as_json)
+    display.logs(_job(job, load_settings(config, home)), as_json=as_json, follow=follow)
 
 
 @app.command()
@@ -279,17 +205,16 @@ def verify(source: str, output: str, config: Config = None, as_json: AsJson = Fa
 
 
 @app.command()
+@takes_settings
 def demo(
     output: Annotated[str, typer.Option("--output", "-o", help="Folder for the results.")] = "demo",
-    home: Home = None,
-    config: Config = None,
-    workers: Workers = None,
+    *,
+    settings: Settings,
     quiet: Quiet = False,
 ) -> None:
     """Paint a real clip in the style of the painting that comes with Impasto."""
     from impasto import demo as demo_module
 
-    settings = load_settings(config, home, workers)
     spec, sheet = demo_module.prepare(output)
     result = _finish(None, spec, settings, as_json=False, quiet=quiet)
     demo_module.contact_sheet(spec.source, result.output, sheet)
@@ -299,7 +224,7 @@ def demo(
         display.say(f"{sheet}: source and result side by side")
 
 
-for _commands in (cli_move, cli_access):
+for _commands in (cli_move, cli_access, cli_cluster):
     _commands.add(app)
 
 
@@ -384,27 +309,6 @@ def _finish(
     called = driver.called(plan) if plan else "items"
     display.result(result, called, as_json=as_json, quiet=quiet)
     return result
-
-
-def _params(scorer: str, given: dict[str, object]) -> dict[str, object]:
-    """Return a scorer's parameters as a spec holds them: those of a user's class are its args."""
-    return {"args": given} if scorer.startswith("python:") else given
-
-
-def _changes(failed: str | None, batches: int | None, timeout: float | None) -> dict[str, object]:
-    """Return the fields of a spec that may change from run to run, as far as they were given."""
-    fields: dict[str, object] = {} if batches is None else {"max_failed_batches": batches}
-    fields |= {} if timeout is None else {"timeout": timeout}
-    if failed is None:
-        return fields
-    if failed == "all":
-        return fields | {"max_failed": -1, "max_failed_percent": None}
-    match = re.fullmatch(r"(\d+)|(\d+(?:\.\d+)?)%", failed)
-    if match is None:
-        raise BadInput(f"--max-failed {failed}: is no number, share or 'all'; see --help")
-    if match[1]:
-        return fields | {"max_failed": int(match[1]), "max_failed_percent": None}
-    return fields | {"max_failed_percent": float(match[2])}
 
 
 def _check_plot(scorer: str, path: str) -> None:

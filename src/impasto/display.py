@@ -13,11 +13,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from impasto.errors import BadInput, ImpastoError
+from impasto.errors import BadInput, ImpastoError, Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from impasto.cutting import Draft
     from impasto.driver import Progress
     from impasto.job import Job
     from impasto.spec import ItemError, Items, Result
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 """Items set aside that are named after a job."""
+FOLLOW = 2.0
+"""Seconds between two looks for new log lines."""
+LAST_WORDS = 15
+"""Looks without a new line after which nobody is expected to say that the output stands."""
 
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -170,6 +175,7 @@ def job(found: Job, *, as_json: bool) -> None:
         "seconds": {stage: round(seconds, 3) for stage, seconds in stages.items()},
         "spec": spec.model_dump(mode="json"),
         "warnings": list(plan.warnings) if plan else [],
+        "reasons": list(plan.reasons) if plan else [],
         "result": outcome.model_dump(mode="json", exclude={"aside"}) if outcome else None,
     }
     if not as_json:
@@ -177,6 +183,43 @@ def job(found: Job, *, as_json: bool) -> None:
     _facts(facts, as_json=as_json)
     if not as_json:
         _failed(failed)
+
+
+def plan(draft: Draft, called: str, *, as_json: bool) -> None:
+    """Print how a job would be cut, whose items are called so, or how it is; or a JSON line."""
+    found = draft.plan
+    sizes = [len(shard) for shard in found.shards]
+    facts: dict[str, Any] = {
+        "job": draft.job,
+        "stored": draft.stored,
+        "output": found.output,
+        "items": found.count,
+        "shards": len(sizes),
+        "smallest_shard": min(sizes),
+        "largest_shard": max(sizes),
+        "workers": draft.workers,
+        "seconds": draft.seconds and round(draft.seconds, 3),
+        "reasons": list(draft.reasons),
+        "warnings": list(found.warnings),
+    }
+    if not as_json:
+        standing = "is planned already: this plan rules" if draft.stored else "is not planned yet"
+        facts |= {"job": f"{draft.job} {standing}", "items": f"{found.count:,} {called}"}
+        del facts["stored"], facts["smallest_shard"], facts["largest_shard"]
+        spread = f"{min(sizes):,}" if len({*sizes}) == 1 else f"{min(sizes):,} to {max(sizes):,}"
+        facts["shards"] = f"{len(sizes):,} of {spread} {called}"
+        facts["seconds"] = _expected(draft.seconds, min(draft.workers, len(sizes)))
+    _facts(facts, as_json=as_json)
+
+
+def _expected(seconds: float | None, workers: int) -> str:
+    """Say how long work will take."""
+    if seconds is None:
+        return "not known before a first job with this scorer"
+    words = f"{clock(seconds)} of work, as earlier jobs tell"
+    if workers == 1:
+        return words
+    return f"{words}; about {clock(seconds / workers)} with {workers} workers"
 
 
 def _failed(failed: list[ItemError]) -> None:
@@ -192,17 +235,44 @@ def _failed(failed: list[ItemError]) -> None:
             say(f"    {plain(line)}")
 
 
-def logs(found: Job, *, as_json: bool) -> None:
-    """Print a job's log lines."""
+def logs(found: Job, *, as_json: bool, follow: bool = False) -> None:
+    """Print a job's log lines; those to come as well, until it is done or cancelled.
+
+    Raises:
+        Interrupted: the user stopped following.
+    """
     found.spec()
-    for line in found.logs():
-        if as_json:
-            _json(line)
-            continue
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(line.pop("time")))
-        event = line.pop("event")
-        rest = " ".join(f"{name}={value}" for name, value in line.items() if value not in ("", []))
-        say(f"{stamp} {event:<9} {rest}")
+    seen: set[str] = set()
+    last, quiet, ended = "", 0, ""
+    try:
+        while True:
+            if follow:
+                ended = "done" if found.result() else "cancelled" if found.cancelled() else ""
+            for line in found.logs(seen):
+                last, quiet = str(line["event"]), 0
+                _log_line(line, as_json=as_json)
+            # The last line comes after the result, once the output stands.
+            late = ended == "done" and last != "finished" and quiet < LAST_WORDS
+            if not follow or (ended and not late):
+                break
+            quiet += 1
+            time.sleep(FOLLOW)
+    except KeyboardInterrupt:
+        if follow:
+            raise Interrupted("") from None
+        raise
+    if follow:
+        note(f"job {found.id}: is {ended}")
+
+
+def _log_line(line: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        _json(line)
+        return
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(line.pop("time")))
+    event = line.pop("event")
+    rest = " ".join(f"{name}={value}" for name, value in line.items() if value not in ("", []))
+    say(f"{stamp} {event:<9} {rest}")
 
 
 def probe(stores: Stores, source: str, items: Items | None, *, as_json: bool) -> None:

@@ -17,18 +17,18 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from impasto import blame, tolerance
+from impasto.cutting import cut, learn
 from impasto.delivery import Delivery, digest, open_delivery
-from impasto.engines import Control, Engine, Task
-from impasto.engines.local import LocalEngine, encoder_threads
+from impasto.engines import Control, Engine, Staff, Task, open_engine
 from impasto.errors import BadInput, Incomplete, Interrupted, Unavailable
 from impasto.files import sweep_scratch
 from impasto.job import Job, whole
 from impasto.media import images
 from impasto.settings import Settings, load
 from impasto.source import items_of, open_source
-from impasto.spec import Done, Encoding, Failed, JobSpec, Plan, Result, Shard
+from impasto.spec import Done, Failed, JobSpec, Plan, Result, Shard
 from impasto.stores import Stores
-from impasto.submit import absolute, job_id, submit
+from impasto.submit import job_id, placed, submit
 from impasto.url import is_local
 
 BACKOFF = 1.0
@@ -52,7 +52,9 @@ class Progress:
         total: items of the job.
         resumed: of ``done``, items that earlier runs left.
         items: what they are, for people.
-        warnings: what the user should know of the source.
+        warnings: what the user should know of the source and of what befell the workers.
+        shards: how many are done, and how many there are.
+        staff: the workers, by what they do.
     """
 
     stage: Stage
@@ -62,6 +64,8 @@ class Progress:
     resumed: int = 0
     items: str = "items"
     warnings: tuple[str, ...] = ()
+    shards: tuple[int, int] = (0, 0)
+    staff: Staff = field(default_factory=Staff)
 
 
 OnProgress = Callable[[Progress], None]
@@ -118,7 +122,7 @@ def finish(
         retry: whether to try the items again that were set aside, of a finished job too.
     """
     settings = settings or load()
-    spec = absolute(spec or job.spec(), Stores(settings.stores), settings.home)
+    spec = placed(spec or job.spec(), Stores(settings.stores), settings)
     ignore: OnProgress = lambda _: None  # noqa: E731 (a typed default)
     stop = stop or threading.Event()
     return _Run(job, spec, settings, on_progress or ignore, stop, retry).finish()
@@ -157,6 +161,8 @@ class _Run:
     cancelled: bool = False
     overwrite: bool = False
     plan: Plan | None = None
+    staff: Staff = field(default_factory=Staff)
+    notes: tuple[str, ...] = ()
     _looked: float = field(default_factory=time.perf_counter)
 
     def __post_init__(self) -> None:
@@ -182,7 +188,7 @@ class _Run:
         self._note("started", host=os.uname().nodename, pid=os.getpid(), resumed=self.resumed)
         if plan is None or len(self.done) < len(plan.shards):
             with self._engine() as engine:
-                plan = plan or self._make_plan()
+                plan = plan or self._make_plan(engine)
                 self._report(plan)
                 self._score(plan, engine)
         self._judge(plan)
@@ -224,12 +230,10 @@ class _Run:
                 f"{self.job.id} began; run it anew with 'impasto run'"
             )
 
-    def _make_plan(self) -> Plan:
-        threads = encoder_threads(self.settings.device)
-        encoding = Encoding(crf=self.spec.crf, preset=self.spec.preset, threads=threads)
+    def _make_plan(self, engine: Engine) -> Plan:
         try:
             source = open_source(self.stores, self.spec.source, items_of(self.spec))
-            self.job.record(source.plan(self.spec, encoding))
+            self.job.record(cut(source, self.spec, self.settings, engine, self.job.home))
         except BadInput:
             # Nothing can come of it; what cannot be planned should not be listed for ever.
             self.job.discard()
@@ -239,9 +243,8 @@ class _Run:
         return plan
 
     def _engine(self) -> Engine:
-        control = Control(self._written, self._stopping)
-        settings = self.settings
-        return LocalEngine(settings.workers, settings.device, control, settings.memory)
+        control = Control(self._written, self._stopping, self._staffed, self._befell)
+        return open_engine(self.settings, self.spec, control)
 
     def _score(self, plan: Plan, engine: Engine) -> None:
         """Run the engine until every shard is done, has failed too often, or stop is asked."""
@@ -356,6 +359,9 @@ class _Run:
         # Whatever has items set aside is kept, so that a retry scores nothing else.
         kept = plan.output in {"video", "records"} or result.failed
         self.job.sweep(records if kept else (), self.job.listing())
+        # Of the others only a few items were scored.
+        whole_shards = [record for record in records if record.shard not in self.bases]
+        learn(self.job, self.spec, plan, whole_shards)
         self._note("finished", **result.model_dump(mode="json"))
         return result
 
@@ -399,6 +405,18 @@ class _Run:
         assert self.plan
         self._report(self.plan)
 
+    def _staffed(self, staff: Staff) -> None:
+        if staff != self.staff:
+            self.staff = staff
+            if self.plan:
+                self._report(self.plan)
+
+    def _befell(self, what: str) -> None:
+        self._note("workers", text=what)
+        self.notes += (what,)
+        if self.plan:
+            self._report(self.plan)
+
     def _report(self, plan: Plan) -> None:
         self.plan = plan
         self.on_progress(self._progress(plan, "scoring"))
@@ -411,7 +429,9 @@ class _Run:
             plan.count,
             self.resumed,
             called(plan),
-            plan.warnings,
+            plan.warnings + self.notes,
+            (len(self.done), len(plan.shards)),
+            self.staff,
         )
 
     def _left(self, plan: Plan, why: str) -> str:

@@ -5,6 +5,7 @@
               cancel  result.json  logs/<time>-<nonce>.jsonl
               deliveries/<digest of the output's URL>.json
               bases/00007.json   a done record whose failed items are tried again
+    facts/<scorer>/<id>.json     how fast the job was, for later ones
 
 Every record is put-if-absent: of two drivers the first one's stands, and neither can harm the
 other. A segment has a name that no other attempt shares. Nothing here holds a status; it is read
@@ -16,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypeVar
@@ -28,7 +30,7 @@ from impasto.fanout import in_order
 from impasto.files import Missing
 from impasto.ranges import open_object
 from impasto.secrecy import redact, redact_all
-from impasto.spec import Done, Failed, Frozen, JobSpec, PictureSize, Plan, Prepared, Result
+from impasto.spec import Done, Failed, Frozen, JobSpec, PictureSize, Plan, Prepared, Result, Speed
 from impasto.store import MANY
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
     from impasto.store import Store
 
+FACTS = 20
+"""Newest facts that are read."""
 Status = Literal["new", "open", "cancelled", "done"]
 Model = TypeVar("Model", bound=Frozen)
 Record: TypeAlias = JobSpec | Plan | Result | Done | Failed
@@ -99,6 +103,13 @@ class Job:
     def result(self) -> Result | None:
         """Read the result, or None when the job is not finished."""
         return self._find("result.json", Result)
+
+    def replace_spec(self, spec: JobSpec) -> None:
+        """Write a spec over the one of an earlier call, which differs only in how the job runs.
+
+        For a driver elsewhere, which has nothing else to go by.
+        """
+        self.home.put(f"{self.prefix}spec.json", spec.model_dump_json(indent=1).encode())
 
     def prepared(self) -> Prepared | None:
         """Read what the first worker prepared for this job, or None when nothing is yet."""
@@ -259,9 +270,15 @@ class Job:
         if data:
             self._create(f"logs/{stamp}-{uuid4().hex[:8]}.jsonl", data)
 
-    def logs(self) -> Iterable[dict[str, Any]]:
-        """Read every log line, oldest object first."""
-        stats = self.home.list_all(self.prefix + "logs")
+    def logs(self, seen: set[str] | None = None) -> Iterable[dict[str, Any]]:
+        """Read every log line, oldest object first.
+
+        Args:
+            seen: keys of objects that are left out; those that are read are added.
+        """
+        seen = set() if seen is None else seen
+        stats = [it for it in self.home.list_all(self.prefix + "logs") if it.key not in seen]
+        seen.update(stat.key for stat in stats)
         pages = in_order(self.home.read, (stat.key for stat in stats), MANY, len)
         for stat, page in zip(stats, pages, strict=True):
             for line in page.splitlines():
@@ -322,6 +339,25 @@ def find(home: Store, job_id: str) -> Job:
         fact = f"matches {len(matching)} jobs" if matching else f"not found in {home.place}"
         raise BadInput(f"job {job_id}: {fact}; see 'impasto jobs'")
     return Job(home, matching[0])
+
+
+def record_speed(home: Store, speed: Speed) -> None:
+    """Write how fast a job was; what a run of it told before gives way."""
+    key = f"facts/{speed.scorer}/{speed.job}.json"
+    home.put(key, speed.model_dump_json(indent=1).encode())
+
+
+def speeds(home: Store, scorer: str) -> list[Speed]:
+    """Read how fast jobs with a scorer were, newest first; damaged facts are left out."""
+    stats = sorted(home.list_all(f"facts/{scorer}/"), key=lambda stat: -stat.modified)
+    found = in_order(partial(_speed, home), [stat.key for stat in stats[:FACTS]], MANY)
+    return [speed for speed in found if speed]
+
+
+def _speed(home: Store, key: str) -> Speed | None:
+    with suppress(ValidationError, Missing):
+        return Speed.model_validate_json(home.read(key))
+    return None
 
 
 def _open(home: Store, key: str) -> BinaryIO:

@@ -33,6 +33,8 @@ STOPPING = "finishing what runs (Ctrl-C again stops at once)"
 GRACE = 1.0
 """Seconds that the second Ctrl-C gives what runs to end by itself."""
 STOPPED = "stopped at once; what is done is kept, and the same command goes on"
+FIELDS = ("count", "speed", "left", "detail")
+"""What stands behind the bar."""
 PLAIN_EVERY = 10.0
 """Seconds between progress lines when stderr is no terminal."""
 
@@ -100,6 +102,7 @@ class Units:
         title: what happens, for a line of its own.
         count: how much is done; "" while nothing is known.
         speed: units a second.
+        detail: what else is to be told; "" for nothing.
         eager: whether lines come also when a stage begins.
     """
 
@@ -107,7 +110,25 @@ class Units:
     title: Callable[[Any], str]
     count: Callable[[Any], str]
     speed: Callable[[float], str]
+    detail: Callable[[Any], str] = lambda _: ""
     eager: bool = False
+
+
+def _staff(job: Progress) -> str:
+    """Say how many shards are done and what the workers do."""
+    staff = job.staff
+    said = [
+        f"{count} {what}"
+        for count, what in (
+            (staff.asked, "asked for"),
+            (staff.starting, "starting"),
+            (staff.running, "running"),
+            (staff.idle, "idle"),
+        )
+        if count
+    ]
+    done, shards = job.shards
+    return f"{done}/{shards} shards" + (f", workers: {', '.join(said)}" if said else "")
 
 
 FRAMES = Units(
@@ -115,6 +136,7 @@ FRAMES = Units(
     lambda job: f"job {job.job}: {job.stage}",
     lambda job: f"{job.done}/{job.total} {job.items}" if job.total else "",
     lambda rate: f"{rate:.1f}/s",
+    lambda job: _staff(job) if job.stage == "scoring" and job.shards[1] else "",
     eager=True,
 )
 BYTES = Units(
@@ -197,16 +219,15 @@ class _Rate:
 
 
 class _Warnings:
-    """Prints what the user should know of the source, once."""
+    """Prints what the user should know, each thing once."""
 
     def __init__(self) -> None:
-        self._printed = False
+        self._printed = 0
 
     def __call__(self, event: Event) -> None:
-        if event.warnings and not self._printed:
-            self._printed = True
-            for warning in event.warnings:
-                _err.print(f"note: {plain(warning)}", markup=False)
+        for warning in event.warnings[self._printed :]:
+            _err.print(f"note: {plain(warning)}", markup=False)
+        self._printed = max(self._printed, len(event.warnings))
 
 
 class _Meter:
@@ -215,7 +236,9 @@ class _Meter:
     def __init__(self, bar: Bar, units: Units) -> None:
         self._bar, self._units = bar, units
         self._rate = _Rate()
-        self._task = bar.add_task(units.stages[0], total=None, speed="", left="", count="")
+        self._task = bar.add_task(
+            units.stages[0], total=None, speed="", left="", count="", detail=""
+        )
         self._warn = _Warnings()
         self._stopping = False
 
@@ -234,6 +257,7 @@ class _Meter:
             count=self._units.count(event),
             speed=self._units.speed(rate) if rate else "",
             left=f"{self._rate.left(event)} left" if event.total else "",
+            detail=self._units.detail(event),
         )
 
 
@@ -263,6 +287,8 @@ class _Lines:
         words = [f"{self._units.title(event)} {self._units.count(event)}".rstrip()]
         if event.stage == self._units.stages[1] and rate:
             words += [self._units.speed(rate), f"{self._rate.left(event)} left"]
+        if detail := self._units.detail(event):
+            words.append(detail)
         _err.print(", ".join(words), markup=False)
 
 
@@ -279,9 +305,7 @@ def _bar() -> Bar:
     return Bar(
         TextColumn("{task.description:<10}"),
         BarColumn(bar_width=36),
-        _Field("count"),
-        _Field("speed"),
-        _Field("left"),
+        *map(_Field, FIELDS),
         console=_err,
         refresh_per_second=5,
     )

@@ -16,8 +16,6 @@ from impasto.spec import FrameFormat, Items, JobSpec, OutputKind
 SourceKind = Literal["video", "image", "folder", "files", "table"]
 """What a source is: ``folder`` stands for all that names many images."""
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-FRAMES, ROWS = 250, 10_000
-"""Items of a shard, and of one of rows."""
 SNAP = 0.25
 RECORDS = records.SUFFIXES
 
@@ -53,11 +51,6 @@ def items_of(spec: JobSpec, takes: Sequence[Items]) -> Items:
     if items == "rows" and not table:
         raise BadInput(f"{spec.source}: is no table; rows come from {', '.join(TABLES)}")
     return items
-
-
-def shard_size(spec: JobSpec, items: Items) -> int:
-    """Return how many items a shard shall hold, about."""
-    return spec.shard_frames or (ROWS if items == "rows" else FRAMES)
 
 
 def output_kind(
@@ -139,7 +132,7 @@ def frame_names(start: int, stop: int, kind: FrameFormat | None) -> tuple[str, .
     return tuple(f"{n + 1:06d}.{kind or 'png'}" for n in range(start, stop))
 
 
-def cut_points(frames: int, size: int, keys: Sequence[int]) -> list[int]:
+def cut_points(frames: int, size: int, keys: Sequence[int], least: int = 1) -> list[int]:
     """Cut a run of frames into even shards whose borders sit on keyframes where they can.
 
     A border that falls inside a group of pictures makes the next worker decode that group from
@@ -149,15 +142,20 @@ def cut_points(frames: int, size: int, keys: Sequence[int]) -> list[int]:
         frames: how many there are.
         size: frames of a shard, about.
         keys: the frames that are keyframes, ascending.
+        least: frames of the shortest shard, where even ones have as many.
 
     Returns:
         The borders, from 0 to ``frames``, ascending, without repeats.
     """
     count = -(-frames // size)
     borders = {0, frames}
+    reach = int(size * SNAP)
+    if least > 1:
+        # Two neighbours may move towards each other.
+        reach = min(reach, max(0, frames // count - least) // 2)
     for n in range(1, count):
         even = round(n * frames / count)
-        borders.add(_snap(even, keys, int(size * SNAP)))
+        borders.add(_snap(even, keys, reach))
     return sorted(borders)
 
 

@@ -98,22 +98,67 @@ class StoreProfile(Frozen):
         return self
 
 
+class WorkerRange(Frozen):
+    """How many workers a job may have; written ``4``, ``2:8``, ``2:`` or ``:8``.
+
+    Attributes:
+        least: workers that are kept even while no shard waits for them.
+        most: workers at most; None is as many as there are devices, cores or machines for.
+    """
+
+    least: int = Field(default=0, ge=0)
+    most: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written(cls, value: object) -> object:
+        if not isinstance(value, str | int):
+            return value
+        match = re.fullmatch(r"(?:(\d+)?(:))?(\d+)?", str(value))
+        if match is None or not (match[1] or match[3]):
+            raise ValueError("is no number, and no range such as 0:8")
+        return {"least": match[1] or 0, "most": match[3]}
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.most is not None and self.least > self.most:
+            raise ValueError("has a minimum above its maximum")
+        return self
+
+    def __str__(self) -> str:
+        return f"{self.least}:{'' if self.most is None else self.most}"
+
+
 class Settings(Frozen):
     """How jobs run here.
 
     Attributes:
         home: URL or path of the folder that holds the jobs.
-        workers: worker processes; None is one a device, or one a core without devices.
+        engine: what runs workers: ``local``, this machine, or ``ray``, a cluster.
+        workers: how many; None is one a device, or one a core without devices.
         device: ``auto``, ``cpu`` or ``cuda``.
         memory: bytes that a worker may hold, a number or such as ``8GB``; None is most of the
             machine's.
+        address: the cluster's: ``auto`` or HOST:PORT of its head for a driver on one of its
+            machines, http(s)://HOST:PORT of its dashboard for all others; None starts a
+            cluster on this machine, for as long as the job runs.
+        gpus_per_worker: GPUs of the cluster that a worker takes, or which part of one; None is 1
+            where there are GPUs.
+        cpus_per_worker: cores of the cluster that a worker takes.
+        speculate: whether idle workers of a cluster try the shards again that take far longer
+            than the others.
         stores: how object stores are reached, by a name for people.
     """
 
     home: str = Field(default_factory=lambda: user_data_dir("impasto"))
-    workers: int | None = Field(default=None, ge=1)
-    device: str = Field(default="auto", pattern="^(auto|cpu|cuda)$")
+    engine: Literal["local", "ray"] = "local"
+    workers: WorkerRange = WorkerRange()
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     memory: ByteSize | None = Field(default=None, ge=1 << 20)
+    address: str | None = Field(default=None, pattern=r"^(auto|https?://\S+|[^\s/:]+:\d+)$")
+    gpus_per_worker: float | None = Field(default=None, ge=0, le=64)
+    cpus_per_worker: int = Field(default=1, ge=1, le=1024)
+    speculate: bool = False
     stores: dict[str, StoreProfile] = Field(default_factory=dict)
 
     @field_validator("home")
@@ -135,7 +180,7 @@ def load(config: str | None = None, **flags: object) -> Settings:
     """
     named = {
         name: value
-        for name in ("home", "workers", "device", "memory")
+        for name in Settings.model_fields.keys() - {"stores"}
         if (value := os.environ.get(f"IMPASTO_{name.upper()}"))
     }
     given = {name: value for name, value in flags.items() if value is not None}
@@ -185,6 +230,22 @@ def secret(name: str) -> str:
             "set it in the environment"
         )
     return remember(value)
+
+
+def configure_ray() -> None:
+    """Prepare this process's environment for Ray: token authentication unless it is refused.
+
+    Ray reads these when it is first imported. Nothing that is set already is changed.
+    """
+    os.environ.update(
+        {
+            "RAY_AUTH_MODE": "token",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            # A worker with no GPU of its own must see none.
+            "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+        }
+        | os.environ
+    )
 
 
 def cpu_isa() -> str:

@@ -16,12 +16,15 @@ from impasto.scorers import signature
 from impasto.settings import Settings
 from impasto.source import Source, items_of, open_source, output_kind
 from impasto.spec import JobSpec
+from impasto.staging import stage
 from impasto.stores import Stores
 from impasto.url import normal, parse
 
 FORMAT = 2
 """Raised when the same spec would give another output; older jobs are then not resumed."""
 HOW = {"source", "scorer", "params", "output", "overwrite", "timeout"} | {
+    "requirements",
+    "requirements_sha256",
     "max_failed",
     "max_failed_percent",
     "max_failed_batches",
@@ -36,14 +39,30 @@ def submit(spec: JobSpec, settings: Settings) -> Job:
         BadInput: the request or the source is wrong.
     """
     stores = Stores(settings.stores)
-    spec = absolute(spec, stores, settings.home)
+    spec = placed(spec, stores, settings)
     source = open_source(stores, spec.source, items_of(spec))
     _protect(spec, source)
     job = Job(stores.home(settings.home), job_id(stores, spec, source))
     if job.result() is None:
         _refuse(stores, spec, job)
-    job.record(spec)
+    if not job.record(spec) and settings.engine == "ray" and job.spec() != spec:
+        # A driver on another machine has nothing else to go by.
+        job.replace_spec(spec)
     return job
+
+
+def placed(spec: JobSpec, stores: Stores, settings: Settings) -> JobSpec:
+    """Make a spec mean the same on every machine that will see it.
+
+    Raises:
+        BadInput: a file is missing, or lies where outsiders may write.
+        Unavailable: the store does not answer.
+    """
+    spec = absolute(spec, stores, settings.home)
+    if settings.engine == "local":
+        return spec
+    staged = stage(spec, stores, settings.home)
+    return spec if staged == spec else absolute(staged, stores, settings.home)
 
 
 def _refuse(stores: Stores, spec: JobSpec, job: Job) -> None:
@@ -85,8 +104,19 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
             "output": normal(spec.output),
             "scorer": scorer,
             "params": params,
+            **_requirements(spec, stores, home),
         }
     )
+
+
+def _requirements(spec: JobSpec, stores: Stores, home: str) -> dict[str, str]:
+    """Pin the file of packages that workers of a cluster install: they run as the job does."""
+    if not spec.requirements:
+        return {}
+    url = normal(spec.requirements)
+    stores.check_trusted(url, home)
+    digest = hashlib.sha256(stores.read(url)).hexdigest()
+    return {"requirements": url, "requirements_sha256": digest}
 
 
 def job_id(stores: Stores, spec: JobSpec, source: Source) -> str:

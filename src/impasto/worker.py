@@ -109,6 +109,7 @@ class Worker:
             return
         since = time.perf_counter()
         clocks = {stage: Clock() for stage in ("read", "score", "write")}
+        moments: list[float] = []
         if attempt.suspects:
             # Whatever ended a worker may do so again, and the sooner the more of it is scored.
             self._size = self._size or 1
@@ -123,7 +124,7 @@ class Worker:
                 self._job, self._task.spec, self._plan, attempt, self._inputs.files
             ) as out:
                 with Sink(out.write, AHEAD, clocks["write"]) as sink:
-                    for scored in self._scored(reader, threads, clocks["score"]):
+                    for scored in self._scored(reader, threads, clocks["score"], moments):
                         told = report.add(scored)
                         sink.put(told)
                         yield report.items
@@ -132,12 +133,15 @@ class Worker:
         finally:
             reader.close()
             batches.close()
+        now = time.perf_counter()
         done = Done(
             shard=shard.index,
             segment=out.segment,
             items=report.items,
             bytes=size,
-            seconds=time.perf_counter() - since,
+            seconds=now - since,
+            # Threads score side by side, so that the moments are in no order.
+            overhead=now - since - (max(moments) - min(moments) if moments else 0.0),
             stages={stage: clock.seconds for stage, clock in clocks.items()},
             worker=self.name,
             concealed=tuple(report.concealed),
@@ -156,12 +160,19 @@ class Worker:
         batches: Prefetch[MiniBatch | SetAside],
         threads: Callable[[], int],
         clock: Clock,
+        moments: list[float],
     ) -> Iterator[Scored]:
-        """Score mini-batches side by side, or one by one, and yield their items in order."""
+        """Score mini-batches side by side, or one by one, and yield their items in order.
+
+        The moments at which each begins and ends are added to a list.
+        """
 
         def score(batch: MiniBatch) -> list[Scored]:
+            moments.append(time.perf_counter())
             with clock.busy(), self._watch.scoring(batch.indices):
-                return self._scoring(batch.items, self._shrink)
+                scored = self._scoring(batch.items, self._shrink)
+            moments.append(time.perf_counter())
+            return scored
 
         running: deque[Future[list[Scored]]] = deque()
         try:

@@ -41,7 +41,7 @@ def check_machine(settings: Settings) -> Iterator[Check]:
     yield _cuda(settings)
     yield _codecs()
     on_cuda = settings.device != "cpu" and cuda_devices()
-    yield _memory(settings.workers or on_cuda or cores)
+    yield _memory(settings.workers.most or on_cuda or cores)
     yield from _disks(settings)
 
 

@@ -1,6 +1,9 @@
 """The Engine protocol, and what its engines share.
 
 An engine runs shards on workers, each shard once; retry and resume are the caller's loop.
+
+    local    processes on this machine
+    ray      a cluster; each worker is such a process, on one of its machines
 """
 
 from __future__ import annotations
@@ -10,7 +13,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from impasto.settings import StoreProfile
+from impasto.errors import BadInput
+from impasto.settings import Settings, StoreProfile, configure_ray
 from impasto.spec import Attempt, Done, Failed, Frozen, JobSpec, Plan, Shard
 
 
@@ -25,6 +29,8 @@ class Task(Frozen):
         plan: the job's plan, without its shards.
         sample: the first shard, from which a scorer may look at a picture.
         memory: bytes that a worker may hold, 0 when nobody said.
+        code: folder on the worker's machine with the user's scripts, named by their digests, where
+            the engine has brought them; "" where workers read them themselves.
     """
 
     home: str
@@ -34,6 +40,7 @@ class Task(Frozen):
     plan: Plan
     sample: Shard
     memory: int = 0
+    code: str = ""
 
 
 class Watch(Protocol):
@@ -56,20 +63,51 @@ class Watch(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Staff:
+    """How many workers there are, by what they do.
+
+    Attributes:
+        asked: wait for a machine that has room for them.
+        starting: load their libraries and the scorer.
+        running: score.
+        idle: have nothing to do.
+    """
+
+    asked: int = 0
+    starting: int = 0
+    running: int = 0
+    idle: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Control:
     """How a caller watches and stops an engine.
 
     Attributes:
         progress: called with a shard's index and how many of its items are written.
         stopping: asked often; once true, no further shard starts and those that run finish.
+        staffed: called when the workers change.
+        noted: called with what befell the workers without being any shard's fault, for the log.
     """
 
     progress: Callable[[int, int], None]
     stopping: Callable[[], bool]
+    staffed: Callable[[Staff], None] = lambda _: None
+    noted: Callable[[str], None] = lambda _: None
 
 
 class Engine(Protocol):
     """Runs shards on workers; a context that ends every worker when it is left."""
+
+    @property
+    def capacity(self) -> int:
+        """How many workers there may be at once, as far as can be told beforehand."""
+        ...
+
+    @property
+    def encoder_threads(self) -> int:
+        """How many threads one encoder should use, so that it keeps up with the scorer."""
+        ...
 
     def __enter__(self) -> Self:
         """Start what takes long and needs no plan, such as a first worker's interpreter."""
@@ -89,3 +127,27 @@ class Engine(Protocol):
             Unavailable: no worker can start.
         """
         ...
+
+
+def open_engine(settings: Settings, spec: JobSpec, control: Control) -> Engine:
+    """Choose the engine that the settings name; nothing starts before its context is entered.
+
+    Args:
+        settings: how jobs run here.
+        spec: what to do; a cluster's machines are given its scripts.
+        control: how the caller watches and stops the engine.
+
+    Raises:
+        BadInput: the settings contradict each other, or the engine is not installed.
+    """
+    if settings.engine == "ray":
+        # Ray reads its environment when it is first imported.
+        configure_ray()
+        try:
+            from impasto.engines.ray import RayEngine
+        except ModuleNotFoundError:
+            raise BadInput("--engine ray: needs Ray; run pip install 'impasto[ray]'") from None
+        return RayEngine(settings, control, spec)
+    from impasto.engines.local import LocalEngine
+
+    return LocalEngine(settings, control)

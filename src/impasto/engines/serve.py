@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -38,6 +39,12 @@ class Broken(Frozen):
     error: str
     bad_input: bool
     traceback: str
+
+    def as_error(self) -> BadInput | Unavailable:
+        """Return the error to raise, with the worker's traceback as a note."""
+        error = (BadInput if self.bad_input else Unavailable)(self.error)
+        error.add_note(self.traceback)
+        return error
 
 
 class Mark(Frozen):
@@ -120,7 +127,8 @@ class _Line:
                     case None:
                         self.attempts.put(None)
         except (EOFError, OSError):
-            os._exit(0)
+            # This is a group of its own: whatever a user's script has started ends too.
+            os.killpg(0, signal.SIGKILL)
 
 
 def serve(fd: int) -> None:

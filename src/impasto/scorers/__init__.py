@@ -164,6 +164,7 @@ class Entry:
         weights: sha256 of the weights that it loads by default, or "".
         trusted: names of the parameters that hold the URL of weights or of a script. These are
             never taken from where outsiders may write; ``<name>_sha256`` holds their digest.
+        code: those of them that are programs.
         folders: the same for whole folders; ``<name>_digest`` holds that of all that is in them.
         batched: whether a mini-batch's size may change the output.
         losses: whether it tells the losses of each picture, to be plotted.
@@ -178,6 +179,7 @@ class Entry:
     pictures: tuple[str, ...] = ()
     weights: str = ""
     trusted: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     batched: bool = False
     losses: bool = False
@@ -218,6 +220,7 @@ SCORERS: dict[str, Entry] = {
         gives=("records", "files"),
         argument="script",
         trusted=("script",),
+        code=("script",),
         folders=("model",),
         batched=True,
     ),
@@ -229,6 +232,7 @@ SCORERS: dict[str, Entry] = {
         gives=("pictures", "records"),
         argument="module",
         trusted=("module",),
+        code=("module",),
     ),
     "onnx": Entry(
         "impasto.scorers.onnx:OnnxScorer",

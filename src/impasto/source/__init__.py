@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from impasto.errors import BadInput
 from impasto.files import Denied, Missing
+from impasto.forecast import UNKNOWN
 from impasto.media import images
 from impasto.plan import SourceKind, is_table
 from impasto.ranges import File
@@ -21,6 +22,7 @@ from impasto.url import parse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from impasto.forecast import Forecast
     from impasto.media.frame import Frame
     from impasto.source.naming import Form
     from impasto.spec import Encoding, ItemError, Items, JobSpec, Plan, Shard
@@ -65,8 +67,14 @@ class Source(Protocol):
         """Say what the source is, for a person; raises BadInput when it cannot be read."""
         ...
 
-    def plan(self, spec: JobSpec, encoding: Encoding) -> Plan:
-        """Cut the source into shards; raises BadInput when it cannot be read."""
+    def plan(self, spec: JobSpec, encoding: Encoding, forecast: Forecast = UNKNOWN) -> Plan:
+        """Cut the source into shards; raises BadInput when it cannot be read.
+
+        Args:
+            spec: the job.
+            encoding: how output video will be compressed.
+            forecast: what is expected of the workers, from which a size may be chosen.
+        """
         ...
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Item]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from impasto.ranges import File
+    from impasto.source.scan import Wanted
     from impasto.spec import Shard
 
 LONGEST = 16 << 20
@@ -139,7 +140,7 @@ class _Columns:
         return BadInput(f"{self.url}: from line {self._first} on: {fact}; correct the table")
 
 
-def scan(file: File, size: int) -> Scan:
+def scan(file: File, size: Wanted) -> Scan:
     """Find the columns of a table, their dtypes and its shards' bytes, a block at a time.
 
     Raises:
@@ -162,7 +163,7 @@ def scan(file: File, size: int) -> Scan:
             raise BadInput(f"{file.url}: line {text.number}: {fact}; correct the table") from None
         columns.flush()
     facts = facts.model_copy(update={"columns": columns.found()})
-    return Scan(facts, cuts.borders, cuts.spans)
+    return Scan(facts, *cuts.cut())
 
 
 def _scan_rows(text: _Lines, width: int, columns: _Columns, cuts: Cuts) -> None:

@@ -13,6 +13,7 @@ from impasto import plan as planning
 from impasto.errors import BadInput
 from impasto.fanout import in_order
 from impasto.files import Missing, scratch
+from impasto.forecast import UNKNOWN, Work
 from impasto.source import naming
 from impasto.source.item import Blob
 from impasto.source.kind import output_kind, refuse_times
@@ -23,6 +24,7 @@ from impasto.url import parse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from impasto.forecast import Forecast
     from impasto.plan import SourceKind
     from impasto.source.naming import Form, Found
     from impasto.spec import Encoding, JobSpec
@@ -72,12 +74,13 @@ class Files:
             "shardable": True,
         }
 
-    def plan(self, spec: JobSpec, encoding: Encoding) -> Plan:
+    def plan(self, spec: JobSpec, encoding: Encoding, forecast: Forecast = UNKNOWN) -> Plan:
         """Cut the list of names evenly."""
         refuse_times(spec, self.url, "choose the files instead")
         kind = output_kind(spec, self.kind)
         names = tuple(self.found.etags)
-        borders = planning.cut_points(len(names), planning.shard_size(spec, "files"), ())
+        size = forecast.size(spec.shard_frames, Work(len(names), "files", "files"))
+        borders = planning.cut_points(len(names), size.items, ())
         return Plan(
             source="files",
             output=kind,
@@ -88,6 +91,7 @@ class Files:
                 Shard(index=n, start=a, stop=b, names=names[a:b])
                 for n, (a, b) in enumerate(pairwise(borders))
             ),
+            reasons=size.reasons,
         )
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Blob | ItemError]:

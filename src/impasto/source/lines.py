@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from impasto.ranges import File
+    from impasto.source.scan import Wanted
     from impasto.spec import Shard
 
 INT64 = range(-(2**63), 2**63)
@@ -35,7 +36,7 @@ _LONG = re.compile(rb"\d{19}")
 _KINDS = {bool: "bool", int: "int64", float: "float64", str: "str", type(None): "missing"}
 
 
-def scan(file: File, size: int) -> Scan:
+def scan(file: File, size: Wanted) -> Scan:
     """Find the columns of a table, their dtypes and its shards' bytes, a block at a time.
 
     Raises:
@@ -56,7 +57,7 @@ def scan(file: File, size: int) -> Scan:
                     texts = columns.add_each(block, number, file.url)
                 cuts.add([*compress(where, texts)])
                 end, number = where[-1], number + len(block)
-    return Scan(TableFacts(format="jsonl", columns=columns.found()), cuts.borders, cuts.spans)
+    return Scan(TableFacts(format="jsonl", columns=columns.found()), *cuts.cut())
 
 
 def read(file: File, facts: TableFacts, shard: Shard) -> Iterator[pd.DataFrame]:

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from impasto.ranges import File
+    from impasto.source.scan import Wanted
     from impasto.spec import Shard
 
 
-def scan(file: File, size: int) -> Scan:
+def scan(file: File, size: Wanted) -> Scan:
     """Read the schema and where row groups begin; no rows.
 
     Raises:
@@ -30,7 +31,8 @@ def scan(file: File, size: int) -> Scan:
     with _opened(file) as table:
         meta = table.metadata
         starts = list(_starts(meta))
-        borders = planning.cut_points(meta.num_rows, size, starts)
+        rows = size if isinstance(size, int) else size(meta.num_rows)
+        borders = planning.cut_points(meta.num_rows, rows, starts)
         frame = _frame(table.schema_arrow.empty_table())
         missing = _with_missing(meta)
         if not frame.columns.is_unique:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from impasto import plan as planning
 from impasto.errors import BadInput
 from impasto.fanout import in_order
+from impasto.forecast import UNKNOWN, Work
 from impasto.media import images
 from impasto.source import naming
 from impasto.source.kind import output_kind, refuse_times
@@ -22,6 +23,7 @@ from impasto.url import parse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from impasto.forecast import Forecast
     from impasto.media.frame import Frame
     from impasto.plan import SourceKind
     from impasto.source.naming import Form, Found
@@ -71,7 +73,7 @@ class Images:
             "shardable": True,
         }
 
-    def plan(self, spec: JobSpec, encoding: Encoding) -> Plan:
+    def plan(self, spec: JobSpec, encoding: Encoding, forecast: Forecast = UNKNOWN) -> Plan:
         """Cut the list of names evenly; a video made from images takes the first one's size."""
         refuse_times(spec, self.url, "choose the images instead")
         kind = output_kind(spec, self.kind)
@@ -81,15 +83,19 @@ class Images:
             outputs = (PurePath(spec.output).name,)
         elif kind == "folder":
             outputs = _outputs(self.found, spec)
-        borders = planning.cut_points(len(names), planning.shard_size(spec, "pictures"), ())
-        shards = tuple(
-            Shard(index=n, start=a, stop=b, names=names[a:b], outputs=outputs[a:b])
-            for n, (a, b) in enumerate(pairwise(borders))
-        )
         facts, width, height = None, 0, 0
         if kind == "video":
             facts = self._video_facts(spec.fps or DEFAULT_FPS)
             width, height = planning.output_size(facts.width, facts.height, spec.max_size)
+        video = kind == "video"
+        called = "frames" if video else "images"
+        work = Work(len(names), "pictures", called, encoded=video, width=width, height=height)
+        size = forecast.size(spec.shard_frames, work)
+        borders = planning.cut_points(len(names), size.items, ())
+        shards = tuple(
+            Shard(index=n, start=a, stop=b, names=names[a:b], outputs=outputs[a:b])
+            for n, (a, b) in enumerate(pairwise(borders))
+        )
         return Plan(
             source="images",
             output=kind,
@@ -99,6 +105,7 @@ class Images:
             height=height,
             encoding=encoding,
             shards=shards,
+            reasons=size.reasons,
         )
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Frame | ItemError]:

@@ -6,10 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
 
     from impasto.spec import TableFacts
 
+    Wanted: TypeAlias = int | Callable[[int], int]
+    """Rows of a shard, or what chooses them once it is known how many rows there are."""
+
+MOST = 1 << 17
+"""Borders that are kept while nobody can say how large shards shall be."""
 BLOCK_ROWS, BLOCK_BYTES = 10_000, 16 << 20
 """Rows, and bytes about, that are held at a time."""
 
@@ -39,30 +45,42 @@ class Cuts:
     """Collects the spans of even shards while records go by.
 
     Attributes:
-        size: rows of a shard; the last one takes what is left.
+        wanted: rows of a shard; the last one takes what is left.
         start: byte at which the first record begins.
     """
 
-    size: int
+    wanted: Wanted
     start: int
     _rows: int = 0
     _ends: list[int] = field(default_factory=list)
     _end: int = 0
+    _step: int = 1
+
+    def __post_init__(self) -> None:
+        self._step = self.wanted if isinstance(self.wanted, int) else 1
 
     def add(self, ends: Sequence[int]) -> None:
         """Note the bytes at which the next records end."""
-        if len(ends):
-            self._ends += map(int, ends[self.size - self._rows % self.size - 1 :: self.size])
-            self._rows += len(ends)
-            self._end = int(ends[-1])
+        if not len(ends):
+            return
+        self._ends += map(int, ends[self._step - self._rows % self._step - 1 :: self._step])
+        self._rows += len(ends)
+        self._end = int(ends[-1])
+        while not isinstance(self.wanted, int) and len(self._ends) > MOST:
+            self._keep_each(2)
 
-    @property
-    def borders(self) -> tuple[int, ...]:
-        """The rows at which shards begin, and the number of rows."""
-        return (*range(0, self._rows, self.size), self._rows)
+    def cut(self) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+        """Return the rows at which shards begin and their number, and the bytes of every shard.
 
-    @property
-    def spans(self) -> tuple[tuple[int, int], ...]:
-        """The bytes of every shard."""
-        ends = self._ends if self._rows % self.size == 0 else [*self._ends, self._end]
-        return tuple(zip([self.start, *ends], ends, strict=False))
+        A size that is chosen only now is rounded to borders that were kept: by far less than a
+        thousandth of all rows.
+        """
+        if not isinstance(self.wanted, int):
+            self._keep_each(max(1, round(self.wanted(self._rows) / self._step)))
+        ends = self._ends if self._rows % self._step == 0 else [*self._ends, self._end]
+        borders = (*range(0, self._rows, self._step), self._rows)
+        return borders, tuple(zip([self.start, *ends], ends, strict=False))
+
+    def _keep_each(self, nth: int) -> None:
+        self._ends = self._ends[nth - 1 :: nth]
+        self._step *= nth

@@ -18,8 +18,8 @@ from itertools import pairwise
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from impasto import plan as planning
 from impasto.errors import BadInput
+from impasto.forecast import UNKNOWN, USUAL, Work
 from impasto.source import delimited, lines, parquet
 from impasto.source.item import Rows
 from impasto.source.kind import output_kind, refuse_times
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
+    from impasto.forecast import Forecast, Size
     from impasto.plan import SourceKind
     from impasto.ranges import File
-    from impasto.source.scan import Scan
+    from impasto.source.scan import Scan, Wanted
     from impasto.spec import Encoding, JobSpec
 
 _READERS = {".csv": delimited, ".tsv": delimited, ".parquet": parquet}
@@ -57,7 +58,7 @@ class Table:
 
     @cached_property
     def _whole(self) -> Scan:
-        return self._scan(planning.ROWS)
+        return self._scan(USUAL["rows"])
 
     def facts(self) -> dict[str, Any]:
         """Count the rows and name the columns and their dtypes."""
@@ -71,7 +72,7 @@ class Table:
             "shardable": True,
         }
 
-    def plan(self, spec: JobSpec, encoding: Encoding) -> Plan:
+    def plan(self, spec: JobSpec, encoding: Encoding, forecast: Forecast = UNKNOWN) -> Plan:
         """Read all of the table once and cut it between rows.
 
         Raises:
@@ -79,7 +80,13 @@ class Table:
         """
         refuse_times(spec, self.url, "choose the rows instead")
         kind = output_kind(spec, self.kind)
-        scan = self._scan(planning.shard_size(spec, "rows"))
+
+        def size(rows: int) -> Size:
+            return forecast.size(spec.shard_frames, Work(rows, "rows", "rows"))
+
+        # A number is known before the rows are counted, and then need not be looked for.
+        fixed = spec.shard_frames != "auto"
+        scan = self._scan(size(0).items if fixed else lambda rows: size(rows).items)
         return Plan(
             source="table",
             output=kind,
@@ -92,6 +99,7 @@ class Table:
                 for n, (a, b) in enumerate(pairwise(scan.borders))
             ),
             etag=self.etag,
+            reasons=size(scan.rows).reasons,
         )
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Rows]:
@@ -113,7 +121,7 @@ class Table:
                 f"{self.url}: {at - shard.start} of {len(shard)} rows came; plan it anew"
             )
 
-    def _scan(self, size: int) -> Scan:
+    def _scan(self, size: Wanted) -> Scan:
         scan: Scan = self._reader.scan(self._file, size)
         if not scan.rows:
             raise BadInput(f"{self.url}: holds no rows; check the file")

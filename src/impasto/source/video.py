@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from impasto import plan as planning
+from impasto.forecast import UNKNOWN, Work
 from impasto.media import assemble, decode, describe, index
 from impasto.media.target import target
 from impasto.source.kind import output_kind
@@ -17,12 +18,14 @@ from impasto.url import parse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from impasto.forecast import Forecast
     from impasto.media.frame import Frame
     from impasto.plan import SourceKind
     from impasto.ranges import File
     from impasto.spec import Encoding, ItemError, JobSpec
 
 NEVER = 1 << 62
+SEQUENTIAL = "one shard: this video can be read from its beginning only"
 
 
 class Video:
@@ -58,20 +61,24 @@ class Video:
             "warnings": list(scanned.warnings),
         }
 
-    def plan(self, spec: JobSpec, encoding: Encoding) -> Plan:
+    def plan(self, spec: JobSpec, encoding: Encoding, forecast: Forecast = UNKNOWN) -> Plan:
         """Scan the packets and cut at keyframes."""
         opened = self._file.open()
         scanned = index.scan(opened, self.name)
         facts = scanned.facts
         start, stop = index.select(scanned, spec.start, spec.end)
         planning.check_range(start, stop, self.url)
-        borders = [start, stop]
-        if not facts.sequential:
-            keys = [bisect_left(scanned.pts, key.pts) - start for key in scanned.keys]
-            size = planning.shard_size(spec, "pictures")
-            cuts = planning.cut_points(stop - start, size, keys)
-            borders = [start + cut for cut in cuts]
         kind = output_kind(spec, self.kind)
+        width, height = planning.output_size(facts.width, facts.height, spec.max_size)
+        borders = [start, stop]
+        reasons: tuple[str, ...] = (SEQUENTIAL,)
+        if not facts.sequential:
+            encoded, frames = kind == "video", stop - start
+            work = Work(frames, "pictures", "frames", encoded=encoded, width=width, height=height)
+            size = forecast.size(spec.shard_frames, work)
+            keys = [bisect_left(scanned.pts, key.pts) - start for key in scanned.keys]
+            cuts = planning.cut_points(frames, size.items, keys, size.least)
+            borders, reasons = [start + cut for cut in cuts], size.reasons
         shards = tuple(
             Shard(
                 index=n,
@@ -82,7 +89,6 @@ class Video:
             )
             for n, (a, b) in enumerate(pairwise(borders))
         )
-        width, height = planning.output_size(facts.width, facts.height, spec.max_size)
         if kind == "video":
             made = target(facts, PurePath(spec.output).suffix, width, height)
             assemble.rehearse(opened, self.name, facts, made)
@@ -98,6 +104,7 @@ class Video:
             clip=_span(scanned, start, stop) if ranged else None,
             warnings=scanned.warnings,
             etag=self.etag,
+            reasons=reasons,
         )
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Frame | ItemError]:

@@ -11,6 +11,7 @@ from impasto.spec.facts import Colour, Key, TableFacts, VideoCut, VideoFacts
 from impasto.spec.job import FrameFormat, Items, JobSpec, Preset
 from impasto.spec.outcome import Attempt, Done, Failed, FailedKind, ItemError, Result
 from impasto.spec.plan import Encoding, OutputKind, PictureSize, Plan, Prepared, Shard
+from impasto.spec.speed import Speed
 
 __all__ = [
     "Attempt",
@@ -32,6 +33,7 @@ __all__ = [
     "Preset",
     "Result",
     "Shard",
+    "Speed",
     "TableFacts",
     "VideoCut",
     "VideoFacts",

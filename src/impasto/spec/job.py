@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -46,13 +46,15 @@ class JobSpec(Frozen):
         crf: constant rate factor, 0 (lossless) to 51.
         preset: the encoder's speed, from ``ultrafast`` to ``veryslow``.
         shard_frames: items of a shard, about: a video's cuts move to a near keyframe. None is 250,
-            and 10,000 for rows.
+            and 10,000 for rows; ``auto`` is chosen when the job is planned (`impasto.forecast`).
         mini_batch: items of a mini-batch; None lets the scorer decide, or a probe.
         timeout: seconds that a mini-batch may take before its worker is replaced; None is no limit.
         max_failed: items that may be set aside before the job counts as incomplete; -1 is any.
         max_failed_percent: the same as a share of all items, from 0 to 100; goes before
             ``max_failed``.
         max_failed_batches: mini-batches that may have items set aside; -1 is any.
+        requirements: URL or path of a file in pip's format: packages that a cluster's workers need.
+        requirements_sha256: its digest, filled in when the job is submitted.
         overwrite: whether a file already at ``output`` may be replaced.
     """
 
@@ -68,18 +70,25 @@ class JobSpec(Frozen):
     end: Fraction | None = Field(default=None, gt=0)
     crf: int = Field(default=18, ge=0, le=51)
     preset: Preset = "veryfast"
-    shard_frames: int | None = Field(default=None, ge=1)
+    shard_frames: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None
     mini_batch: int | None = Field(default=None, ge=1)
     timeout: float | None = Field(default=None, gt=0)
     max_failed: int = Field(default=0, ge=-1)
     max_failed_percent: float | None = Field(default=None, ge=0, le=100)
     max_failed_batches: int = Field(default=-1, ge=-1)
+    requirements: str | None = None
+    requirements_sha256: str | None = None
     overwrite: bool = False
 
     @field_validator("source", "output")
     @classmethod
     def _without_signature(cls, url: str) -> str:
         return unsigned(url)
+
+    @field_validator("requirements")
+    @classmethod
+    def _plain(cls, url: str | None) -> str | None:
+        return unsigned(url) if url else None
 
     @field_validator("params")
     @classmethod

@@ -38,6 +38,7 @@ class Done(Frozen):
         items: items done: pictures written, or items whose records or files are.
         bytes: size of the segment, all of its images together.
         seconds: wall time from the first frame asked for to the segment stored.
+        overhead: of these, those before the first item was scored and after the last one was.
         stages: busy seconds of ``read``, ``score`` and ``write``.
         worker: who ran it.
         concealed: frames that repeat the one before because they could not be decoded.
@@ -51,6 +52,7 @@ class Done(Frozen):
     items: int
     bytes: int
     seconds: float
+    overhead: float = 0.0
     stages: dict[str, float] = Field(default_factory=dict)
     worker: str = ""
     concealed: tuple[int, ...] = ()

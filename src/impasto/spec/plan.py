@@ -71,6 +71,7 @@ class Plan(Frozen):
         shards: every shard, in order.
         clip: the half-open range of time taken, in the source's time base, or None for all.
         warnings: what the user should know of the source, one line each.
+        reasons: why shards are as large as they are, where that was chosen, one line each.
         etag: the video's or table's when it was planned; workers read no other version.
     """
 
@@ -86,6 +87,7 @@ class Plan(Frozen):
     shards: tuple[Shard, ...] = ()
     clip: tuple[int, int] | None = None
     warnings: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
     etag: str = ""
 
     @property

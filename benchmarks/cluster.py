@@ -1,0 +1,266 @@
+"""What the Ray engine costs: workers kept busy, dispatching, losing a machine, submitting, memory.
+
+Usage: ``python benchmarks/ray.py [--quick]``. Prints Markdown tables.
+
+Up to the last two tables the workers sleep instead of scoring, since this is about everything but
+the model; driver, engine and Ray are the real ones, on this one machine, whose cores all workers
+share. Efficiency is the time that shards slept, over workers times the time from the first shard's
+dispatch to the last one's outcome.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psutil
+
+from common import PAINTING, clip, impasto, print_table
+from impasto.engines import Control, Task
+from impasto.settings import Settings, WorkerRange, configure_ray
+from impasto.spec import Attempt, Done, JobSpec, Plan, Shard
+from machine import facts
+
+configure_ray()
+
+import ray  # noqa: E402 (it reads the environment when it is imported)
+
+from impasto.engines import ray as engine_module  # noqa: E402
+
+SPEC = JobSpec(source="clip.mp4", output="out.mp4", scorer="identity")
+SECONDS = 2.0
+"""What a shard takes."""
+
+
+class Sleeper:
+    """Takes the place of a slot: sleeps as many milliseconds as a shard has items."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def employ(self, *_: object) -> str:
+        """Say where this is."""
+        return f"{os.getpid()}/{ray.get_runtime_context().get_node_id()}"
+
+    def run(self, attempt: Attempt, _: int) -> Iterator[int | Done]:
+        """Sleep, with a sign of life every half second."""
+        left = len(attempt.shard) / 1000
+        while left > 0:
+            time.sleep(min(left, 0.5))
+            left -= 0.5
+            yield 1
+        yield Done(
+            shard=attempt.shard.index, segment="", items=len(attempt.shard), bytes=0, seconds=0
+        )
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def shards(count: int, seconds: float) -> list[Attempt]:
+    """Make shards that take so long."""
+    size = max(1, round(seconds * 1000))
+    return [
+        Attempt(shard=Shard(index=n, start=n * size, stop=(n + 1) * size)) for n in range(count)
+    ]
+
+
+def task(attempts: list[Attempt]) -> Task:
+    """Make a task; sleepers do not look at it."""
+    plan = Plan(source="video", output="video")
+    return Task(home="", stores={}, job="", spec=SPEC, plan=plan, sample=attempts[0].shard)
+
+
+@contextmanager
+def engine(
+    workers: int, address: str | None, notes: list[tuple[float, str]] | None = None
+) -> Iterator[engine_module.RayEngine]:
+    """Enter the engine with so many sleeping workers, all of them placed."""
+    vars(engine_module)["Slot"] = Sleeper
+    settings = Settings(
+        engine="ray",
+        workers=WorkerRange(least=workers, most=workers),
+        address=address,
+        device="cpu",
+    )
+    told = notes if notes is not None else []
+    control = Control(
+        lambda *_: None, lambda: False, noted=lambda text: told.append((time.monotonic(), text))
+    )
+    with engine_module.RayEngine(settings, control, SPEC) as entered:
+        first = shards(workers, 0.001)
+        while len({hired.machine for hired in entered._hired} - {""}) < workers:
+            list(entered.run(task(first), first))
+        yield entered
+
+
+@contextmanager
+def cluster(*machines: int) -> Iterator[tuple[str, list[psutil.Process]]]:
+    """Start a head without cores, and machines with so many each; yields address and machines."""
+    with TemporaryDirectory(prefix="ray", dir="/tmp") as folder:
+        env = os.environ | {"RAY_TMPDIR": folder, "RAY_AUTH_MODE": "token"}
+        port = 20000 + os.getpid() % 20000
+        address = f"127.0.0.1:{port}"
+        common = [
+            "--node-ip-address=127.0.0.1",
+            "--disable-usage-stats",
+            "--block",
+            f"--temp-dir={folder}",
+        ]
+        command = [str(Path(sys.executable).with_name("ray")), "start"]
+        head = [f"--port={port}", "--head", "--num-cpus=0", "--dashboard-host=127.0.0.1"]
+        words = [[*command, *head, f"--dashboard-port={port + 1}", *common]]
+        words += [
+            [
+                *command,
+                f"--address={address}",
+                f"--num-cpus={n}",
+                "--object-store-memory=100000000",
+                "--node-ip-address=127.0.0.1",
+                "--disable-usage-stats",
+                "--block",
+            ]
+            for n in machines
+        ]
+        started: list[psutil.Process] = []
+        try:
+            for each in words:
+                process = subprocess.Popen(
+                    each,
+                    env=env,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+                started.append(psutil.Process(process.pid))
+                time.sleep(8)
+            yield address, started[1:]
+        finally:
+            for each_process in reversed(started):
+                end(each_process)
+
+
+def end(process: psutil.Process) -> None:
+    """Kill a machine: all of its processes at once."""
+    try:
+        tree = [*process.children(recursive=True), process]
+    except psutil.NoSuchProcess:
+        return
+    for each in tree:
+        try:
+            each.kill()
+        except psutil.NoSuchProcess:
+            continue
+
+
+def busy(workers: int, rounds: int, address: str) -> tuple[float, float, float]:
+    """Return the efficiency with so many workers, shards a second, and driver CPU ms a shard."""
+    with engine(workers, address) as entered:
+        long = shards(workers * rounds, SECONDS)
+        start = time.monotonic()
+        done = len(list(entered.run(task(long), long)))
+        efficiency = done * SECONDS / (workers * (time.monotonic() - start))
+        short = shards(2000, 0)
+        start, cpu = time.monotonic(), _cpu()
+        done = len(list(entered.run(task(short), short)))
+        seconds = time.monotonic() - start
+        return efficiency, done / seconds, (_cpu() - cpu) / done * 1000
+
+
+def lost() -> tuple[float, float]:
+    """Kill one of two machines; return seconds until it was noticed, and all was done again."""
+    notes: list[tuple[float, str]] = []
+    with cluster(2, 2) as (address, machines), engine(4, address, notes) as entered:
+        attempts = shards(16, SECONDS)
+        killed = 0.0
+        for n, _ in enumerate(entered.run(task(attempts), attempts)):
+            if n == 4:
+                end(machines[1])
+                killed = time.monotonic()
+        if not notes:
+            sys.exit("the loss was not noticed")
+        ideal = (16 - 5) * SECONDS / 2
+        return notes[0][0] - killed, time.monotonic() - killed - ideal
+
+
+def submitted() -> tuple[float, float]:
+    """Submit a job; return seconds until a worker had loaded, and its first frames were stored."""
+    with cluster(2) as (address, _), TemporaryDirectory() as name:
+        home = Path(name, "home")
+        dashboard = f"http://127.0.0.1:{int(address.rpartition(':')[2]) + 1}"
+        words = impasto("submit", clip(), "--style", PAINTING, "-o", Path(name, "out.mp4"))
+        words += [
+            "--shard-frames",
+            "4",
+            "--end",
+            "0:01",
+            "--home",
+            str(home),
+            "--address",
+            dashboard,
+        ]
+        start = time.monotonic()
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+        handed = time.monotonic() - start
+        while not list(home.glob("jobs/*/done/*.json")):
+            if time.monotonic() - start > 120:
+                sys.exit("no frame came in two minutes")
+            time.sleep(0.05)
+        return handed, time.monotonic() - start
+
+
+def memory(count: int) -> tuple[float, float]:
+    """Return the driver's MB before and after a job of so many shards, and its seconds."""
+    with engine(8, None) as entered:
+        before = psutil.Process().memory_info().rss
+        attempts = shards(count, 0)
+        done = {outcome.shard: outcome for outcome in entered.run(task(attempts), attempts)}
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        if len(done) != count:
+            sys.exit("shards were lost")
+        return before / 1e6, peak / 1e6
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="fewer workers and shards")
+    quick = parser.parse_args().quick
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    print(f"{facts()}; Ray {ray.__version__}\n")
+    rows = []
+    with cluster(64) as (address, _):
+        for workers in (8,) if quick else (8, 32, 64):
+            efficiency, rate, cpu = busy(workers, 3 if quick else 10, address)
+            rows.append([str(workers), f"{efficiency:.3f}", f"{rate:.0f}", f"{cpu:.2f}"])
+    head = ["workers", "efficiency", "empty shards a second", "driver's CPU, ms a shard"]
+    print_table("Workers that sleep 2 s a shard", head, rows)
+    noticed, extra = lost()
+    rows = [
+        ["until the engine knew that the machine was gone", f"{noticed:.1f}"],
+        ["beyond what the rest takes on the machine that is left", f"{extra:.1f}"],
+    ]
+    print_table("One of two machines killed", ["", "seconds"], rows)
+    handed, first = submitted()
+    rows = [
+        ["until the command returned", f"{handed:.1f}"],
+        ["until the first 4 frames were stored", f"{first:.1f}"],
+    ]
+    print_table("impasto submit to a warm cluster, 720p style", ["", "seconds"], rows)
+    count = 10_000 if quick else 100_000
+    before, after = memory(count)
+    rows = [["at first", f"{before:.0f}"], ["at most", f"{after:.0f}"]]
+    print_table(f"The driver's memory, {count} shards", ["", "MB"], rows)

@@ -1,0 +1,235 @@
+"""Commands for a running cluster: submit, cluster status."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from impasto.errors import BadInput, ImpastoError
+from impasto.flags import ScorerCommand
+from impasto.options import (
+    AsJson,
+    Config,
+    CpusPerWorker,
+    Device,
+    GpusPerWorker,
+    Home,
+    Memory,
+    Speculate,
+    Workers,
+    open_stores,
+    takes,
+)
+from impasto.spec_options import takes_spec
+
+if TYPE_CHECKING:
+    from impasto.engines.ray_jobs import Cluster, Submission
+    from impasto.settings import Settings
+    from impasto.spec import JobSpec
+    from impasto.stores import Stores
+
+DASHBOARD = "http://127.0.0.1:8265"
+SHOWN = 20
+"""Submissions that are told of, besides those that run."""
+
+Address = Annotated[
+    str | None,
+    typer.Option(help=f"The cluster's dashboard. [default: {DASHBOARD}]", metavar="URL"),
+]
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command(cls=ScorerCommand)(submit)
+    group = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+    group.command()(status)
+    # A group with one command would else be that command.
+    group.callback()(lambda: None)
+    app.add_typer(group, name="cluster", help="A running cluster: 'impasto cluster status'.")
+
+
+def _handed(
+    address: Address = None,
+    workers: Workers = None,
+    gpus_per_worker: GpusPerWorker = None,
+    cpus_per_worker: CpusPerWorker = None,
+    speculate: Speculate = None,
+    device: Device = None,
+    memory: Memory = None,
+    home: Home = None,
+    config: Config = None,
+) -> Settings:
+    return _settings(
+        address,
+        config,
+        workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        cpus_per_worker=cpus_per_worker,
+        speculate=speculate,
+        device=device,
+        memory=memory,
+        home=home,
+    )
+
+
+def _settings(address: str | None, config: str | None, **flags: object) -> Settings:
+    """Load the settings, with the dashboard's URL for their address."""
+    from impasto.settings import load
+
+    if address:
+        _dashboard(address)
+    settings = load(config, engine="ray", address=address, **flags)
+    known = settings.address or ""
+    # What drivers on the cluster's machines go by is nothing for others.
+    url = _dashboard(known) if known.startswith("http") else DASHBOARD
+    return settings.model_copy(update={"address": url})
+
+
+def _dashboard(address: str) -> str:
+    """Return a dashboard's URL without a slash at its end; raises BadInput when it is none."""
+    if not re.fullmatch(r"https?://[^\s/@?#]+/?", address):
+        raise BadInput(
+            f"--address {address}: is no dashboard's; give http://HOST:PORT, where PORT is 8265 "
+            "unless the cluster was started with another"
+        )
+    return address.rstrip("/")
+
+
+@takes_spec
+@takes("settings", _handed)
+def submit(spec: JobSpec, settings: Settings, as_json: AsJson = False) -> None:
+    """Hand a job to a running cluster, and return."""
+    from impasto import display
+
+    outcome = _hand_over(spec, settings)
+    job = outcome["job"]
+    if as_json:
+        print(json.dumps(outcome))
+    elif outcome["state"] == "done":
+        display.say(f"{outcome['output']}: done already (job {job})")
+    else:
+        display.say(
+            f"job {job}: {outcome['state']} to {settings.address} as {outcome['submission']}; "
+            f"see 'impasto logs -f {job}', 'impasto show {job}', 'impasto cancel {job}'"
+        )
+
+
+def _hand_over(spec: JobSpec, settings: Settings) -> dict[str, Any]:
+    """Have a cluster do a job; returns what became of that.
+
+    Raises:
+        BadInput: the request or the source is wrong, or the cluster could not do it.
+        Unavailable: the store or the cluster does not answer, or refuses.
+    """
+    from impasto.delivery import open_delivery
+    from impasto.submit import submit as record
+
+    _check_travels(spec, settings)
+    # Before anything is written, which would be a job that nobody runs.
+    cluster = _connect(settings)
+    job = record(spec, settings)
+    output, result = job.spec().output, job.result()
+    outcome: dict[str, Any] = {"job": job.id, "output": output}
+    if result and open_delivery(open_stores(settings), job, output).stands(result):
+        return outcome | {"state": "done", "submission": None}
+    standing = cluster.standing(job.id, settings.home)
+    if standing:
+        return outcome | {"state": "already submitted", "submission": standing.id}
+    made, new = cluster.submit(job.id, settings)
+    state = "submitted" if new else "already submitted"
+    return outcome | {"state": state, "submission": made.id}
+
+
+def _connect(settings: Settings) -> Cluster:
+    """Reach the cluster, with its token."""
+    from impasto.settings import configure_ray
+
+    # Ray reads its environment when it is first imported.
+    configure_ray()
+    try:
+        from impasto.engines.ray_jobs import Cluster
+    except ImportError:
+        raise BadInput("clusters need Ray; run pip install 'impasto[ray]'") from None
+    return Cluster(str(settings.address))
+
+
+def _check_travels(spec: JobSpec, settings: Settings) -> None:
+    """Refuse what a driver on the cluster could not reach.
+
+    Raises:
+        BadInput: a signature in a URL, which is in this process's memory alone, or a path of this
+            machine.
+    """
+    from impasto.secrecy import signature
+    from impasto.url import is_local, is_loopback
+
+    named = {
+        "source": spec.source,
+        "output": spec.output,
+        "--home": settings.home,
+        "--requirements": spec.requirements or "",
+        **{f"--{name}": value for name, value in spec.params.items() if isinstance(value, str)},
+    }
+    for what, value in named.items():
+        if "://" in value and signature(value):
+            raise BadInput(
+                f"{what} {value}: its signature stays in this process; for a cluster name a "
+                "profile of its store in impasto.toml instead"
+            )
+    if is_loopback(urlsplit(str(settings.address)).netloc):
+        return
+    for what in ("source", "output", "--home"):
+        if is_local(named[what]):
+            remedy = f"copy it to a store: impasto cp {named[what]} az://CONTAINER/"
+            if what != "source":
+                remedy = "name one in a store"
+            raise BadInput(
+                f"{what} {named[what]}: is on this machine, and the cluster is not; {remedy}"
+            )
+
+
+def status(
+    address: Address = None, home: Home = None, config: Config = None, as_json: AsJson = False
+) -> None:
+    """Show a cluster's machines, workers and jobs, and what is waited for."""
+    from impasto import cluster_words as words
+    from impasto import display
+
+    settings = _settings(address, config, home=home)
+    cluster = _connect(settings)
+    facts, submissions = cluster.facts(), cluster.submissions()
+    jobs = _told(submissions, settings)
+    if as_json:
+        print(json.dumps({"cluster": cluster.url, **words.as_json(facts), "jobs": jobs}))
+        return
+    for line in words.lines(cluster.url, facts, jobs):
+        display.say(line)
+
+
+def _told(submissions: list[Submission], settings: Settings) -> list[dict[str, Any]]:
+    """Tell of the jobs that run and of the last others, with their shards where they are known."""
+    others = [each for each in submissions if not each.open][:SHOWN]
+    jobs = []
+    for each in (it for it in submissions if it.open or it in others):
+        told = asdict(each) | {"submission": each.id, "shards_done": None, "shards": None}
+        if each.open and each.home == settings.home:
+            with suppress(ImpastoError):
+                told |= _shards(open_stores(settings), each)
+        jobs.append(told)
+    return jobs
+
+
+def _shards(stores: Stores, submission: Submission) -> dict[str, int]:
+    from impasto.job import Job
+
+    job = Job(stores.home(submission.home), submission.job)
+    plan = job.plan()
+    if plan is None:
+        return {}
+    return {"shards_done": job.listing().shards_done, "shards": len(plan.shards)}

@@ -1,0 +1,110 @@
+"""Joining a cluster, or starting a Ray of one's own, and what goes wrong then."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import ray
+from ray import exceptions
+
+from impasto.engines.ray_code import runtime_env
+from impasto.errors import BadInput, Unavailable
+from impasto.secrecy import signature
+from impasto.stores import Stores
+
+if TYPE_CHECKING:
+    from impasto.settings import Settings
+    from impasto.spec import JobSpec
+
+
+def join(settings: Settings, spec: JobSpec) -> dict[str, Any]:
+    """Make this process a driver of the cluster.
+
+    Args:
+        settings: its address.
+        spec: the job, whose scripts go to the machines.
+
+    Returns:
+        The runtime environment of the workers.
+
+    Raises:
+        BadInput: a signature in a URL would have to leave this machine; a script is missing.
+        Unavailable: the cluster does not answer, or refuses this driver.
+    """
+    address = settings.address
+    urls = (spec.source, spec.output, *map(str, spec.params.values()))
+    if address and any(signature(url) for url in urls if "://" in url):
+        raise BadInput(
+            "a signature in a URL is kept in this process's memory alone, and never sent to a "
+            "cluster; name a profile in impasto.toml instead"
+        )
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    with TemporaryDirectory() as folder:
+        whole, own = runtime_env(spec, Stores(settings.stores), settings.home, folder)
+        try:
+            with _own_signals(), _silence():
+                ray.init(
+                    address or "local",
+                    runtime_env=whole or None,
+                    include_dashboard=None if address else False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
+        except (ConnectionError, RuntimeError, ValueError, exceptions.RayError) as error:
+            raise Unavailable(_refusal(address, error)) from error
+    return own
+
+
+def words(error: Exception | None) -> str:
+    """Return the first line of an error that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def _refusal(address: str | None, error: Exception) -> str:
+    """Say why a cluster could not be joined."""
+    # Ray raises what it was told by the head as text within another error.
+    if "AuthenticationError" in f"{type(error).__name__} {error.__cause__}":
+        return (
+            f"cluster {address}: refuses this driver's token; put the cluster's into "
+            "~/.ray/auth_token, or name its file in RAY_AUTH_TOKEN_PATH"
+        )
+    return (
+        f"cluster {address or 'of this machine'}: cannot be joined ({words(error)}); "
+        "a driver runs on one of its machines; from elsewhere use 'impasto submit'"
+    )
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep this process's ways with signals in a block in which Ray sets its own."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep what Ray's own libraries print from the terminal; what matters comes as an error."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 (a device)
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,124 @@
+"""What goes on in a cluster, read off what its dashboard answers; pure."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ACTOR = "Slot"
+"""What Ray calls our workers."""
+RECENT = timedelta(seconds=60)
+"""How old a warning of the autoscaler's may be; it repeats those that still hold."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Size:
+    """What a machine has, or a worker takes."""
+
+    cpus: float
+    gpus: float = 0
+
+    def fits(self, room: Size) -> bool:
+        """Whether there is room for it, when nothing else is there."""
+        return self.cpus <= room.cpus and self.gpus <= room.gpus
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What goes on in a cluster.
+
+    Attributes:
+        version: of Ray.
+        head: what the machine has that the cluster's own services run on; None when it is gone.
+        machines: what each other machine has that is up.
+        starting: machines that the autoscaler has asked for.
+        failures: why machines did not start, lately.
+        running: workers of ours that have a machine.
+        waiting: those that wait for one, by what they take.
+        impossible: what the autoscaler says that it can start no machine for.
+        used: cores and GPUs that are taken.
+        total: cores and GPUs that are there.
+    """
+
+    version: str
+    head: Size | None
+    machines: tuple[Size, ...]
+    starting: int
+    failures: tuple[str, ...]
+    running: int
+    waiting: dict[Size, int]
+    impossible: frozenset[Size]
+    used: Size
+    total: Size
+
+
+def facts(
+    version: str, nodes: Iterable[Row], actors: Iterable[Row], events: Iterable[Row], report: str
+) -> Facts:
+    """Put together what the dashboard answers.
+
+    Args:
+        version: of Ray.
+        nodes: of its list of nodes that live.
+        actors: of its list of actors that live.
+        events: of its list of events.
+        report: the autoscaler's, for people; its other form is empty in newer autoscalers.
+    """
+    known = [(bool(node["is_head_node"]), _size(node["resources_total"])) for node in nodes]
+    ours = [actor for actor in actors if actor["class_name"] == ACTOR]
+    waits = [_size(it["required_resources"]) for it in ours if it["state"] != "ALIVE"]
+    taken = re.findall(r"^ ([\d.]+)/[\d.]+ (CPU|GPU)\b", report, re.M)
+    return Facts(
+        version=version,
+        head=next((size for head, size in known if head), None),
+        machines=tuple(sorted(size for head, size in known if not head)),
+        starting=sum(map(_launches, _section(report, "Pending"))),
+        failures=tuple(_section(report, "Recent failures")),
+        running=len(ours) - len(waits),
+        waiting=dict(Counter(waits)),
+        impossible=frozenset(_impossible(events, report)),
+        used=_size({name: float(used) for used, name in taken}),
+        total=Size(sum(size.cpus for _, size in known), sum(size.gpus for _, size in known)),
+    )
+
+
+def _size(resources: Row | None) -> Size:
+    resources = resources or {}
+    return Size(resources.get("CPU", 0), resources.get("GPU", 0))
+
+
+def _section(report: str, title: str) -> list[str]:
+    """Return the lines below a title of the autoscaler's report."""
+    match = re.search(rf"^{title}:\n((?: .*\n)*)", report, re.M)
+    lines = match[1].splitlines() if match else []
+    return [line.strip() for line in lines if not line.startswith(" (no ")]
+
+
+def _launches(line: str) -> int:
+    match = re.search(r", (\d+) launching$", line)
+    return int(match[1]) if match else 1
+
+
+def _impossible(events: Iterable[Row], report: str) -> set[Size]:
+    """Read what the autoscaler last warned of, if that was just before its report."""
+    match = re.search(r"Autoscaler status: (\S+ [\d:]+)", report)
+    warnings = [
+        (datetime.fromisoformat(event["time"]), str(event["message"]))
+        for event in events
+        if event["severity"] == "WARNING" and "No available node types" in event["message"]
+    ]
+    if not warnings or not match:
+        return set()
+    time, message = max(warnings)
+    if datetime.fromisoformat(match[1]) - time > RECENT:
+        return set()
+    return {_size(ast.literal_eval(found)) for found in re.findall(r"\{[^{}]*\}", message)}

@@ -1,0 +1,248 @@
+"""What every engine owes its caller, with real processes, on this machine and on a cluster."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from command import wait_for
+from impasto.engines import Control, Engine, Staff, Task, open_engine
+from impasto.errors import BadInput
+from impasto.settings import Settings
+from impasto.source import items_of, open_source
+from impasto.spec import Attempt, Done, Encoding, Failed, JobSpec
+from impasto.stores import Stores
+from impasto.submit import submit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from raycluster import Cluster
+
+SCORER = f"python:{Path(__file__).parent / 'scripts' / 'obedient.py'}:Obedient"
+GOODBYE = """
+from pathlib import Path
+
+def run(mini_batch):
+    return [1] * len(mini_batch)
+
+def shutdown():
+    Path({marker!r}).write_text("in order")
+"""
+
+
+@dataclass
+class Bench:
+    """A job whose shards have two rows each, and an engine that may run it.
+
+    Attributes:
+        folder: where the scorer leaves its notes.
+        settings: which engine.
+        told: what the engine told of progress.
+        staff: what it told of its workers.
+    """
+
+    folder: Path
+    settings: Settings
+    told: list[tuple[int, int]] = field(default_factory=list)
+    staff: list[Staff] = field(default_factory=list)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def job(
+        self, *orders: str, scorer: str = SCORER, **fields: object
+    ) -> tuple[Task, list[Attempt]]:
+        """Record a job whose rows are these orders, and its plan."""
+        rows = self.folder / "rows.csv"
+        lines = [f"{number},{order}\n" for number, order in enumerate(orders)]
+        rows.write_text("number,order\n" + "".join(lines))
+        given = {"params": {"args": {"folder": str(self.folder)}}} | fields
+        spec = JobSpec(
+            source=str(rows),
+            output=str(self.folder / "out.jsonl"),
+            scorer=scorer,
+            shard_frames=2,
+            **given,  # type: ignore[arg-type]
+        )
+        job = submit(spec, self.settings)
+        spec = job.spec()
+        source = open_source(Stores({}), spec.source, items_of(spec))
+        plan = source.plan(spec, Encoding())
+        job.record(plan)
+        task = Task(
+            home=self.settings.home,
+            stores={},
+            job=job.id,
+            spec=spec,
+            plan=plan.model_copy(update={"shards": ()}),
+            sample=plan.shards[0],
+            memory=self.settings.memory or 0,
+        )
+        return task, [Attempt(shard=shard) for shard in plan.shards]
+
+    def engine(self, task: Task) -> Engine:
+        control = Control(
+            progress=lambda shard, items: self.told.append((shard, items)),
+            stopping=self.stop.is_set,
+            staffed=self.staff.append,
+        )
+        return open_engine(self.settings, task.spec, control)
+
+    def run(self, task: Task, attempts: list[Attempt]) -> dict[int, Done | Failed]:
+        """Run to the end; there is one outcome a shard."""
+        with self.engine(task) as engine:
+            outcomes = [*engine.run(task, attempts)]
+        found = {outcome.shard: outcome for outcome in outcomes}
+        assert len(found) == len(outcomes)
+        return found
+
+    def begun(self) -> dict[int, int]:
+        """Return the process that began each row."""
+        paths = self.folder.glob("begun-*")
+        return {int(path.name[6:]): int(path.read_text()) for path in paths}
+
+    def go(self) -> None:
+        """Let the rows pass that wait."""
+        (self.folder / "go").touch()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A cluster of one machine with room for two workers; this process may drive it."""
+    from raycluster import Cluster, driving
+
+    with Cluster() as cluster, driving(cluster):
+        cluster.add_machine(cpus=2)
+        yield cluster
+
+
+@pytest.fixture(params=["local", "ray"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    fields = {"engine": request.param, "device": "cpu", "workers": "2"}
+    if request.param == "ray":
+        fields["address"] = request.getfixturevalue("cluster").address
+    return Bench(tmp_path, Settings(home=str(tmp_path / "home"), **fields))
+
+
+def meanwhile(action: Callable[[], None]) -> threading.Thread:
+    """Start something beside the engine's loop."""
+    thread = threading.Thread(target=action, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_there_is_one_outcome_a_shard_and_progress_is_told_while_it_runs(bench: Bench) -> None:
+    task, attempts = bench.job("fine", "fine", "fine", "wait", "fine", "fine")
+    # Beyond the table's end: nothing can be read there.
+    lost = attempts[2].shard.model_copy(update={"span": (10**6, 10**6 + 10)})
+    attempts[2] = Attempt(shard=lost)
+
+    def release() -> None:
+        wait_for(lambda: (1, 1) in bench.told)
+        bench.go()
+
+    helper = meanwhile(release)
+
+    found = bench.run(task, attempts)
+
+    helper.join()
+    assert {n: type(outcome) for n, outcome in found.items()} == {0: Done, 1: Done, 2: Failed}
+    assert [it.items for it in found.values() if isinstance(it, Done)] == [2, 2]
+    assert (1, 1) in bench.told
+    assert any(it.running for it in bench.staff)
+    assert all(it.running <= 2 for it in bench.staff)
+
+
+def test_given_no_shards_an_engine_does_nothing(bench: Bench) -> None:
+    task, _ = bench.job("fine", "fine")
+    assert bench.run(task, []) == {}
+    assert bench.begun() == {}
+
+
+def test_a_scorer_that_cannot_be_loaded_is_bad_input_with_its_own_words(bench: Bench) -> None:
+    args = {"args": {"folder": str(bench.folder), "broken": True}}
+    task, attempts = bench.job("fine", "fine", "fine", "fine", params=args)
+    with pytest.raises(BadInput, match="no such weights"):
+        bench.run(task, attempts)
+    assert bench.begun() == {}
+
+
+def test_once_asked_to_stop_what_runs_is_finished_and_nothing_starts(bench: Bench) -> None:
+    task, attempts = bench.job(*["wait"] * 12)
+
+    def stop() -> None:
+        wait_for(bench.begun)
+        bench.stop.set()
+        # Long enough for an engine that does not listen to give out shards.
+        threading.Event().wait(1)
+        bench.go()
+
+    helper = meanwhile(stop)
+    found = bench.run(task, attempts)
+    helper.join()
+    assert 1 <= len(found) <= 2
+    assert all(isinstance(outcome, Done) for outcome in found.values())
+    assert {row // 2 for row in bench.begun()} == found.keys()
+
+
+def test_a_killed_worker_is_an_outcome_that_names_its_item(bench: Bench) -> None:
+    task, attempts = bench.job("fine", "fine", "fine", "wait", "fine", "fine", "fine", "fine")
+
+    def kill() -> None:
+        wait_for(lambda: bench.begun().get(3))
+        psutil.Process(bench.begun()[3]).kill()
+
+    helper = meanwhile(kill)
+    found = bench.run(task, attempts)
+    helper.join()
+    failed = found.pop(1)
+    assert isinstance(failed, Failed)
+    assert (failed.kind, failed.items) == ("died", (3,))
+    assert "signal 9" in failed.error
+    assert {n: type(outcome) for n, outcome in found.items()} == {0: Done, 2: Done, 3: Done}
+
+
+def test_what_ends_a_worker_is_told_with_its_item_and_the_engine_goes_on(bench: Bench) -> None:
+    bench.settings = bench.settings.model_copy(update={"memory": 700 << 20})
+    orders = ["fine", "hang", "exit", "fine", "fine", "leak", "fine", "fine"]
+    task, attempts = bench.job(*orders, timeout=2)
+
+    found = bench.run(task, attempts)
+
+    failed = {n: it for n, it in found.items() if isinstance(it, Failed)}
+    told = {n: (it.kind, it.items) for n, it in failed.items()}
+    assert told == {0: ("timeout", (1,)), 1: ("died", (2,)), 2: ("died", (5,))}
+    assert "--timeout" in failed[0].error
+    assert "exit code 7" in failed[1].error
+    assert "--memory" in failed[2].error
+    assert isinstance(found[3], Done)
+
+
+def test_workers_end_in_order_when_all_is_done(bench: Bench) -> None:
+    marker, script = bench.folder / "goodbye", bench.folder / "script.py"
+    script.write_text(GOODBYE.format(marker=str(marker)))
+    task, attempts = bench.job("fine", "fine", scorer=f"script:{script}", params={})
+    assert isinstance(bench.run(task, attempts)[0], Done)
+    assert marker.read_text() == "in order"
+
+
+def test_no_worker_is_left_when_the_engine_is_left_by_an_error(bench: Bench) -> None:
+    task, attempts = bench.job("fine", "fine", "hang", "hang")
+
+    def leave() -> None:
+        with bench.engine(task) as engine, closing(engine.run(task, attempts)) as run:  # type: ignore[type-var]
+            next(run)
+            wait_for(lambda: 2 in bench.begun())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        leave()
+    workers = {*bench.begun().values()}
+    wait_for(lambda: not any(psutil.pid_exists(pid) for pid in workers), 15)
+    shutil.rmtree(bench.folder / "home")
