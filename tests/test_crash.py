@@ -161,11 +161,12 @@ def test_a_worker_killed_while_it_starts_does_not_end_the_job(
 def test_a_worker_that_hangs_is_stopped_and_its_shard_tried_again(
     source: Path, painting: Path, uninterrupted: bytes, tmp_path: Path
 ) -> None:
-    impatient = "from impasto.engines import child; child.STALL = 12.0"
+    impatient = "import functools; from impasto import driver"
+    impatient += "; driver.Task = functools.partial(driver.Task, stall=12.0)"
     code = f"{impatient}; from impasto.__main__ import main; main()"
     words = [sys.executable, "-c", code, *map(str, command(source, painting, tmp_path))]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: found(tmp_path, "home/jobs/*/done/*.json"))
+    wait_for(lambda: found(tmp_path, "home/jobs/*/done/*.json") >= 2)
     psutil.Process(process.pid).children()[0].suspend()
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err

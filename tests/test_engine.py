@@ -208,6 +208,35 @@ def test_a_killed_worker_is_an_outcome_that_names_its_item(bench: Bench) -> None
     assert {n: type(outcome) for n, outcome in found.items()} == {0: Done, 2: Done, 3: Done}
 
 
+def test_a_frozen_worker_is_given_up_and_so_is_one_with_all_around_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, attempts = bench.job("fine", "fine", "fine", "wait", "fine", "wait", "fine", "fine")
+    task = task.model_copy(update={"stall": 12.0})
+    frozen: list[psutil.Process] = []
+
+    def freeze() -> None:
+        wait_for(lambda: {3, 5} <= bench.begun().keys())
+        one, other = (psutil.Process(bench.begun()[row]) for row in (3, 5))
+        actor = other.parent()
+        around = [actor] if bench.settings.engine == "ray" and actor else []
+        frozen.extend([one, other, *around])
+        for process in frozen:
+            process.suspend()
+
+    if bench.settings.engine == "ray":
+        monkeypatch.setattr("impasto.engines.ray.SILENCE", 12.0)
+    helper = meanwhile(freeze)
+    found = bench.run(task, attempts)
+    helper.join()
+    assert {n: type(it) for n, it in found.items()} == {0: Done, 1: Failed, 2: Failed, 3: Done}
+    for failed in (found[1], found[2]):
+        assert isinstance(failed, Failed)
+        assert failed.kind == "died"
+        assert "no sign for 12 s" in failed.error
+    wait_for(lambda: not any(process.is_running() for process in frozen), 20)
+
+
 def test_what_ends_a_worker_is_told_with_its_item_and_the_engine_goes_on(bench: Bench) -> None:
     bench.settings = bench.settings.model_copy(update={"memory": 700 << 20})
     orders = ["fine", "hang", "exit", "fine", "fine", "leak", "fine", "fine"]

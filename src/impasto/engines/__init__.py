@@ -31,6 +31,7 @@ class Task(Frozen):
         memory: bytes that a worker may hold, 0 when nobody said.
         code: folder on the worker's machine with the user's scripts, named by their digests, where
             the engine has brought them; "" where workers read them themselves.
+        stall: seconds without a sign of life after which a busy worker counts as hung.
     """
 
     home: str
@@ -41,6 +42,7 @@ class Task(Frozen):
     sample: Shard
     memory: int = 0
     code: str = ""
+    stall: float = 600.0
 
 
 class Watch(Protocol):

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 POLL = 0.2
 """Seconds between two looks at a worker, and at whether to stop."""
-STALL = 600.0
-"""Seconds without a sign of life after which a busy worker counts as hung."""
+START = 600.0
+"""Seconds without a sign of life in which a worker may load its scorer."""
 GRACE = 10.0
 """Seconds that workers have for ending in order, when all is done."""
 SPOILT = {"unavailable", "error", "died"}
@@ -110,7 +110,8 @@ class Child:
             return None
         self._looked = now
         limit = self._task.spec.timeout
-        stall = max(STALL, limit or 0) if self._scoring else STALL
+        stall = max(self._task.stall, 0 if self.ready else START)
+        stall = max(stall, limit or 0) if self._scoring else stall
         if now - self._heard > stall:
             error = f"the worker gave no sign for {stall:.0f} s and was stopped"
             return self._failed(error, "died", self._scoring)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import queue
@@ -133,6 +134,7 @@ class _Line:
 
 def serve(fd: int) -> None:
     """Be a worker process: take shards from a socket until it closes."""
+    _end_with_parent()
     # Imports make a million objects that live for ever; looking through them for garbage again
     # and again would take a fifth of the time.
     gc.disable()
@@ -184,6 +186,13 @@ def serve(fd: int) -> None:
     sys.stderr.flush()
     # Threads of libraries may be waiting for ever; nothing is left to be written.
     os._exit(0)
+
+
+def _end_with_parent() -> None:
+    """Have the system end this process with the one that looks after it, even when it hangs."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 def kind_of(error: Exception) -> FailedKind:
