@@ -192,7 +192,7 @@ def lost() -> tuple[float, float]:
 
 
 def submitted() -> tuple[float, float]:
-    """Submit a job; return seconds until a worker had loaded, and its first frames were stored."""
+    """Submit a job; return seconds until the command returned, and its first frames stood."""
     with cluster(2) as (address, _), TemporaryDirectory() as name:
         home = Path(name, "home")
         dashboard = f"http://127.0.0.1:{int(address.rpartition(':')[2]) + 1}"
@@ -218,7 +218,7 @@ def submitted() -> tuple[float, float]:
 
 
 def memory(count: int) -> tuple[float, float]:
-    """Return the driver's MB before and after a job of so many shards, and its seconds."""
+    """Return the driver's MB before a job of so many shards, and at most."""
     with engine(8, None) as entered:
         before = psutil.Process().memory_info().rss
         attempts = shards(count, 0)

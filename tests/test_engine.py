@@ -14,7 +14,7 @@ import pytest
 
 from command import wait_for
 from impasto.engines import Control, Engine, Staff, Task, open_engine
-from impasto.errors import BadInput
+from impasto.errors import BadInput, Unavailable
 from impasto.settings import Settings
 from impasto.source import items_of, open_source
 from impasto.spec import Attempt, Done, Encoding, Failed, JobSpec
@@ -259,6 +259,44 @@ def test_workers_end_in_order_when_all_is_done(bench: Bench) -> None:
     task, attempts = bench.job("fine", "fine", scorer=f"script:{script}", params={})
     assert isinstance(bench.run(task, attempts)[0], Done)
     assert marker.read_text() == "in order"
+
+
+def test_a_worker_without_a_shard_leaves_while_another_one_scores(
+    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("impasto.engines.ray.IDLE", 1.0)
+    fields = {"engine": "ray", "device": "cpu", "workers": "2", "address": cluster.address}
+    bench = Bench(tmp_path, Settings(home=str(tmp_path / "home"), **fields))  # type: ignore[arg-type]
+    task, attempts = bench.job("wait", "fine", "fine", "fine")
+
+    def look() -> None:
+        # The first one hired is the one that is busy.
+        wait_for(lambda: 3 in bench.begun() and len(cluster.workers()) == 1)
+        bench.go()
+
+    helper = meanwhile(look)
+    found = bench.run(task, attempts)
+    helper.join()
+    assert {type(it) for it in found.values()} == {Done}
+    assert bench.staff[-1].running + bench.staff[-1].idle == 1
+
+
+def test_a_worker_that_cannot_begin_is_told_of_and_not_waited_for(
+    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not before the cluster is up: Ray reads its environment when it is imported.
+    from impasto.engines.ray_slot import Slot
+
+    class Unable(Slot):
+        def __init__(self, *_: object) -> None:
+            raise OSError("no process can be started here")
+
+    monkeypatch.setattr("impasto.engines.ray.Slot", Unable)
+    fields = {"engine": "ray", "device": "cpu", "workers": "1", "address": cluster.address}
+    bench = Bench(tmp_path, Settings(home=str(tmp_path / "home"), **fields))  # type: ignore[arg-type]
+    task, attempts = bench.job("fine", "fine")
+    with pytest.raises(Unavailable, match="no process can be started here"):
+        bench.run(task, attempts)
 
 
 def test_no_worker_is_left_when_the_engine_is_left_by_an_error(bench: Bench) -> None:

@@ -19,6 +19,7 @@ from impasto.job import Job, find
 from impasto.settings import Settings, StoreProfile, WorkerRange, load
 from impasto.spec import JobSpec
 from impasto.stores import Stores
+from impasto.submit import submit
 from places import write_config
 
 if TYPE_CHECKING:
@@ -144,11 +145,11 @@ def test_a_waiting_job_is_told_of_cancelled_and_submitted_anew(
     cluster: Cluster, job: list[object], tmp_path: Path
 ) -> None:
     there = ["--address", cluster.url, "--workers", "1", "--json"]
-    first = cluster.impasto("submit", *job, *there, "--gpus-per-worker", "2")
+    first = cluster.impasto("submit", *job, *there, "--gpus-per-worker", "1")
     assert first.returncode == 0, first.stderr
     made = json.loads(first.stdout)
     assert made["state"] == "submitted"
-    again = cluster.impasto("submit", *job, *there, "--gpus-per-worker", "2")
+    again = cluster.impasto("submit", *job, *there, "--gpus-per-worker", "1")
     assert again.returncode == 0
     assert json.loads(again.stdout) == made | {"state": "already submitted"}
     status = ["cluster", "status", "--address", cluster.url, "--home", tmp_path / "home"]
@@ -162,7 +163,7 @@ def test_a_waiting_job_is_told_of_cancelled_and_submitted_anew(
     assert "machines   head, 1 with 1 core\n" in seen[-1]
     assert "workers    0 running, 1 waiting for a machine\n" in seen[-1]
     why = "no machine of the cluster has that"
-    assert f"1 worker waits for a machine with 1 core and 2 GPUs; {why}\n" in seen[-1]
+    assert f"1 worker waits for a machine with 1 core and 1 GPU; {why}\n" in seen[-1]
     assert "in use     0 of 1 cores, 0 of 0 GPUs\n" in seen[-1]
     assert f"job        {made['job']} running, 0 of 4 shards done, 4 to do" in seen[-1]
 
@@ -183,7 +184,11 @@ def test_a_waiting_job_is_told_of_cancelled_and_submitted_anew(
 
 def _submitted(cluster: Cluster, words: list[object]) -> str:
     """Submit a job again; returns its submission if that is a new one."""
-    done = json.loads(cluster.impasto("submit", *words).stdout)
+    said = cluster.impasto("submit", *words)
+    if said.returncode == 4:
+        assert "is being cancelled" in said.stderr
+        return ""
+    done = json.loads(said.stdout)
     return str(done["submission"]) if done["state"] == "submitted" else ""
 
 
@@ -341,3 +346,39 @@ def test_following_waits_for_a_driver_and_ends_quietly(job: list[object], tmp_pa
     _, errors = following.communicate(timeout=30)
     assert following.returncode == 130
     assert errors == ""
+
+
+def test_following_ends_when_a_driver_gives_up_and_says_why(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text(
+        "class Model:\n"
+        "    def __init__(self):\n"
+        "        raise OSError('no weights')\n"
+        "    def score(self, batch):\n"
+        "        return batch\n"
+    )
+    rows = tmp_path / "rows.csv"
+    rows.write_text("x\n1\n")
+    words = ("run", rows, "--scorer", f"python:{broken}:Model", "-o", tmp_path / "o.jsonl")
+    failed = impasto(*words, "--home", tmp_path, "--quiet")
+    assert failed.returncode == 2
+    name = next((tmp_path / "jobs").iterdir()).name
+    following = impasto("logs", "-f", name, "--home", tmp_path)
+    assert following.returncode == 0
+    assert "no weights" in following.stderr
+
+
+def test_a_job_that_was_cancelled_before_its_driver_started_stays_so(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("x\n1\n")
+    model = tmp_path / "model.py"
+    model.write_text("class Model:\n    def score(self, batch):\n        return [1] * len(batch)\n")
+    scorer = f"python:{model}:Model"
+    spec = JobSpec(source=str(rows), output=str(tmp_path / "o.jsonl"), scorer=scorer)
+    made = submit(spec, Settings(home=str(tmp_path)))
+    made.cancel()
+    driver = impasto("resume", made.id, "--as-submitted", "--home", tmp_path)
+    assert driver.returncode == 130
+    assert made.cancelled()
+    assert not (tmp_path / "o.jsonl").exists()
+    assert impasto("resume", made.id, "--home", tmp_path).returncode == 0

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import psutil
 
-from command import impasto
+from command import impasto, start, wait_for
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
@@ -164,3 +165,27 @@ def test_what_a_script_starts_ends_with_its_worker(tmp_path: Path) -> None:
     )
     assert done.returncode == 3
     assert not Path("/proc", pid.read_text()).exists()
+
+
+def test_what_a_script_starts_ends_with_a_killed_driver_too(tmp_path: Path) -> None:
+    script, note = tmp_path / "starts.py", tmp_path / "pid"
+    script.write_text(
+        "import subprocess, time\n"
+        "from pathlib import Path\n"
+        "def run(mini_batch):\n"
+        "    helper = subprocess.Popen(['sleep', '1000'])\n"
+        f"    Path({str(note)!r}).write_text(str(helper.pid))\n"
+        "    time.sleep(1000)\n"
+    )
+    (tmp_path / "rows.csv").write_text("x\n1\n")
+    words = ("run", tmp_path / "rows.csv", "--scorer", f"script:{script}")
+    driver = start(*words, "-o", tmp_path / "o.jsonl", "--home", tmp_path / "home")
+    wait_for(lambda: note.exists() and note.read_text())
+    helper = psutil.Process(int(note.read_text()))
+    # A worker that is stopped does not notice that it is alone.
+    for process in psutil.Process(driver.pid).children():
+        if "serve" in " ".join(process.cmdline()):
+            process.suspend()
+    driver.kill()
+    driver.wait()
+    wait_for(lambda: not helper.is_running(), 20)

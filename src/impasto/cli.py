@@ -100,12 +100,15 @@ def resume(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace what is at the output.")
     ] = False,
+    as_submitted: Annotated[
+        bool, typer.Option("--as-submitted", help="Stay cancelled, if the job was.")
+    ] = False,
 ) -> None:
     """Go on with a job where it stopped."""
     found = _job(job, settings)
     spec = found.spec()
     spec = spec.model_copy(update={**changes, "overwrite": overwrite or spec.overwrite})
-    _finish(found, spec, settings, as_json=as_json, quiet=quiet)
+    _finish(found, spec, settings, as_json=as_json, quiet=quiet, as_submitted=as_submitted)
 
 
 @app.command()
@@ -280,8 +283,8 @@ def _finish(
     *,
     as_json: bool,
     quiet: bool,
-    retry: bool = False,
     plot: str | None = None,
+    **how: bool,
 ) -> Result:
     from impasto import display, driver, meter
     from impasto.submit import submit
@@ -297,7 +300,7 @@ def _finish(
         with meter.progress(quiet) as shown, meter.interruptible(shown.stopping) as stop:
             job = found or submit(spec, settings)
             result = driver.finish(
-                job, spec, settings=settings, on_progress=on_progress, stop=stop, retry=retry
+                job, spec, settings=settings, on_progress=on_progress, stop=stop, **how
             )
             if plot:
                 display.plot(job, plot)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from impasto.errors import BadInput, ImpastoError
+from impasto.errors import BadInput, ImpastoError, Unavailable
 from impasto.flags import ScorerCommand
 from impasto.options import (
     AsJson,
@@ -30,6 +30,7 @@ from impasto.spec_options import takes_spec
 
 if TYPE_CHECKING:
     from impasto.engines.ray_jobs import Cluster, Submission
+    from impasto.job import Job
     from impasto.settings import Settings
     from impasto.spec import JobSpec
     from impasto.stores import Stores
@@ -128,22 +129,49 @@ def _hand_over(spec: JobSpec, settings: Settings) -> dict[str, Any]:
         Unavailable: the store or the cluster does not answer, or refuses.
     """
     from impasto.delivery import open_delivery
+    from impasto.submit import placed
     from impasto.submit import submit as record
 
     _check_travels(spec, settings)
     # Before anything is written, which would be a job that nobody runs.
     cluster = _connect(settings)
+    stores = open_stores(settings)
+    spec = placed(spec, stores, settings)
     job = record(spec, settings)
-    output, result = job.spec().output, job.result()
-    outcome: dict[str, Any] = {"job": job.id, "output": output}
-    if result and open_delivery(open_stores(settings), job, output).stands(result):
+    result = job.result()
+    outcome: dict[str, Any] = {"job": job.id, "output": spec.output}
+    if result and open_delivery(stores, job, spec.output).stands(result):
         return outcome | {"state": "done", "submission": None}
     standing = cluster.standing(job.id, settings.home)
     if standing:
+        _check_standing(job, spec)
         return outcome | {"state": "already submitted", "submission": standing.id}
+    job.uncancel()
+    if job.spec() != spec:
+        # The driver has nothing else to go by.
+        job.replace_spec(spec)
     made, new = cluster.submit(job.id, settings)
     state = "submitted" if new else "already submitted"
     return outcome | {"state": state, "submission": made.id}
+
+
+def _check_standing(job: Job, spec: JobSpec) -> None:
+    """Refuse what a driver that runs already would not do.
+
+    Raises:
+        BadInput: it makes another output.
+        Unavailable: it is about to end.
+    """
+    if job.cancelled():
+        raise Unavailable(
+            f"job {job.id}: is being cancelled; submit it again once it is, see 'impasto cluster "
+            "status'"
+        )
+    if job.spec().output != spec.output:
+        raise BadInput(
+            f"job {job.id}: runs already, for {job.spec().output}; submit it again once that is "
+            "done, which then takes seconds"
+        )
 
 
 def _connect(settings: Settings) -> Cluster:

@@ -78,4 +78,6 @@ def _state(job: dict[str, Any]) -> str:
     if job["shards"]:
         left = job["shards"] - job["shards_done"]
         words += f", {job['shards_done']} of {job['shards']} shards done, {left} to do"
-    return f"{words}: {plain(job['message'])}" if job["message"] else words
+    if " cancelled" in job["message"].partition(";")[0]:
+        return f"cancelled, as {job['submission']}"
+    return f"{words}, as {job['submission']}: {plain(job['message'])}" if job["message"] else words

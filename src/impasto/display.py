@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from dataclasses import asdict
@@ -236,23 +237,31 @@ def _failed(failed: list[ItemError]) -> None:
 
 
 def logs(found: Job, *, as_json: bool, follow: bool = False) -> None:
-    """Print a job's log lines; those to come as well, until it is done or cancelled.
+    """Print a job's log lines; those to come as well, until it is done, cancelled or given up.
 
     Raises:
         Interrupted: the user stopped following.
     """
     found.spec()
     seen: set[str] = set()
-    last, quiet, ended = "", 0, ""
+    last, quiet, ended, words = "", 0, "", ""
+    if follow:
+        # Who starts commands in the background has them ignore it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         while True:
             if follow:
                 ended = "done" if found.result() else "cancelled" if found.cancelled() else ""
+            if follow and not ended and last == "stopped":
+                ended = "stopped"
             for line in found.logs(seen):
                 last, quiet = str(line["event"]), 0
+                if last == "stopped":
+                    words = f"job {found.id}: {line['error']}"
                 _log_line(line, as_json=as_json)
             # The last line comes after the result, once the output stands.
             late = ended == "done" and last != "finished" and quiet < LAST_WORDS
+            late = late or (ended == "stopped" and last != "stopped")
             if not follow or (ended and not late):
                 break
             quiet += 1
@@ -262,7 +271,7 @@ def logs(found: Job, *, as_json: bool, follow: bool = False) -> None:
             raise Interrupted("") from None
         raise
     if follow:
-        note(f"job {found.id}: is {ended}")
+        note(words if ended == "stopped" else f"job {found.id}: is {ended}")
 
 
 def _log_line(line: dict[str, Any], *, as_json: bool) -> None:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,7 +21,7 @@ from impasto import blame, tolerance
 from impasto.cutting import cut, learn
 from impasto.delivery import Delivery, digest, open_delivery
 from impasto.engines import Control, Engine, Staff, Task, open_engine
-from impasto.errors import BadInput, Incomplete, Interrupted, Unavailable
+from impasto.errors import BadInput, ImpastoError, Incomplete, Interrupted, Unavailable
 from impasto.files import sweep_scratch
 from impasto.job import Job, whole
 from impasto.media import images
@@ -109,6 +110,7 @@ def finish(
     on_progress: OnProgress | None = None,
     stop: threading.Event | None = None,
     retry: bool = False,
+    as_submitted: bool = False,
 ) -> Result:
     """Do what is left of a job; raises what `run` does.
 
@@ -120,12 +122,22 @@ def finish(
         on_progress: as for `run`.
         stop: as for `run`.
         retry: whether to try the items again that were set aside, of a finished job too.
+        as_submitted: whether a cancellation holds that came before; otherwise it is taken back.
     """
     settings = settings or load()
     spec = placed(spec or job.spec(), Stores(settings.stores), settings)
     ignore: OnProgress = lambda _: None  # noqa: E731 (a typed default)
     stop = stop or threading.Event()
-    return _Run(job, spec, settings, on_progress or ignore, stop, retry).finish()
+    if as_submitted and job.cancelled():
+        raise Interrupted(f"job {job.id}: was cancelled; 'impasto resume {job.id}' takes that back")
+    if not as_submitted:
+        job.uncancel()
+    current = _Run(job, spec, settings, on_progress or ignore, stop, retry)
+    try:
+        return current.finish()
+    except ImpastoError as error:
+        current.note_end(error)
+        raise
 
 
 class Everything:
@@ -180,7 +192,6 @@ class _Run:
         self.delivery.check(Everything() if standing else replaceable)
         self.overwrite = self.spec.overwrite or standing is not None
         self._check_source()
-        self.job.uncancel()
         plan = self.job.plan()
         if plan:
             self.done = self._keep(plan, self.job.done(self.job.listing()))
@@ -440,6 +451,12 @@ class _Run:
             f"job {self.job.id}: {why}; {done} of {total} shards are done and kept: "
             f"the same command, or 'impasto resume {self.job.id}', goes on"
         )
+
+    def note_end(self, error: ImpastoError) -> None:
+        """Log why this driver stops, for those who follow; the error itself matters more."""
+        with suppress(ImpastoError):
+            if self.job.exists():
+                self._note("stopped", error=str(error), exit_code=error.exit_code)
 
     def _note(self, event: str, **facts: object) -> None:
         self.job.log([{"time": time.time(), "event": event, **facts}])

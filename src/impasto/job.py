@@ -96,6 +96,10 @@ class Job:
         """Read the spec; raises BadInput when there is no such job."""
         return self._read("spec.json", JobSpec)
 
+    def exists(self) -> bool:
+        """Tell whether the job is there; one that could not be planned is not."""
+        return self.home.stat(f"{self.prefix}spec.json") is not None
+
     def plan(self) -> Plan | None:
         """Read the plan, or None when there is none yet."""
         return self._find("plan.json", Plan)
@@ -253,6 +257,7 @@ class Job:
 
     def cancel(self) -> None:
         """Ask every driver of the job to stop."""
+        self.log([{"time": time.time(), "event": "cancel"}])
         self._create("cancel", b"")
 
     def uncancel(self) -> None:

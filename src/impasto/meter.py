@@ -23,6 +23,8 @@ from impasto.errors import Interrupted
 if TYPE_CHECKING:
     from types import FrameType
 
+    from rich.console import RenderableType
+
     from impasto.driver import Progress
     from impasto.errors import ImpastoError
     from impasto.transfer.tasks import Tally
@@ -33,7 +35,7 @@ STOPPING = "finishing what runs (Ctrl-C again stops at once)"
 GRACE = 1.0
 """Seconds that the second Ctrl-C gives what runs to end by itself."""
 STOPPED = "stopped at once; what is done is kept, and the same command goes on"
-FIELDS = ("count", "speed", "left", "detail")
+FIELDS = ("count", "speed", "left")
 """What stands behind the bar."""
 PLAIN_EVERY = 10.0
 """Seconds between progress lines when stderr is no terminal."""
@@ -244,21 +246,24 @@ class _Meter:
 
     def stopping(self) -> None:
         self._stopping = True
-        self._bar.update(self._task, description=STOPPING)
+        self._bar.update(self._task, description="stopping")
 
     def update(self, event: Event) -> None:
         self._warn(event)
         rate = self._rate(event)
         self._bar.update(
             self._task,
-            description=STOPPING if self._stopping else event.stage,
+            description="stopping" if self._stopping else event.stage,
             completed=event.done,
             total=event.total or None,
             count=self._units.count(event),
             speed=self._units.speed(rate) if rate else "",
             left=f"{self._rate.left(event)} left" if event.total else "",
-            detail=self._units.detail(event),
+            detail=", ".join(filter(None, [self._units.detail(event), self._hint()])),
         )
+
+    def _hint(self) -> str:
+        return STOPPING if self._stopping else ""
 
 
 class _Lines:
@@ -301,8 +306,20 @@ class _Field(ProgressColumn):
         return Text(str(task.fields[self._name]))
 
 
+class _TwoLines(Bar):
+    """A bar with a line of its own for what would not fit beside it."""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """Give the bar, and the line below it while there is something to tell."""
+        yield self.make_tasks_table(self.tasks)
+        for task in self.tasks:
+            if task.fields["detail"]:
+                text = f"{'':<10} {task.fields['detail']}"
+                yield Text(text, no_wrap=True, overflow="ellipsis")
+
+
 def _bar() -> Bar:
-    return Bar(
+    return _TwoLines(
         TextColumn("{task.description:<10}"),
         BarColumn(bar_width=36),
         *map(_Field, FIELDS),

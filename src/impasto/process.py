@@ -55,6 +55,14 @@ class Process:
                 )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        # Ends the whole group once we are gone, even if the worker hangs or was stopped.
+        self._watcher = subprocess.Popen(
+            ["sh", "-c", 'read -r _; kill -9 -"$0"', str(self._process.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def fate(self) -> str:
         """Wait for the end of the process and say how it came."""
@@ -85,6 +93,11 @@ class Process:
     def stop(self) -> None:
         """End the process at once."""
         self.conn.close()
+        # First of all, since the number of an ended group may be given to another one.
+        self._watcher.kill()
+        self._watcher.wait()
+        if self._watcher.stdin:
+            self._watcher.stdin.close()
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

@@ -142,8 +142,8 @@ class Settings(Frozen):
         address: the cluster's: ``auto`` or HOST:PORT of its head for a driver on one of its
             machines, http(s)://HOST:PORT of its dashboard for all others; None starts a
             cluster on this machine, for as long as the job runs.
-        gpus_per_worker: GPUs of the cluster that a worker takes, or which part of one; None is 1
-            where there are GPUs.
+        gpus_per_worker: which part of one of the cluster's GPUs a worker takes, 1 for all of it;
+            None is 1 where there are GPUs.
         cpus_per_worker: cores of the cluster that a worker takes.
         speculate: whether idle workers of a cluster try the shards again that take far longer
             than the others.
@@ -155,11 +155,18 @@ class Settings(Frozen):
     workers: WorkerRange = WorkerRange()
     device: Literal["auto", "cpu", "cuda"] = "auto"
     memory: ByteSize | None = Field(default=None, ge=1 << 20)
-    address: str | None = Field(default=None, pattern=r"^(auto|https?://\S+|[^\s/:]+:\d+)$")
-    gpus_per_worker: float | None = Field(default=None, ge=0, le=64)
+    address: str | None = None
+    gpus_per_worker: float | None = Field(default=None, ge=0, le=1, multiple_of=0.01)
     cpus_per_worker: int = Field(default=1, ge=1, le=1024)
     speculate: bool = False
     stores: dict[str, StoreProfile] = Field(default_factory=dict)
+
+    @field_validator("address")
+    @classmethod
+    def _reachable(cls, address: str | None) -> str | None:
+        if address and not re.fullmatch(r"auto|https?://\S+|[^\s/:]+:\d{1,5}", address):
+            raise ValueError("is neither auto, nor HOST:PORT, nor http(s)://HOST:PORT")
+        return address
 
     @field_validator("home")
     @classmethod

@@ -45,9 +45,7 @@ def submit(spec: JobSpec, settings: Settings) -> Job:
     job = Job(stores.home(settings.home), job_id(stores, spec, source))
     if job.result() is None:
         _refuse(stores, spec, job)
-    if not job.record(spec) and settings.engine == "ray" and job.spec() != spec:
-        # A driver on another machine has nothing else to go by.
-        job.replace_spec(spec)
+    job.record(spec)
     return job
 
 
@@ -116,6 +114,8 @@ def _requirements(spec: JobSpec, stores: Stores, home: str) -> dict[str, str]:
     url = normal(spec.requirements)
     stores.check_trusted(url, home)
     digest = hashlib.sha256(stores.read(url)).hexdigest()
+    if digest != (spec.requirements_sha256 or digest):
+        raise BadInput(f"{url}: has changed since the job began; give --requirements anew")
     return {"requirements": url, "requirements_sha256": digest}
 
 

@@ -17,6 +17,9 @@ from impasto.errors import BadInput
 from impasto.settings import Settings, StoreProfile, configure_ray
 from impasto.spec import Attempt, Done, Failed, Frozen, JobSpec, Plan, Shard
 
+ENCODER_THREADS = 8
+"""Threads of an encoder beside a GPU, where cores are free; it is part of what determines bytes."""
+
 
 class Task(Frozen):
     """What a worker is told when it starts; data only, so that it can start anywhere.

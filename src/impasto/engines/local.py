@@ -8,7 +8,7 @@ from collections import Counter, deque
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Self
 
-from impasto.engines import Control, Staff, Task
+from impasto.engines import ENCODER_THREADS, Control, Staff, Task
 from impasto.engines.child import GRACE, POLL, SPOILT, Child, memory_limit
 from impasto.engines.serve import Broken
 from impasto.errors import Unavailable
@@ -47,7 +47,7 @@ class LocalEngine:
     @property
     def encoder_threads(self) -> int:
         """A CPU's cores are all busy scoring; beside a CUDA device they are free."""
-        return min(8, len(os.sched_getaffinity(0))) if _has_cuda(self._device) else 1
+        return ENCODER_THREADS if _has_cuda(self._device) else 1
 
     def __enter__(self) -> Self:
         """Start a first worker, which imports its libraries while the job is planned."""

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Self
 import ray
 from ray import exceptions
 
-from impasto.engines import Control, Staff, Task
+from impasto.engines import ENCODER_THREADS, Control, Staff, Task
 from impasto.engines.child import GRACE
 from impasto.engines.ray_hired import Hired
-from impasto.engines.ray_join import join, words
+from impasto.engines.ray_join import complaint, join, words
 from impasto.engines.ray_slot import Slot as Slot
 from impasto.engines.serve import Broken
 from impasto.errors import BadInput, Unavailable
@@ -38,7 +38,7 @@ SILENCE = 90.0
 """Seconds without a word from a busy worker's machine; Ray itself notices within about 66."""
 IDLE = 10.0
 """Seconds after which a worker for which no shard is left gives its machine back."""
-ROOM = 10.0
+ROOM = 30.0
 """Seconds without room for any worker after which the user is told."""
 WAIT = 1800.0
 """Seconds to wait for a first machine."""
@@ -54,8 +54,6 @@ EXPECTED = 8
 """Workers that are expected of a cluster when nobody said."""
 CUDA_THREADS = 2
 """Mini-batches at once on a CUDA device, so that copies hide behind scoring."""
-CUDA_ENCODER_THREADS = 4
-"""Threads of an encoder beside a GPU; a machine has at least as many cores for each."""
 
 
 class RayEngine:
@@ -90,6 +88,7 @@ class RayEngine:
         self._hired: list[Hired] = []
         self._parting: list[Hired] = []
         self._task: Any = None
+        self._room = 0
         self._losses: Counter[int] = Counter()
         self._seconds: list[float] = []
         self._broken = 0
@@ -98,13 +97,14 @@ class RayEngine:
 
     @property
     def capacity(self) -> int:
-        """As many workers as are asked for, else a guess."""
-        return self._settings.workers.most or EXPECTED
+        """As many workers as are asked for, else those there is room for, else a guess."""
+        guess = EXPECTED if self._settings.address or not self._room else 1
+        return self._settings.workers.most or max(self._room, guess)
 
     @property
     def encoder_threads(self) -> int:
         """One on a CPU, whose cores are all busy scoring; some beside a GPU."""
-        return CUDA_ENCODER_THREADS if self._cuda else 1
+        return ENCODER_THREADS if self._cuda else 1
 
     @property
     def _cuda(self) -> bool:
@@ -113,14 +113,27 @@ class RayEngine:
     def __enter__(self) -> Self:
         """Join the cluster, or start one here, and ask for a first worker."""
         env = join(self._settings, self._spec)
+        try:
+            self._open(env)
+        except BaseException:
+            ray.shutdown()
+            raise
+        return self
+
+    def _open(self, env: dict[str, Any]) -> None:
+        """See what there is, and ask for the first workers."""
         total: dict[str, float] = ray.cluster_resources()
         if self._gpus is None:
             self._gpus = 1.0 if total.get("GPU") else 0.0
         cpus = self._settings.cpus_per_worker
-        small = total.get("GPU", 0) < self._gpus or total["CPU"] < cpus
-        if small and self._settings.address is None:
-            ray.shutdown()
-            raise Unavailable(f"this machine has no room for a worker with {self._needs()}")
+        # A cluster that has no machine yet tells of no cores.
+        room = total.get("CPU", 0) // cpus
+        self._room = int(min(room, total.get("GPU", 0) // self._gpus) if self._gpus else room)
+        if not self._room and self._settings.address is None:
+            raise Unavailable(
+                f"this machine has no room for a worker with {self._needs()}; ask for less with "
+                "--cpus-per-worker or --gpus-per-worker"
+            )
         self._slot = ray.remote(Slot).options(
             num_cpus=cpus,
             num_gpus=self._gpus,
@@ -130,7 +143,6 @@ class RayEngine:
         )
         self._roomless = time.monotonic()
         self._hire(max(1, self._settings.workers.least))
-        return self
 
     def __exit__(self, *error: object) -> None:
         """End every worker: in order when all went well, else at once."""
@@ -161,10 +173,11 @@ class RayEngine:
             self._scale(len(queue))
             self._dispatch(queue)
             for hired in self._ready():
-                outcome = self._hear(hired, queue)
+                # A copy may have been dismissed by what the other one said just now.
+                outcome = self._hear(hired, queue) if hired in self._hired else None
                 if outcome:
                     yield outcome
-            for hired in self._busy():
+            for hired in [it for it in self._hired if it.attempt or it.gone]:
                 outcome = self._fault(hired, queue)
                 if outcome:
                     yield outcome
@@ -189,8 +202,9 @@ class RayEngine:
         now = time.monotonic()
         surplus = len(self._hired) - max(want, 1)
         # Those that wait for a machine go first: it shall not be brought for nothing.
-        for hired in sorted(self._hired, key=lambda each: each.machine != "")[: max(0, surplus)]:
-            if not hired.attempt and (not hired.machine or now - hired.since > IDLE):
+        free = [it for it in self._hired if not it.attempt and not it.gone]
+        for hired in sorted(free, key=lambda each: each.machine != "")[: max(0, surplus)]:
+            if not hired.machine or now - hired.since > IDLE:
                 self._part(hired)
         self._bury()
         for hired in self._hired:
@@ -220,7 +234,7 @@ class RayEngine:
         """Give shards to idle workers, and second copies of stragglers if that is wanted."""
         threads = CUDA_THREADS if self._cuda else self._settings.cpus_per_worker
         for hired in self._hired:
-            if hired.machine and not hired.attempt:
+            if hired.machine and not hired.attempt and not hired.gone:
                 attempt = queue.popleft() if queue else self._straggler()
                 if attempt is None:
                     return
@@ -249,25 +263,27 @@ class RayEngine:
         """Take one message; returns the outcome of a shard if that is one.
 
         Raises:
-            BadInput: the scorer cannot be loaded, or its requirements cannot be installed.
-            Unavailable: workers cannot start.
+            BadInput: the scorer cannot be loaded.
+            Unavailable: workers cannot start, or cannot install what the job requires.
         """
         try:
-            if hired.attempt is None:
-                hired.machine = ray.get(hired.placing)
-                hired.heard = hired.since = time.monotonic()
-                return None
             if hired.asking is not None:
                 # It answers again, but what it said meanwhile is lost.
                 hired.asking = ray.get(hired.asking) and None
+                return None
+            if hired.attempt is None:
+                hired.machine = ray.get(hired.placing)
+                hired.heard = hired.since = time.monotonic()
                 return None
             said = ray.get(next(hired.stream))
         except StopIteration:
             hired.rest()
             return None
         except exceptions.RuntimeEnvSetupError as error:
-            words = str(error).strip().splitlines()[-1]
-            raise BadInput(f"the cluster cannot install the job's requirements: {words}") from error
+            raise Unavailable(
+                f"{self._spec.requirements or 'the scripts'}: cannot be installed on the cluster's "
+                f"machines: {complaint(error)}; correct it, or check their network"
+            ) from error
         except exceptions.RayTaskError as error:
             return self._spoilt(hired, queue, f"the worker failed: {error.cause}")
         except exceptions.ActorUnavailableError as error:
@@ -292,13 +308,16 @@ class RayEngine:
         """Let a worker rest; its shard has an outcome unless another one is still at it."""
         twins = [it for it in self._busy() if it.shard == hired.shard and it is not hired]
         hired.ready = isinstance(said, Done) or said.kind not in {"died", "timeout"}
+        if isinstance(said, Failed) and twins:
+            hired.rest()
+            return None
         if isinstance(said, Done):
             self._broken = 0
             self._seconds.append(time.monotonic() - hired.since)
-            for twin in twins:
-                ray.cancel(twin.stream)
+        for twin in twins:
+            self._dismiss(twin)
         hired.rest()
-        return None if twins and isinstance(said, Failed) else said
+        return said
 
     def _refused(self, hired: Hired, queue: deque[Attempt], said: Broken) -> None:
         """Put the shard back that a worker could not begin.
@@ -316,7 +335,10 @@ class RayEngine:
 
     def _fault(self, hired: Hired, queue: deque[Attempt]) -> Failed | None:
         """Look whether a busy worker went away or fell silent."""
-        silent = time.monotonic() - hired.heard > SILENCE
+        silent = hired.attempt is not None and time.monotonic() - hired.heard > SILENCE
+        if silent and not hired.gone and ray.wait([hired.stream], timeout=0)[0]:
+            # It was this driver that did not listen.
+            return None
         if not (hired.gone or silent):
             return None
         unknown = isinstance(hired.gone, exceptions.ActorUnavailableError)
@@ -324,18 +346,22 @@ class RayEngine:
             return None
         if unknown or self._lost(hired):
             self._losses[hired.shard] += 1
-            self._control.noted(f"machine {hired.host} went away; shard {hired.shard} is redone")
+            redone = f"; shard {hired.shard} is redone" if hired.attempt else ""
+            self._control.noted(f"machine {hired.host or 'of a new worker'} went away{redone}")
             if self._losses[hired.shard] < LOST:
                 self._put_back(hired, queue)
                 self._dismiss(hired)
                 return None
         why = f"gave no sign for {SILENCE:.0f} s" if silent else words(hired.gone)
-        return self._spoilt(hired, queue, f"the worker on {hired.host} went away: {why}")
+        where = f"the worker on {hired.host}" if hired.host else "a new worker"
+        return self._spoilt(hired, queue, f"{where} went away: {why}")
 
     def _lost(self, hired: Hired) -> bool:
         """Tell whether a worker's machine was taken away."""
         if getattr(hired.gone, "preempted", False):
             return True
+        if not hired.machine:
+            return "node has died" in str(hired.gone)
         nodes: list[dict[str, Any]] = ray.nodes()
         alive = {node["NodeID"] for node in nodes if node["Alive"]}
         return hired.machine.partition("/")[2] not in alive
@@ -359,8 +385,10 @@ class RayEngine:
 
     def _put_back(self, hired: Hired, queue: deque[Attempt]) -> None:
         twins = [it for it in self._busy() if it.shard == hired.shard and it is not hired]
-        if hired.attempt and not twins and not self._control.stopping():
-            queue.appendleft(hired.attempt)
+        if hired.attempt and not twins:
+            self._control.progress(hired.shard, 0)
+            if not self._control.stopping():
+                queue.appendleft(hired.attempt)
 
     def _dismiss(self, hired: Hired) -> None:
         """End a worker at once; a machine that lives gets its share back."""

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -119,7 +120,13 @@ class Cluster:
             write_settings(settings, Path(folder))
             try:
                 self._client.submit_job(
-                    entrypoint=f"impasto resume {job}",
+                    # What the head's environment says of Impasto is not for this job.
+                    entrypoint=shlex.join(
+                        [
+                            *("impasto", "resume", job, "--as-submitted"),
+                            *("--config", CONFIG_FILE, "--home", settings.home),
+                        ]
+                    ),
                     submission_id=made.id,
                     runtime_env={"working_dir": folder},
                     metadata={"home": settings.home},

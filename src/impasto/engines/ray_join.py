@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from impasto.settings import Settings
     from impasto.spec import JobSpec
 
+KNOCK = 10.0
+"""Seconds to wait for a cluster's head to answer at all."""
+
 
 def join(settings: Settings, spec: JobSpec) -> dict[str, Any]:
     """Make this process a driver of the cluster.
@@ -39,12 +44,15 @@ def join(settings: Settings, spec: JobSpec) -> dict[str, Any]:
         Unavailable: the cluster does not answer, or refuses this driver.
     """
     address = settings.address
-    urls = (spec.source, spec.output, *map(str, spec.params.values()))
+    urls = [spec.source, spec.output, settings.home, spec.requirements or ""]
+    urls += map(str, spec.params.values())
     if address and any(signature(url) for url in urls if "://" in url):
         raise BadInput(
             "a signature in a URL is kept in this process's memory alone, and never sent to a "
             "cluster; name a profile in impasto.toml instead"
         )
+    if address and address != "auto":
+        _knock(address)
     logging.getLogger("ray").setLevel(logging.ERROR)
     with TemporaryDirectory() as folder:
         whole, own = runtime_env(spec, Stores(settings.stores), settings.home, folder)
@@ -62,10 +70,33 @@ def join(settings: Settings, spec: JobSpec) -> dict[str, Any]:
     return own
 
 
+def _knock(address: str) -> None:
+    """Raise Unavailable when nothing answers there, which Ray finds out within minutes only."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), KNOCK).close()
+    except OSError as error:
+        raise Unavailable(
+            f"cluster {address}: nothing answers there ({error.strerror or error}); check the "
+            "address, which is that of the cluster's head, such as HOST:6379"
+        ) from error
+
+
 def words(error: Exception | None) -> str:
-    """Return the first line of an error that says something."""
+    """Return the line of an error that says what is wrong."""
+    text = re.sub(r"\x1b\[[\d;]*m", "", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    # Of what failed while it was made, the whole traceback is told.
+    return lines[-1 if getattr(error, "actor_init_failed", False) else 0]
+
+
+def complaint(error: Exception) -> str:
+    """Return the line of an installer's output that says what is wrong."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    errors = [line for line in lines if line.startswith("ERROR")]
+    return (errors or lines or [type(error).__name__])[-1]
 
 
 def _refusal(address: str | None, error: Exception) -> str:

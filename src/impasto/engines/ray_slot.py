@@ -60,12 +60,12 @@ class Slot:
 
         Yields:
             How many items are written so far, None while the scorer is being loaded; last, the
-            outcome, unless the call was cancelled.
+            outcome.
         """
         child = self._employed()
         child.start(attempt, threads)
         items, told, beat = 0, -1, time.monotonic()
-        while not ray.get_runtime_context().is_canceled():
+        while True:
             said = child.receive() if wait([child.conn], POLL) else None
             if isinstance(said, int):
                 items = said
@@ -78,7 +78,6 @@ class Slot:
             if now - beat > (SAY if told != items and child.ready else BEAT):
                 told, beat = items, now
                 yield items if child.ready else None
-        self._drop(child)
 
     def close(self) -> None:
         """Let the worker end in order."""

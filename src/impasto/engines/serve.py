@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import queue
-import signal
 import sys
 import threading
 import time
@@ -128,13 +126,11 @@ class _Line:
                     case None:
                         self.attempts.put(None)
         except (EOFError, OSError):
-            # This is a group of its own: whatever a user's script has started ends too.
-            os.killpg(0, signal.SIGKILL)
+            os._exit(0)
 
 
 def serve(fd: int) -> None:
     """Be a worker process: take shards from a socket until it closes."""
-    _end_with_parent()
     # Imports make a million objects that live for ever; looking through them for garbage again
     # and again would take a fifth of the time.
     gc.disable()
@@ -160,6 +156,8 @@ def serve(fd: int) -> None:
         bad = isinstance(error, BadInput)
         line.send(Broken(error=_words(error), bad_input=bad, traceback=secrecy.explain(error)))
         return
+    # From here on its end is the end of an attempt, and no failure to start.
+    line.alive()
     while attempt := line.attempts.get():
         try:
             told = 0.0
@@ -186,13 +184,6 @@ def serve(fd: int) -> None:
     sys.stderr.flush()
     # Threads of libraries may be waiting for ever; nothing is left to be written.
     os._exit(0)
-
-
-def _end_with_parent() -> None:
-    """Have the system end this process with the one that looks after it, even when it hangs."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 def kind_of(error: Exception) -> FailedKind:
