@@ -18,7 +18,7 @@ check: .venv/installed-dev .venv/installed-azurite  ## what CI runs: format, lin
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 bench: .venv/installed-dev .venv/installed-azurite  ## measure all that BENCHMARKS.md publishes, about an hour
-	for name in overhead network peers startup memory stores gatys; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in overhead network peers startup memory stores gatys ray; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 clean:
 	rm -rf .venv demo dist

@@ -41,6 +41,12 @@ def found(folder: Path, pattern: str) -> int:
     return len(list(folder.glob(pattern)))
 
 
+def workers_of(driver: subprocess.Popen[str]) -> list[psutil.Process]:
+    """List the processes that score for a driver on this machine, the oldest first."""
+    children = psutil.Process(driver.pid).children()
+    return [each for each in children if "impasto.engines.serve" in " ".join(each.cmdline())]
+
+
 def kill_tree(process: subprocess.Popen[str]) -> None:
     """SIGKILL a driver and its workers, the driver first, as a power failure would."""
     tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]

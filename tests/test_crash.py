@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from command import found, impasto, kill_tree, start, wait_for
+from command import found, impasto, kill_tree, start, wait_for, workers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,11 +125,11 @@ def test_workers_end_when_their_driver_is_killed(
 ) -> None:
     process = start(*command(source, painting, tmp_path))
     wait_for(lambda: found(tmp_path, "home/jobs/*/done/*.json"))
-    workers = psutil.Process(process.pid).children(recursive=True)
-    assert len(workers) == 2
+    started = psutil.Process(process.pid).children(recursive=True)
+    assert len(workers_of(process)) == 2
     process.kill()
     process.wait()
-    _, alive = psutil.wait_procs(workers, 15)
+    _, alive = psutil.wait_procs(started, 15)
     assert not alive
 
 
@@ -138,7 +138,7 @@ def test_a_killed_worker_is_replaced_and_its_shard_tried_again(
 ) -> None:
     process = start(*command(source, painting, tmp_path))
     wait_for(lambda: found(tmp_path, "home/jobs/*/done/*.json"))
-    psutil.Process(process.pid).children()[0].kill()
+    workers_of(process)[0].kill()
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert json.loads(out)["items"] == 20 * SHARDS
@@ -151,8 +151,8 @@ def test_a_worker_killed_while_it_starts_does_not_end_the_job(
     source: Path, painting: Path, uninterrupted: bytes, tmp_path: Path
 ) -> None:
     process = start(*command(source, painting, tmp_path))
-    wait_for(lambda: psutil.Process(process.pid).children())
-    psutil.Process(process.pid).children()[0].kill()
+    wait_for(lambda: workers_of(process))
+    workers_of(process)[0].kill()
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert (tmp_path / "out.mp4").read_bytes() == uninterrupted
@@ -167,7 +167,7 @@ def test_a_worker_that_hangs_is_stopped_and_its_shard_tried_again(
     words = [sys.executable, "-c", code, *map(str, command(source, painting, tmp_path))]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: found(tmp_path, "home/jobs/*/done/*.json") >= 2)
-    psutil.Process(process.pid).children()[0].suspend()
+    workers_of(process)[0].suspend()
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert (tmp_path / "out.mp4").read_bytes() == uninterrupted

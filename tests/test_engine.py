@@ -240,7 +240,7 @@ def test_a_frozen_worker_is_given_up_and_so_is_one_with_all_around_it(
 def test_what_ends_a_worker_is_told_with_its_item_and_the_engine_goes_on(bench: Bench) -> None:
     bench.settings = bench.settings.model_copy(update={"memory": 700 << 20})
     orders = ["fine", "hang", "exit", "fine", "fine", "leak", "fine", "fine"]
-    task, attempts = bench.job(*orders, timeout=2)
+    task, attempts = bench.job(*orders, timeout=5)
 
     found = bench.run(task, attempts)
 

@@ -76,10 +76,14 @@ class Case:
         paths = sorted((self.folder / "home").glob(f"jobs/*/{kind}/*.json"))
         return [json.loads(path.read_bytes()) for path in paths]
 
+    def logged(self) -> list[dict[str, Any]]:
+        """Return the lines that the job has logged."""
+        paths = (self.folder / "home").glob("jobs/*/logs/*.jsonl")
+        return [json.loads(line) for path in paths for line in path.open()]
+
     def notes(self) -> str:
         """Return the words on what befell the workers."""
-        paths = (self.folder / "home").glob("jobs/*/logs/*")
-        lines = [json.loads(line) for path in paths for line in path.open()]
+        lines = self.logged()
         return "\n".join(line["text"] for line in lines if line["event"] == "workers")
 
     def made(self) -> bytes:
@@ -205,10 +209,7 @@ def test_a_cancelled_job_finishes_what_runs_and_can_be_resumed(case: Case, expec
     with case.held(2) as process:
         (job,) = (path.name for path in (case.folder / "home" / "jobs").iterdir())
         assert impasto("cancel", job, *home).returncode == 0
-        # Longer than between two looks for a cancellation.
-        wait_for(
-            lambda: "cancel" in json.loads(impasto("show", job, *home, "--json").stdout)["status"]
-        )
+        wait_for(lambda: "stopping" in [line["event"] for line in case.logged()])
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "impasto resume" in err

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 
-from command import impasto, start, wait_for
+from command import impasto, start, wait_for, workers_of
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
@@ -183,9 +183,8 @@ def test_what_a_script_starts_ends_with_a_killed_driver_too(tmp_path: Path) -> N
     wait_for(lambda: note.exists() and note.read_text())
     helper = psutil.Process(int(note.read_text()))
     # A worker that is stopped does not notice that it is alone.
-    for process in psutil.Process(driver.pid).children():
-        if "serve" in " ".join(process.cmdline()):
-            process.suspend()
+    for process in workers_of(driver):
+        process.suspend()
     driver.kill()
     driver.wait()
     wait_for(lambda: not helper.is_running(), 20)

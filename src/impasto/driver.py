@@ -409,6 +409,8 @@ class _Run:
         if not self.cancelled and now - self._looked > CANCEL_POLL:
             self._looked = now
             self.cancelled = self.job.cancelled()
+            if self.cancelled:
+                self._note("stopping", why="cancelled", running=self.staff.running)
         return self.cancelled or self.stop.is_set()
 
     def _written(self, shard: int, frames: int) -> None:

@@ -37,7 +37,7 @@ class Obedient:
         while order == "wait" and not (self.folder / "go").exists():
             time.sleep(0.02)
         while order == "leak":
-            hoard.append(b"x" * (64 << 20))
+            hoard.append(b"x" * (256 << 20))
             time.sleep(0.01)
         if order == "exit":
             os._exit(7)
