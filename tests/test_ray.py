@@ -176,7 +176,7 @@ def test_machines_that_go_away_cost_no_attempt(case: Case, expected: bytes) -> N
             cluster.preempt(preempted)
             cluster.add_machine()
             cluster.add_machine()
-            wait_for(lambda: case.notes().count("went away") == 3)
+            wait_for(lambda: case.notes().count("is redone") == 3)
             case.go()
             told = finished(process)
         # What thaws finds that others have done its shard.
