@@ -28,7 +28,7 @@ SHARDS = 6
 @pytest.fixture(scope="session")
 def source(clip: MakeClip) -> Path:
     """A clip long enough to be caught at any stage."""
-    return clip(frames=20 * SHARDS, size=(320, 192), gop=20, audio=("aac",))
+    return clip(frames=20 * SHARDS, size=(160, 96), gop=20, audio=("aac",))
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +112,7 @@ def test_a_job_killed_again_and_again_still_ends_the_same(
     source: Path, painting: Path, uninterrupted: bytes, tmp_path: Path
 ) -> None:
     words = command(source, painting, tmp_path)
-    for shards in (1, 3, 4):
+    for shards in (1, 4):
         process = start(*words)
         wait_for(lambda n=shards: found(tmp_path, "home/jobs/*/done/*.json") >= n)  # type: ignore[misc]
         kill_tree(process)
