@@ -81,13 +81,20 @@ class Machine:
 class Cluster:
     """A head without cores, to which machines are added; a context that ends all of them."""
 
-    def __init__(self, *, tls: bool = False, scaling: dict[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        tls: bool = False,
+        scaling: dict[str, int] | None = None,
+        dashboard: bool = False,
+    ) -> None:
         """Start a head.
 
         Args:
             tls: whether all connections are encrypted, with certificates made for it.
             scaling: the resources of one of up to three machines that an autoscaler starts when
                 they are wanted, and ends soon after.
+            dashboard: whether it has one, which takes seconds to start: jobs are handed to that.
 
         Raises:
             NotStarted: Ray did not start.
@@ -100,6 +107,7 @@ class Cluster:
         self.port, self.dashboard = 0, 0
         self.machines: list[Machine] = []
         self._scaling = scaling
+        self._dashboard = dashboard
         try:
             self.head = self._started(self._head_words, _scaling_env() if scaling else {})
         except BaseException:
@@ -197,7 +205,8 @@ class Cluster:
         words = ["--head", f"--port={self.port}", f"--temp-dir={self.folder}"]
         words.append(f"--ray-client-server-port={client}")
         words += [f"--dashboard-host={LOCAL}", f"--dashboard-port={self.dashboard}"]
-        words += ["--num-cpus=0", "--num-gpus=0", "--include-dashboard=true"]
+        words += ["--num-cpus=0", "--num-gpus=0"]
+        words.append(f"--include-dashboard={str(self._dashboard).lower()}")
         if self._scaling:
             config = self.folder / "autoscaler.json"
             config.write_text(json.dumps(_autoscaler(self.address, self._scaling)))

@@ -127,11 +127,11 @@ def test_a_video_is_the_same_on_a_cluster_on_a_local_ray_and_without_ray(
     clip: MakeClip, tmp_path: Path, cluster: Cluster
 ) -> None:
     source = clip(frames=60, size=(160, 96), gop=20, audio=("aac",))
-    words = ("run", source, "--scorer", "identity", "--shard-frames", 20, "--device", "cpu")
+    words = ("run", source, "--scorer", "identity", "--shard-frames", 20, "--workers", 1)
     engines: dict[str, list[object]] = {
         "local": [],
         "cluster": on(cluster),
-        "own": ["--engine", "ray", "--workers", 1],
+        "own": ["--engine", "ray"],
     }
     made = set()
     for name, more in engines.items():
@@ -174,8 +174,7 @@ def test_machines_that_go_away_cost_no_attempt(case: Case, expected: bytes) -> N
         cluster.remove_machine(removed)
         with frozen(*silent.processes()):
             cluster.preempt(preempted)
-            cluster.add_machine()
-            cluster.add_machine()
+            cluster.add_machine(cpus=2)
             wait_for(lambda: case.notes().count("is redone") == 3)
             case.go()
             told = finished(process)
@@ -188,7 +187,7 @@ def test_machines_that_go_away_cost_no_attempt(case: Case, expected: bytes) -> N
 
 
 def test_a_row_that_ends_workers_is_set_aside(case: Case, expected: bytes) -> None:
-    done = case.cluster.impasto(*case.ray({9: "exit"}, "--max-failed", 1, "--json"))
+    done = case.cluster.impasto(*case.ray({9: "exit"}, "--workers", 1, "--max-failed", 1, "--json"))
     assert done.returncode == 0, done.stderr
     (aside,) = json.loads(done.stdout)["aside"]
     assert aside["item"] == 9
@@ -198,7 +197,7 @@ def test_a_row_that_ends_workers_is_set_aside(case: Case, expected: bytes) -> No
 
 
 def test_a_scorer_that_cannot_be_loaded_is_told_in_one_line(case: Case) -> None:
-    done = case.cluster.impasto(*case.ray({}, "--broken", "--quiet"))
+    done = case.cluster.impasto(*case.ray({}, "--workers", 1, "--broken", "--quiet"))
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
     assert "no such weights" in line

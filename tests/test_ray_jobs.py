@@ -74,7 +74,7 @@ def cluster(azurite: Azurite) -> Iterator[Cluster]:
         env.setenv(KEY, azurite.accounts[CONTROL])
         # Where machines of a cluster have the command, too.
         env.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-        with Cluster() as made:
+        with Cluster(dashboard=True) as made:
             made.add_machine()
             yield made
 
