@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import exceptions
+from ray._private import worker as ray_worker
 
 from impasto.engines.ray_code import runtime_env
 from impasto.errors import BadInput, Unavailable
@@ -54,6 +55,8 @@ def join(settings: Settings, spec: JobSpec) -> dict[str, Any]:
     if address and address != "auto":
         _knock(address)
     logging.getLogger("ray").setLevel(logging.ERROR)
+    # Else it prints pages about each lost machine among our results, whatever `log_to_driver` is.
+    vars(ray_worker)["_worker_logs_enabled"] = False
     with TemporaryDirectory() as folder:
         whole, own = runtime_env(spec, Stores(settings.stores), settings.home, folder)
         try:
