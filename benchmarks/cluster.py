@@ -228,7 +228,8 @@ def submitted() -> tuple[float, float]:
 
 def memory(count: int) -> tuple[float, float]:
     """Return the driver's MB before a job of so many shards, and at most."""
-    with engine(8, None) as entered:
+    # A Ray of this machine alone has room for as many as there are cores.
+    with engine(len(os.sched_getaffinity(0)), None) as entered:
         before = psutil.Process().memory_info().rss
         attempts = shards(count, 0)
         done = {outcome.shard: outcome for outcome in entered.run(task(attempts), attempts)}
