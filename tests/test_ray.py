@@ -146,6 +146,24 @@ def test_a_video_is_the_same_on_a_cluster_on_a_local_ray_and_without_ray(
     wait_for(lambda: not cluster.workers(), 20)
 
 
+def test_a_ray_of_this_machine_alone_listens_on_loopback_alone(case: Case) -> None:
+    words = case.words({0: "wait"}, "--engine", "ray", "--workers", 1)
+    process = case.cluster.start(*words)
+    wait_for(lambda: found(case.folder, "begun-0") or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
+    root = psutil.Process(process.pid)
+    listening = {
+        (each.name(), address.ip.removeprefix("::ffff:"))
+        for each in root.children(recursive=True)
+        for _, _, _, address, _, state, *_ in each.net_connections()
+        if state == psutil.CONN_LISTEN
+    }
+    case.go()
+    finished(process)
+    assert {"gcs_server", "raylet"} <= {name for name, _ in listening}
+    assert {ip for _, ip in listening} == {"127.0.0.1"}
+
+
 def test_killed_workers_and_actors_cost_an_attempt_and_change_nothing(
     case: Case, expected: bytes
 ) -> None:

@@ -9,12 +9,13 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import exceptions
+from ray._private import ray_constants
 from ray._private import worker as ray_worker
 
 from impasto.engines.ray_code import runtime_env
@@ -60,7 +61,7 @@ def join(settings: Settings, spec: JobSpec) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         whole, own = runtime_env(spec, Stores(settings.stores), settings.home, folder)
         try:
-            with _own_signals(), _silence():
+            with _own_signals(), _silence(), nullcontext() if address else _loopback():
                 ray.init(
                     address or "local",
                     runtime_env=whole or None,
@@ -129,6 +130,21 @@ def _own_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _loopback() -> Iterator[None]:
+    """Have a Ray that is started in this block listen on loopback alone.
+
+    Ray listens on every interface unless its machine's address is 127.0.0.1, and replaces that
+    address wherever other machines might join, which it has decided when it was imported.
+    """
+    constants = vars(ray_constants)
+    before, constants["ENABLE_RAY_CLUSTER"] = constants["ENABLE_RAY_CLUSTER"], False
+    try:
+        yield
+    finally:
+        constants["ENABLE_RAY_CLUSTER"] = before
 
 
 @contextmanager
