@@ -98,7 +98,7 @@ def engine(
     )
     with engine_module.RayEngine(settings, control, SPEC) as entered:
         first = shards(workers, 0.001)
-        while len({hired.machine for hired in entered._hired} - {""}) < workers:
+        while len({hired.machine for hired in entered._crew} - {""}) < workers:
             list(entered.run(task(first), first))
         yield entered
 
@@ -112,25 +112,16 @@ def cluster(*machines: int) -> Iterator[tuple[str, list[psutil.Process]]]:
         address = f"127.0.0.1:{port}"
         common = [
             "--node-ip-address=127.0.0.1",
+            "--dashboard-agent-listen-port=0",
             "--disable-usage-stats",
             "--block",
-            f"--temp-dir={folder}",
         ]
         command = [str(Path(sys.executable).with_name("ray")), "start"]
         head = [f"--port={port}", "--head", "--num-cpus=0", "--dashboard-host=127.0.0.1"]
-        words = [[*command, *head, f"--dashboard-port={port + 1}", *common]]
-        words += [
-            [
-                *command,
-                f"--address={address}",
-                f"--num-cpus={n}",
-                "--object-store-memory=100000000",
-                "--node-ip-address=127.0.0.1",
-                "--disable-usage-stats",
-                "--block",
-            ]
-            for n in machines
-        ]
+        head += [f"--dashboard-port={port + 1}", f"--temp-dir={folder}"]
+        machine = [f"--address={address}", "--object-store-memory=100000000"]
+        words = [[*command, *head, *common]]
+        words += [[*command, *machine, f"--num-cpus={n}", *common] for n in machines]
         started: list[psutil.Process] = []
         try:
             for each in words:

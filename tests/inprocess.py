@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 
 from impasto import scorers
+from impasto.engines import Capacity
 from impasto.engines.serve import kind_of
 from impasto.spec import Done, Failed, Frozen
 from impasto.worker import Worker
@@ -27,7 +28,7 @@ class InProcess:
 
     ran: list[int]
 
-    capacity = 1
+    capacity = Capacity(1, "in this process")
     encoder_threads = 1
 
     def __init__(self, settings: Settings, spec: JobSpec, control: Control) -> None:

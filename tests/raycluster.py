@@ -87,6 +87,7 @@ class Cluster:
         tls: bool = False,
         scaling: dict[str, int] | None = None,
         dashboard: bool = False,
+        head_env: dict[str, str] | None = None,
     ) -> None:
         """Start a head.
 
@@ -95,6 +96,7 @@ class Cluster:
             scaling: the resources of one of up to three machines that an autoscaler starts when
                 they are wanted, and ends soon after.
             dashboard: whether it has one, which takes seconds to start: jobs are handed to that.
+            head_env: variables that are set on the head alone.
 
         Raises:
             NotStarted: Ray did not start.
@@ -109,7 +111,8 @@ class Cluster:
         self._scaling = scaling
         self._dashboard = dashboard
         try:
-            self.head = self._started(self._head_words, _scaling_env() if scaling else {})
+            env = (head_env or {}) | (_scaling_env() if scaling else {})
+            self.head = self._started(self._head_words, env)
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
@@ -186,12 +189,11 @@ class Cluster:
             words, capture_output=True, text=True, timeout=120, check=False, env=env
         )
 
-    def start(self, *args: object) -> subprocess.Popen[str]:
+    def start(self, *args: object, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
         """Start a command on a machine of the cluster."""
         words = [*COMMAND, *map(str, args)]
-        return subprocess.Popen(
-            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.env
-        )
+        pipe = subprocess.PIPE
+        return subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True, env=env or self.env)
 
     def stop(self) -> None:
         """End every process and remove every file."""

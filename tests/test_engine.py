@@ -173,6 +173,19 @@ def test_a_scorer_that_cannot_be_loaded_is_bad_input_with_its_own_words(bench: B
     assert bench.begun() == {}
 
 
+def test_a_machine_that_sees_another_home_or_no_source_is_refused_before_it_scores(
+    bench: Bench,
+) -> None:
+    task, attempts = bench.job("fine", "fine")
+    elsewhere = task.model_copy(update={"home": str(bench.folder / "another")})
+    with pytest.raises(BadInput, match="name a home that every machine sees"):
+        bench.run(elsewhere, attempts)
+    (bench.folder / "rows.csv").unlink()
+    with pytest.raises(BadInput, match=r"rows.csv: is not on .*: impasto cp"):
+        bench.run(task, attempts)
+    assert bench.begun() == {}
+
+
 def test_once_asked_to_stop_what_runs_is_finished_and_nothing_starts(bench: Bench) -> None:
     task, attempts = bench.job(*["wait"] * 12)
 
@@ -264,7 +277,7 @@ def test_workers_end_in_order_when_all_is_done(bench: Bench) -> None:
 def test_a_worker_without_a_shard_leaves_while_another_one_scores(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("impasto.engines.ray.IDLE", 1.0)
+    monkeypatch.setattr("impasto.engines.ray_crew.IDLE", 1.0)
     fields = {"engine": "ray", "device": "cpu", "workers": "2", "address": cluster.address}
     bench = Bench(tmp_path, Settings(home=str(tmp_path / "home"), **fields))  # type: ignore[arg-type]
     task, attempts = bench.job("wait", "fine", "fine", "fine")
@@ -279,6 +292,20 @@ def test_a_worker_without_a_shard_leaves_while_another_one_scores(
     helper.join()
     assert {type(it) for it in found.values()} == {Done}
     assert bench.staff[-1].running + bench.staff[-1].idle == 1
+
+
+def test_an_idle_worker_stays_for_a_shard_that_may_turn_out_to_be_a_straggler(
+    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("impasto.engines.ray_crew.IDLE", 0.5)
+    monkeypatch.setattr("impasto.engines.ray.SLOW", 8.0)
+    fields = {"engine": "ray", "device": "cpu", "workers": "2", "address": cluster.address}
+    settings = Settings(home=str(tmp_path / "home"), speculate=True, **fields)  # type: ignore[arg-type]
+    bench = Bench(tmp_path, settings)
+    task, attempts = bench.job("straggle", "fine", *["slow", "fine"] * 3)
+    # It would hang for ever, but for a second copy.
+    assert {type(it) for it in bench.run(task, attempts).values()} == {Done}
+    assert any(it.idle for it in bench.staff)
 
 
 def test_a_worker_that_cannot_begin_is_told_of_and_not_waited_for(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
@@ -64,11 +65,13 @@ def test_a_chosen_size_keeps_every_bound_but_where_a_lower_one_rules(
 ) -> None:
     work = Work(count, encoded=encoded)
     size = forecast(speed(seconds, overhead), workers=workers).size("auto", work)
-    lower = max(1.0, overhead / (SHARE * seconds), EFFICIENT if encoded else 1.0)
-    upper = min(count / (SPREAD * workers), REDO / seconds, MOST * USUAL["pictures"])
+    spread = max(1.0, count / (SPREAD * workers))
+    cheap = min(overhead / (SHARE * seconds), spread)
+    lower = max(1.0, cheap, EFFICIENT if encoded else 1.0)
+    upper = min(spread, REDO / seconds, MOST * USUAL["pictures"])
     shards = -(-count // size.items)
     assert 1 <= size.least <= size.items <= count
-    assert count // shards >= min(count, lower) - 1
+    assert count // shards >= min(count, math.floor(lower)) - 1
     # Half as large again as either bound, where a shard more would break the lower one.
     assert size.items <= max(upper + 1, 2 * (lower + 1))
 
@@ -83,10 +86,24 @@ def test_a_crash_costs_no_more_than_a_minute_of_work() -> None:
     assert forecast(speed(0.5, 0.5)).size("auto", frames(100_000)).items == 120
 
 
-def test_a_slow_start_makes_shards_longer_than_workers_would_want() -> None:
-    size = forecast(speed(0.1, 2.0)).size("auto", frames(1000))
-    assert size.items >= 400
-    assert any(reason.startswith("at least 400") for reason in size.reasons)
+def test_a_slow_start_makes_shards_longer_than_a_crash_would_want() -> None:
+    size = forecast(speed(1.0, 5.0)).size("auto", frames(10_000))
+    assert size.items == 100
+    assert any(reason.startswith("at least 100") for reason in size.reasons)
+
+
+@given(st.integers(24, 100_000), st.floats(1e-3, 10), st.floats(0, 20))
+def test_each_worker_has_three_shards_however_slow_their_start_is(
+    count: int, seconds: float, overhead: float
+) -> None:
+    size = forecast(speed(seconds, overhead), workers=8).size("auto", Work(count))
+    assert -(-count // size.items) >= SPREAD * 8
+
+
+def test_what_many_short_shards_cost_is_told() -> None:
+    size = forecast(speed(0.1, 2.0), workers=8).size("auto", frames(1200))
+    assert size.items == 50
+    assert "at least 50: a shard's start and end cost 40% of its work even so" in size.reasons
 
 
 def test_video_is_never_cut_shorter_than_it_is_encoded_well() -> None:

@@ -146,9 +146,10 @@ def test_a_video_is_the_same_on_a_cluster_on_a_local_ray_and_without_ray(
     wait_for(lambda: not cluster.workers(), 20)
 
 
-def test_a_ray_of_this_machine_alone_listens_on_loopback_alone(case: Case) -> None:
+def test_a_ray_of_this_machine_listens_on_loopback_and_its_token_is_its_users(case: Case) -> None:
     words = case.words({0: "wait"}, "--engine", "ray", "--workers", 1)
-    process = case.cluster.start(*words)
+    env = case.cluster.env | {"HOME": str(case.folder), "RAY_AUTH_TOKEN_PATH": ""}
+    process = case.cluster.start(*words, env=env)
     wait_for(lambda: found(case.folder, "begun-0") or process.poll() is not None)
     assert process.poll() is None, process.communicate()
     root = psutil.Process(process.pid)
@@ -162,6 +163,8 @@ def test_a_ray_of_this_machine_alone_listens_on_loopback_alone(case: Case) -> No
     finished(process)
     assert {"gcs_server", "raylet"} <= {name for name, _ in listening}
     assert {ip for _, ip in listening} == {"127.0.0.1"}
+    token = case.folder / ".ray" / "auth_token"
+    assert [path.stat().st_mode & 0o77 for path in (token, token.parent)] == [0, 0]
 
 
 def test_killed_workers_and_actors_cost_an_attempt_and_change_nothing(
@@ -202,6 +205,22 @@ def test_machines_that_go_away_cost_no_attempt(case: Case, expected: bytes) -> N
     assert case.made() == expected
     assert case.records("failed") == []
     assert len(case.records("done")) == SHARDS
+
+
+def test_a_machine_on_which_no_worker_can_start_is_given_up_and_the_job_goes_on(
+    case: Case, expected: bytes
+) -> None:
+    bad = case.cluster.add_machine()
+    try:
+        with case.held(1, "--not-on", bad.mark, "--workers", 3) as process:
+            wait_for(lambda: "is used no more" in case.notes())
+        finished(process)
+    finally:
+        case.cluster.remove_machine(bad)
+    assert case.made() == expected
+    assert case.notes().count("could not start: ") == 3
+    assert "exit code 9" in case.notes()
+    assert case.records("failed") == []
 
 
 def test_a_row_that_ends_workers_is_set_aside(case: Case, expected: bytes) -> None:

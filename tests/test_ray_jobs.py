@@ -15,6 +15,7 @@ import pytest
 from command import impasto, start, wait_for
 from impasto.cluster_words import lines
 from impasto.engines.ray_status import Size, facts
+from impasto.errors import Unavailable
 from impasto.job import Job, find
 from impasto.settings import Settings, StoreProfile, WorkerRange, load
 from impasto.spec import JobSpec
@@ -74,7 +75,9 @@ def cluster(azurite: Azurite) -> Iterator[Cluster]:
         env.setenv(KEY, azurite.accounts[CONTROL])
         # Where machines of a cluster have the command, too.
         env.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-        with Cluster(dashboard=True) as made:
+        # What the head's own environment says of settings is not for the jobs that it is given.
+        settings = {"IMPASTO_ENGINE": "local", "IMPASTO_DEVICE": "cuda"}
+        with Cluster(dashboard=True, head_env=settings) as made:
             made.add_machine()
             yield made
 
@@ -130,7 +133,7 @@ def test_a_job_in_stores_is_submitted_and_runs_to_its_end(
     followed = cluster.impasto("logs", "-f", found.id, *config, "--json")
     assert followed.returncode == 0, followed.stderr
     events = [json.loads(line)["event"] for line in followed.stdout.splitlines()]
-    assert events[0] == "started"
+    assert events[:2] == ["submitted", "started"]
     assert events[-1] == "finished"
     assert events.count("done") == 4
     assert f"job {found.id}: is done" in followed.stderr
@@ -242,6 +245,41 @@ def test_a_signature_stays_here(job: list[object], tmp_path: Path) -> None:
     assert "abcdefgh" not in done.stderr
 
 
+@pytest.mark.parametrize("until", [0, 3, 1000])
+def test_a_cluster_that_has_just_started_is_given_time_to_take_jobs(
+    until: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from impasto.engines import ray_jobs
+
+    asked: list[dict[str, Any]] = []
+
+    class Starting:
+        def __init__(self, _: str) -> None:
+            pass
+
+        def list_jobs(self) -> list[object]:
+            return []
+
+        def submit_job(self, **what: Any) -> None:
+            asked.append(what)
+            if len(asked) <= until:
+                raise RuntimeError("500: No available agent to submit job, please try again later.")
+
+    monkeypatch.setattr(ray_jobs, "_Client", Starting)
+    monkeypatch.setattr(ray_jobs, "AGENT", 0.2)
+    cluster = ray_jobs.Cluster("http://127.0.0.1:9")
+    settings = Settings(home=str(tmp_path))
+    if until > 20:
+        with pytest.raises(Unavailable, match="takes no jobs"):
+            cluster.submit("0123456789ab", settings)
+        return
+    made, new = cluster.submit("0123456789ab", settings)
+    assert (made.id, new) == ("0123456789ab-a1", True)
+    assert len(asked) == until + 1
+    # What the head's environment says of settings is not for this job.
+    assert asked[-1]["runtime_env"]["env_vars"]["IMPASTO_ENGINE"] == ""
+
+
 def test_settings_travel_without_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from impasto.engines.ray_jobs import write_settings
 
@@ -334,10 +372,13 @@ def test_a_cluster_whose_autoscaler_says_nothing_is_told_of() -> None:
 def test_following_waits_for_a_driver_and_ends_quietly(job: list[object], tmp_path: Path) -> None:
     found = Job(Stores({}).home(str(tmp_path)), "0123456789ab")
     found.record(JobSpec(source="in.csv", output="out.csv"))
-    found.log([{"time": 0.0, "event": "started"}])
+    # That an earlier driver gave up is no reason not to wait for the next one.
+    found.log([{"time": 0.0, "event": "stopped", "error": "it did not work"}])
+    found.log([{"time": 0.0, "event": "submitted"}])
     following = start("logs", "-f", found.id, "--home", tmp_path)
     assert following.stdout
-    assert "started" in following.stdout.readline()
+    assert "stopped" in following.stdout.readline()
+    assert "submitted" in following.stdout.readline()
     found.log([{"time": 1.0, "event": "news"}])
     assert "1970-01-01 00:00:01 news" in following.stdout.readline()
     with pytest.raises(TimeoutExpired):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -151,6 +152,9 @@ def _hand_over(spec: JobSpec, settings: Settings) -> dict[str, Any]:
         # The driver has nothing else to go by.
         job.replace_spec(spec)
     made, new = cluster.submit(job.id, settings)
+    if new:
+        # Who follows the log shall wait for the new driver, whatever the last one said.
+        job.log([{"time": time.time(), "event": "submitted", "submission": made.id}])
     state = "submitted" if new else "already submitted"
     return outcome | {"state": state, "submission": made.id}
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from impasto import scorers
-from impasto.engines import Control, Engine, open_engine
+from impasto.engines import Capacity, Control, Engine, open_engine
 from impasto.errors import ImpastoError
 from impasto.forecast import USUAL, Forecast, Work
 from impasto.job import Job, record_speed, speeds
@@ -73,9 +73,8 @@ def draft(spec: JobSpec, settings: Settings) -> Draft:
     source = open_source(stores, spec.source, items_of(spec))
     home = _home(stores, settings.home)
     job = job_id(stores, spec, source)
-    # No cluster is asked, so it need not be one that could be.
-    alone = settings.model_copy(update={"address": None})
-    engine = open_engine(alone, spec, Control(lambda *_: None, lambda: False))
+    # It is not entered: no worker starts, and no cluster is asked.
+    engine = open_engine(settings, spec, Control(lambda *_: None, lambda: False))
     stored = Job(home, job).plan() if home else None
     plan = stored or cut(source, spec, settings, engine, home)
     work = Work(
@@ -91,7 +90,7 @@ def draft(spec: JobSpec, settings: Settings) -> Draft:
         stored=stored is not None,
         plan=plan,
         reasons=plan.reasons or _asked(spec, plan),
-        workers=engine.capacity,
+        workers=engine.capacity.workers,
         seconds=plan.count * pace.seconds + len(plan.shards) * pace.overhead
         if pace.known
         else None,
@@ -129,28 +128,21 @@ def _home(stores: Stores, url: str) -> Store | None:
     return None if place.local and not place.path.is_dir() else stores.home(url)
 
 
-def _forecast(spec: JobSpec, settings: Settings, workers: int, home: Store | None) -> Forecast:
+def _forecast(
+    spec: JobSpec, settings: Settings, capacity: Capacity, home: Store | None
+) -> Forecast:
     scorer = _called(spec)
     known: list[Speed] = []
     # Facts that cannot be read are no facts, and no reason for a job to fail.
     with suppress(ImpastoError):
         known = speeds(home, scorer) if home else []
     return Forecast(
-        workers=workers,
-        staffing=_staffing(settings, workers),
+        workers=capacity.workers,
+        staffing=str(capacity),
         scorer=scorer,
         device=_device(settings),
         speeds=known,
     )
-
-
-def _staffing(settings: Settings, workers: int) -> str:
-    called = f"{workers} worker{'s' if workers != 1 else ''}"
-    if settings.workers.most:
-        return f"{called} at most, as is asked for"
-    if settings.engine == "local":
-        return f"{called}, as many as this machine has room for"
-    return f"{called} assumed; --workers says otherwise"
 
 
 def _device(settings: Settings) -> str:

@@ -168,6 +168,7 @@ class _Run:
     running: dict[int, int] = field(default_factory=dict)
     done: dict[int, Done] = field(default_factory=dict)
     bases: dict[int, Done] = field(default_factory=dict)
+    tally: tolerance.Tally = field(default_factory=tolerance.Tally)
     finished: int = 0
     resumed: int = 0
     cancelled: bool = False
@@ -195,6 +196,8 @@ class _Run:
         plan = self.job.plan()
         if plan:
             self.done = self._keep(plan, self.job.done(self.job.listing()))
+        for record in self.done.values():
+            self.tally.add(record)
         self.finished = self.resumed = sum(record.items for record in self.done.values())
         self._note("started", host=os.uname().nodename, pid=os.getpid(), resumed=self.resumed)
         if plan is None or len(self.done) < len(plan.shards):
@@ -288,9 +291,10 @@ class _Run:
                 self.running.pop(outcome.shard, None)
                 if isinstance(outcome, Done):
                     self.done[outcome.shard] = outcome
+                    self.tally.add(outcome)
                     self.finished += outcome.items
                     self._note("done", **outcome.model_dump(mode="json", exclude={"names"}))
-                    self._refuse_hopeless(plan)
+                    self._refuse_hopeless(plan, outcome)
                 else:
                     attempts[outcome.shard] += 1
                     failures.setdefault(outcome.shard, []).append(outcome)
@@ -306,9 +310,9 @@ class _Run:
         if len(self.done) < len(plan.shards):
             self._give_up(plan, failures)
 
-    def _refuse_hopeless(self, plan: Plan) -> None:
+    def _refuse_hopeless(self, plan: Plan, last: Done) -> None:
         """Raise Incomplete when the rest would be a waste."""
-        why = tolerance.hopeless(self.spec, plan, [*self.done.values()])
+        why = tolerance.hopeless(self.spec, plan, self.tally, last)
         if why:
             raise Incomplete(f"job {self.job.id}: {why}")
 

@@ -1,8 +1,9 @@
 """Pure forecasts: how large shards should be, from what earlier jobs took, and why.
 
-A shard costs a start and an end, and a crash costs the shards that ran; so shards should be long.
-Workers that have nothing left to do cost time, too; so shards should be many. In between lies what
-`Forecast.size` chooses; where the two contradict each other, the costs of a shard rule.
+A shard costs a start and an end, so shards should be long. A crash costs the shards that ran, and
+workers that have nothing left to do cost time, so shards should be many. In between lies what
+`Forecast.size` chooses. Where these contradict each other, the spread over workers rules; only
+video is never cut shorter than it is encoded well.
 """
 
 from __future__ import annotations
@@ -142,28 +143,33 @@ class Forecast:
 
     def _balanced(self, work: Work) -> Size:
         pace = self.pace(work)
+        spread = max(1.0, work.count / (SPREAD * self.workers))
+        costly = pace.overhead / pace.seconds
         upper = {
-            f"each of the workers should have {SPREAD} shards": work.count
-            / (SPREAD * self.workers),
+            f"each of the workers should have {SPREAD} shards": spread,
             f"a crash should cost no more than {REDO:.0f} s of work": REDO / pace.seconds,
             "larger ones would gain nothing": MOST * USUAL[work.kind],
         }
-        lower = {
-            f"a shard's start and end should cost no more than {SHARE:.0%} of its work": (
-                pace.overhead / (SHARE * pace.seconds)
-            ),
-            **({"shorter segments are encoded badly": EFFICIENT} if work.encoded else {}),
-        }
+        lower = {"shorter segments are encoded badly": EFFICIENT} if work.encoded else {}
+        if costly <= SHARE * spread:
+            why = f"a shard's start and end should cost no more than {SHARE:.0%} of its work"
+            lower[why] = math.ceil(costly / SHARE)
+        else:
+            why = f"a shard's start and end cost {costly / spread:.0%} of its work even so"
+            lower[why] = math.floor(spread)
         most = {why: max(1, math.floor(bound)) for why, bound in upper.items()}
-        least = {why: max(1, math.ceil(bound)) for why, bound in lower.items()}
-        floor = max(least.values())
+        floor = max(1, *lower.values())
         shards = _shards(work.count, floor, min(most.values()))
         size = math.ceil(work.count / shards)
+        if math.ceil(work.count / size) < shards and not work.encoded:
+            # Of few items a rounding makes a difference: rather one shard more than too few.
+            size = work.count // shards
+        shards = math.ceil(work.count / size)
         reasons = (
             self.staffing,
             pace.reason,
             *(f"at most {bound:,}: {why}" for why, bound in most.items()),
-            *(f"at least {bound:,}: {why}" for why, bound in least.items() if bound > 1),
+            *(f"at least {bound:,}: {why}" for why, bound in lower.items() if bound > 1),
             f"so {_plural(shards, 'shard')} of about {size:,} {work.called}",
         )
         return Size(size, min(floor, size), reasons)

@@ -43,7 +43,8 @@ Config = Annotated[
 Workers = Annotated[
     str | None,
     typer.Option(
-        help="Workers at most, or at least and at most. [default: one a GPU, else one a core]",
+        help="Workers at most, or at least and at most. [default: one a GPU, else one a core; of a "
+        "cluster one a shard]",
         metavar="[MIN:]MAX",
     ),
 ]

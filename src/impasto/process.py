@@ -120,8 +120,13 @@ def spare() -> Iterator[None]:
     try:
         yield
     finally:
-        while _spare:
-            _spare.pop().stop()
+        stop_spare()
+
+
+def stop_spare() -> None:
+    """Stop the spare process if there is one, since no worker will be of this process."""
+    while _spare:
+        _spare.pop().stop()
 
 
 def take() -> Process:

@@ -255,6 +255,12 @@ def configure_ray() -> None:
     )
 
 
+def ray_token() -> Path | None:
+    """Return the file that holds this user's token for Ray; None when another place is named."""
+    named = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    return None if named else Path.home() / ".ray" / "auth_token"
+
+
 def cpu_isa() -> str:
     """Return the instruction set that oneDNN is held to, in capitals, or ""."""
     return os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()

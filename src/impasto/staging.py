@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from impasto import scorers
 from impasto.fanout import in_order
 from impasto.files import Exists, Missing, mapped, read_file, tree
 from impasto.store import PARTS
-from impasto.url import parse
+from impasto.url import normal, parse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +50,7 @@ def stage(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
         return spec
     entry = scorers.find(spec.scorer)
     store = stores.home(home)
-    put = partial(_staged, store)
+    put = partial(_copied, store)
     params = dict(spec.params)
     for name in (*entry.pictures, *entry.trusted):
         if params.get(name):
@@ -61,7 +62,16 @@ def stage(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
     return spec.model_copy(update={"params": params, "requirements": requirements})
 
 
-def _staged(store: Store, url: str) -> str:
+def staged(url: str, home: str) -> str:
+    """Return the digest that a copy's URL holds, "" when it is none; the content is not looked at.
+
+    Whoever loads it checks it against that.
+    """
+    match = re.match(rf"{FOLDER}/([0-9a-f]{{64}})/[^/]+$", url.removeprefix(f"{normal(home)}/"))
+    return match[1] if match else ""
+
+
+def _copied(store: Store, url: str) -> str:
     """Copy a file or folder, unless that is done or it is in a store; returns its URL."""
     place = parse(url)
     if not place.local:

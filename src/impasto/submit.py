@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from pathlib import PurePath
+from typing import Any
 
 from impasto import scorers
 from impasto.delivery import open_delivery
@@ -13,10 +14,11 @@ from impasto.errors import BadInput
 from impasto.job import Job
 from impasto.media import images
 from impasto.scorers import signature
+from impasto.secrecy import redact
 from impasto.settings import Settings
 from impasto.source import Source, items_of, open_source, output_kind
 from impasto.spec import JobSpec
-from impasto.staging import stage
+from impasto.staging import stage, staged
 from impasto.stores import Stores
 from impasto.url import normal, parse
 
@@ -86,7 +88,7 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
     for name in entry.trusted:
         if params.get(name):
             stores.check_trusted(params[name], home)
-            params[f"{name}_sha256"] = hashlib.sha256(stores.read(params[name])).hexdigest()
+            params[f"{name}_sha256"] = staged(params[name], home) or _sha256(stores, params[name])
     for name in entry.folders:
         if params.get(name):
             stores.check_trusted(params[name], home)
@@ -95,6 +97,7 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
         source = stores.read(params["module"])
         known = signature.arguments(source, params["name"], params["module"])
         params["args"] = signature.check(known, params.get("args", {}))
+    _refuse_secrets(params)
     scorers.parse_params(entry, params)
     return spec.model_copy(
         update={
@@ -113,10 +116,32 @@ def _requirements(spec: JobSpec, stores: Stores, home: str) -> dict[str, str]:
         return {}
     url = normal(spec.requirements)
     stores.check_trusted(url, home)
-    digest = hashlib.sha256(stores.read(url)).hexdigest()
-    if digest != (spec.requirements_sha256 or digest):
-        raise BadInput(f"{url}: has changed since the job began; give --requirements anew")
-    return {"requirements": url, "requirements_sha256": digest}
+    # Whoever installs them checks what was pinned; other engines have no use for the file.
+    return {
+        "requirements": url,
+        "requirements_sha256": spec.requirements_sha256 or _sha256(stores, url),
+    }
+
+
+def _sha256(stores: Stores, url: str) -> str:
+    return hashlib.sha256(stores.read(url)).hexdigest()
+
+
+def _refuse_secrets(params: dict[str, Any]) -> None:
+    """Refuse what would stand in the job's records for all to read; raises BadInput.
+
+    Signatures of the URLs that Impasto itself opens were split off before.
+    """
+    for name, value in params.items():
+        if isinstance(value, dict):
+            _refuse_secrets(value)
+            continue
+        text = json.dumps(value, default=str)
+        if redact(text) != text:
+            raise BadInput(
+                f"--{name.replace('_', '-')}: holds what looks like a key or a signature, which "
+                "would be written into the job; have the scorer read an environment variable"
+            )
 
 
 def job_id(stores: Stores, spec: JobSpec, source: Source) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from impasto.spec import Done, JobSpec, Plan
 
@@ -15,7 +16,28 @@ def allowed(spec: JobSpec, total: int) -> float:
     return math.inf if spec.max_failed < 0 else spec.max_failed
 
 
-def hopeless(spec: JobSpec, plan: Plan, records: Sequence[Done]) -> str:
+@dataclass(slots=True)
+class Tally:
+    """Sums over done records, kept as they come: jobs may have 100,000 of them.
+
+    Attributes:
+        shards: how many there are.
+        failed: items that they set aside.
+        batches: mini-batches with such items.
+    """
+
+    shards: int = 0
+    failed: int = 0
+    batches: int = 0
+
+    def add(self, record: Done) -> None:
+        """Count one more."""
+        self.shards += 1
+        self.failed += len(record.failed)
+        self.batches += record.failed_batches
+
+
+def hopeless(spec: JobSpec, plan: Plan, tally: Tally, last: Done) -> str:
     """Say why the rest of a job would be a waste, or "".
 
     Who allows no failure at all wants to know of each, so that job goes on to its end, unless the
@@ -24,22 +46,21 @@ def hopeless(spec: JobSpec, plan: Plan, records: Sequence[Done]) -> str:
     Args:
         spec: the job's spec.
         plan: its plan.
-        records: its done records so far, the last one last.
+        tally: its done records so far.
+        last: the last of them.
     """
-    most, last = allowed(spec, plan.count), records[-1]
+    most, unfinished = allowed(spec, plan.count), tally.shards < len(plan.shards)
     if len(last.failed) == last.items > most and last.items > (plan.count > 1):
         return (
             f"every item of shard {last.shard} failed: {last.failed[0].error}; correct the scorer "
             "or the source; 'impasto show' tells more"
         )
-    failed = sum(len(record.failed) for record in records)
-    if len(records) < len(plan.shards) and 0 < most < failed:
+    if unfinished and last.failed and 0 < most < tally.failed:
         return (
             f"more than {most:.0f} items failed, the last: {last.failed[-1].error}; 'impasto show' "
             "tells more, and a larger --max-failed goes on"
         )
-    batches = sum(record.failed_batches for record in records)
-    if len(records) < len(plan.shards) and 0 <= spec.max_failed_batches < batches:
+    if unfinished and last.failed and 0 <= spec.max_failed_batches < tally.batches:
         return (
             f"more than {spec.max_failed_batches} mini-batches failed: {last.failed[-1].error}; "
             "'impasto show' tells more, and a larger --max-failed-batches goes on"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from impasto import output, scorers
-from impasto.errors import Unavailable
+from impasto.errors import BadInput, Unavailable
 from impasto.inputs import JobInputs
 from impasto.job import Job
 from impasto.media.frame import Frame
@@ -32,6 +32,7 @@ from impasto.source import open_planned
 from impasto.source.item import Rows
 from impasto.spec import Done, ItemError, PictureSize, Prepared
 from impasto.stores import Stores
+from impasto.url import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,6 +67,7 @@ class Worker:
         self._watch = watch
         stores = Stores(task.stores)
         self._job = Job(stores.home(task.home), task.job)
+        self._check_seen()
         self._source = open_planned(stores, task.spec.source, task.plan)
         self._device = torch.device(device)
         self.name = f"{socket.gethostname()}:{os.getpid()}/{device}"
@@ -86,6 +88,23 @@ class Worker:
     def close(self) -> None:
         """Let the scorer end in order."""
         self._stack.close()
+
+    def _check_seen(self) -> None:
+        """Refuse a machine that does not see what the driver sees; raises BadInput.
+
+        It would score all that it is given, and nobody would ever find what it made.
+        """
+        home, source = self._task.home, parse(self._task.spec.source)
+        if not self._job.exists():
+            raise BadInput(
+                f"--home {home}: holds no job {self._job.id} on {socket.gethostname()}; name a "
+                "home that every machine sees, in a store or on a shared disk"
+            )
+        if source.local and not set("*?") & set(str(source)) and not source.path.exists():
+            raise BadInput(
+                f"source {source}: is not on {socket.gethostname()}; copy it to where every "
+                "machine sees it: impasto cp"
+            )
 
     def run(self, attempt: Attempt, threads: Callable[[], int]) -> Iterator[int | Done]:
         """Score one shard.

@@ -9,9 +9,11 @@ from typing import Any
 class Obedient:
     batch = 1
 
-    def __init__(self, folder: str = "", broken: bool = False) -> None:
+    def __init__(self, folder: str = "", broken: bool = False, not_on: str = "") -> None:
         if broken:
             raise FileNotFoundError("no such weights")
+        if not_on and os.environ.get("RAYCLUSTER_MACHINE") == not_on:
+            os._exit(9)
         self.folder = Path(folder)
 
     def score(self, batch: Any) -> list[int]:
@@ -36,6 +38,8 @@ class Obedient:
             time.sleep(0.02)
         while order == "wait" and not (self.folder / "go").exists():
             time.sleep(0.02)
+        if order == "slow":
+            time.sleep(0.5)
         while order == "leak":
             hoard.append(b"x" * (256 << 20))
             time.sleep(0.01)

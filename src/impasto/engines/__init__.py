@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from impasto.errors import BadInput
+from impasto.process import stop_spare
 from impasto.settings import Settings, StoreProfile, configure_ray
 from impasto.spec import Attempt, Done, Failed, Frozen, JobSpec, Plan, Shard
 
@@ -85,6 +86,26 @@ class Staff:
 
 
 @dataclass(frozen=True, slots=True)
+class Capacity:
+    """How many workers there may be at once, as far as can be told.
+
+    Attributes:
+        workers: how many.
+        why: why so many, for people.
+    """
+
+    workers: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.workers} worker{'s' if self.workers != 1 else ''} {self.why}"
+
+
+ASKED_FOR = "at most, as is asked for"
+AS_HERE = "at most, as many as this machine has room for"
+
+
+@dataclass(frozen=True, slots=True)
 class Control:
     """How a caller watches and stops an engine.
 
@@ -105,8 +126,8 @@ class Engine(Protocol):
     """Runs shards on workers; a context that ends every worker when it is left."""
 
     @property
-    def capacity(self) -> int:
-        """How many workers there may be at once, as far as can be told beforehand."""
+    def capacity(self) -> Capacity:
+        """How many workers there may be; more is known once the context is entered."""
         ...
 
     @property
@@ -146,6 +167,8 @@ def open_engine(settings: Settings, spec: JobSpec, control: Control) -> Engine:
         BadInput: the settings contradict each other, or the engine is not installed.
     """
     if settings.engine == "ray":
+        # It was on its way before the settings were known.
+        stop_spare()
         # Ray reads its environment when it is first imported.
         configure_ray()
         try:

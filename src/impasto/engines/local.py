@@ -8,7 +8,7 @@ from collections import Counter, deque
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Self
 
-from impasto.engines import ENCODER_THREADS, Control, Staff, Task
+from impasto.engines import AS_HERE, ASKED_FOR, ENCODER_THREADS, Capacity, Control, Staff, Task
 from impasto.engines.child import GRACE, POLL, SPOILT, Child, memory_limit
 from impasto.engines.serve import Broken
 from impasto.errors import Unavailable
@@ -40,9 +40,10 @@ class LocalEngine:
         self._stillborn = 0
 
     @property
-    def capacity(self) -> int:
+    def capacity(self) -> Capacity:
         """As many as are asked for, else one a device, or one a core."""
-        return len(_devices(self._device, self._workers))
+        count = len(_devices(self._device, self._workers))
+        return Capacity(count, ASKED_FOR if self._workers else AS_HERE)
 
     @property
     def encoder_threads(self) -> int:

@@ -7,51 +7,45 @@ machine and looks after one worker process there, the same that the local engine
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter, deque
-from contextlib import suppress
 from statistics import median
 from typing import TYPE_CHECKING, Any, Self
 
 import ray
 from ray import exceptions
 
-from impasto.engines import ENCODER_THREADS, Control, Staff, Task
-from impasto.engines.child import GRACE
-from impasto.engines.ray_hired import Hired
+from impasto.engines import AS_HERE, ASKED_FOR, ENCODER_THREADS, Capacity, Control, Staff, Task
+from impasto.engines.ray_crew import Crew
 from impasto.engines.ray_join import complaint, join, words
 from impasto.engines.ray_slot import Slot as Slot
+from impasto.engines.ray_starts import TRIES, Starts
 from impasto.engines.serve import Broken
 from impasto.errors import BadInput, Unavailable
 from impasto.secrecy import handover
-from impasto.settings import Settings
+from impasto.settings import Settings, cuda_devices
 from impasto.spec import Attempt, Done, Failed, JobSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-POLL = 0.2
-"""Seconds between two looks at whether to stop."""
+    from impasto.engines.ray_hired import Hired
+
 SETTLE = 3.0
 """Seconds in which a machine that lives tells of an actor that died there."""
 SILENCE = 90.0
 """Seconds without a word from a busy worker's machine; Ray itself notices within about 66."""
-IDLE = 10.0
-"""Seconds after which a worker for which no shard is left gives its machine back."""
 ROOM = 30.0
 """Seconds without room for any worker after which the user is told."""
 WAIT = 1800.0
 """Seconds to wait for a first machine."""
-ASKED = 32
-"""Workers that wait for machines at most, where no maximum is given."""
-BROKEN = 3
-"""Workers that may fail to start, one after the other."""
 LOST = 10
-"""Machines that may go away under one shard before the shard is suspected."""
+"""Machines that may go away unannounced under one shard before the shard is suspected."""
 SLOW = 2.0
 """How many times as long as the median a shard takes before it is a straggler."""
 EXPECTED = 8
-"""Workers that are expected of a cluster when nobody said."""
+"""Workers that are expected of a cluster when nobody said, and it has not more room already."""
 CUDA_THREADS = 2
 """Mini-batches at once on a CUDA device, so that copies hide behind scoring."""
 
@@ -80,26 +74,31 @@ class RayEngine:
             self._gpus = 1.0
         if settings.device == "cuda" and not self._gpus:
             raise BadInput("--gpus-per-worker 0: --device cuda needs a GPU; leave one of them out")
-        if (settings.address or "").startswith("http"):
-            raise BadInput(
-                f"{settings.address}: is a dashboard's address, for 'impasto submit'; a driver "
-                "needs HOST:PORT of the cluster's head, or auto"
-            )
-        self._hired: list[Hired] = []
-        self._parting: list[Hired] = []
         self._task: Any = None
-        self._room = 0
+        self._room, self._joined = 0, False
         self._losses: Counter[int] = Counter()
         self._seconds: list[float] = []
-        self._broken = 0
+        self._copied: set[int] = set()
+        self._starts = Starts()
         self._roomless = 0.0
         self._told = False
 
     @property
-    def capacity(self) -> int:
+    def capacity(self) -> Capacity:
         """As many workers as are asked for, else those there is room for, else a guess."""
-        guess = EXPECTED if self._settings.address or not self._room else 1
-        return self._settings.workers.most or max(self._room, guess)
+        if self._settings.workers.most:
+            return Capacity(self._settings.workers.most, ASKED_FOR)
+        if not self._settings.address:
+            here = self._fitting(len(os.sched_getaffinity(0)), cuda_devices())
+            return Capacity(max(1, self._room or here), AS_HERE)
+        if self._room >= EXPECTED:
+            return Capacity(self._room, "at most, as many as the cluster has room for")
+        counted = f", since the cluster has room for {self._room} but may grow"
+        uncounted = " before the cluster is asked"
+        return Capacity(
+            EXPECTED,
+            f"assumed{counted if self._joined else uncounted}; --workers says otherwise",
+        )
 
     @property
     def encoder_threads(self) -> int:
@@ -112,6 +111,11 @@ class RayEngine:
 
     def __enter__(self) -> Self:
         """Join the cluster, or start one here, and ask for a first worker."""
+        if (self._settings.address or "").startswith("http"):
+            raise BadInput(
+                f"{self._settings.address}: is a dashboard's address, for 'impasto submit'; a "
+                "driver needs HOST:PORT of the cluster's head, or auto"
+            )
         env = join(self._settings, self._spec)
         try:
             self._open(env)
@@ -120,43 +124,39 @@ class RayEngine:
             raise
         return self
 
+    def _fitting(self, cpus: float, gpus: float) -> int:
+        """Return how many workers fit into so many cores and GPUs."""
+        room = cpus // self._settings.cpus_per_worker
+        share = self._gpus if self._gpus is not None else float(gpus > 0)
+        return int(min(room, gpus // share) if share else room)
+
     def _open(self, env: dict[str, Any]) -> None:
         """See what there is, and ask for the first workers."""
         total: dict[str, float] = ray.cluster_resources()
+        # A cluster that has no machine yet tells of none of these.
+        cpus, gpus = total.get("CPU", 0), total.get("GPU", 0)
+        self._room, self._joined = self._fitting(cpus, gpus), True
         if self._gpus is None:
-            self._gpus = 1.0 if total.get("GPU") else 0.0
-        cpus = self._settings.cpus_per_worker
-        # A cluster that has no machine yet tells of no cores.
-        room = total.get("CPU", 0) // cpus
-        self._room = int(min(room, total.get("GPU", 0) // self._gpus) if self._gpus else room)
+            self._gpus = 1.0 if gpus else 0.0
+            if not cpus:
+                self._control.noted(
+                    "the cluster has no machine yet, so nobody knows whether it has GPUs: workers "
+                    "take none; --gpus-per-worker says otherwise"
+                )
         if not self._room and self._settings.address is None:
             raise Unavailable(
                 f"this machine has no room for a worker with {self._needs()}; ask for less with "
                 "--cpus-per-worker or --gpus-per-worker"
             )
-        self._slot = ray.remote(Slot).options(
-            num_cpus=cpus,
-            num_gpus=self._gpus,
-            max_restarts=0,
-            max_task_retries=0,
-            **({"runtime_env": env} if env else {}),
-        )
+        options: dict[str, Any] = {"runtime_env": env} if env else {}
+        options |= {"num_cpus": self._settings.cpus_per_worker, "num_gpus": self._gpus}
+        given = ("cuda:0" if self._cuda else "cpu", self._settings.memory)
         self._roomless = time.monotonic()
-        self._hire(max(1, self._settings.workers.least))
+        self._crew = Crew(Slot, given, options, self._settings.workers)
 
     def __exit__(self, *error: object) -> None:
         """End every worker: in order when all went well, else at once."""
-        with suppress(exceptions.RayError):
-            if not any(error):
-                for hired in [each for each in self._hired if not each.attempt]:
-                    self._part(hired)
-                refs = [hired.parting for hired in self._parting]
-                if refs:
-                    ray.wait(refs, num_returns=len(refs), timeout=GRACE + 1)
-            for hired in (*self._hired, *self._parting):
-                ray.kill(hired.actor)
-        self._hired.clear()
-        self._parting.clear()
+        self._crew.close(in_order=not any(error))
         ray.shutdown()
 
     def run(self, task: Task, attempts: Sequence[Attempt]) -> Iterator[Done | Failed]:
@@ -167,97 +167,47 @@ class RayEngine:
         queue = deque(sorted(attempts, key=lambda each: len(each.shard), reverse=True))
         if queue and self._task is None:
             self._task = ray.put(task)
-        while queue or self._busy():
+        # Signatures in URLs go to processes of this machine alone.
+        signatures = {} if self._settings.address else handover()
+        while queue or self._crew.busy():
             if self._control.stopping():
                 queue.clear()
-            self._scale(len(queue))
+            self._crew.scale(len(queue), len(self._alone()) if self._settings.speculate else 0)
+            self._crew.employ(self._task, signatures)
             self._dispatch(queue)
-            for hired in self._ready():
-                # A copy may have been dismissed by what the other one said just now.
-                outcome = self._hear(hired, queue) if hired in self._hired else None
-                if outcome:
+            # What another one said just now may have ended a worker.
+            for hired in self._crew.talking():
+                if hired in self._crew and (outcome := self._hear(hired, queue)):
                     yield outcome
-            for hired in [it for it in self._hired if it.attempt or it.gone]:
-                outcome = self._fault(hired, queue)
-                if outcome:
-                    yield outcome
+            for hired in self._crew:
+                if hired in self._crew and (lost := self._fault(hired, queue)):
+                    yield lost
             self._tell()
-
-    def _busy(self) -> list[Hired]:
-        return [hired for hired in self._hired if hired.attempt]
-
-    def _hire(self, count: int) -> None:
-        """Ask for so many more workers; those that find no room are what the autoscaler sees."""
-        for _ in range(count):
-            device = "cuda:0" if self._cuda else "cpu"
-            self._hired.append(Hired(self._slot.remote(device, self._settings.memory)))
-
-    def _scale(self, waiting: int) -> None:
-        """Have a worker for each shard, within bounds; release those for which none is left."""
-        least, most = self._settings.workers.least, self._settings.workers.most
-        placed = sum(hired.machine != "" for hired in self._hired)
-        most = most or placed + ASKED
-        want = min(max(waiting + len(self._busy()), least), most)
-        self._hire(max(0, want - len(self._hired)))
-        now = time.monotonic()
-        surplus = len(self._hired) - max(want, 1)
-        # Those that wait for a machine go first: it shall not be brought for nothing.
-        free = [it for it in self._hired if not it.attempt and not it.gone]
-        for hired in sorted(free, key=lambda each: each.machine != "")[: max(0, surplus)]:
-            if not hired.machine or now - hired.since > IDLE:
-                self._part(hired)
-        self._bury()
-        for hired in self._hired:
-            if not hired.placing and not hired.machine:
-                # Signatures in URLs go to processes of this machine alone.
-                signatures = {} if self._settings.address else handover()
-                hired.placing = hired.actor.employ.remote(self._task, signatures)
-
-    def _part(self, hired: Hired) -> None:
-        """Let a worker that has nothing to do end in order."""
-        self._hired.remove(hired)
-        if not hired.machine:
-            ray.kill(hired.actor)
-            return
-        hired.parting, hired.since = hired.actor.close.remote(), time.monotonic()
-        self._parting.append(hired)
-
-    def _bury(self) -> None:
-        """Let go of the machines' share of those that have ended in order, or would not."""
-        for hired in [*self._parting]:
-            ended, _ = ray.wait([hired.parting], timeout=0)
-            if ended or time.monotonic() - hired.since > GRACE + 1:
-                ray.kill(hired.actor)
-                self._parting.remove(hired)
 
     def _dispatch(self, queue: deque[Attempt]) -> None:
         """Give shards to idle workers, and second copies of stragglers if that is wanted."""
         threads = CUDA_THREADS if self._cuda else self._settings.cpus_per_worker
-        for hired in self._hired:
-            if hired.machine and not hired.attempt and not hired.gone:
-                attempt = queue.popleft() if queue else self._straggler()
-                if attempt is None:
-                    return
-                hired.begin(attempt, threads)
+        for hired in self._crew.free():
+            attempt = queue.popleft() if queue else self._straggler()
+            if attempt is None:
+                return
+            hired.begin(attempt, threads)
 
     def _straggler(self) -> Attempt | None:
         """Return the attempt of a shard that takes far longer than others, and is alone."""
         if not self._settings.speculate or len(self._seconds) < 3 or self._control.stopping():
             return None
         late = time.monotonic() - SLOW * median(self._seconds)
-        copies = Counter(hired.shard for hired in self._busy())
-        slow = [it for it in self._busy() if copies[it.shard] == 1 and it.since < late]
-        return min(slow, key=lambda it: it.since).attempt if slow else None
+        slow = [it for it in self._alone() if it.since < late]
+        if not slow:
+            return None
+        slowest = min(slow, key=lambda it: it.since)
+        self._copied.add(slowest.shard)
+        return slowest.attempt
 
-    def _ready(self) -> list[Hired]:
-        """Wait a moment; return the workers that have something to say."""
-        refs = {hired.awaited: hired for hired in self._hired if hired.awaited is not None}
-        if not refs:
-            time.sleep(POLL)
-            return []
-        some, _ = ray.wait([*refs], timeout=POLL)
-        said = ray.wait([*refs], num_returns=len(refs), timeout=0)[0] if len(some) else []
-        return [refs[ref] for ref in said]
+    def _alone(self) -> list[Hired]:
+        """Return those at shards that nobody else has tried at the same time."""
+        return [hired for hired in self._crew.busy() if hired.shard not in self._copied]
 
     def _hear(self, hired: Hired, queue: deque[Attempt]) -> Done | Failed | None:
         """Take one message; returns the outcome of a shard if that is one.
@@ -280,12 +230,15 @@ class RayEngine:
             hired.rest()
             return None
         except exceptions.RuntimeEnvSetupError as error:
-            raise Unavailable(
-                f"{self._spec.requirements or 'the scripts'}: cannot be installed on the cluster's "
-                f"machines: {complaint(error)}; correct it, or check their network"
-            ) from error
+            what = self._spec.requirements or "the scripts"
+            problem = f"{what}: cannot be installed there: {complaint(error)}"
+            if not self._starts.any:
+                raise Unavailable(
+                    f"{problem}; correct it, or check the machines' network"
+                ) from error
+            return self._spoilt(hired, problem)
         except exceptions.RayTaskError as error:
-            return self._spoilt(hired, queue, f"the worker failed: {error.cause}")
+            return self._spoilt(hired, f"the worker failed: {error.cause}")
         except exceptions.ActorUnavailableError as error:
             hired.ask(error)
             return None
@@ -299,23 +252,24 @@ class RayEngine:
             case Done() | Failed():
                 return self._finished(hired, said)
             case int() if hired.attempt:
-                hired.ready = True
-                self._broken = 0
+                self._started(hired)
                 self._control.progress(hired.shard, said)
         return None
 
     def _finished(self, hired: Hired, said: Done | Failed) -> Done | Failed | None:
         """Let a worker rest; its shard has an outcome unless another one is still at it."""
-        twins = [it for it in self._busy() if it.shard == hired.shard and it is not hired]
+        twins = self._crew.twins(hired)
+        self._started(hired)
+        # It goes on with a new process then.
         hired.ready = isinstance(said, Done) or said.kind not in {"died", "timeout"}
         if isinstance(said, Failed) and twins:
+            self._control.noted(f"a copy of shard {said.shard} failed: {said.error}")
             hired.rest()
             return None
         if isinstance(said, Done):
-            self._broken = 0
             self._seconds.append(time.monotonic() - hired.since)
         for twin in twins:
-            self._dismiss(twin)
+            self._crew.dismiss(twin)
         hired.rest()
         return said
 
@@ -326,12 +280,44 @@ class RayEngine:
             BadInput: no worker ever will.
             Unavailable: one after the other could not.
         """
-        self._broken += 1
-        if said.bad_input or self._broken >= BROKEN:
+        if said.bad_input:
             raise said.as_error()
-        self._control.noted(f"a worker on {hired.host} could not start: {said.error}")
         self._put_back(hired, queue)
-        self._dismiss(hired)
+        self._crew.dismiss(hired)
+        why = said.error.removeprefix("workers cannot start: ")
+        self._failed_start(hired, why, said.as_error())
+
+    def _started(self, hired: Hired) -> None:
+        """Note that a worker has loaded its scorer."""
+        if not hired.ready:
+            hired.ready = True
+            self._starts.succeeded(hired.node)
+
+    def _failed_start(self, hired: Hired, why: str, error: Unavailable | BadInput) -> None:
+        """Note that a worker could not start, and bar its machine when it was not the first.
+
+        Raises:
+            Unavailable: there is no machine left, and nobody is at work; ``error``, that is.
+        """
+        node = hired.node or hired.last_node()
+        self._control.noted(f"{hired.called} could not start: {why}")
+        barred = self._starts.failed(node)
+        if not any(it.ready for it in self._crew) and self._starts.hopeless(self._machines()):
+            raise error
+        if barred and node:
+            machine = f"machine {hired.host or node}"
+            self._control.noted(f"{machine} is used no more: {TRIES} workers could not start there")
+            self._crew.bar(node)
+
+    def _machines(self) -> set[str]:
+        """Return the ids of the machines that have room for a worker when they are idle."""
+        nodes: list[dict[str, Any]] = ray.nodes()
+        totals = {node["NodeID"]: node["Resources"] for node in nodes if node["Alive"]}
+        return {
+            node
+            for node, has in totals.items()
+            if self._fitting(has.get("CPU", 0), has.get("GPU", 0))
+        }
 
     def _fault(self, hired: Hired, queue: deque[Attempt]) -> Failed | None:
         """Look whether a busy worker went away or fell silent."""
@@ -344,56 +330,46 @@ class RayEngine:
         unknown = isinstance(hired.gone, exceptions.ActorUnavailableError)
         if unknown and hired.asking is not None and time.monotonic() - hired.heard < SETTLE:
             return None
-        if unknown or self._lost(hired):
-            self._losses[hired.shard] += 1
+        preempted = getattr(hired.gone, "preempted", False)
+        if preempted or unknown or self._lost(hired):
+            self._losses[hired.shard] += not preempted
             redone = f"; shard {hired.shard} is redone" if hired.attempt else ""
             self._control.noted(f"machine {hired.host or 'of a new worker'} went away{redone}")
             if self._losses[hired.shard] < LOST:
                 self._put_back(hired, queue)
-                self._dismiss(hired)
+                self._crew.dismiss(hired)
                 return None
         why = f"gave no sign for {SILENCE:.0f} s" if silent else words(hired.gone)
-        where = f"the worker on {hired.host}" if hired.host else "a new worker"
-        return self._spoilt(hired, queue, f"{where} went away: {why}")
+        return self._spoilt(hired, f"{hired.called} went away: {why}")
 
     def _lost(self, hired: Hired) -> bool:
         """Tell whether a worker's machine was taken away."""
-        if getattr(hired.gone, "preempted", False):
-            return True
         if not hired.machine:
             return "node has died" in str(hired.gone)
-        nodes: list[dict[str, Any]] = ray.nodes()
-        alive = {node["NodeID"] for node in nodes if node["Alive"]}
-        return hired.machine.partition("/")[2] not in alive
+        return all(node["NodeID"] != hired.node or not node["Alive"] for node in ray.nodes())
 
-    def _spoilt(self, hired: Hired, queue: deque[Attempt], error: str) -> Failed | None:
+    def _spoilt(self, hired: Hired, error: str) -> Failed | None:
         """Dismiss a worker; returns the outcome of its shard, unless another one is at it.
 
         Raises:
             Unavailable: workers end before they have begun, one after the other.
         """
-        self._dismiss(hired)
-        if hired.attempt is None or not hired.ready:
-            self._broken += 1
-            if self._broken >= BROKEN:
-                raise Unavailable(f"workers cannot start: {error}; see 'impasto cluster status'")
+        self._crew.dismiss(hired)
+        if not hired.ready:
+            words = f"workers cannot start: {error}; see 'impasto cluster status'"
+            self._failed_start(hired, error, Unavailable(words))
         if hired.attempt is None:
             return None
-        if any(it.shard == hired.shard for it in self._busy()):
+        if self._crew.twins(hired):
             return None
         return Failed(shard=hired.shard, error=error, kind="died")
 
     def _put_back(self, hired: Hired, queue: deque[Attempt]) -> None:
-        twins = [it for it in self._busy() if it.shard == hired.shard and it is not hired]
+        twins = self._crew.twins(hired)
         if hired.attempt and not twins:
             self._control.progress(hired.shard, 0)
             if not self._control.stopping():
                 queue.appendleft(hired.attempt)
-
-    def _dismiss(self, hired: Hired) -> None:
-        """End a worker at once; a machine that lives gets its share back."""
-        self._hired.remove(hired)
-        ray.kill(hired.actor)
 
     def _tell(self) -> None:
         """Tell the caller what the workers do, and when there is no room for any.
@@ -401,13 +377,10 @@ class RayEngine:
         Raises:
             Unavailable: no machine came.
         """
-        asked = sum(not hired.machine for hired in self._hired)
-        running = sum(hired.attempt is not None and hired.ready for hired in self._hired)
-        idle = sum(bool(hired.machine) and not hired.attempt for hired in self._hired)
-        starting = len(self._hired) - asked - running - idle
-        self._control.staffed(Staff(asked, starting, running, idle))
+        staff = self._crew.staff()
+        self._control.staffed(staff)
         now = time.monotonic()
-        if asked < len(self._hired) or not asked:
+        if not staff.asked or staff != Staff(asked=staff.asked):
             self._roomless, self._told = now, False
             return
         if now - self._roomless > ROOM and not self._told:
@@ -419,8 +392,9 @@ class RayEngine:
             self._control.noted(f"{what}; {patience}: 'impasto cluster status' tells more")
         if now - self._roomless > WAIT:
             raise Unavailable(
-                f"cluster {self._settings.address}: no machine with room for a worker with "
-                f"{self._needs()} came in {WAIT / 60:.0f} minutes; see 'impasto cluster status'"
+                f"cluster {self._settings.address or 'of this machine'}: no machine with room for "
+                f"a worker with {self._needs()} came in {WAIT / 60:.0f} minutes; see 'impasto "
+                "cluster status'"
             )
 
     def _needs(self) -> str:

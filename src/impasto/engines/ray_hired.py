@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ray._private import state
+
 if TYPE_CHECKING:
     from impasto.spec import Attempt
 
@@ -49,6 +51,21 @@ class Hired:
     def host(self) -> str:
         """The name of its machine, for people."""
         return self.machine.partition("/")[0]
+
+    @property
+    def node(self) -> str:
+        """Ray's id of its machine."""
+        return self.machine.partition("/")[2]
+
+    @property
+    def called(self) -> str:
+        """What it is called, for people."""
+        return f"the worker on {self.host}" if self.host else "a new worker"
+
+    def last_node(self) -> str:
+        """Ask the cluster for the id of the machine on which its actor ended, "" if unknown."""
+        known: dict[str, Any] = state.actors(self.actor._actor_id.hex()) or {}
+        return str(known.get("Address", {}).get("NodeID", ""))
 
     @property
     def awaited(self) -> Any:

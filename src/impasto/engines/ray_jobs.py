@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import shutil
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,18 +24,21 @@ from ray.job_submission import JobSubmissionClient
 
 from impasto.engines.ray_status import Facts, facts
 from impasto.errors import Unavailable
-from impasto.settings import CONFIG_FILE
+from impasto.settings import CONFIG_FILE, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from impasto.settings import Settings
-
 TIMEOUT = (5.0, 60.0)
 """Seconds to reach the dashboard, and to wait for its answer."""
+AGENT = 20.0
+"""Seconds in which a cluster that has just started comes to take jobs."""
 MANY = 10_000
 """Rows of a list at most; Ray gives no more."""
 _ID = re.compile(r"([0-9a-f]{12})-a(\d+)")
+
+_UNSET = {f"IMPASTO_{name.upper()}": "" for name in (*Settings.model_fields, "config")}
+"""What the head's environment says of settings is not for the jobs that it is given."""
 
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 _STATES: dict[str, State] = {
@@ -118,25 +122,34 @@ class Cluster:
         made = Submission(job, max(earlier, default=0) + 1, "waiting", settings.home)
         with TemporaryDirectory() as folder, self._told():
             write_settings(settings, Path(folder))
+            words = ["impasto", "resume", job, "--as-submitted"]
+            new = self._submit(
+                entrypoint=shlex.join([*words, "--config", CONFIG_FILE, "--home", settings.home]),
+                submission_id=made.id,
+                runtime_env={"working_dir": folder, "env_vars": _UNSET},
+                metadata={"home": settings.home},
+            )
+        return made, new
+
+    def _submit(self, **what: Any) -> bool:
+        """Submit a job; tells whether nobody else was faster by a moment."""
+        until = time.monotonic() + AGENT
+        while True:
             try:
-                self._client.submit_job(
-                    # What the head's environment says of Impasto is not for this job.
-                    entrypoint=shlex.join(
-                        [
-                            *("impasto", "resume", job, "--as-submitted"),
-                            *("--config", CONFIG_FILE, "--home", settings.home),
-                        ]
-                    ),
-                    submission_id=made.id,
-                    runtime_env={"working_dir": folder},
-                    metadata={"home": settings.home},
-                )
+                self._client.submit_job(**what)
             except RuntimeError as error:
-                if "already exists" not in str(error):
+                if "already exists" in str(error):
+                    return False
+                if "No available agent" not in str(error):
                     raise
-                # Somebody else was faster by a moment.
-                return made, False
-        return made, True
+                if time.monotonic() > until:
+                    raise Unavailable(
+                        f"cluster {self.url}: takes no jobs, for Ray's agent does not run on its "
+                        "head; see dashboard_agent.log in Ray's folder there"
+                    ) from error
+                time.sleep(AGENT / 20)
+            else:
+                return True
 
     def facts(self) -> Facts:
         """Tell what machines and workers there are, and what is waited for."""
@@ -205,7 +218,7 @@ def write_settings(settings: Settings, folder: Path) -> None:
     """
     fields = settings.model_dump(mode="json", exclude_none=True, exclude={"workers", "stores"})
     fields |= {"engine": "ray", "address": "auto", "workers": str(settings.workers)}
-    lines = _toml(fields) if str(settings.workers) != "0:" else _toml(fields, without="workers")
+    lines = _toml(fields)
     for number, (name, profile) in enumerate(settings.stores.items()):
         store = profile.model_dump(mode="json", exclude_none=True)
         if profile.ca:
@@ -215,8 +228,8 @@ def write_settings(settings: Settings, folder: Path) -> None:
     (folder / CONFIG_FILE).write_text("\n".join(lines) + "\n")
 
 
-def _toml(fields: dict[str, Any], without: str = "") -> list[str]:
-    return [f"{name} = {_quoted(value)}" for name, value in fields.items() if name != without]
+def _toml(fields: dict[str, Any]) -> list[str]:
+    return [f"{name} = {_quoted(value)}" for name, value in fields.items()]
 
 
 def _quoted(value: object) -> str:

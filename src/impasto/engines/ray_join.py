@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import re
+import secrets
 import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,9 @@ from ray._private import worker as ray_worker
 
 from impasto.engines.ray_code import runtime_env
 from impasto.errors import BadInput, Unavailable
+from impasto.files import mapped
 from impasto.secrecy import signature
+from impasto.settings import ray_token
 from impasto.stores import Stores
 
 if TYPE_CHECKING:
@@ -55,6 +59,8 @@ def join(settings: Settings, spec: JobSpec) -> dict[str, Any]:
         )
     if address and address != "auto":
         _knock(address)
+    if not address:
+        _make_token()
     logging.getLogger("ray").setLevel(logging.ERROR)
     # Else it prints pages about each lost machine among our results, whatever `log_to_driver` is.
     vars(ray_worker)["_worker_logs_enabled"] = False
@@ -86,14 +92,28 @@ def _knock(address: str) -> None:
         ) from error
 
 
+def _make_token() -> None:
+    """Make the token that a Ray of this machine asks for; Ray would let everybody read it."""
+    path = ray_token()
+    if path is None:
+        return
+    with mapped(str(path)), suppress(FileExistsError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(path, "x", opener=partial(os.open, mode=0o600)) as file:
+            file.write(secrets.token_hex(32))
+
+
 def words(error: Exception | None) -> str:
     """Return the line of an error that says what is wrong."""
     text = re.sub(r"\x1b\[[\d;]*m", "", str(error))
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # Below that it happened, and a table of ids, stands why; advice on Ray follows.
+    lines = [line.strip() for line in text.splitlines() if line.strip() and line[0] != "\t"]
+    lines = [line for line in lines if not line.startswith("The actor died unexpectedly")] or lines
     if not lines:
         return type(error).__name__
     # Of what failed while it was made, the whole traceback is told.
-    return lines[-1 if getattr(error, "actor_init_failed", False) else 0]
+    last = getattr(error, "actor_init_failed", False)
+    return lines[-1 if last else 0].partition(" Some common causes")[0]
 
 
 def complaint(error: Exception) -> str:
