@@ -2,10 +2,10 @@
 
 Usage: ``python benchmarks/ray.py [--quick]``. Prints Markdown tables.
 
-Up to the last two tables the workers sleep instead of scoring, since this is about everything but
-the model; driver, engine and Ray are the real ones, on this one machine, whose cores all workers
-share. Efficiency is the time that shards slept, over workers times the time from the first shard's
-dispatch to the last one's outcome.
+But for the submitted job the workers sleep instead of scoring, since this is about everything but
+the model; engine and Ray are the real ones, on this one machine, whose cores all workers share.
+What a job's driver records of each shard is not in it. Efficiency is the time that shards slept,
+over workers times the time from the first shard's dispatch to the last one's outcome.
 """
 
 from __future__ import annotations
@@ -30,11 +30,16 @@ from impasto.settings import Settings, WorkerRange, configure_ray
 from impasto.spec import Attempt, Done, JobSpec, Plan, Shard
 from machine import facts
 
+# The tests are no package, and nothing else can start a cluster.
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+# Where machines of a cluster have the command, too.
+os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 configure_ray()
 
 import ray  # noqa: E402 (it reads the environment when it is imported)
 
 from impasto.engines import ray as engine_module  # noqa: E402
+from raycluster import Cluster, driving  # noqa: E402
 
 SPEC = JobSpec(source="clip.mp4", output="out.mp4", scorer="identity")
 SECONDS = 2.0
@@ -104,53 +109,12 @@ def engine(
 
 
 @contextmanager
-def cluster(*machines: int) -> Iterator[tuple[str, list[psutil.Process]]]:
-    """Start a head without cores, and machines with so many each; yields address and machines."""
-    with TemporaryDirectory(prefix="ray", dir="/tmp") as folder:
-        env = os.environ | {"RAY_TMPDIR": folder, "RAY_AUTH_MODE": "token"}
-        port = 20000 + os.getpid() % 20000
-        address = f"127.0.0.1:{port}"
-        common = [
-            "--node-ip-address=127.0.0.1",
-            "--dashboard-agent-listen-port=0",
-            "--disable-usage-stats",
-            "--block",
-        ]
-        command = [str(Path(sys.executable).with_name("ray")), "start"]
-        head = [f"--port={port}", "--head", "--num-cpus=0", "--dashboard-host=127.0.0.1"]
-        head += [f"--dashboard-port={port + 1}", f"--temp-dir={folder}"]
-        machine = [f"--address={address}", "--object-store-memory=100000000"]
-        words = [[*command, *head, *common]]
-        words += [[*command, *machine, f"--num-cpus={n}", *common] for n in machines]
-        started: list[psutil.Process] = []
-        try:
-            for each in words:
-                process = subprocess.Popen(
-                    each,
-                    env=env,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                )
-                started.append(psutil.Process(process.pid))
-                time.sleep(8)
-            yield address, started[1:]
-        finally:
-            for each_process in reversed(started):
-                end(each_process)
-
-
-def end(process: psutil.Process) -> None:
-    """Kill a machine: all of its processes at once."""
-    try:
-        tree = [*process.children(recursive=True), process]
-    except psutil.NoSuchProcess:
-        return
-    for each in tree:
-        try:
-            each.kill()
-        except psutil.NoSuchProcess:
-            continue
+def cluster(*machines: int) -> Iterator[Cluster]:
+    """Start a head without cores, and machines with so many each; this process may drive it."""
+    with Cluster(dashboard=True) as started, driving(started):
+        for cores in machines:
+            started.add_machine(cpus=cores)
+        yield started
 
 
 def busy(workers: int, rounds: int, address: str) -> tuple[float, float, float]:
@@ -177,10 +141,10 @@ def lost() -> tuple[float, float]:
     killed: list[float] = []
 
     def kill() -> None:
-        end(machines[1])
         killed.append(time.monotonic())
+        started.remove_machine(started.machines[1])
 
-    with cluster(2, 2) as (address, machines), engine(4, address, notes) as entered:
+    with cluster(2, 2) as started, engine(4, started.address, notes) as entered:
         attempts = shards(16, SECONDS)
         for n, _ in enumerate(entered.run(task(attempts), attempts), 1):
             if n == 8:
@@ -193,20 +157,11 @@ def lost() -> tuple[float, float]:
 def submitted() -> tuple[float, float]:
     """Submit a job; return seconds until the command returned, and its first frames stood."""
     # The folder outlives the cluster, whose job is still at work in it.
-    with TemporaryDirectory() as name, cluster(2) as (address, _):
+    with TemporaryDirectory() as name, cluster(2) as started:
         home = Path(name, "home")
-        dashboard = f"http://127.0.0.1:{int(address.rpartition(':')[2]) + 1}"
         words = impasto("submit", clip(), "--style", PAINTING, "-o", Path(name, "out.mp4"))
-        words += [
-            "--shard-frames",
-            "4",
-            "--end",
-            "0:01",
-            "--home",
-            str(home),
-            "--address",
-            dashboard,
-        ]
+        words += ["--shard-frames", "4", "--end", "0:01"]
+        words += ["--home", str(home), "--address", started.url]
         start = time.monotonic()
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
         handed = time.monotonic() - start
@@ -243,9 +198,9 @@ def main() -> None:
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     print(f"{facts()}; Ray {ray.__version__}\n")
     rows = []
-    with cluster(64) as (address, _):
+    with cluster(64) as started:
         for workers in (8,) if quick else (8, 32, 64):
-            efficiency, rate, cpu = busy(workers, 3 if quick else 10, address)
+            efficiency, rate, cpu = busy(workers, 3 if quick else 10, started.address)
             rows.append([str(workers), f"{efficiency:.3f}", f"{rate:.0f}", f"{cpu:.2f}"])
     head = ["workers", "efficiency", "empty shards a second", "driver's CPU, ms a shard"]
     print_table("Workers that sleep 2 s a shard", head, rows)

@@ -100,6 +100,14 @@ def test_each_worker_has_three_shards_however_slow_their_start_is(
     assert -(-count // size.items) >= SPREAD * 8
 
 
+def test_what_contradicts_itself_is_judged_and_idle_workers_are_told_of() -> None:
+    reasons = forecast(speed(1.0), workers=8).size("auto", frames(250)).reasons
+    assert reasons[-1] == (
+        "so 5 shards of about 50 frames, since the largest lower limit rules; "
+        "3 workers will have nothing to do"
+    )
+
+
 def test_what_many_short_shards_cost_is_told() -> None:
     size = forecast(speed(0.1, 2.0), workers=8).size("auto", frames(1200))
     assert size.items == 50

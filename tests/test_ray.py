@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+import re
 import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -147,7 +149,7 @@ def test_a_video_is_the_same_on_a_cluster_on_a_local_ray_and_without_ray(
 
 
 def test_a_ray_of_this_machine_listens_on_loopback_and_its_token_is_its_users(case: Case) -> None:
-    words = case.words({0: "wait"}, "--engine", "ray", "--workers", 1)
+    words = case.words({0: "wait"}, "--engine", "ray", "--workers", 99)
     env = case.cluster.env | {"HOME": str(case.folder), "RAY_AUTH_TOKEN_PATH": ""}
     process = case.cluster.start(*words, env=env)
     wait_for(lambda: found(case.folder, "begun-0") or process.poll() is not None)
@@ -160,7 +162,10 @@ def test_a_ray_of_this_machine_listens_on_loopback_and_its_token_is_its_users(ca
         if state == psutil.CONN_LISTEN
     }
     case.go()
-    finished(process)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told
+    asked = [int(count) for count in re.findall(r"(\d+) asked for", told)]
+    assert max(asked, default=0) <= len(os.sched_getaffinity(0)), "it can never have so many"
     assert {"gcs_server", "raylet"} <= {name for name, _ in listening}
     assert {ip for _, ip in listening} == {"127.0.0.1"}
     token = case.folder / ".ray" / "auth_token"
@@ -288,6 +293,19 @@ def test_small_workers_share_a_gpu(case: Case, expected: bytes) -> None:
         case.cluster.remove_machine(machine)
 
 
+def test_workers_on_one_machine_have_a_gpu_each(case: Case, expected: bytes) -> None:
+    machine = case.cluster.add_machine(cpus=2, gpus=2)
+    try:
+        with case.held(2, "--gpus-per-worker", 1, "--workers", 2) as process:
+            scoring = machine.processes("impasto.engines.serve")
+            seen = [each.environ()["CUDA_VISIBLE_DEVICES"] for each in scoring]
+        finished(process)
+    finally:
+        case.cluster.remove_machine(machine)
+    assert sorted(seen) == ["0", "1"]
+    assert case.made() == expected
+
+
 def test_a_straggler_is_overtaken_by_a_second_copy(case: Case, expected: bytes) -> None:
     done = case.cluster.impasto(*case.ray({5: "straggle"}, "--speculate", "--workers", 2))
     assert done.returncode == 0, done.stderr
@@ -355,8 +373,12 @@ def test_a_driver_without_the_token_is_refused_in_one_line(case: Case) -> None:
 
 def test_a_cluster_with_tls_gives_the_same_bytes(tmp_path: Path, expected: bytes) -> None:
     with Cluster(tls=True) as cluster:
-        cluster.add_machine()
         case = Case(tmp_path, cluster)
-        done = cluster.impasto(*case.ray({}))
-        assert done.returncode == 0, done.stderr
+        words = case.ray({})
+        device = words.index("--device")
+        del words[device : device + 2]
+        process = cluster.start(*words)
+        wait_for(lambda: "workers take none; --gpus-per-worker" in case.notes())
+        cluster.add_machine()
+        finished(process)
         assert case.made() == expected

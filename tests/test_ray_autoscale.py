@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from command import found, wait_for
@@ -28,4 +29,5 @@ def test_machines_come_for_the_workers_of_a_job_and_go_when_it_is_done(tmp_path:
         _, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
         wait_for(lambda: cluster.raylets() == 0, 60)
-    assert (tmp_path / "out.jsonl").read_text().count("\n") == 6
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").open()]
+    assert lines == [{"item": n, "output": 2 * n} for n in range(6)]

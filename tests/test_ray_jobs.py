@@ -127,6 +127,7 @@ def test_a_job_in_stores_is_submitted_and_runs_to_its_end(
     assert done.stderr == ""
     found = find(Stores({"it": profile}).home(home), "")
     assert f"submitted to {cluster.url} as {found.id}-a1" in done.stdout
+    assert f"'impasto show {found.id} --home {home}'" in done.stdout
     assert done.stdout.count("\n") == 1
     assert found.spec().params["module"].startswith(f"{home}/staged/")
 
@@ -155,6 +156,10 @@ def test_a_waiting_job_is_told_of_cancelled_and_submitted_anew(
     again = cluster.impasto("submit", *job, *there, "--gpus-per-worker", "1")
     assert again.returncode == 0
     assert json.loads(again.stdout) == made | {"state": "already submitted"}
+    (tmp_path / "more.txt").write_text("somepackage\n")
+    new = cluster.impasto("submit", *job, *there[:-1], "--requirements", tmp_path / "more.txt")
+    assert new.returncode == 0
+    assert "goes on without what is new (requirements); cancel it first" in new.stderr
     status = ["cluster", "status", "--address", cluster.url, "--home", tmp_path / "home"]
     seen: list[str] = []
 
@@ -195,6 +200,21 @@ def _submitted(cluster: Cluster, words: list[object]) -> str:
     return str(done["submission"]) if done["state"] == "submitted" else ""
 
 
+def test_a_cluster_that_lost_a_machine_is_told_of(cluster: Cluster, tmp_path: Path) -> None:
+    lost = cluster.add_machine(cpus=3)
+    assert {"cpus": 3, "gpus": 0} in told(cluster, tmp_path)["machines"]
+    cluster.remove_machine(lost)
+    wait_for(lambda: told(cluster, tmp_path)["machines"] == [{"cpus": 1, "gpus": 0}])
+
+
+def test_a_dashboard_is_no_head_for_a_driver(cluster: Cluster, job: list[object]) -> None:
+    address = cluster.url.removeprefix("http://")
+    done = cluster.impasto("run", *job, "--engine", "ray", "--address", address, "--quiet")
+    assert done.returncode == 4
+    assert f"cluster {address}: is a web server" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_wrong_token_is_told_in_one_line(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,6 +247,13 @@ def test_a_head_s_address_is_no_dashboard_s(job: list[object]) -> None:
     done = impasto("submit", *job, "--address", "127.0.0.1:6379")
     assert done.returncode == 2
     assert "is no dashboard's; give http://HOST:PORT" in done.stderr
+
+
+def test_the_group_alone_is_told_in_one_line() -> None:
+    done = impasto("cluster")
+    assert done.returncode == 2
+    assert len(done.stderr) < 80
+    assert done.stderr.count("\n") == 1
 
 
 def test_paths_of_this_machine_are_refused_for_a_cluster_elsewhere(job: list[object]) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from cloud import DATA
+from command import impasto
 from impasto import secrecy
 from impasto.errors import BadInput
 from impasto.files import Denied
@@ -38,6 +39,7 @@ from impasto.url import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from cloud import Azurite
 
@@ -226,6 +228,27 @@ thread.start()
 thread.join()
 fail()
 """
+
+
+@pytest.mark.parametrize("url", [f"{BOX}/x.json?{SAS}", f"see {BOX}/x.json?{SAS} for more"])
+def test_a_parameter_that_holds_a_secret_is_refused_before_it_is_recorded(
+    url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.csv").write_text("x\n1\n")
+    (tmp_path / "m.py").write_text(
+        "class M:\n"
+        "    def __init__(self, the_url: str):\n"
+        "        pass\n"
+        "    def score(self, batch):\n"
+        "        return [1] * len(batch)\n"
+    )
+    words = ["run", tmp_path / "rows.csv", "--scorer", f"python:{tmp_path / 'm.py'}:M"]
+    words += ["--the-url", url, "-o", tmp_path / "o.jsonl", "--home", tmp_path / "home"]
+    done = impasto(*words, "--quiet")
+    assert done.returncode == 2
+    assert done.stderr.startswith("impasto: --the-url: holds what looks like a key or a signature")
+    assert done.stderr.count("\n") == 1
+    assert not list((tmp_path / "home").rglob("*.json"))
 
 
 def test_the_last_words_of_a_process_hold_no_secret() -> None:

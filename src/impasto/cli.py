@@ -185,7 +185,7 @@ def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
     if status == "done":
         raise BadInput(f"job {found.id}: is done already; there is nothing to cancel")
     found.cancel()
-    display.say(f"job {found.id}: cancelled; 'impasto resume {found.id}' takes that back")
+    display.say(f"job {found.id}: cancelled; 'impasto resume {found.named}' takes that back")
 
 
 @app.command()
@@ -310,7 +310,7 @@ def _finish(
         raise
     plan = job.plan()
     called = driver.called(plan) if plan else "items"
-    display.result(result, called, as_json=as_json, quiet=quiet)
+    display.result(result, called, job.named, as_json=as_json, quiet=quiet)
     return result
 
 

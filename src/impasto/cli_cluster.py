@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from impasto.stores import Stores
 
 DASHBOARD = "http://127.0.0.1:8265"
+_NO_NEWS = {"overwrite", "requirements_sha256"}
+"""Fields of a spec that are of no interest once its job runs, or go with another one."""
 SHOWN = 20
 """Submissions that are told of, besides those that run."""
 
@@ -49,7 +51,7 @@ Address = Annotated[
 def add(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command(cls=ScorerCommand)(submit)
-    group = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+    group = typer.Typer(rich_markup_mode=None)
     group.command()(status)
     # A group with one command would else be that command.
     group.callback()(lambda: None)
@@ -110,15 +112,19 @@ def submit(spec: JobSpec, settings: Settings, as_json: AsJson = False) -> None:
     from impasto import display
 
     outcome = _hand_over(spec, settings)
-    job = outcome["job"]
+    job, named = outcome["job"], outcome.pop("named")
     if as_json:
         print(json.dumps(outcome))
-    elif outcome["state"] == "done":
+        return
+    if outcome["ignored"]:
+        new = ", ".join(outcome["ignored"])
+        display.note(f"it goes on without what is new ({new}); cancel it first to have that")
+    if outcome["state"] == "done":
         display.say(f"{outcome['output']}: done already (job {job})")
     else:
         display.say(
             f"job {job}: {outcome['state']} to {settings.address} as {outcome['submission']}; "
-            f"see 'impasto logs -f {job}', 'impasto show {job}', 'impasto cancel {job}'"
+            f"see 'impasto logs -f {named}', 'impasto show {named}', 'impasto cancel {named}'"
         )
 
 
@@ -140,13 +146,14 @@ def _hand_over(spec: JobSpec, settings: Settings) -> dict[str, Any]:
     spec = placed(spec, stores, settings)
     job = record(spec, settings)
     result = job.result()
-    outcome: dict[str, Any] = {"job": job.id, "output": spec.output}
+    outcome = {"job": job.id, "named": job.named, "output": spec.output, "ignored": []}
     if result and open_delivery(stores, job, spec.output).stands(result):
         return outcome | {"state": "done", "submission": None}
     standing = cluster.standing(job.id, settings.home)
     if standing:
-        _check_standing(job, spec)
-        return outcome | {"state": "already submitted", "submission": standing.id}
+        ignored = _check_standing(job, spec)
+        state = "already submitted"
+        return outcome | {"state": state, "submission": standing.id, "ignored": ignored}
     job.uncancel()
     if job.spec() != spec:
         # The driver has nothing else to go by.
@@ -159,8 +166,8 @@ def _hand_over(spec: JobSpec, settings: Settings) -> dict[str, Any]:
     return outcome | {"state": state, "submission": made.id}
 
 
-def _check_standing(job: Job, spec: JobSpec) -> None:
-    """Refuse what a driver that runs already would not do.
+def _check_standing(job: Job, spec: JobSpec) -> list[str]:
+    """Refuse what a driver that runs already would not do; returns other fields that differ.
 
     Raises:
         BadInput: it makes another output.
@@ -171,11 +178,14 @@ def _check_standing(job: Job, spec: JobSpec) -> None:
             f"job {job.id}: is being cancelled; submit it again once it is, see 'impasto cluster "
             "status'"
         )
-    if job.spec().output != spec.output:
+    running = job.spec()
+    if running.output != spec.output:
         raise BadInput(
-            f"job {job.id}: runs already, for {job.spec().output}; submit it again once that is "
+            f"job {job.id}: runs already, for {running.output}; submit it again once that is "
             "done, which then takes seconds"
         )
+    before, after = running.model_dump(), spec.model_dump()
+    return [name for name in after if before[name] != after[name] and name not in _NO_NEWS]
 
 
 def _connect(settings: Settings) -> Cluster:
@@ -198,31 +208,20 @@ def _check_travels(spec: JobSpec, settings: Settings) -> None:
         BadInput: a signature in a URL, which is in this process's memory alone, or a path of this
             machine.
     """
-    from impasto.secrecy import signature
+    from impasto.submit import named, refuse_signatures
     from impasto.url import is_local, is_loopback
 
-    named = {
-        "source": spec.source,
-        "output": spec.output,
-        "--home": settings.home,
-        "--requirements": spec.requirements or "",
-        **{f"--{name}": value for name, value in spec.params.items() if isinstance(value, str)},
-    }
-    for what, value in named.items():
-        if "://" in value and signature(value):
-            raise BadInput(
-                f"{what} {value}: its signature stays in this process; for a cluster name a "
-                "profile of its store in impasto.toml instead"
-            )
+    refuse_signatures(spec, settings)
     if is_loopback(urlsplit(str(settings.address)).netloc):
         return
+    urls = named(spec, settings)
     for what in ("source", "output", "--home"):
-        if is_local(named[what]):
-            remedy = f"copy it to a store: impasto cp {named[what]} az://CONTAINER/"
+        if is_local(urls[what]):
+            remedy = f"copy it to a store: impasto cp {urls[what]} az://CONTAINER/"
             if what != "source":
                 remedy = "name one in a store"
             raise BadInput(
-                f"{what} {named[what]}: is on this machine, and the cluster is not; {remedy}"
+                f"{what} {urls[what]}: is on this machine, and the cluster is not; {remedy}"
             )
 
 

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 def as_json(facts: Facts) -> dict[str, Any]:
     """Return facts as JSON holds them."""
     waiting = [
-        {"workers": count, **asdict(size), "impossible": size in facts.impossible}
+        {
+            "workers": count,
+            **asdict(size),
+            "impossible": size in facts.impossible,
+            "why": _why(facts, size),
+        }
         for size, count in facts.waiting.items()
     ]
     return {

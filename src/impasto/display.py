@@ -43,8 +43,16 @@ def say(text: str) -> None:
     _out.print(text, markup=False)
 
 
-def result(done: Result, called: str, *, as_json: bool, quiet: bool) -> None:
-    """Print a finished job, whose items are called so: a JSON line, or one for people."""
+def result(done: Result, called: str, named: str, *, as_json: bool, quiet: bool) -> None:
+    """Print a finished job, as a JSON line or one for people.
+
+    Args:
+        done: what came of it.
+        called: what its items are called.
+        named: the job, as commands take it.
+        as_json: for a program.
+        quiet: for nobody.
+    """
     if as_json:
         _json(done.model_dump(mode="json", exclude={"bytes", "sha256"}))
         return
@@ -52,7 +60,7 @@ def result(done: Result, called: str, *, as_json: bool, quiet: bool) -> None:
         return
     for note in done.notes:
         _err.print(f"note: {note}", markup=False)
-    aside(done)
+    aside(done, named)
     line = f"{done.output}: {done.items} {called if done.items != 1 else called.removesuffix('s')}"
     line += f", {done.failed} set aside" if done.failed else ""
     line += f", {done.concealed} concealed" if done.concealed else ""
@@ -65,14 +73,14 @@ def result(done: Result, called: str, *, as_json: bool, quiet: bool) -> None:
     say(f"{line}, {size(done.bytes)} (job {done.job})")
 
 
-def aside(done: Result) -> None:
+def aside(done: Result, named: str) -> None:
     """Name the first items that were set aside, and why."""
     for each in done.aside[:SHOWN]:
         _err.print(f"set aside: {plain(each.key or str(each.item))}: {each.error}", markup=False)
     if done.failed > SHOWN:
-        _err.print(f"and {done.failed - SHOWN} more: see 'impasto show {done.job}'", markup=False)
+        _err.print(f"and {done.failed - SHOWN} more: see 'impasto show {named}'", markup=False)
     if done.failed:
-        _err.print(f"'impasto retry {done.job}' tries them again", markup=False)
+        _err.print(f"'impasto retry {named}' tries them again", markup=False)
 
 
 def plot(found: Job, path: str) -> None:

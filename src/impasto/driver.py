@@ -129,7 +129,9 @@ def finish(
     ignore: OnProgress = lambda _: None  # noqa: E731 (a typed default)
     stop = stop or threading.Event()
     if as_submitted and job.cancelled():
-        raise Interrupted(f"job {job.id}: was cancelled; 'impasto resume {job.id}' takes that back")
+        raise Interrupted(
+            f"job {job.id}: was cancelled; 'impasto resume {job.named}' takes that back"
+        )
     if not as_submitted:
         job.uncancel()
     current = _Run(job, spec, settings, on_progress or ignore, stop, retry)
@@ -455,7 +457,7 @@ class _Run:
         done, total = len(self.done), len(plan.shards)
         return (
             f"job {self.job.id}: {why}; {done} of {total} shards are done and kept: "
-            f"the same command, or 'impasto resume {self.job.id}', goes on"
+            f"the same command, or 'impasto resume {self.job.named}', goes on"
         )
 
     def note_end(self, error: ImpastoError) -> None:

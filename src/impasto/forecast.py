@@ -165,12 +165,17 @@ class Forecast:
             # Of few items a rounding makes a difference: rather one shard more than too few.
             size = work.count // shards
         shards = math.ceil(work.count / size)
+        verdict = f"so {_plural(shards, 'shard')} of about {size:,} {work.called}"
+        if floor > min(most.values()):
+            verdict += ", since the largest lower limit rules"
+        if shards < self.workers:
+            verdict += f"; {_plural(self.workers - shards, 'worker')} will have nothing to do"
         reasons = (
             self.staffing,
             pace.reason,
             *(f"at most {bound:,}: {why}" for why, bound in most.items()),
             *(f"at least {bound:,}: {why}" for why, bound in lower.items() if bound > 1),
-            f"so {_plural(shards, 'shard')} of about {size:,} {work.called}",
+            verdict,
         )
         return Size(size, min(floor, size), reasons)
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from impasto.fanout import in_order
 from impasto.files import Missing
 from impasto.ranges import open_object
 from impasto.secrecy import redact, redact_all
+from impasto.settings import load
 from impasto.spec import Done, Failed, Frozen, JobSpec, PictureSize, Plan, Prepared, Result, Speed
 from impasto.store import MANY
 
@@ -80,6 +82,14 @@ class Job:
         self.home = home
         self.id = job_id
         self.prefix = f"jobs/{job_id}/"
+
+    @property
+    def named(self) -> str:
+        """What commands are to be given: its id, and its home if they would not look there."""
+        home, usual = str(self.home.place), ""
+        with suppress(BadInput):
+            usual = load().home.rstrip("/")
+        return self.id if home == usual else f"{self.id} --home {shlex.quote(home)}"
 
     def listing(self) -> Listing:
         """List the job's objects once."""
@@ -342,7 +352,7 @@ def find(home: Store, job_id: str) -> Job:
         matching = [job_id]
     if len(matching) != 1:
         fact = f"matches {len(matching)} jobs" if matching else f"not found in {home.place}"
-        raise BadInput(f"job {job_id}: {fact}; see 'impasto jobs'")
+        raise BadInput(f"job {job_id}: {fact}; see 'impasto jobs', or give its --home")
     return Job(home, matching[0])
 
 

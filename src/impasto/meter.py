@@ -258,12 +258,10 @@ class _Meter:
             total=event.total or None,
             count=self._units.count(event),
             speed=self._units.speed(rate) if rate else "",
-            left=f"{self._rate.left(event)} left" if event.total else "",
-            detail=", ".join(filter(None, [self._units.detail(event), self._hint()])),
+            # What is left once it was asked to stop is not what is left of the job.
+            left=f"{self._rate.left(event)} left" if event.total and not self._stopping else "",
+            detail=STOPPING if self._stopping else self._units.detail(event),
         )
-
-    def _hint(self) -> str:
-        return STOPPING if self._stopping else ""
 
 
 class _Lines:

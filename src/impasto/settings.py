@@ -117,6 +117,8 @@ class WorkerRange(Frozen):
         match = re.fullmatch(r"(?:(\d+)?(:))?(\d+)?", str(value))
         if match is None or not (match[1] or match[3]):
             raise ValueError("is no number, and no range such as 0:8")
+        if match[3] and int(match[3]) < 1:
+            raise ValueError("has a maximum of none")
         return {"least": match[1] or 0, "most": match[3]}
 
     @model_validator(mode="after")
@@ -156,7 +158,7 @@ class Settings(Frozen):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     memory: ByteSize | None = Field(default=None, ge=1 << 20)
     address: str | None = None
-    gpus_per_worker: float | None = Field(default=None, ge=0, le=1, multiple_of=0.01)
+    gpus_per_worker: float | None = Field(default=None, ge=0, multiple_of=0.01)
     cpus_per_worker: int = Field(default=1, ge=1, le=1024)
     speculate: bool = False
     stores: dict[str, StoreProfile] = Field(default_factory=dict)
@@ -167,6 +169,13 @@ class Settings(Frozen):
         if address and not re.fullmatch(r"auto|https?://\S+|[^\s/:]+:\d{1,5}", address):
             raise ValueError("is neither auto, nor HOST:PORT, nor http(s)://HOST:PORT")
         return address
+
+    @field_validator("gpus_per_worker")
+    @classmethod
+    def _one_at_most(cls, gpus: float | None) -> float | None:
+        if gpus is not None and gpus > 1:
+            raise ValueError("is more than 1, and a worker uses one GPU, or a part of one")
+        return gpus
 
     @field_validator("home")
     @classmethod
@@ -299,7 +308,8 @@ def own_device(device: str) -> str:
 def _config(named: str | None) -> dict[str, object]:
     named = named or os.environ.get("IMPASTO_CONFIG")
     paths = [Path(named)] if named else []
-    folders = () if named else (Path.cwd(), Path(user_config_dir("impasto")))
+    # Relative, since the working folder may have been removed.
+    folders = () if named else (Path(), Path(user_config_dir("impasto")))
     for path in (*paths, *(folder / CONFIG_FILE for folder in folders)):
         try:
             return _rooted(tomllib.loads(path.read_text()), path.parent)

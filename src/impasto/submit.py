@@ -15,6 +15,7 @@ from impasto.job import Job
 from impasto.media import images
 from impasto.scorers import signature
 from impasto.secrecy import redact
+from impasto.secrecy import signature as signature_of
 from impasto.settings import Settings
 from impasto.source import Source, items_of, open_source, output_kind
 from impasto.spec import JobSpec
@@ -55,14 +56,37 @@ def placed(spec: JobSpec, stores: Stores, settings: Settings) -> JobSpec:
     """Make a spec mean the same on every machine that will see it.
 
     Raises:
-        BadInput: a file is missing, or lies where outsiders may write.
+        BadInput: a file is missing, or lies where outsiders may write, or a signature would have
+            to leave this machine.
         Unavailable: the store does not answer.
     """
+    refuse_signatures(spec, settings)
     spec = absolute(spec, stores, settings.home)
     if settings.engine == "local":
         return spec
     staged = stage(spec, stores, settings.home)
     return spec if staged == spec else absolute(staged, stores, settings.home)
+
+
+def named(spec: JobSpec, settings: Settings) -> dict[str, str]:
+    """Return the URLs that a job is given, by what people call them."""
+    texts = {f"--{name}": text for name, text in spec.params.items() if isinstance(text, str)}
+    more = {"--home": settings.home, "--requirements": spec.requirements or ""}
+    return {"source": spec.source, "output": spec.output} | more | texts
+
+
+def refuse_signatures(spec: JobSpec, settings: Settings) -> None:
+    """Refuse, for a cluster, a signature in a URL: it never leaves this process's memory.
+
+    Raises:
+        BadInput: there is one.
+    """
+    for what, url in named(spec, settings).items():
+        if settings.address and "://" in url and signature_of(url):
+            raise BadInput(
+                f"{what} {url}: its signature stays in this process; for a cluster name a profile "
+                "of its store in impasto.toml instead"
+            )
 
 
 def _refuse(stores: Stores, spec: JobSpec, job: Job) -> None:

@@ -24,7 +24,7 @@ from impasto.engines.ray_starts import TRIES, Starts
 from impasto.engines.serve import Broken
 from impasto.errors import BadInput, Unavailable
 from impasto.secrecy import handover
-from impasto.settings import Settings, cuda_devices
+from impasto.settings import Settings, WorkerRange, cuda_devices
 from impasto.spec import Attempt, Done, Failed, JobSpec
 
 if TYPE_CHECKING:
@@ -86,11 +86,15 @@ class RayEngine:
     @property
     def capacity(self) -> Capacity:
         """As many workers as are asked for, else those there is room for, else a guess."""
-        if self._settings.workers.most:
-            return Capacity(self._settings.workers.most, ASKED_FOR)
+        most = self._settings.workers.most
+        here = None
         if not self._settings.address:
-            here = self._fitting(len(os.sched_getaffinity(0)), cuda_devices())
-            return Capacity(max(1, self._room or here), AS_HERE)
+            fit = self._room or self._fitting(len(os.sched_getaffinity(0)), cuda_devices())
+            here = max(1, fit)
+        if most and most <= (here or most):
+            return Capacity(most, ASKED_FOR)
+        if here:
+            return Capacity(here, AS_HERE)
         if self._room >= EXPECTED:
             return Capacity(self._room, "at most, as many as the cluster has room for")
         counted = f", since the cluster has room for {self._room} but may grow"
@@ -130,6 +134,14 @@ class RayEngine:
         share = self._gpus if self._gpus is not None else float(gpus > 0)
         return int(min(room, gpus // share) if share else room)
 
+    def _bounds(self) -> WorkerRange:
+        """Return how many workers there may be: a Ray of this machine alone never grows."""
+        asked = self._settings.workers
+        if self._settings.address:
+            return asked
+        most = min(asked.most or self._room, self._room)
+        return WorkerRange(least=min(asked.least, most), most=most)
+
     def _open(self, env: dict[str, Any]) -> None:
         """See what there is, and ask for the first workers."""
         total: dict[str, float] = ray.cluster_resources()
@@ -152,7 +164,7 @@ class RayEngine:
         options |= {"num_cpus": self._settings.cpus_per_worker, "num_gpus": self._gpus}
         given = ("cuda:0" if self._cuda else "cpu", self._settings.memory)
         self._roomless = time.monotonic()
-        self._crew = Crew(Slot, given, options, self._settings.workers)
+        self._crew = Crew(Slot, given, options, self._bounds())
 
     def __exit__(self, *error: object) -> None:
         """End every worker: in order when all went well, else at once."""
@@ -333,8 +345,9 @@ class RayEngine:
         preempted = getattr(hired.gone, "preempted", False)
         if preempted or unknown or self._lost(hired):
             self._losses[hired.shard] += not preempted
-            redone = f"; shard {hired.shard} is redone" if hired.attempt else ""
-            self._control.noted(f"machine {hired.host or 'of a new worker'} went away{redone}")
+            if hired.attempt:
+                what = f"machine {hired.host} went away; shard {hired.shard} is redone"
+                self._control.noted(what)
             if self._losses[hired.shard] < LOST:
                 self._put_back(hired, queue)
                 self._crew.dismiss(hired)
@@ -387,7 +400,7 @@ class RayEngine:
             self._told = True
             what = f"no machine of the cluster has room for a worker with {self._needs()}"
             if self._spec.requirements:
-                what += ", or installs what it requires"
+                what += ", or they still install what it requires"
             patience = f"waiting up to {WAIT / 60:.0f} minutes"
             self._control.noted(f"{what}; {patience}: 'impasto cluster status' tells more")
         if now - self._roomless > WAIT:

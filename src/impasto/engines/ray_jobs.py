@@ -160,9 +160,17 @@ class Cluster:
                 version=self._client.get("version")["ray_version"],
                 nodes=self._client.rows(f"nodes?{living}"),
                 actors=self._client.rows(f"actors?{living}"),
-                events=self._client.rows(f"cluster_events?{limit}"),
+                events=self._events(f"cluster_events?{limit}"),
                 report=self._client.get("cluster_status?format=1")["data"]["clusterStatus"] or "",
             )
+
+    def _events(self, what: str) -> list[dict[str, Any]]:
+        """List what has happened; they only help to say why something is waited for."""
+        try:
+            return self._client.rows(what)
+        except requests.HTTPError:
+            # Ray fails to sort them once a machine was lost (2.60).
+            return []
 
     @contextmanager
     def _told(self) -> Iterator[None]:

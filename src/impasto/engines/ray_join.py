@@ -21,9 +21,8 @@ from ray._private import ray_constants
 from ray._private import worker as ray_worker
 
 from impasto.engines.ray_code import runtime_env
-from impasto.errors import BadInput, Unavailable
+from impasto.errors import Unavailable
 from impasto.files import mapped
-from impasto.secrecy import signature
 from impasto.settings import ray_token
 from impasto.stores import Stores
 
@@ -46,17 +45,10 @@ def join(settings: Settings, spec: JobSpec) -> dict[str, Any]:
         The runtime environment of the workers.
 
     Raises:
-        BadInput: a signature in a URL would have to leave this machine; a script is missing.
+        BadInput: a script is missing.
         Unavailable: the cluster does not answer, or refuses this driver.
     """
     address = settings.address
-    urls = [spec.source, spec.output, settings.home, spec.requirements or ""]
-    urls += map(str, spec.params.values())
-    if address and any(signature(url) for url in urls if "://" in url):
-        raise BadInput(
-            "a signature in a URL is kept in this process's memory alone, and never sent to a "
-            "cluster; name a profile in impasto.toml instead"
-        )
     if address and address != "auto":
         _knock(address)
     if not address:
@@ -81,15 +73,25 @@ def join(settings: Settings, spec: JobSpec) -> dict[str, Any]:
 
 
 def _knock(address: str) -> None:
-    """Raise Unavailable when nothing answers there, which Ray finds out within minutes only."""
+    """Raise Unavailable when no head answers there, which Ray finds out within minutes or never."""
     host, _, port = address.rpartition(":")
+    said = b""
     try:
-        socket.create_connection((host, int(port)), KNOCK).close()
+        with socket.create_connection((host, int(port)), KNOCK) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            # Where all is encrypted nobody answers to that.
+            with suppress(TimeoutError, ConnectionError):
+                said = connection.recv(5)
     except OSError as error:
         raise Unavailable(
             f"cluster {address}: nothing answers there ({error.strerror or error}); check the "
             "address, which is that of the cluster's head, such as HOST:6379"
         ) from error
+    if said == b"HTTP/":
+        raise Unavailable(
+            f"cluster {address}: is a web server, such as a dashboard, and not the cluster's head; "
+            "give the head's port, which is 6379 unless it was started with another"
+        )
 
 
 def _make_token() -> None:
