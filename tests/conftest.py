@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from clips import Clip, make_clip
+from command import impasto
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from cloud import Authority, Azurite, MotoS3
+    from raycase import Case
+    from raycluster import Cluster
 
     MakeClip = Callable[..., Path]
     AnyServer = TypeVar("AnyServer", Azurite, MotoS3)
@@ -58,6 +61,36 @@ def s3() -> Iterator[MotoS3]:
 
     with _running(MotoS3.start) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A Ray cluster of two machines with a core each, one for each module."""
+    from raycluster import Cluster
+
+    with Cluster() as cluster:
+        for _ in range(2):
+            cluster.add_machine()
+        yield cluster
+
+
+@pytest.fixture
+def case(tmp_path: Path, cluster: Cluster) -> Case:
+    """A job that may run on the cluster."""
+    from raycase import Case
+
+    return Case(tmp_path, cluster)
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> bytes:
+    """What this machine alone makes of a case's rows."""
+    from raycase import Case
+
+    case = Case(tmp_path_factory.mktemp("local"), cluster)
+    done = impasto(*case.words({}, "--workers", 1))
+    assert done.returncode == 0, done.stderr
+    return case.made()
 
 
 @contextmanager

@@ -174,16 +174,30 @@ def test_a_scorer_that_cannot_be_loaded_is_bad_input_with_its_own_words(bench: B
 
 
 def test_a_machine_that_sees_another_home_or_no_source_is_refused_before_it_scores(
-    bench: Bench,
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task, attempts = bench.job("fine", "fine")
+    monkeypatch.setattr("impasto.engines.ray.RENEWAL", 0.0)
+    monkeypatch.setattr("impasto.engines.ray_starts.TRIES", 1)
     elsewhere = task.model_copy(update={"home": str(bench.folder / "another")})
-    with pytest.raises(BadInput, match="name a home that every machine sees"):
+    with pytest.raises(Unavailable, match="name a home that every machine sees"):
         bench.run(elsewhere, attempts)
     (bench.folder / "rows.csv").unlink()
-    with pytest.raises(BadInput, match=r"rows.csv: is not on .*: impasto cp"):
+    with pytest.raises(Unavailable, match=r"rows.csv: is not on .*: impasto cp"):
         bench.run(task, attempts)
     assert bench.begun() == {}
+
+
+@pytest.mark.parametrize(
+    ("share", "gpus", "workers"), [(1, 2, 2), (0.5, 1, 2), (0.2, 1, 5), (0.1, 1, 10), (0.6, 2, 2)]
+)
+def test_parts_of_gpus_are_counted_as_ray_places_them(
+    share: float, gpus: int, workers: int
+) -> None:
+    settings = Settings(engine="ray", gpus_per_worker=share)
+    control = Control(lambda *_: None, lambda: False)
+    engine = open_engine(settings, JobSpec(source="a.mp4", output="b.mp4"), control)
+    assert engine._fitting(100, gpus) == workers  # type: ignore[attr-defined]
 
 
 def test_once_asked_to_stop_what_runs_is_finished_and_nothing_starts(bench: Bench) -> None:
@@ -319,6 +333,7 @@ def test_a_worker_that_cannot_begin_is_told_of_and_not_waited_for(
             raise OSError("no process can be started here")
 
     monkeypatch.setattr("impasto.engines.ray.Slot", Unable)
+    monkeypatch.setattr("impasto.engines.ray.RENEWAL", 1.0)
     fields = {"engine": "ray", "device": "cpu", "workers": "1", "address": cluster.address}
     bench = Bench(tmp_path, Settings(home=str(tmp_path / "home"), **fields))  # type: ignore[arg-type]
     task, attempts = bench.job("fine", "fine")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
@@ -93,6 +93,8 @@ def test_a_slow_start_makes_shards_longer_than_a_crash_would_want() -> None:
 
 
 @given(st.integers(24, 100_000), st.floats(1e-3, 10), st.floats(0, 20))
+@example(250, 1.0, 0.52)
+@example(419, 8.5, 7.25)
 def test_each_worker_has_three_shards_however_slow_their_start_is(
     count: int, seconds: float, overhead: float
 ) -> None:

@@ -26,31 +26,25 @@ def test_a_start_that_goes_well_counts_for_its_machine_alone() -> None:
     assert not starts.failed("a")
 
 
-def test_it_is_hopeless_when_no_machine_is_left() -> None:
+def test_it_is_hopeless_when_one_machine_after_the_other_is_barred() -> None:
     starts = Starts()
-    starts.succeeded("b")
-    failed(starts, "a")
-    assert not starts.hopeless({"a", "b"})
-    assert starts.hopeless({"a"})
+    for n in range(MACHINES):
+        assert not starts.hopeless
+        failed(starts, str(n))
+    assert starts.hopeless
 
 
-def test_it_is_hopeless_when_one_machine_after_the_other_is_barred_and_none_ever_worked() -> None:
-    starts, machines = Starts(), [str(n) for n in range(MACHINES)]
-    for machine in machines:
-        assert not starts.hopeless({*machines, "new"})
-        failed(starts, machine)
-    assert starts.hopeless({*machines, "new"})
-    starts.succeeded("new")
-    assert not starts.hopeless({*machines, "new"})
+def test_a_start_that_goes_well_is_a_reason_to_hope() -> None:
+    starts = Starts()
+    for n in range(2 * MACHINES):
+        failed(starts, str(n))
+        starts.succeeded("good")
+    assert not starts.hopeless
 
 
 def test_failures_that_nobody_can_place_are_bounded_too() -> None:
     starts = Starts()
     failed(starts, "", TRIES - 1)
-    assert not starts.hopeless({"a"})
+    assert not starts.hopeless
     starts.failed("")
-    assert starts.hopeless({"a"})
-
-
-def test_nothing_is_hopeless_before_a_start_has_failed() -> None:
-    assert not Starts().hopeless(set())
+    assert starts.hopeless

@@ -74,6 +74,15 @@ def the_job(settings: Settings) -> Job:
     return job
 
 
+@pytest.mark.parametrize("pattern", ["img[0-9].png", "img?.png", "**/*.png"])
+def test_images_of_a_pattern_are_scored(tmp_path: Path, settings: Settings, pattern: str) -> None:
+    (tmp_path / "in").mkdir()
+    for n in range(3):
+        Image.new("RGB", (16, 16)).save(tmp_path / f"in/img{n}.png")
+    driver.run(spec(tmp_path / "in" / pattern, tmp_path / "out"), settings=settings)
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
 def test_identity_gives_the_source_back_within_codec_loss(
     tmp_path: Path, settings: Settings
 ) -> None:

@@ -158,10 +158,13 @@ def _hand_over(spec: JobSpec, settings: Settings) -> dict[str, Any]:
     if job.spec() != spec:
         # The driver has nothing else to go by.
         job.replace_spec(spec)
-    made, new = cluster.submit(job.id, settings)
-    if new:
-        # Who follows the log shall wait for the new driver, whatever the last one said.
-        job.log([{"time": time.time(), "event": "submitted", "submission": made.id}])
+    # Who follows the log shall wait for the new driver, whatever the last one said.
+    job.log([{"time": time.time(), "event": "submitted"}])
+    try:
+        made, new = cluster.submit(job.id, settings)
+    except ImpastoError as error:
+        job.log([{"time": time.time(), "event": "stopped", "error": str(error)}])
+        raise
     state = "submitted" if new else "already submitted"
     return outcome | {"state": state, "submission": made.id}
 

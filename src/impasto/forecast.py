@@ -153,7 +153,7 @@ class Forecast:
         lower = {"shorter segments are encoded badly": EFFICIENT} if work.encoded else {}
         if costly <= SHARE * spread:
             why = f"a shard's start and end should cost no more than {SHARE:.0%} of its work"
-            lower[why] = math.ceil(costly / SHARE)
+            lower[why] = min(math.ceil(costly / SHARE), math.floor(spread))
         else:
             why = f"a shard's start and end cost {costly / spread:.0%} of its work even so"
             lower[why] = math.floor(spread)

@@ -286,13 +286,14 @@ class Job:
             self._create(f"logs/{stamp}-{uuid4().hex[:8]}.jsonl", data)
 
     def logs(self, seen: set[str] | None = None) -> Iterable[dict[str, Any]]:
-        """Read every log line, oldest object first.
+        """Read every log line, oldest object first by the store's clock.
 
         Args:
             seen: keys of objects that are left out; those that are read are added.
         """
         seen = set() if seen is None else seen
         stats = [it for it in self.home.list_all(self.prefix + "logs") if it.key not in seen]
+        stats.sort(key=lambda stat: (stat.modified, stat.key))
         seen.update(stat.key for stat in stats)
         pages = in_order(self.home.read, (stat.key for stat in stats), MANY, len)
         for stat, page in zip(stats, pages, strict=True):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from impasto import output, scorers
-from impasto.errors import BadInput, Unavailable
+from impasto.errors import Unavailable
 from impasto.inputs import JobInputs
 from impasto.job import Job
 from impasto.media.frame import Frame
@@ -30,6 +30,7 @@ from impasto.scoring.pictures import PictureScoring
 from impasto.scoring.probe import best_size
 from impasto.source import open_planned
 from impasto.source.item import Rows
+from impasto.source.naming import WILD
 from impasto.spec import Done, ItemError, PictureSize, Prepared
 from impasto.stores import Stores
 from impasto.url import parse
@@ -90,18 +91,18 @@ class Worker:
         self._stack.close()
 
     def _check_seen(self) -> None:
-        """Refuse a machine that does not see what the driver sees; raises BadInput.
+        """Refuse a machine that does not see what the driver sees; raises Unavailable.
 
         It would score all that it is given, and nobody would ever find what it made.
         """
         home, source = self._task.home, parse(self._task.spec.source)
         if not self._job.exists():
-            raise BadInput(
+            raise Unavailable(
                 f"--home {home}: holds no job {self._job.id} on {socket.gethostname()}; name a "
                 "home that every machine sees, in a store or on a shared disk"
             )
-        if source.local and not set("*?") & set(str(source)) and not source.path.exists():
-            raise BadInput(
+        if source.local and not WILD.search(source.key) and not source.path.exists():
+            raise Unavailable(
                 f"source {source}: is not on {socket.gethostname()}; copy it to where every "
                 "machine sees it: impasto cp"
             )

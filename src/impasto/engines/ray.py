@@ -38,6 +38,8 @@ SILENCE = 90.0
 """Seconds without a word from a busy worker's machine; Ray itself notices within about 66."""
 ROOM = 30.0
 """Seconds without room for any worker after which the user is told."""
+RENEWAL = 300.0
+"""Seconds to wait for another machine when workers can start on none that there is."""
 WAIT = 1800.0
 """Seconds to wait for a first machine."""
 LOST = 10
@@ -80,6 +82,7 @@ class RayEngine:
         self._seconds: list[float] = []
         self._copied: set[int] = set()
         self._starts = Starts()
+        self._refusal: Unavailable | BadInput | None = None
         self._roomless = 0.0
         self._told = False
 
@@ -87,14 +90,12 @@ class RayEngine:
     def capacity(self) -> Capacity:
         """As many workers as are asked for, else those there is room for, else a guess."""
         most = self._settings.workers.most
-        here = None
         if not self._settings.address:
             fit = self._room or self._fitting(len(os.sched_getaffinity(0)), cuda_devices())
-            here = max(1, fit)
-        if most and most <= (here or most):
+            if not most or most > max(1, fit):
+                return Capacity(max(1, fit), AS_HERE)
+        if most:
             return Capacity(most, ASKED_FOR)
-        if here:
-            return Capacity(here, AS_HERE)
         if self._room >= EXPECTED:
             return Capacity(self._room, "at most, as many as the cluster has room for")
         counted = f", since the cluster has room for {self._room} but may grow"
@@ -130,9 +131,10 @@ class RayEngine:
 
     def _fitting(self, cpus: float, gpus: float) -> int:
         """Return how many workers fit into so many cores and GPUs."""
-        room = cpus // self._settings.cpus_per_worker
+        room = int(cpus // self._settings.cpus_per_worker)
         share = self._gpus if self._gpus is not None else float(gpus > 0)
-        return int(min(room, gpus // share) if share else room)
+        # Each of them is on one GPU alone; and a tenth is a little more than 1/10.
+        return min(room, int(gpus) * int(1 / share + 1e-9)) if share else room
 
     def _bounds(self) -> WorkerRange:
         """Return how many workers there may be: a Ray of this machine alone never grows."""
@@ -150,7 +152,7 @@ class RayEngine:
         self._room, self._joined = self._fitting(cpus, gpus), True
         if self._gpus is None:
             self._gpus = 1.0 if gpus else 0.0
-            if not cpus:
+            if not cpus and self._settings.address:
                 self._control.noted(
                     "the cluster has no machine yet, so nobody knows whether it has GPUs: workers "
                     "take none; --gpus-per-worker says otherwise"
@@ -184,7 +186,8 @@ class RayEngine:
         while queue or self._crew.busy():
             if self._control.stopping():
                 queue.clear()
-            self._crew.scale(len(queue), len(self._alone()) if self._settings.speculate else 0)
+            copies = self._settings.speculate and not self._control.stopping()
+            self._crew.scale(len(queue), len(self._alone()) if copies else 0)
             self._crew.employ(self._task, signatures)
             self._dispatch(queue)
             # What another one said just now may have ended a worker.
@@ -243,12 +246,8 @@ class RayEngine:
             return None
         except exceptions.RuntimeEnvSetupError as error:
             what = self._spec.requirements or "the scripts"
-            problem = f"{what}: cannot be installed there: {complaint(error)}"
-            if not self._starts.any:
-                raise Unavailable(
-                    f"{problem}; correct it, or check the machines' network"
-                ) from error
-            return self._spoilt(hired, problem)
+            problem = f"{what}: cannot be installed: {complaint(error)}"
+            return self._spoilt(hired, f"{problem}; correct it, or check the machines' network")
         except exceptions.RayTaskError as error:
             return self._spoilt(hired, f"the worker failed: {error.cause}")
         except exceptions.ActorUnavailableError as error:
@@ -282,6 +281,7 @@ class RayEngine:
             self._seconds.append(time.monotonic() - hired.since)
         for twin in twins:
             self._crew.dismiss(twin)
+        self._copied.discard(said.shard)
         hired.rest()
         return said
 
@@ -304,22 +304,31 @@ class RayEngine:
         if not hired.ready:
             hired.ready = True
             self._starts.succeeded(hired.node)
+            self._refusal = None
 
     def _failed_start(self, hired: Hired, why: str, error: Unavailable | BadInput) -> None:
         """Note that a worker could not start, and bar its machine when it was not the first.
 
         Raises:
-            Unavailable: there is no machine left, and nobody is at work; ``error``, that is.
+            Unavailable: ``error``, when nobody is at work and no other machine can be hoped for.
         """
         node = hired.node or hired.last_node()
         self._control.noted(f"{hired.called} could not start: {why}")
         barred = self._starts.failed(node)
-        if not any(it.ready for it in self._crew) and self._starts.hopeless(self._machines()):
+        bad = self._starts.barred
+        if any(it.ready or (it.machine and it.node not in bad) for it in self._crew):
+            self._refusal = None
+        elif self._starts.hopeless or (bad and not self._settings.address):
             raise error
+        elif bad and self._machines() <= bad:
+            self._refusal = error
         if barred and node:
             machine = f"machine {hired.host or node}"
             self._control.noted(f"{machine} is used no more: {TRIES} workers could not start there")
             self._crew.bar(node)
+        if barred and self._refusal:
+            patience = f"waiting {RENEWAL / 60:.0f} minutes for another one"
+            self._control.noted(f"there is no machine left on which workers can start; {patience}")
 
     def _machines(self) -> set[str]:
         """Return the ids of the machines that have room for a worker when they are idle."""
@@ -344,11 +353,11 @@ class RayEngine:
             return None
         preempted = getattr(hired.gone, "preempted", False)
         if preempted or unknown or self._lost(hired):
-            self._losses[hired.shard] += not preempted
             if hired.attempt:
+                self._losses[hired.shard] += not preempted
                 what = f"machine {hired.host} went away; shard {hired.shard} is redone"
                 self._control.noted(what)
-            if self._losses[hired.shard] < LOST:
+            if preempted or self._losses[hired.shard] < LOST:
                 self._put_back(hired, queue)
                 self._crew.dismiss(hired)
                 return None
@@ -373,12 +382,15 @@ class RayEngine:
             self._failed_start(hired, error, Unavailable(words))
         if hired.attempt is None:
             return None
-        if self._crew.twins(hired):
+        twins = self._crew.twins(hired)
+        self._copied.discard(hired.shard)
+        if twins:
             return None
         return Failed(shard=hired.shard, error=error, kind="died")
 
     def _put_back(self, hired: Hired, queue: deque[Attempt]) -> None:
         twins = self._crew.twins(hired)
+        self._copied.discard(hired.shard)
         if hired.attempt and not twins:
             self._control.progress(hired.shard, 0)
             if not self._control.stopping():
@@ -396,6 +408,8 @@ class RayEngine:
         if not staff.asked or staff != Staff(asked=staff.asked):
             self._roomless, self._told = now, False
             return
+        if self._refusal and now - self._roomless > RENEWAL:
+            raise self._refusal
         if now - self._roomless > ROOM and not self._told:
             self._told = True
             what = f"no machine of the cluster has room for a worker with {self._needs()}"

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 Form = Literal["one", "folder", "glob", "manifest"]
-_WILD = re.compile(r"[*?\[]")
+WILD = re.compile(r"[*?\[]")
+"""What makes a name a pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def form_of(stores: Stores, url: str) -> Form:
     object that may yet turn out to be a prefix counts as one.
     """
     place = parse(url)
-    wild = _WILD.search(place.key)
+    wild = WILD.search(place.key)
     if place.local:
         if place.path.is_dir():
             return "folder"
@@ -134,7 +135,7 @@ def _stat(stores: Stores, url: str) -> object:
 def _split(place: Url) -> tuple[Url, list[str]]:
     """Split a pattern into the folder before its first wildcard and the parts from there."""
     parts = place.key.split("/")
-    first = next(n for n, part in enumerate(parts) if _WILD.search(part))
+    first = next(n for n, part in enumerate(parts) if WILD.search(part))
     above = "/".join(parts[:first])
     return place.at(above or "/" if place.local else above), parts[first:]
 
