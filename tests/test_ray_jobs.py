@@ -15,12 +15,12 @@ import pytest
 from command import impasto, start, wait_for
 from impasto.cluster_words import lines
 from impasto.engines.ray_status import Size, facts
-from impasto.errors import Unavailable
+from impasto.errors import BadInput, Unavailable
 from impasto.job import Job, find
 from impasto.settings import Settings, StoreProfile, WorkerRange, load
 from impasto.spec import JobSpec
 from impasto.stores import Stores
-from impasto.submit import submit
+from impasto.submit import refuse_signatures, submit
 from places import write_config
 
 if TYPE_CHECKING:
@@ -270,6 +270,28 @@ def test_a_signature_stays_here(job: list[object], tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith(f"impasto: source {url}: its signature stays in this process")
     assert "abcdefgh" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("engine", "address", "refused"),
+    [
+        ("ray", "10.0.0.1:6379", True),
+        ("ray", None, False),
+        # It is in the config file for the sake of other commands.
+        ("local", "http://10.0.0.1:8265", False),
+    ],
+)
+def test_only_a_cluster_elsewhere_has_no_use_for_signatures(
+    engine: str, address: str | None, refused: bool
+) -> None:
+    settings = Settings.model_validate({"engine": engine, "address": address})
+    url = "https://acct.blob.core.windows.net/signed/x.csv"
+    spec = JobSpec(source=f"{url}?sv=1&sig=abcdefghijklmnop", output="o.csv")
+    if not refused:
+        refuse_signatures(spec, settings)
+        return
+    with pytest.raises(BadInput, match=f"source {url}: its signature stays in this process"):
+        refuse_signatures(spec, settings)
 
 
 @pytest.mark.parametrize("until", [0, 3, 1000])

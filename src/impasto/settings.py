@@ -267,11 +267,9 @@ def configure_ray() -> None:
 def ray_token() -> Path | None:
     """Return the file that holds this user's token for Ray; None when it is not looked at."""
     named = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
-    return (
-        None
-        if named or os.environ.get("RAY_AUTH_MODE", "token") != "token"
-        else Path.home() / ".ray" / "auth_token"
-    )
+    if named or os.environ.get("RAY_AUTH_MODE", "token") != "token":
+        return None
+    return Path.home() / ".ray" / "auth_token"
 
 
 def cpu_isa() -> str:
