@@ -18,20 +18,21 @@ import av
 import numpy as np
 import torch
 
-from impasto import output, scorers
-from impasto.media import colour, planes
-from impasto.media.encoders import add_encoder
-from impasto.media.segment import picture
-from impasto.media.sink import clock, open_output
-from impasto.spec import JobSpec, Plan
+from impasto import outputs, scorers
+from impasto.media import colour
+from impasto.media.read import planes
+from impasto.media.write.encoders import add_encoder
+from impasto.media.write.segment import picture
+from impasto.media.write.sink import clock, open_output
+from impasto.schema import JobSpec, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from impasto.media.target import Target
+    from impasto.media.write.target import Target
+    from impasto.schema import Encoding
     from impasto.scorers import Inputs, Scorer
-    from impasto.spec import Encoding
 
 PARTS = ("decode", "colour", "network", "encode")
 SIDE = 2048
@@ -76,7 +77,7 @@ def measure(source: Path, job: Path, target: Path, frames: int, device: str) -> 
     spec = JobSpec.model_validate_json((job / "spec.json").read_text())
     plan = Plan.model_validate_json((job / "plan.json").read_text())
     threads = 1 if device == "cpu" else 4
-    costs, wanted = Costs(), output.video_target(spec, plan)
+    costs, wanted = Costs(), outputs.video_target(spec, plan)
     with costs.spent("decode"):
         sum(1 for _ in decoded(source, frames, threads))
     with torch.inference_mode():

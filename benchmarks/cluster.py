@@ -26,8 +26,8 @@ import psutil
 
 from common import PAINTING, clip, impasto, print_table
 from impasto.engines import Control, Task
+from impasto.schema import Attempt, Done, JobSpec, Plan, Shard
 from impasto.settings import Settings, WorkerRange, configure_ray
-from impasto.spec import Attempt, Done, JobSpec, Plan, Shard
 from machine import facts
 
 # The tests are no package, and nothing else can start a cluster.
@@ -38,7 +38,7 @@ configure_ray()
 
 import ray  # noqa: E402 (it reads the environment when it is imported)
 
-from impasto.engines import ray as engine_module  # noqa: E402
+from impasto.engines.ray import engine as engine_module  # noqa: E402
 from raycluster import Cluster, driving  # noqa: E402
 
 SPEC = JobSpec(source="clip.mp4", output="out.mp4", scorer="identity")

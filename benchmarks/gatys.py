@@ -30,7 +30,7 @@ import torch
 from PIL import Image
 
 from common import PAINTING, clip, print_table
-from impasto.scorers.gatys import GatysScorer, Objective
+from impasto.scorers.gatys.scorer import GatysScorer, Objective
 from impasto.scorers.params import GatysParams
 from machine import facts
 

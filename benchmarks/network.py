@@ -21,7 +21,7 @@ import av
 import torch
 
 from impasto.scorers.params import StyleParams
-from impasto.scorers.style import StyleScorer, Transformer, load_weights
+from impasto.scorers.style.network import StyleScorer, Transformer, load_weights
 from machine import facts
 
 if TYPE_CHECKING:

@@ -44,7 +44,7 @@ def found(folder: Path, pattern: str) -> int:
 def workers_of(driver: subprocess.Popen[str]) -> list[psutil.Process]:
     """List the processes that score for a driver on this machine, the oldest first."""
     children = psutil.Process(driver.pid).children()
-    return [each for each in children if "impasto.engines.serve" in " ".join(each.cmdline())]
+    return [each for each in children if "impasto.engines.worker_main" in " ".join(each.cmdline())]
 
 
 def kill_tree(process: subprocess.Popen[str]) -> None:

@@ -9,9 +9,9 @@ import torch
 
 from impasto import scorers
 from impasto.engines import Capacity
-from impasto.engines.serve import kind_of
-from impasto.spec import Done, Failed, Frozen
-from impasto.worker import Worker
+from impasto.engines.worker_main import kind_of
+from impasto.schema import Done, Failed, Frozen
+from impasto.worker.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import pytest
 
     from impasto.engines import Control, Task
+    from impasto.schema import Attempt, JobSpec
     from impasto.settings import Settings
-    from impasto.spec import Attempt, JobSpec
 
 
 class InProcess:
@@ -126,11 +126,11 @@ class MoodyScorer(scorers.Scorer):
 
 def install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make `run` use this engine, and add the moody scorer to the table."""
-    monkeypatch.setattr("impasto.driver.open_engine", InProcess)
+    monkeypatch.setattr("impasto.driver.loop.open_engine", InProcess)
     monkeypatch.setitem(
         scorers.SCORERS, "moody", scorers.Entry("inprocess:MoodyScorer", MoodyParams, "")
     )
-    monkeypatch.setattr("impasto.driver.BACKOFF", 0.0)
+    monkeypatch.setattr("impasto.driver.loop.BACKOFF", 0.0)
     InProcess.ran = []
     MoodyScorer.scored = 0
     MoodyScorer.crashes = 0

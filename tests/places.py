@@ -15,12 +15,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from impasto import identity
-from impasto.connect import AT_ONCE
+from impasto.schema.url import parse
 from impasto.settings import StoreProfile
-from impasto.store import Store
-from impasto.stores import Stores
-from impasto.url import parse
+from impasto.storage import identities
+from impasto.storage.clients import AT_ONCE
+from impasto.storage.store import Store
+from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
@@ -218,7 +218,7 @@ def signed_in(env: pytest.MonkeyPatch, token: str) -> Iterator[None]:
             pass
 
     # It is found once a process; here each test has its own.
-    env.setattr(identity, "azure", cache(identity.azure.__wrapped__))
+    env.setattr(identities, "azure", cache(identities.azure.__wrapped__))
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         env.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{server.server_port}/token")

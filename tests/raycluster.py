@@ -168,7 +168,7 @@ class Cluster:
 
     def workers(self) -> list[psutil.Process]:
         """List the processes that score."""
-        return self.processes("impasto.engines.serve")
+        return self.processes("impasto.engines.worker_main")
 
     def slots(self) -> list[psutil.Process]:
         """List the processes that watch those that score: Ray's actors."""

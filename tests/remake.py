@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
-from impasto.media import verify as checker
-from impasto.media.assemble import assemble
-from impasto.media.decode import read
-from impasto.media.index import cut, scan
-from impasto.media.segment import SegmentWriter
-from impasto.media.target import target
-from impasto.spec import Encoding
+from impasto.media.join.assemble import assemble
+from impasto.media.read.decode import read
+from impasto.media.read.index import cut, scan
+from impasto.media.verify import verify as checker
+from impasto.media.write.segment import SegmentWriter
+from impasto.media.write.target import target
+from impasto.schema import Encoding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from impasto.media.index import VideoIndex
-    from impasto.media.report import Report
-    from impasto.media.target import Target
+    from impasto.media.read.index import VideoIndex
+    from impasto.media.verify.report import Report
+    from impasto.media.write.target import Target
 
 FAST = Encoding(preset="ultrafast", crf=30)
 

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from clips import Clip, frame_number, make_clip
 from impasto.errors import BadInput, Unavailable
-from impasto.media import sink
-from impasto.media.assemble import assemble
-from impasto.media.segment import SegmentWriter
-from impasto.media.target import target
-from impasto.spec import Encoding
+from impasto.media.join.assemble import assemble
+from impasto.media.write import sink
+from impasto.media.write.segment import SegmentWriter
+from impasto.media.write.target import target
+from impasto.schema import Encoding
 from remake import FAST, Remade, frame_times, remake, samples, sounds, subtitles
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ import pytest
 
 from clips import frame_number, make_clip
 from impasto.errors import BadInput
-from impasto.media import index as index_module
-from impasto.media.container import open_source
-from impasto.media.decode import read
-from impasto.media.index import cut, scan
-from impasto.media.probe import agree
+from impasto.media.read import index as index_module
+from impasto.media.read.container import open_source
+from impasto.media.read.decode import read
+from impasto.media.read.index import cut, scan
+from impasto.media.read.probe import agree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -236,7 +236,7 @@ def test_a_picture_too_large_is_refused_in_little_memory(
     path.write_bytes(bomb(clip, kind))
     code = f"""
 from impasto.errors import BadInput
-from impasto.media.index import scan
+from impasto.media.read.index import scan
 try:
     scan({str(path)!r}, "bomb")
 except BadInput as error:
@@ -276,9 +276,9 @@ def test_reading_a_damaged_file_with_threads_and_stopping_early_never_hangs(
     path = tmp_path / "bad.mp4"
     path.write_bytes(damaged(clip(".mp4", frames=96).read_bytes(), "many bursts"))
     code = f"""
-from impasto.media.decode import read
-from impasto.media.index import cut, scan
-from impasto.media.probe import agree
+from impasto.media.read.decode import read
+from impasto.media.read.index import cut, scan
+from impasto.media.read.probe import agree
 from impasto.errors import BadInput
 for turn in range(100):
     index = scan({str(path)!r}, "bad")

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from impasto.media.frame import Frame, Layout
-from impasto.scoring import divide
-from impasto.scoring.batches import Batches, MiniBatch, SetAside
-from impasto.scoring.probe import best_size
-from impasto.source.item import Blob, Rows
-from impasto.spec import Attempt, Colour, Done, ItemError, Shard
+from impasto.schema import Attempt, Colour, Done, ItemError, Shard
+from impasto.sources.item import Blob, Rows
+from impasto.worker.batch_size import best_size
+from impasto.worker.batches import Batches, MiniBatch, SetAside
+from impasto.worker.scored import divide
 
 SHARD = Shard(index=0, start=0, stop=12)
 CPU = torch.device("cpu")

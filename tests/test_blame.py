@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from impasto import blame
-from impasto.spec import Failed, FailedKind, Shard
+from impasto.driver import blame
+from impasto.schema import Failed, FailedKind, Shard
 
 SHARD = Shard(index=0, start=0, stop=100)
 

@@ -11,9 +11,9 @@ from av.stream import Disposition
 
 from clips import Clip, make_clip
 from impasto.errors import BadInput
-from impasto.media.index import scan
-from impasto.media.target import changes, target
-from impasto.spec import Colour
+from impasto.media.read.index import scan
+from impasto.media.write.target import changes, target
+from impasto.schema import Colour
 from remake import remake, subtitles
 
 if TYPE_CHECKING:

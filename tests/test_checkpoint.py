@@ -17,7 +17,7 @@ from torch import nn
 
 from impasto.errors import BadInput
 from impasto.scorers import Scores
-from impasto.scorers.checkpoint import CheckpointScorer
+from impasto.scorers.checkpoint.scorer import CheckpointScorer
 from impasto.scorers.params import CheckpointParams
 from model_file import ModelFile
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import inprocess
 from clips import real_clip
 from command import impasto
-from impasto.cli import app
+from impasto.cli.main import app
 from impasto.errors import BadInput
 
 if TYPE_CHECKING:
@@ -231,15 +231,15 @@ def test_a_finished_job_cannot_be_cancelled(job: tuple[Path, dict[str, object]])
 def test_cancel_stops_a_job_that_runs_elsewhere(
     tmp_path: Path, clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from impasto import driver
-    from impasto import job as job_module
+    from impasto.driver import loop
     from impasto.errors import Interrupted
+    from impasto.jobs import job as job_module
+    from impasto.schema import JobSpec
     from impasto.settings import Settings
-    from impasto.spec import JobSpec
-    from impasto.stores import Stores
+    from impasto.storage.stores import Stores
 
     inprocess.install(monkeypatch)
-    monkeypatch.setattr(driver, "CANCEL_POLL", 0.0)
+    monkeypatch.setattr(loop, "CANCEL_POLL", 0.0)
     spec = JobSpec(
         source=str(clip(frames=48)),
         output=str(tmp_path / "o.mp4"),
@@ -254,7 +254,7 @@ def test_cancel_stops_a_job_that_runs_elsewhere(
             CliRunner().invoke(app, ["cancel", found.id, "--home", str(tmp_path / "home")])
 
     with pytest.raises(Interrupted, match="cancelled"):
-        driver.run(spec, settings=settings, on_progress=on_progress)
+        loop.run(spec, settings=settings, on_progress=on_progress)
 
 
 def test_probe_tells_the_facts_of_a_real_clip() -> None:

@@ -12,10 +12,10 @@ import torch
 
 from clips import real_clip
 from impasto.media.colour import from_rgb, to_rgb
-from impasto.media.decode import read
 from impasto.media.frame import Layout
-from impasto.media.index import cut, scan
-from impasto.spec import Colour
+from impasto.media.read.decode import read
+from impasto.media.read.index import cut, scan
+from impasto.schema import Colour
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -15,10 +15,10 @@ import pytest
 
 from clips import frame_number, make_clip, real_clip
 from impasto.errors import BadInput, Unavailable
-from impasto.media.decode import read
-from impasto.media.index import VideoIndex, cut, scan, select
-from impasto.media.planes import planes
-from impasto.spec import Colour
+from impasto.media.read.decode import read
+from impasto.media.read.index import VideoIndex, cut, scan, select
+from impasto.media.read.planes import planes
+from impasto.schema import Colour
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -238,7 +238,8 @@ def test_a_change_of_picture_size_is_refused(tmp_path: Path) -> None:
 
 
 def test_scanning_does_not_load_torch() -> None:
-    code = "import sys, impasto.media.decode, impasto.media.index; print('torch' in sys.modules)"
+    modules = "impasto.media.read.decode, impasto.media.read.index"
+    code = f"import sys, {modules}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -11,13 +11,13 @@ import pytest
 from typer.testing import CliRunner
 
 from cloud import CONTROL, DATA
-from impasto import identity
-from impasto.cli import app
+from impasto.cli.main import app
 from impasto.doctor import machine, rights
+from impasto.schema.url import parse
 from impasto.settings import StoreProfile
-from impasto.store import Store
-from impasto.stores import Stores
-from impasto.url import parse
+from impasto.storage import identities
+from impasto.storage.store import Store
+from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -280,13 +280,13 @@ def test_an_identity_is_asked_to_sign_in(
 ) -> None:
     fields = {"token": azurite.token(), "expires_at": datetime.now(UTC) + timedelta(hours=1)}
     doctor.store("media", f"az://{container}", auth="identity")
-    monkeypatch.setattr(identity, "azure", lambda: lambda: fields)
+    monkeypatch.setattr(identities, "azure", lambda: lambda: fields)
     assert set(doctor.states("media").values()) == {"ok"}
 
     def nobody() -> None:
         raise RuntimeError(f"many lines and a {fields['token']}")
 
-    monkeypatch.setattr(identity, "azure", lambda: nobody)
+    monkeypatch.setattr(identities, "azure", lambda: nobody)
     line = doctor.lines()["media", "who"]
     assert line["state"] == "FAIL"
     assert "nobody is signed in (RuntimeError)" in line["detail"]

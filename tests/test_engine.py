@@ -13,13 +13,13 @@ import psutil
 import pytest
 
 from command import wait_for
+from impasto.driver.submit import submit
 from impasto.engines import Control, Engine, Staff, Task, open_engine
 from impasto.errors import BadInput, Unavailable
+from impasto.schema import Attempt, Done, Encoding, Failed, JobSpec
 from impasto.settings import Settings
-from impasto.source import items_of, open_source
-from impasto.spec import Attempt, Done, Encoding, Failed, JobSpec
-from impasto.stores import Stores
-from impasto.submit import submit
+from impasto.sources import items_of, open_source
+from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -177,8 +177,8 @@ def test_a_machine_that_sees_another_home_or_no_source_is_refused_before_it_scor
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task, attempts = bench.job("fine", "fine")
-    monkeypatch.setattr("impasto.engines.ray.RENEWAL", 0.0)
-    monkeypatch.setattr("impasto.engines.ray_starts.TRIES", 1)
+    monkeypatch.setattr("impasto.engines.ray.engine.RENEWAL", 0.0)
+    monkeypatch.setattr("impasto.engines.ray.start_failures.TRIES", 1)
     elsewhere = task.model_copy(update={"home": str(bench.folder / "another")})
     with pytest.raises(Unavailable, match="name a home that every machine sees"):
         bench.run(elsewhere, attempts)
@@ -252,7 +252,7 @@ def test_a_frozen_worker_is_given_up_and_so_is_one_with_all_around_it(
             process.suspend()
 
     if bench.settings.engine == "ray":
-        monkeypatch.setattr("impasto.engines.ray.SILENCE", 12.0)
+        monkeypatch.setattr("impasto.engines.ray.engine.SILENCE", 12.0)
     helper = meanwhile(freeze)
     found = bench.run(task, attempts)
     helper.join()
@@ -291,7 +291,7 @@ def test_workers_end_in_order_when_all_is_done(bench: Bench) -> None:
 def test_a_worker_without_a_shard_leaves_while_another_one_scores(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("impasto.engines.ray_crew.IDLE", 1.0)
+    monkeypatch.setattr("impasto.engines.ray.pool.IDLE", 1.0)
     fields = {"engine": "ray", "device": "cpu", "workers": "2", "address": cluster.address}
     bench = Bench(tmp_path, Settings(home=str(tmp_path / "home"), **fields))  # type: ignore[arg-type]
     task, attempts = bench.job("wait", "fine", "fine", "fine")
@@ -311,8 +311,8 @@ def test_a_worker_without_a_shard_leaves_while_another_one_scores(
 def test_an_idle_worker_stays_for_a_shard_that_may_turn_out_to_be_a_straggler(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("impasto.engines.ray_crew.IDLE", 0.5)
-    monkeypatch.setattr("impasto.engines.ray.SLOW", 8.0)
+    monkeypatch.setattr("impasto.engines.ray.pool.IDLE", 0.5)
+    monkeypatch.setattr("impasto.engines.ray.engine.SLOW", 8.0)
     fields = {"engine": "ray", "device": "cpu", "workers": "2", "address": cluster.address}
     settings = Settings(home=str(tmp_path / "home"), speculate=True, **fields)  # type: ignore[arg-type]
     bench = Bench(tmp_path, settings)
@@ -326,14 +326,14 @@ def test_a_worker_that_cannot_begin_is_told_of_and_not_waited_for(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Not before the cluster is up: Ray reads its environment when it is imported.
-    from impasto.engines.ray_slot import Slot
+    from impasto.engines.ray.actor import Slot
 
     class Unable(Slot):
         def __init__(self, *_: object) -> None:
             raise OSError("no process can be started here")
 
-    monkeypatch.setattr("impasto.engines.ray.Slot", Unable)
-    monkeypatch.setattr("impasto.engines.ray.RENEWAL", 1.0)
+    monkeypatch.setattr("impasto.engines.ray.engine.Slot", Unable)
+    monkeypatch.setattr("impasto.engines.ray.engine.RENEWAL", 1.0)
     fields = {"engine": "ray", "device": "cpu", "workers": "1", "address": cluster.address}
     bench = Bench(tmp_path, Settings(home=str(tmp_path / "home"), **fields))  # type: ignore[arg-type]
     task, attempts = bench.job("fine", "fine")

@@ -11,11 +11,12 @@ import pytest
 
 import inprocess
 from clips import real_clip
-from impasto import JobSpec, Settings, driver
-from impasto.media import decode, index
-from impasto.media.segment import SegmentWriter
-from impasto.media.target import target
-from impasto.spec import Colour, Encoding
+from impasto import JobSpec, Settings
+from impasto.driver import loop
+from impasto.media.read import decode, index
+from impasto.media.write.segment import SegmentWriter
+from impasto.media.write.target import target
+from impasto.schema import Colour, Encoding
 from remake import verify
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def psnr(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> float:
 
 def check(source: Path, output: Path, home: Path, floor: float, **fields: Any) -> None:
     spec = JobSpec(source=str(source), output=str(output), scorer="identity", crf=8, **fields)
-    result = driver.run(spec, settings=Settings(home=str(home)))
+    result = loop.run(spec, settings=Settings(home=str(home)))
     report = verify(str(source), str(output))
     assert report.ok, [check for check in report.checks if check.ok is False]
     before, after = luma(source), luma(output)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from impasto.cli import app
+from impasto.cli.main import app
+from impasto.cli.scorer_flags import PARAMS, ScorerCommand, describe
 from impasto.errors import BadInput
-from impasto.flags import PARAMS, ScorerCommand, describe
 from impasto.scorers import SCORERS
 
 CLASS = '''

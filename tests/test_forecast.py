@@ -15,15 +15,16 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import inprocess
-from impasto import cutting, driver
-from impasto.cli import app
-from impasto.forecast import EFFICIENT, MOST, REDO, SHARE, SPREAD, USUAL, Forecast, Work
-from impasto.job import speeds
+from impasto.cli.main import app
+from impasto.driver import loop
+from impasto.jobs.job import speeds
+from impasto.planning import planner
+from impasto.planning.forecast import EFFICIENT, MOST, REDO, SHARE, SPREAD, USUAL, Forecast, Work
+from impasto.schema import Encoding, JobSpec, Speed
 from impasto.settings import Settings
-from impasto.source import open_source
-from impasto.source.scan import Cuts
-from impasto.spec import Encoding, JobSpec, Speed
-from impasto.stores import Stores
+from impasto.sources import open_source
+from impasto.storage.stores import Stores
+from impasto.tables.read.scan import Cuts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,7 +143,7 @@ def test_borders_between_rows_are_the_same_whenever_the_size_is_chosen(
 ) -> None:
     ends = [3 * n + 5 for n in range(1, rows + 1)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("impasto.source.scan.MOST", most)
+        patch.setattr("impasto.tables.read.scan.MOST", most)
         late = Cuts(lambda _: size, 5)
         for n in range(0, rows, block):
             late.add(ends[n : n + block])
@@ -189,12 +190,12 @@ def test_a_job_tells_the_next_one_how_fast_it_was(
 ) -> None:
     inprocess.install(monkeypatch)
     spec = painted(clip(frames=60), tmp_path / "o.mp4", shard_frames=20)
-    assert cutting.draft(spec, settings).seconds is None
-    result = driver.run(spec, settings=settings)
+    assert planner.draft(spec, settings).seconds is None
+    result = loop.run(spec, settings=settings)
     (known,) = speeds(HERE.open(settings.home), "identity")
     assert (known.job, known.items, known.device) == (result.job, 60, "cpu")
     assert known.seconds > 0
-    later = cutting.draft(painted(clip(frames=61), tmp_path / "p.mp4"), settings)
+    later = planner.draft(painted(clip(frames=61), tmp_path / "p.mp4"), settings)
     assert later.seconds
     assert any(f"job {result.job}" in reason for reason in later.reasons)
 
@@ -203,7 +204,7 @@ def test_overhead_is_what_a_shard_takes_besides_scoring(
     tmp_path: Path, clip: MakeClip, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inprocess.install(monkeypatch)
-    result = driver.run(painted(clip(frames=24), tmp_path / "o.mp4"), settings=settings)
+    result = loop.run(painted(clip(frames=24), tmp_path / "o.mp4"), settings=settings)
     done = json.loads((tmp_path / f"home/jobs/{result.job}/done/00000.json").read_text())
     assert 0 < done["overhead"] < done["seconds"]
 
@@ -225,7 +226,7 @@ def test_facts_that_cannot_be_read_or_written_fail_no_job(
     inprocess.install(monkeypatch)
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "facts").write_text("in the way")
-    result = driver.run(painted(clip(frames=24), tmp_path / "o.mp4"), settings=settings)
+    result = loop.run(painted(clip(frames=24), tmp_path / "o.mp4"), settings=settings)
     assert result.items == 24
     assert (tmp_path / "o.mp4").exists()
 
@@ -244,7 +245,7 @@ def test_the_plan_command_says_what_run_then_does_and_writes_nothing(
     with pytest.MonkeyPatch.context() as patch:
         inprocess.install(patch)
         spec = painted(clip(frames=120), tmp_path / "o.mp4")
-        driver.run(spec, settings=Settings(home=str(tmp_path / "home"), workers=2))  # type: ignore[arg-type]
+        loop.run(spec, settings=Settings(home=str(tmp_path / "home"), workers=2))  # type: ignore[arg-type]
     after = CliRunner().invoke(app, ["plan", *words, "--workers", "9", "--json"])
     assert json.loads(after.stdout) | {"stored": True, "job": told["job"], "shards": 2} == (
         json.loads(after.stdout)
@@ -267,7 +268,7 @@ def test_the_job_of_auto_is_the_same_whatever_size_is_chosen(
     tmp_path: Path, clip: MakeClip, settings: Settings
 ) -> None:
     spec = painted(clip(frames=400), tmp_path / "o.mp4")
-    one = cutting.draft(spec, settings.model_copy(update={"workers": Settings(workers=1).workers}))  # type: ignore[arg-type]
-    two = cutting.draft(spec, settings.model_copy(update={"workers": Settings(workers=2).workers}))  # type: ignore[arg-type]
+    one = planner.draft(spec, settings.model_copy(update={"workers": Settings(workers=1).workers}))  # type: ignore[arg-type]
+    two = planner.draft(spec, settings.model_copy(update={"workers": Settings(workers=2).workers}))  # type: ignore[arg-type]
     assert one.job == two.job
     assert len(one.plan.shards) < len(two.plan.shards)

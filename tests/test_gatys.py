@@ -15,11 +15,12 @@ from PIL import Image
 
 import impasto
 from impasto.errors import BadInput, Unavailable
-from impasto.scorers import SCORERS, download, moments
-from impasto.scorers.flow import Flow
-from impasto.scorers.gatys import GatysScorer, Objective
-from impasto.scorers.lbfgs import Points, minimise
+from impasto.scorers import SCORERS
+from impasto.scorers.gatys import download, moments
+from impasto.scorers.gatys.lbfgs import Points, minimise
+from impasto.scorers.gatys.scorer import GatysScorer, Objective
 from impasto.scorers.params import GatysParams
+from impasto.scorers.temporal.flow import Flow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

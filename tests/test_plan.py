@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from impasto import plan
 from impasto.errors import BadInput
 from impasto.media.images import output_names
-from impasto.spec import JobSpec
+from impasto.planning import cuts
+from impasto.schema import JobSpec
 from places import check_line
 
 ALL = ("pictures", "records", "files")
@@ -25,27 +25,27 @@ ALL = ("pictures", "records", "files")
 def test_shards_cover_every_frame_once_and_stay_near_their_size(
     frames: int, size: int, keys: list[int]
 ) -> None:
-    borders = plan.cut_points(frames, size, keys)
+    borders = cuts.cut_points(frames, size, keys)
     assert (borders[0], borders[-1]) == (0, frames)
     assert borders == sorted(set(borders))
     assert max(b - a for a, b in pairwise(borders)) <= 1.5 * size + 1
 
 
 def test_cuts_move_to_the_nearest_keyframe_within_a_quarter_of_a_shard() -> None:
-    assert plan.cut_points(1000, 250, [0, 240, 480, 700, 760]) == [0, 240, 480, 760, 1000]
+    assert cuts.cut_points(1000, 250, [0, 240, 480, 700, 760]) == [0, 240, 480, 760, 1000]
 
 
 def test_cuts_stay_even_where_no_keyframe_is_near() -> None:
-    assert plan.cut_points(1000, 250, [0, 100, 370]) == [0, 250, 500, 750, 1000]
+    assert cuts.cut_points(1000, 250, [0, 100, 370]) == [0, 250, 500, 750, 1000]
 
 
 def test_a_rest_is_shared_evenly_instead_of_left_over() -> None:
-    assert plan.cut_points(260, 250, []) == [0, 130, 260]
+    assert cuts.cut_points(260, 250, []) == [0, 130, 260]
 
 
 @given(st.integers(1, 9000), st.integers(1, 9000), st.integers(16, 4000))
 def test_scaled_pictures_fit_and_keep_their_shape(width: int, height: int, longest: int) -> None:
-    w, h = plan.output_size(width, height, longest)
+    w, h = cuts.output_size(width, height, longest)
     if max(width, height) <= longest:
         assert (w, h) == (width, height)
         return
@@ -78,7 +78,7 @@ def test_the_output_name_decides_what_is_made(
     source: str, output: str, frames: str | None, kind: str
 ) -> None:
     spec = JobSpec.model_validate({"source": "in", "output": output, "frames": frames})
-    assert plan.output_kind(spec, source, ALL, is_folder=False) == kind  # type: ignore[arg-type]
+    assert cuts.output_kind(spec, source, ALL, is_folder=False) == kind  # type: ignore[arg-type]
 
 
 REFUSED: list[tuple[str, dict[str, object], bool]] = [
@@ -106,7 +106,7 @@ def test_an_output_that_cannot_be_made_is_refused(
 ) -> None:
     spec = JobSpec.model_validate({"source": "in", **fields})
     with pytest.raises(BadInput) as caught:
-        plan.output_kind(spec, source, ALL, is_folder=is_folder)  # type: ignore[arg-type]
+        cuts.output_kind(spec, source, ALL, is_folder=is_folder)  # type: ignore[arg-type]
     check_line(caught.value, "in" if "fps" in fields else str(fields["output"]))
 
 
@@ -123,7 +123,7 @@ def test_an_output_that_the_scorer_does_not_give_is_refused(
 ) -> None:
     spec = JobSpec(source="in", output=output)
     with pytest.raises(BadInput, match=f"scorer style gives no .*; {remedy}"):
-        plan.output_kind(spec, source, (gives,), is_folder=False)  # type: ignore[arg-type]
+        cuts.output_kind(spec, source, (gives,), is_folder=False)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_source_is_taken_for_what_it_and_the_scorer_suggest(
     source: str, asked: str | None, takes: str, items: str
 ) -> None:
     spec = JobSpec.model_validate({"source": source, "output": "out", "items": asked})
-    assert plan.items_of(spec, takes.split()) == items  # type: ignore[arg-type]
+    assert cuts.items_of(spec, takes.split()) == items  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_source_that_the_scorer_cannot_take_is_refused(
 ) -> None:
     spec = JobSpec.model_validate({"source": source, "output": "out", "items": asked})
     with pytest.raises(BadInput, match=fact):
-        plan.items_of(spec, takes.split())  # type: ignore[arg-type]
+        cuts.items_of(spec, takes.split())  # type: ignore[arg-type]
 
 
 @given(st.integers(48, 5000), st.integers(48, 400), st.sets(st.integers(0, 5000)).map(sorted))
@@ -168,13 +168,13 @@ def test_no_shard_is_shorter_than_asked_where_even_ones_are_not(
     frames: int, size: int, keys: list[int]
 ) -> None:
     least = frames // -(-frames // size)
-    borders = plan.cut_points(frames, size, keys, least)
+    borders = cuts.cut_points(frames, size, keys, least)
     assert min(b - a for a, b in pairwise(borders)) >= least
 
 
 def test_a_folder_that_is_there_is_an_output_whatever_its_name() -> None:
     spec = JobSpec(source="in", output="out.v2")
-    assert plan.output_kind(spec, "video", ALL, is_folder=True) == "folder"
+    assert cuts.output_kind(spec, "video", ALL, is_folder=True) == "folder"
 
 
 def test_images_keep_their_names_unless_their_format_changes() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from impasto import plot
+from impasto.cli.render import plot
 from impasto.errors import BadInput, Unavailable
 
 if TYPE_CHECKING:

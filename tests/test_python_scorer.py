@@ -15,11 +15,11 @@ import torch
 
 from given import Given
 from impasto.errors import BadInput
-from impasto.scorers import python, signature
-from impasto.scorers.declared import Argument, Default
 from impasto.scorers.params import PythonParams
-from impasto.scorers.python import PythonScorer
-from impasto.scorers.usercode import ScriptError
+from impasto.scorers.user import python, signature
+from impasto.scorers.user.declared import Argument, Default
+from impasto.scorers.user.loading import ScriptError
+from impasto.scorers.user.python import PythonScorer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,22 +18,22 @@ import pytest
 import places
 from clips import make_clip
 from faults import CutBody, Fault, LoseReply, Proxy, Refuse, Reset
-from impasto import connect
 from impasto.errors import Unavailable
-from impasto.files import Changed, Missing
 from impasto.media.frame import Frame
-from impasto.ranges import BLOCK, WINDOW, File, RangeReader, open_object
-from impasto.source import open_source
-from impasto.spec import Encoding, JobSpec
+from impasto.schema import Encoding, JobSpec
+from impasto.sources import open_source
+from impasto.storage import clients
+from impasto.storage.local import Changed, Missing
+from impasto.storage.ranges import BLOCK, WINDOW, File, RangeReader, open_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from cloud import Authority, Azurite
-    from impasto.source import Source
-    from impasto.spec import Plan
-    from impasto.store import Stat, Store
+    from impasto.schema import Plan
+    from impasto.sources import Source
+    from impasto.storage.store import Stat, Store
     from places import Backend
 
 FILMS = ("index_last.mp4", "index_first.mp4", "film.mkv")
@@ -71,8 +71,8 @@ def proxy(azurite: Azurite, authority: Authority) -> Iterator[Proxy]:
 def far(proxy: Proxy, azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> Backend:
     """A container behind the proxy, whose client waits for little."""
     waits = {"init_backoff": timedelta(milliseconds=1), "max_backoff": timedelta(milliseconds=5)}
-    monkeypatch.setattr(connect, "RETRY", {**connect.RETRY, "backoff": waits})
-    monkeypatch.setattr("impasto.store.WAITS", (0.001,) * 5)
+    monkeypatch.setattr(clients, "RETRY", {**clients.RETRY, "backoff": waits})
+    monkeypatch.setattr("impasto.storage.store.WAITS", (0.001,) * 5)
     return places.azure(monkeypatch, azurite, proxy=proxy)
 
 

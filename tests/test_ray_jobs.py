@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from command import impasto, start, wait_for
-from impasto.cluster_words import lines
-from impasto.engines.ray_status import Size, facts
+from impasto.cli.render.cluster import lines
+from impasto.driver.submit import refuse_signatures, submit
+from impasto.engines.ray.status import Size, facts
 from impasto.errors import BadInput, Unavailable
-from impasto.job import Job, find
+from impasto.jobs.job import Job, find
+from impasto.schema import JobSpec
 from impasto.settings import Settings, StoreProfile, WorkerRange, load
-from impasto.spec import JobSpec
-from impasto.stores import Stores
-from impasto.submit import refuse_signatures, submit
+from impasto.storage.stores import Stores
 from places import write_config
 
 if TYPE_CHECKING:
@@ -298,7 +298,7 @@ def test_only_a_cluster_elsewhere_has_no_use_for_signatures(
 def test_a_cluster_that_has_just_started_is_given_time_to_take_jobs(
     until: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from impasto.engines import ray_jobs
+    from impasto.engines.ray import submission
 
     asked: list[dict[str, Any]] = []
 
@@ -314,9 +314,9 @@ def test_a_cluster_that_has_just_started_is_given_time_to_take_jobs(
             if len(asked) <= until:
                 raise RuntimeError("500: No available agent to submit job, please try again later.")
 
-    monkeypatch.setattr(ray_jobs, "_Client", Starting)
-    monkeypatch.setattr(ray_jobs, "AGENT", 0.2)
-    cluster = ray_jobs.Cluster("http://127.0.0.1:9")
+    monkeypatch.setattr(submission, "_Client", Starting)
+    monkeypatch.setattr(submission, "AGENT", 0.2)
+    cluster = submission.Cluster("http://127.0.0.1:9")
     settings = Settings(home=str(tmp_path))
     if until > 20:
         with pytest.raises(Unavailable, match="takes no jobs"):
@@ -330,7 +330,7 @@ def test_a_cluster_that_has_just_started_is_given_time_to_take_jobs(
 
 
 def test_settings_travel_without_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from impasto.engines.ray_jobs import write_settings
+    from impasto.engines.ray.submission import write_settings
 
     monkeypatch.setenv("THE_KEY", "a secret value")
     (tmp_path / "here").mkdir()

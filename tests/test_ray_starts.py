@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from impasto.engines.ray_starts import MACHINES, TRIES, Starts
+from impasto.engines.ray.start_failures import MACHINES, TRIES, Starts
 
 
 def failed(starts: Starts, machine: str, times: int = TRIES) -> list[bool]:

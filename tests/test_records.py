@@ -21,9 +21,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import places
-from impasto import records
-from impasto.files import Changed
-from impasto.ranges import open_object
+from impasto.storage.local import Changed
+from impasto.storage.ranges import open_object
+from impasto.tables import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,7 @@ Pair = tuple[str | int, dict[str, Any]]
 
 
 def written(item: str | int, record: dict[Any, Any]) -> dict[str, Any]:
-    raw = records.line(item, record)
+    raw = write.line(item, record)
     assert raw.endswith(b"\n")
     assert raw.count(b"\n") == 1
     found: dict[str, Any] = json.loads(raw)
@@ -42,7 +42,7 @@ def written(item: str | int, record: dict[Any, Any]) -> dict[str, Any]:
 
 
 def segment(pairs: Iterable[Pair]) -> bytes:
-    return b"".join(records.line(item, record) for item, record in pairs)
+    return b"".join(write.line(item, record) for item, record in pairs)
 
 
 def assembled(folder: Path, suffix: str, *segments: bytes) -> Path:
@@ -50,12 +50,12 @@ def assembled(folder: Path, suffix: str, *segments: bytes) -> Path:
     paths = [folder / f"{n}.part" for n in range(len(segments))]
     for path, data in zip(paths, segments, strict=True):
         path.write_bytes(data)
-    held: list[records.Segment] = [
+    held: list[write.Segment] = [
         path if n % 2 else partial(io.FileIO, path) for n, path in enumerate(paths)
     ]
     target = folder / f"made{suffix}"
     target.unlink(missing_ok=True)
-    count = records.assemble(target, iter(held), suffix)
+    count = write.assemble(target, iter(held), suffix)
     assert count == sum(data.count(b"\n") for data in segments)
     return target
 
@@ -128,8 +128,8 @@ def test_what_json_can_hold_survives_exactly(item: str | int, record: dict[str, 
 
 @given(st.lists(st.text() | st.integers(), max_size=6))
 def test_reading_gives_items_and_their_lines(items: list[str | int]) -> None:
-    lines = [records.line(item, {"x": [item]}) for item in items]
-    found = list(records.read(io.BytesIO(b"".join(lines))))
+    lines = [write.line(item, {"x": [item]}) for item in items]
+    found = list(write.read(io.BytesIO(b"".join(lines))))
     assert found == list(zip(items, lines, strict=True))
 
 
@@ -173,7 +173,7 @@ def test_parquet_has_types_that_hold_every_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for rows in (1, 2, 10_000):
-        monkeypatch.setattr("impasto.records.parquet.ROWS", rows)
+        monkeypatch.setattr("impasto.tables.write.parquet.ROWS", rows)
         table = pq.read_table(
             assembled(tmp_path, ".parquet", segment(MIXED[:1]), segment(MIXED[1:]))
         )
@@ -223,7 +223,7 @@ def test_any_records_make_parquet_of_the_same_values(
     tmp_path: Path, found: list[dict[str, Any]], rows: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("impasto.records.parquet.ROWS", rows)
+        patch.setattr("impasto.tables.write.parquet.ROWS", rows)
         path = assembled(tmp_path, ".parquet", segment(enumerate(found)))
     table = pq.read_table(path)
     assert table["item"].to_pylist() == list(range(len(found)))
@@ -254,7 +254,7 @@ def test_half_a_surrogate_pair_is_no_hindrance(tmp_path: Path, suffix: str) -> N
     assert b"?!" in data
 
 
-@pytest.mark.parametrize("suffix", records.SUFFIXES)
+@pytest.mark.parametrize("suffix", write.SUFFIXES)
 def test_no_records_make_a_file_that_is_valid_and_empty(tmp_path: Path, suffix: str) -> None:
     for parts in ([], [b"", b""]):
         path = assembled(tmp_path, suffix, *parts)
@@ -270,14 +270,14 @@ def test_no_records_make_a_file_that_is_valid_and_empty(tmp_path: Path, suffix: 
 def test_assembling_holds_little_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
-    monkeypatch.setattr("impasto.records.parquet.ROWS", 200)
+    monkeypatch.setattr("impasto.tables.write.parquet.ROWS", 200)
     part = segment((n, {"text": "x" * 1000, "n": n}) for n in range(2000))
     assembled(tmp_path, suffix, part[: part.index(b"\n") + 1])  # imports what is needed once
     for n in range(6):
         (tmp_path / f"{n}.part").write_bytes(part)
     target = tmp_path / f"large{suffix}"
     tracemalloc.start()
-    count = records.assemble(target, (tmp_path / f"{n}.part" for n in range(6)), suffix)
+    count = write.assemble(target, (tmp_path / f"{n}.part" for n in range(6)), suffix)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert count == 12_000
@@ -296,8 +296,8 @@ def test_segments_come_from_a_store(
         assert stat
         opens.append(partial(open_object, store, stat))
     for suffix in (".jsonl", ".csv"):
-        assert records.assemble(tmp_path / f"a{suffix}", opens, suffix) == 9000
+        assert write.assemble(tmp_path / f"a{suffix}", opens, suffix) == 9000
     assert (tmp_path / "a.jsonl").read_bytes() == b"".join(parts.values())
     store.put("s/1", b"{}\n" * 7)
     with pytest.raises(Changed):
-        records.assemble(tmp_path / "b.jsonl", opens, ".jsonl")
+        write.assemble(tmp_path / "b.jsonl", opens, ".jsonl")

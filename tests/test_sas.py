@@ -14,14 +14,14 @@ import pytest
 
 from cloud import CONTROL, DATA
 from command import impasto
-from impasto import connect, identity
-from impasto.connect import AT_ONCE
 from impasto.errors import BadInput, Unavailable
-from impasto.files import Denied
-from impasto.sas import RIGHTS, Sas, mint
+from impasto.schema.url import parse
 from impasto.settings import Settings, StoreProfile
-from impasto.store import Store
-from impasto.url import parse
+from impasto.storage import clients, identities
+from impasto.storage.clients import AT_ONCE
+from impasto.storage.local import Denied
+from impasto.storage.sas import RIGHTS, Sas, mint
+from impasto.storage.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,7 @@ def delegating(token: str) -> str:
 
 def sign_in(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
     fields = {"token": token, "expires_at": datetime.now(UTC) + timedelta(hours=1)}
-    monkeypatch.setattr(identity, "azure", lambda: lambda: fields)
+    monkeypatch.setattr(identities, "azure", lambda: lambda: fields)
 
 
 def settings(**stores: StoreProfile) -> Settings:
@@ -300,7 +300,7 @@ def test_nobody_signed_in_is_bad_input(
     def refuse() -> None:
         raise CredentialUnavailableError("many\nlines")
 
-    monkeypatch.setattr(identity, "azure", lambda: refuse)
+    monkeypatch.setattr(identities, "azure", lambda: refuse)
     with pytest.raises(BadInput, match="az login"):
         minted(azurite, container, profile(azurite), "r")
 
@@ -370,4 +370,4 @@ def test_a_sas_in_the_url_signs_no_other(azurite: Azurite, container: str) -> No
     url = f"{azurite.endpoint()}/{container}?{azurite.container_sas(DATA, container, 'rl')}"
     with pytest.raises(BadInput, match="cannot sign a SAS"):
         mint(settings(), url, "rl", 1)
-    assert connect.credential(parse(url), None).fields is not None
+    assert clients.credential(parse(url), None).fields is not None

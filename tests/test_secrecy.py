@@ -20,7 +20,8 @@ from cloud import DATA
 from command import impasto
 from impasto import secrecy
 from impasto.errors import BadInput
-from impasto.files import Denied
+from impasto.schema import JobSpec
+from impasto.schema.url import parse
 from impasto.secrecy import (
     HIDDEN,
     Redacting,
@@ -33,9 +34,8 @@ from impasto.secrecy import (
     signature,
 )
 from impasto.settings import Settings, StoreProfile, secret
-from impasto.spec import JobSpec
-from impasto.stores import Stores
-from impasto.url import parse
+from impasto.storage.local import Denied
+from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

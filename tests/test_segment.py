@@ -11,9 +11,9 @@ import pytest
 
 from clips import picture, real_clip
 from impasto.errors import BadInput, Unavailable
-from impasto.media.segment import SegmentWriter
-from impasto.media.target import Target, target
-from impasto.spec import Colour, Encoding, VideoFacts
+from impasto.media.write.segment import SegmentWriter
+from impasto.media.write.target import Target, target
+from impasto.schema import Colour, Encoding, VideoFacts
 from remake import FAST, frame_times
 
 if TYPE_CHECKING:

@@ -10,16 +10,16 @@ import pytest
 
 import places
 from impasto.errors import BadInput
-from impasto.source import Blob, open_planned, open_source
-from impasto.source.files import AHEAD
-from impasto.spec import Encoding, ItemError, JobSpec
+from impasto.schema import Encoding, ItemError, JobSpec
+from impasto.sources import Blob, open_planned, open_source
+from impasto.sources.files import AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from impasto.source import Source
-    from impasto.spec import Plan
+    from impasto.schema import Plan
+    from impasto.sources import Source
     from places import Backend
 
 NAMES = ["2.txt", "10.bin", "a/2.txt"]

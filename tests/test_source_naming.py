@@ -14,18 +14,18 @@ from PIL import Image
 
 import places
 from impasto.errors import BadInput
-from impasto.files import Missing
 from impasto.media.frame import Frame
-from impasto.source import open_planned, open_source
-from impasto.source.naming import natural
-from impasto.spec import Encoding, ItemError, JobSpec
-from impasto.stores import Stores
+from impasto.schema import Encoding, ItemError, JobSpec
+from impasto.sources import open_planned, open_source
+from impasto.sources.selection import natural
+from impasto.storage.local import Missing
+from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from impasto.spec import Plan
+    from impasto.schema import Plan
     from places import Backend
 
 TREE = (

@@ -17,15 +17,15 @@ from pandas.testing import assert_frame_equal
 
 import places
 from impasto.errors import BadInput
-from impasto.files import Changed
-from impasto.source import Rows, open_planned, open_source
-from impasto.spec import Encoding, JobSpec
-from impasto.stores import Stores
+from impasto.schema import Encoding, JobSpec
+from impasto.sources import Rows, open_planned, open_source
+from impasto.storage.local import Changed
+from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from impasto.spec import Plan
+    from impasto.schema import Plan
 
 HERE = Stores({})
 
@@ -127,7 +127,7 @@ def test_shards_of_csv_hold_what_pandas_reads_from_the_whole(
 def test_a_dtype_holds_all_of_a_column_however_it_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fields: list[str], dtype: str, block: int
 ) -> None:
-    monkeypatch.setattr("impasto.source.delimited.BLOCK_ROWS", block)
+    monkeypatch.setattr("impasto.tables.read.delimited.BLOCK_ROWS", block)
     path = tmp_path / "t.csv"
     path.write_text("k,v\n" + "".join(f"x,{field}\n" for field in fields))
     assert dtypes(str(path))["v"] == dtype
@@ -172,7 +172,7 @@ def test_malformed_csv_is_refused_by_its_line(tmp_path: Path, content: bytes, fa
 def test_a_quote_that_is_never_closed_does_not_swallow_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("impasto.source.delimited.LONGEST", 1000)
+    monkeypatch.setattr("impasto.tables.read.delimited.LONGEST", 1000)
     path = tmp_path / "t.csv"
     path.write_text('a,b\n1,"2\n' + "3,4\n" * 1000)
     with pytest.raises(BadInput, match=r"line \d+: field larger than field limit"):
@@ -238,7 +238,7 @@ def test_malformed_json_lines_are_refused_by_their_line(
 def test_dtypes_of_json_lines_hold_every_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shapes: int
 ) -> None:
-    monkeypatch.setattr("impasto.source.lines.MOST_SHAPES", shapes)
+    monkeypatch.setattr("impasto.tables.read.jsonl.MOST_SHAPES", shapes)
     path = tmp_path / "t.jsonl"
     path.write_text(
         '{"long": 9223372036854775807, "longer": 1, "text": "1234567890123456789", "gone": 1}\n'
@@ -348,7 +348,7 @@ def test_a_worker_reads_its_shard_of_a_table_wherever_it_lies(
 
 
 def test_a_shard_costs_its_own_bytes_alone(azurite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from impasto import ranges
+    from impasto.storage import ranges
 
     backend = places.azure(monkeypatch, azurite)
     text = "n,text\n" + "".join(f"{n},{'x' * 90}\n" for n in range(60_000))
@@ -376,7 +376,7 @@ def test_planning_and_reading_hold_a_few_blocks_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     for module in ("delimited", "lines"):
-        monkeypatch.setattr(f"impasto.source.{module}.BLOCK_ROWS", 500)
+        monkeypatch.setattr(f"impasto.sources.{module}.BLOCK_ROWS", 500)
     path = tmp_path / f"t{suffix}"
     with path.open("w") as file:
         file.write("n,text\n" if suffix == ".csv" else "")

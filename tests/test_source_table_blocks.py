@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from impasto.errors import BadInput
-from impasto.source import Rows, columnar, delimited, lines, open_planned, open_source
-from impasto.spec import Encoding, JobSpec
-from impasto.stores import Stores
+from impasto.schema import Encoding, JobSpec
+from impasto.sources import Rows, open_planned, open_source
+from impasto.storage.stores import Stores
+from impasto.tables.read import delimited, jsonl, jsonl_columns
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from impasto.spec import Plan
+    from impasto.schema import Plan
 
 HERE = Stores({})
 EXAMPLES = settings(
@@ -41,14 +42,14 @@ def plan_and_rows(path: Path, size: int) -> tuple[Plan | str, list[pd.DataFrame]
 
 def check_alike(path: Path, size: int, block: int, ahead: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        for module in (delimited, lines):
+        for module in (delimited, jsonl):
             patch.setattr(module, "BLOCK_ROWS", block)
             patch.setattr(module, "AHEAD", ahead)
-        patch.setattr(lines, "ROWS", block)
+        patch.setattr(jsonl, "ROWS", block)
         plan, frames = plan_and_rows(path, size)
         patch.setattr(delimited, "borders", lambda *_: None)
-        patch.setattr(lines, "kinds_of", lambda *_: None)
-        patch.setattr(lines, "frame_of", lambda *_: None)
+        patch.setattr(jsonl, "kinds_of", lambda *_: None)
+        patch.setattr(jsonl, "frame_of", lambda *_: None)
         careful, expected = plan_and_rows(path, size)
     assert plan == careful
     assert len(frames) == len(expected)
@@ -198,7 +199,7 @@ def test_plain_tables_are_never_looked_at_record_by_record(
 
     monkeypatch.setattr(delimited, "AHEAD", 1000)
     monkeypatch.setattr(delimited._Columns, "add", spy := Counted(delimited._Columns.add))
-    monkeypatch.setattr(lines, "_object", refuse)
+    monkeypatch.setattr(jsonl, "_object", refuse)
     frame = pd.DataFrame(
         {
             "n": range(1000),
@@ -248,4 +249,4 @@ def test_values_that_workers_read_may_be_changed(tmp_path: Path) -> None:
     frame.loc[0, "n"] = 5
     frame["n"] += 1
     assert list(frame["n"]) == [6, 3]
-    assert columnar.frame_of([b'{"n": 1}'], (("n", "int64"),)) is not None
+    assert jsonl_columns.frame_of([b'{"n": 1}'], (("n", "int64"),)) is not None

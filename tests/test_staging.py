@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from impasto.driver.staging import stage
+from impasto.driver.submit import absolute, submit
 from impasto.errors import BadInput
-from impasto.files import Missing
+from impasto.schema import JobSpec
 from impasto.settings import Settings
-from impasto.spec import JobSpec
-from impasto.staging import stage
-from impasto.stores import Stores
-from impasto.submit import absolute, submit
+from impasto.storage.local import Missing
+from impasto.storage.stores import Stores
 from places import azure, keys
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from impasto.errors import BadInput, Unavailable
-from impasto.files import (
+from impasto.schema.url import parse
+from impasto.storage.local import (
     check_output,
     list_files,
     publishing,
@@ -17,8 +18,7 @@ from impasto.files import (
     sweep_partial,
     sweep_scratch,
 )
-from impasto.store import Store
-from impasto.url import parse
+from impasto.storage.store import Store
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ import places
 from cloud import CONTROL, DATA
 from faults import Proxy
 from impasto.errors import BadInput
-from impasto.fanout import in_order
-from impasto.files import Denied
+from impasto.schema.url import parse
 from impasto.settings import Settings
-from impasto.store import Store
-from impasto.stores import Stores
-from impasto.url import parse
+from impasto.storage.local import Denied
+from impasto.storage.parallel import in_order
+from impasto.storage.store import Store
+from impasto.storage.stores import Stores
 from places import KINDS, Backend, check_line, keys
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ import pytest
 import cloud
 import places
 from cloud import DATA, Azurite, MotoS3, Server
-from impasto.connect import AT_ONCE
 from impasto.errors import BadInput, ImpastoError
-from impasto.fanout import in_order
-from impasto.files import Changed, Exists, Missing
-from impasto.store import PART, Store
-from impasto.url import MAX_KEY
+from impasto.schema.url import MAX_KEY
+from impasto.storage.clients import AT_ONCE
+from impasto.storage.local import Changed, Exists, Missing
+from impasto.storage.parallel import in_order
+from impasto.storage.store import PART, Store
 from places import KINDS, REMOTE, Backend, keys
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def test_what_is_missing_is_none_or_an_error_that_names_it(store: Store) -> None
 
 
 def test_many_are_deleted_at_once_and_the_rest_stays(store: Store, monkeypatch: Env) -> None:
-    monkeypatch.setattr("impasto.store.BULK", 7)
+    monkeypatch.setattr("impasto.storage.store.BULK", 7)
     there = [f"a b/{n:02}%20+é" for n in range(30)]
     for key in there:
         store.put(key, b"")
@@ -200,7 +200,7 @@ def test_a_file_that_is_not_there_is_named(store: Store, tmp_path: Path) -> None
 
 
 def test_content_is_stored_as_it_comes(store: Store, monkeypatch: Env) -> None:
-    monkeypatch.setattr("impasto.store.ONE_PUT", PART)
+    monkeypatch.setattr("impasto.storage.store.ONE_PUT", PART)
     for count in (1, 3):
         parts = [bytes([n]) * (PART // 2) for n in range(count)]
         size = count * PART // 2

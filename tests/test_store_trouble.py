@@ -11,14 +11,14 @@ import pytest
 
 import places
 from faults import CutBody, Fault, LoseReply, Proxy, Record, Refuse, Reset, random_faults
-from impasto import connect
-from impasto.connect import AT_ONCE
 from impasto.errors import BadInput, Unavailable
-from impasto.fanout import in_order
-from impasto.files import Denied
+from impasto.schema.url import parse
 from impasto.settings import StoreProfile
-from impasto.store import PART, Store
-from impasto.url import parse
+from impasto.storage import clients
+from impasto.storage.clients import AT_ONCE
+from impasto.storage.local import Denied
+from impasto.storage.parallel import in_order
+from impasto.storage.store import PART, Store
 from places import REMOTE, Backend, check_line, keys
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def harmed(
 
 def hurry(env: Env) -> None:
     """Keep the patience in tries, and not in time."""
-    env.setattr(connect, "RETRY", {**connect.RETRY, "backoff": HASTE})
-    env.setattr("impasto.store.WAITS", (0.001,) * 5)
+    env.setattr(clients, "RETRY", {**clients.RETRY, "backoff": HASTE})
+    env.setattr("impasto.storage.store.WAITS", (0.001,) * 5)
 
 
 def once(fault: Fault, method: str | None = None) -> Callable[[Record], Fault | None]:

@@ -17,14 +17,14 @@ from cloud import CONTROL
 from command import impasto, start, wait_for
 from faults import Delay, Proxy, Record, Refuse
 from impasto.errors import BadInput, ImpastoError, Incomplete, Interrupted
-from impasto.files import Changed, Exists, Missing
-from impasto.store import Store
-from impasto.stores import Stores
-from impasto.transfer.copying import copy
-from impasto.transfer.listing import Entry, Folder, entries
-from impasto.transfer.removal import remove
-from impasto.transfer.tasks import GIVE_UP, Tally, Watch
-from impasto.url import parse
+from impasto.schema.url import parse
+from impasto.storage.local import Changed, Exists, Missing
+from impasto.storage.store import Store
+from impasto.storage.stores import Stores
+from impasto.storage.transfer.copying import copy
+from impasto.storage.transfer.listing import Entry, Folder, entries
+from impasto.storage.transfer.removal import remove
+from impasto.storage.transfer.tasks import GIVE_UP, Tally, Watch
 from places import Backend, amazon, azure, folder, write_config
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def test_all_names_arrive_from_everywhere_to_everywhere(
 def test_large_objects_arrive_whole(
     source: str, target: str, make: Callable[[str], Backend], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("impasto.store.ONE_PUT", 10 << 20)
+    monkeypatch.setattr("impasto.storage.store.ONE_PUT", 10 << 20)
     files = {"large.mp4": os.urandom((20 << 20) + 17), "middle.mp4": os.urandom((9 << 20) + 1)}
     there, here = make(source), make(target)
     write(parse(there.url).path, files) if source == "folder" else fill(there, files)
@@ -286,7 +286,7 @@ def test_within_a_container_the_service_copies(
 def test_uploads_have_a_type(
     kind: str, media: Path, make: Callable[[str], Backend], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("impasto.store.ONE_PUT", 1 << 20)
+    monkeypatch.setattr("impasto.storage.store.ONE_PUT", 1 << 20)
     here = make(kind)
     write(media, {"d.mp4": bytes(2 << 20), "e.tar.gz": b"", "f": b""})
     copy(here.stores, [f"{media}/"], here.url)
@@ -307,7 +307,7 @@ def test_an_object_that_changes_meanwhile_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("impasto.transfer.listing.PART", 1 << 20)
+    monkeypatch.setattr("impasto.storage.transfer.listing.PART", 1 << 20)
     direct = azure(monkeypatch, azurite)
     store = fill(direct, {"in/a": bytes(size), "in/b": b"b"})
     changed = threading.Event()
@@ -687,7 +687,7 @@ def test_a_store_that_hiccups_loses_nothing(
     tmp_path: Path,
 ) -> None:
     files = {f"{n:03}": os.urandom(1000) for n in range(100)} | {"large": os.urandom(20 << 20)}
-    monkeypatch.setattr("impasto.store.ONE_PUT", 10 << 20)
+    monkeypatch.setattr("impasto.storage.store.ONE_PUT", 10 << 20)
     source = write(tmp_path / "source", files)
     with Proxy(azurite.endpoint(), authority) as proxy:
         proxy.fault = lambda _: Refuse() if len(proxy.records) % 7 == 0 else None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from impasto import secrecy
 from impasto.errors import BadInput
-from impasto.url import (
+from impasto.schema.url import (
     MAX_KEY,
     Url,
     check_endpoint,

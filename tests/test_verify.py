@@ -10,8 +10,8 @@ import av
 import pytest
 
 from impasto.errors import BadInput
-from impasto.media.sink import open_output
-from impasto.spec import Colour
+from impasto.media.write.sink import open_output
+from impasto.schema import Colour
 from remake import remake, verify
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
     from conftest import MakeClip
-    from impasto.media.report import Report
+    from impasto.media.verify.report import Report
 
     Change = Callable[[Packet[Any]], list[Packet[Any]]]
 

@@ -17,14 +17,14 @@ from pydantic import ValidationError
 from safetensors.torch import save as save_safetensors
 
 from impasto.errors import BadInput, Unavailable
-from impasto.scorers import download, vgg
-from impasto.scorers.layers import BLOCKS, layer_names, parse_layers
+from impasto.scorers.gatys import download, vgg
+from impasto.scorers.gatys.layers import BLOCKS, layer_names, parse_layers
 from impasto.scorers.params import GatysParams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from impasto.scorers.layers import Network
+    from impasto.scorers.gatys.layers import Network
 
 CPU = torch.device("cpu")
 FIRST_FIVE = [("0", 3, 64), ("2", 64, 64), ("5", 64, 128), ("7", 128, 128), ("10", 128, 256)]

@@ -52,7 +52,7 @@ def graph_path(name: str) -> Path:
 
 
 def rename(layer: str) -> str:
-    """Translate an ONNX layer's name to the name of the module in ``impasto.scorers.style``."""
+    """Translate an ONNX layer's name to the module's in `impasto.scorers.style.network`."""
     rules: list[tuple[str, Callable[[re.Match[str]], str]]] = [
         (r"mobilenet_conv/Conv", lambda _: "predictor.project"),
         (r"MobilenetV2/Conv_1", lambda _: "predictor.head"),

@@ -6,11 +6,11 @@ import shutil
 from typing import TYPE_CHECKING
 
 from blobs.child import KEY, Client
-from impasto.fanout import in_order
-from impasto.ranges import open_object
 from impasto.settings import StoreProfile
-from impasto.stores import Stores
-from impasto.transfer.copying import copy
+from impasto.storage.parallel import in_order
+from impasto.storage.ranges import open_object
+from impasto.storage.stores import Stores
+from impasto.storage.transfer.copying import copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -10,7 +10,7 @@ from blobs.client_adlfs import Adlfs
 from blobs.client_impasto import Copying, Impasto
 from blobs.client_sdk import Sdk
 from blobs.server import serving
-from impasto.store import MANY
+from impasto.storage.store import MANY
 
 if TYPE_CHECKING:
     from pathlib import Path

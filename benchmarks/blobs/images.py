@@ -15,7 +15,7 @@ from blobs.reading import plan_folder, read_images
 from blobs.server import Proxy, serving
 from common import clip
 from faults import Delay
-from impasto.store import MANY
+from impasto.storage.store import MANY
 
 if TYPE_CHECKING:
     from pathlib import Path

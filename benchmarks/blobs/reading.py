@@ -10,11 +10,11 @@ import av
 
 from blobs.child import Cost, measure
 from blobs.client_impasto import stores
-from impasto.fanout import in_order
 from impasto.media.frame import Frame
-from impasto.source import open_planned, open_source, pictures
-from impasto.spec import Encoding, JobSpec
-from impasto.store import MANY
+from impasto.schema import Encoding, JobSpec
+from impasto.sources import images, open_planned, open_source
+from impasto.storage.parallel import in_order
+from impasto.storage.store import MANY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from blobs.child import Place
-    from impasto.spec import Plan, Shard, VideoCut
-    from impasto.store import Stat, Store
+    from impasto.schema import Plan, Shard, VideoCut
+    from impasto.storage.store import Stat, Store
 
 FOLDER, VIDEO = "/nowhere/pictures/", "/nowhere/video.mp4"
 PLAIN = 256 << 10
@@ -123,7 +123,7 @@ def read_images(place: Place, many: int, count: int) -> Cost:
         frames = (frame for shard in shards for frame in opened.read(planned, shard, 1))
         return sum(isinstance(frame, Frame) for frame in frames)
 
-    with patch.object(pictures, "MANY", many):
+    with patch.object(images, "MANY", many):
         return measure(read)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from blobs.child import Place
-    from impasto.spec import Plan, Shard
+    from impasto.schema import Plan, Shard
 
     Row = tuple[str, ...]
     Result = TypeVar("Result")

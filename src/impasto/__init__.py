@@ -12,22 +12,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from impasto.driver import Progress, run
+    from impasto.driver.loop import Progress, run
     from impasto.errors import BadInput, ImpastoError, Incomplete, Interrupted, Unavailable
+    from impasto.schema import JobSpec, Result
     from impasto.settings import Settings
-    from impasto.spec import JobSpec, Result
 
 _HOMES = {
     "BadInput": "errors",
     "ImpastoError": "errors",
     "Incomplete": "errors",
     "Interrupted": "errors",
-    "JobSpec": "spec",
-    "Progress": "driver",
-    "Result": "spec",
+    "JobSpec": "schema",
+    "Progress": "driver.loop",
+    "Result": "schema",
     "Settings": "settings",
     "Unavailable": "errors",
-    "run": "driver",
+    "run": "driver.loop",
 }
 
 __all__ = [

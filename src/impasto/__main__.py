@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the command line."""
     try:
-        from impasto.cli import main as command_line
+        from impasto.cli.main import main as command_line
 
         command_line()
     except KeyboardInterrupt:

@@ -17,10 +17,9 @@ from typing import Literal, Self
 from platformdirs import user_config_dir, user_data_dir
 from pydantic import ByteSize, Field, field_validator, model_validator
 
-from impasto import url
 from impasto.errors import BadInput
+from impasto.schema import Frozen, parse, url
 from impasto.secrecy import remember
-from impasto.spec import Frozen, parse
 
 CONFIG_FILE = "impasto.toml"
 _BARE = threading.Lock()

@@ -11,9 +11,9 @@ from impasto.doctor import machine
 from impasto.doctor.check import Check
 from impasto.doctor.patient import Patient
 from impasto.doctor.store import check_store
-from impasto.fanout import in_order
-from impasto.stores import Stores
-from impasto.url import parse
+from impasto.schema.url import parse
+from impasto.storage.parallel import in_order
+from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

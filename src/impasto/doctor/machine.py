@@ -11,8 +11,8 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from impasto.doctor.check import Check, State
+from impasto.schema.url import parse
 from impasto.settings import cpu_isa, cuda_devices
-from impasto.url import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -69,7 +69,7 @@ def _cuda(settings: Settings) -> Check:
 def _codecs() -> Check:
     import av
 
-    from impasto.media.encoders import OPTIONS
+    from impasto.media.write.encoders import OPTIONS
 
     words = f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}"
     missing = _missing((*OPTIONS, *SUBTITLES))

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from impasto.doctor.check import Check
-from impasto.sas import account
+from impasto.storage.sas import account
 
 if TYPE_CHECKING:
-    from impasto.connect import Credential
+    from impasto.schema.url import Url
     from impasto.settings import StoreProfile
-    from impasto.url import Url
+    from impasto.storage.clients import Credential
 
 
 @dataclass(frozen=True, slots=True)

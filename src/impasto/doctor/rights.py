@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from impasto.doctor.check import Check, parts
 from impasto.doctor.patient import sas_fields
 from impasto.errors import BadInput, ImpastoError
-from impasto.files import Denied, Missing
+from impasto.storage.local import Denied, Missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from impasto.doctor.patient import Patient
-    from impasto.store import Store
+    from impasto.storage.store import Store
 
 KEY = ".impasto-doctor"
 CONTENT = b"Written by 'impasto doctor' to try what it may; it may be deleted.\n"

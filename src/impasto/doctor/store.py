@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from impasto import connect
 from impasto.doctor.check import Check, parts
 from impasto.doctor.network import diagnose
 from impasto.doctor.patient import sas_fields
 from impasto.doctor.rights import KEY, check_rights
 from impasto.errors import BadInput, ImpastoError, Unavailable
-from impasto.files import Denied, Missing
-from impasto.store import Store
+from impasto.storage import clients
+from impasto.storage.local import Denied, Missing
+from impasto.storage.store import Store
 
 if TYPE_CHECKING:
-    from impasto.connect import Credential
     from impasto.doctor.patient import Patient
+    from impasto.storage.clients import Credential
 
 SOON = timedelta(hours=24)
 """A SAS that ends before that is worth a word."""
@@ -36,7 +36,7 @@ def check_store(patient: Patient) -> list[Check]:
             )
         ]
     try:
-        store = Store(patient.place, patient.profile, retry=connect.AT_ONCE)
+        store = Store(patient.place, patient.profile, retry=clients.AT_ONCE)
     except ImpastoError as error:
         fact, remedy = parts(error)
         return [patient.fail("access", fact, remedy or "correct impasto.toml or the environment")]

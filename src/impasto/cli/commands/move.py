@@ -1,0 +1,127 @@
+"""Commands that move media in and out of stores: ls, cp, rm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from impasto.cli.options import AsJson, Config, Quiet, load_settings, open_stores
+from impasto.errors import ImpastoError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from impasto.cli.progress import Units
+    from impasto.storage.transfer.tasks import Tally, Watch
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command()(ls)
+    app.command()(cp)
+    app.command()(rm)
+
+
+def ls(
+    url: Annotated[str, typer.Argument(help="A folder, prefix, file or object.", metavar="URL")],
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="List all that is below.")
+    ] = False,
+    config: Config = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON line each on stdout.")
+    ] = False,
+) -> None:
+    """List what a URL or path holds: size, time of change (UTC) and name."""
+    from impasto.cli.render import jobs
+    from impasto.storage.transfer.listing import entries
+
+    stores = open_stores(load_settings(config))
+    found = entries(stores, url, recursive=recursive, note=jobs.note)
+    jobs.listing(found, as_json=as_json)
+
+
+def cp(
+    sources: Annotated[list[str], typer.Argument(help="URLs and paths.", metavar="SOURCE")],
+    target: Annotated[str, typer.Argument(help="URL or path.", metavar="TARGET")],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Copy all anew, and replace what is there.")
+    ] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Copy files, objects and folders between this machine and stores, or from store to store.
+
+    A folder goes to TARGET whole: 'cp photos az://c/in/' makes az://c/in/photos/... With a slash at
+    its end only what is in it goes there: 'cp photos/ az://c/in/' makes az://c/in/... A single
+    file takes TARGET as its name, unless that is a folder or ends in a slash.
+
+    The same command again goes on where it stopped: it skips what has the same size at TARGET and
+    is no older there (on this machine: has the very time of its source, which copies are given).
+    What differs is left and told; --overwrite replaces it.
+    """
+    from impasto.cli import progress
+    from impasto.schema.url import normal
+    from impasto.storage.transfer.copying import copy
+
+    stores = open_stores(load_settings(config))
+    _show(
+        lambda watch: copy(stores, sources, target, overwrite=overwrite, watch=watch),
+        progress.BYTES,
+        normal(target),
+        as_json=as_json,
+        quiet=quiet,
+    )
+
+
+def rm(
+    urls: Annotated[list[str], typer.Argument(help="What to delete.", metavar="URL")],
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Delete all that is below, too.")
+    ] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Delete objects of stores, for good; files of this machine are never deleted."""
+    from impasto.cli import progress
+    from impasto.storage.transfer.removal import remove
+
+    stores = open_stores(load_settings(config))
+    _show(
+        lambda watch: remove(stores, urls, recursive=recursive, watch=watch),
+        progress.OBJECTS,
+        None,
+        as_json=as_json,
+        quiet=quiet,
+    )
+
+
+def _show(
+    act: Callable[[Watch], Tally], units: Units, target: str | None, *, as_json: bool, quiet: bool
+) -> None:
+    """Do something and show how far it is and how it ended."""
+    from impasto.cli import progress
+    from impasto.cli.render import jobs
+    from impasto.storage.transfer.tasks import Tally, Watch
+
+    last = Tally()
+
+    def update(tally: Tally) -> None:
+        nonlocal last
+        last = tally
+        shown.update(tally)
+
+    try:
+        with (
+            progress.progress(quiet, units) as shown,
+            progress.interruptible(shown.stopping) as stop,
+        ):
+            done = act(Watch(update, progress.failed, stop))
+    except ImpastoError as error:
+        if as_json:
+            jobs.moved(last, target, error, as_json=True)
+        raise
+    jobs.moved(done, target, as_json=as_json, quiet=quiet)

@@ -1,0 +1,228 @@
+"""What every command of the command line shares: the application, options, settings, stores.
+
+Commands with many options take what comes of these instead: a decorator puts the options in the
+place of that one parameter.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
+
+import typer
+
+from impasto.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from impasto.settings import Settings
+    from impasto.storage.stores import Stores
+
+Return = TypeVar("Return")
+
+app = typer.Typer(
+    name="impasto",
+    help="Score media with deep-learning models; the flagship paints videos in any style.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Home = Annotated[
+    str | None,
+    typer.Option(help="Folder or URL that holds the jobs. [default: IMPASTO_HOME, or data]"),
+]
+Config = Annotated[
+    str | None,
+    typer.Option(help="File of settings. [default: IMPASTO_CONFIG, or impasto.toml here]"),
+]
+Workers = Annotated[
+    str | None,
+    typer.Option(
+        help="Workers at most, or at least and at most. [default: one a GPU, else one a core; of a "
+        "cluster one a shard]",
+        metavar="[MIN:]MAX",
+    ),
+]
+Engine = Annotated[
+    Literal["local", "ray"] | None,
+    typer.Option(help="What runs workers: this machine, or a Ray cluster. [default: local]"),
+]
+GpusPerWorker = Annotated[
+    float | None,
+    typer.Option(help="GPUs of the cluster that a worker takes, such as 0.5. [default: 1 if any]"),
+]
+CpusPerWorker = Annotated[
+    int | None, typer.Option(help="Cores of the cluster that a worker takes. [default: 1]")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="The cluster: auto, HOST:PORT, or its dashboard's URL. [default: a Ray of our own]"
+    ),
+]
+Speculate = Annotated[
+    bool | None,
+    typer.Option("--speculate", help="Let idle workers of the cluster try slow shards again."),
+]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda. [default: auto]")]
+Memory = Annotated[
+    str | None,
+    typer.Option(help="What a worker may hold, such as 8GB. [default: most of the machine's]"),
+]
+MaxFailed = Annotated[
+    str | None,
+    typer.Option(help="Items that may be set aside: a number, 5% or all. [default: as it began]"),
+]
+MaxFailedBatches = Annotated[
+    int | None, typer.Option(help="Mini-batches that may have items set aside. [default: all]")
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(help="Seconds for a mini-batch; then its worker is replaced. [default: 600]"),
+]
+Plot = Annotated[
+    str | None,
+    typer.Option(help="Draw the loss curves of a scorer that optimises into this PNG."),
+]
+ItemKind = Annotated[
+    Literal["pictures", "files", "rows"] | None,
+    typer.Option("--items", help="What the source is taken for. [default: what suits it]"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+JobId = Annotated[str, typer.Argument(help="A job's id, or its beginning.", metavar="JOB")]
+
+
+def load_settings(config: str | None, home: str | None = None) -> Settings:
+    """Load the settings of commands that run nothing; raises BadInput when one is wrong."""
+    from impasto.settings import load
+
+    return load(config, home=home)
+
+
+def open_stores(settings: Settings) -> Stores:
+    """Return the stores that the settings tell how to reach."""
+    from impasto.storage.stores import Stores
+
+    return Stores(settings.stores)
+
+
+def takes(
+    name: str, make: Callable[..., object]
+) -> Callable[[Callable[..., Return]], Callable[..., Return]]:
+    """Give a command, in the place of one of its parameters, options that this is made of.
+
+    Args:
+        name: the command's parameter.
+        make: makes its value; its own parameters are the options.
+    """
+    options = _parameters(make)
+
+    def decorate(command: Callable[..., Return]) -> Callable[..., Return]:
+        @functools.wraps(command)
+        def made(**given: Any) -> Return:
+            taken = {each.name: given.pop(each.name) for each in options}
+            return command(**given, **{name: make(**taken)})
+
+        parameters: list[inspect.Parameter] = []
+        for each in _parameters(command):
+            parameters += options if each.name == name else [each]
+        made.__annotations__ = {each.name: each.annotation for each in parameters}
+        made.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return made
+
+    return decorate
+
+
+def early(command: Callable[..., Return]) -> Callable[..., Return]:
+    """Have a first worker on its way before a command's options have their meaning."""
+
+    @functools.wraps(command)
+    def started(**given: Any) -> Return:
+        from impasto.engines import process
+
+        if given["engine"] == "ray":
+            return command(**given)
+        with process.spare():
+            return command(**given)
+
+    return started
+
+
+def _parameters(function: Callable[..., object]) -> list[inspect.Parameter]:
+    """Return a function's parameters, to be given by name, with what their annotations mean."""
+    # These take long to import, and no option is one.
+    lazy = dict.fromkeys(("JobSpec", "Settings"), object)
+    hints = get_type_hints(function, localns=lazy, include_extras=True)
+    return [
+        each.replace(kind=each.KEYWORD_ONLY, annotation=hints[each.name])
+        for each in inspect.signature(function).parameters.values()
+    ]
+
+
+def _settings(
+    engine: Engine = None,
+    workers: Workers = None,
+    gpus_per_worker: GpusPerWorker = None,
+    cpus_per_worker: CpusPerWorker = None,
+    address: Address = None,
+    speculate: Speculate = None,
+    device: Device = None,
+    memory: Memory = None,
+    home: Home = None,
+    config: Config = None,
+) -> Settings:
+    from impasto.settings import load
+
+    clusters = {
+        "address": address,
+        "gpus_per_worker": gpus_per_worker,
+        "cpus_per_worker": cpus_per_worker,
+        "speculate": speculate,
+    }
+    own = {"engine": engine, "workers": workers, "device": device, "memory": memory, "home": home}
+    settings = load(config, **clusters, **own)
+    given = [f"--{name.replace('_', '-')}" for name, value in clusters.items() if value is not None]
+    if given and settings.engine == "local":
+        raise BadInput(
+            f"{given[0]}: is for workers of a cluster; add --engine ray, or leave it out"
+        )
+    return settings
+
+
+def changes(
+    max_failed: MaxFailed = None,
+    max_failed_batches: MaxFailedBatches = None,
+    timeout: Timeout = None,
+) -> dict[str, object]:
+    """Return the fields of a spec that may change from run to run, as far as they are given.
+
+    Raises:
+        BadInput: --max-failed is nothing of what it may be.
+    """
+    fields: dict[str, object] = {}
+    if max_failed_batches is not None:
+        fields["max_failed_batches"] = max_failed_batches
+    if timeout is not None:
+        fields["timeout"] = timeout
+    if max_failed is None:
+        return fields
+    if max_failed == "all":
+        return fields | {"max_failed": -1, "max_failed_percent": None}
+    match = re.fullmatch(r"(\d+)|(\d+(?:\.\d+)?)%", max_failed)
+    if match is None:
+        raise BadInput(f"--max-failed {max_failed}: is no number, share or 'all'; see --help")
+    if match[1]:
+        return fields | {"max_failed": int(match[1]), "max_failed_percent": None}
+    return fields | {"max_failed_percent": float(match[2])}
+
+
+takes_settings = takes("settings", _settings)
+"""Gives a command the options of settings, and calls it with ``settings: Settings``."""
+takes_changes = takes("changes", changes)
+"""Gives a command what may change from run to run, and calls it with ``changes``, a dict."""

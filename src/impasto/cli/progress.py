@@ -1,0 +1,326 @@
+"""How far a job or a copy is: a bar on a terminal, lines elsewhere, and what Ctrl-C does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+from impasto.cli.render.jobs import clock, plain, size
+from impasto.errors import Interrupted
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from rich.console import RenderableType
+
+    from impasto.driver.loop import Progress
+    from impasto.errors import ImpastoError
+    from impasto.storage.transfer.tasks import Tally
+
+    Event = Progress | Tally
+
+STOPPING = "finishing what runs (Ctrl-C again stops at once)"
+GRACE = 1.0
+"""Seconds that the second Ctrl-C gives what runs to end by itself."""
+STOPPED = "stopped at once; what is done is kept, and the same command goes on"
+FIELDS = ("count", "speed", "left")
+"""What stands behind the bar."""
+PLAIN_EVERY = 10.0
+"""Seconds between progress lines when stderr is no terminal."""
+
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def interruptible(on_stop: Callable[[], None]) -> Iterator[threading.Event]:
+    """Give an event that the first Ctrl-C (or SIGTERM) sets; the second one interrupts at once.
+
+    Python hears of a signal only between two of its own steps, and a request may wait for minutes
+    on a network that is dead. So a thread hears of it too, and ends the process a moment after the
+    second one if nothing else did.
+
+    Args:
+        on_stop: called at the first one, from the signal handler.
+    """
+    stop = threading.Event()
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        on_stop()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    woken = signal.set_wakeup_fd(ours.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=_insist, args=(theirs, numbers), daemon=True).start()
+    before = {number: signal.signal(number, on_signal) for number in numbers}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(woken)
+        ours.close()
+
+
+def _insist(heard: socket.socket, numbers: tuple[signal.Signals, ...]) -> None:
+    """End the process after the second signal, unless the other end is closed in time."""
+    with heard:
+        asked = 0
+        while asked < 2:
+            data = heard.recv(64)
+            if not data:
+                return
+            asked += sum(number in numbers for number in data)
+        heard.settimeout(GRACE)
+        try:
+            while heard.recv(64):
+                pass
+        except TimeoutError:
+            _err.print(f"impasto: {STOPPED}", markup=False)
+            os._exit(Interrupted.exit_code)
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """How an event is written.
+
+    Attributes:
+        stages: the first stage, and the one that has a speed.
+        title: what happens, for a line of its own.
+        count: how much is done; "" while nothing is known.
+        speed: units a second.
+        detail: what else is to be told; "" for nothing.
+        eager: whether lines come also when a stage begins.
+    """
+
+    stages: tuple[str, str]
+    title: Callable[[Any], str]
+    count: Callable[[Any], str]
+    speed: Callable[[float], str]
+    detail: Callable[[Any], str] = lambda _: ""
+    eager: bool = False
+
+
+def _staff(job: Progress) -> str:
+    """Say how many shards are done and what the workers do."""
+    staff = job.staff
+    said = [
+        f"{count} {what}"
+        for count, what in (
+            (staff.asked, "asked for"),
+            (staff.starting, "starting"),
+            (staff.running, "running"),
+            (staff.idle, "idle"),
+        )
+        if count
+    ]
+    done, shards = job.shards
+    return f"{done}/{shards} shards" + (f", workers: {', '.join(said)}" if said else "")
+
+
+FRAMES = Units(
+    ("planning", "scoring"),
+    lambda job: f"job {job.job}: {job.stage}",
+    lambda job: f"{job.done}/{job.total} {job.items}" if job.total else "",
+    lambda rate: f"{rate:.1f}/s",
+    lambda job: _staff(job) if job.stage == "scoring" and job.shards[1] else "",
+    eager=True,
+)
+BYTES = Units(
+    ("listing", "copying"),
+    lambda tally: tally.stage,
+    lambda tally: (
+        f"{size(tally.done)}/{size(tally.total)}, {tally.objects}/{tally.of} objects"
+        if tally.stage == "copying"
+        else f"{tally.of} objects"
+    ),
+    lambda rate: f"{size(round(rate))}/s",
+)
+OBJECTS = Units(
+    ("listing", "deleting"),
+    lambda tally: tally.stage,
+    lambda tally: f"{tally.objects}/{tally.of} objects" if tally.total else f"{tally.of} objects",
+    lambda rate: f"{rate:.0f}/s",
+)
+
+
+class Meter(Protocol):
+    """Shows how far something is."""
+
+    def update(self, event: Event) -> None:
+        """Show where it is."""
+        ...
+
+    def stopping(self) -> None:
+        """Show that it will stop once what runs is done."""
+        ...
+
+
+@contextmanager
+def progress(quiet: bool, units: Units = FRAMES) -> Iterator[Meter]:
+    """Show progress on stderr: a bar on a terminal, else a line now and then."""
+    if quiet:
+        yield _Silent()
+    elif _err.is_terminal:
+        with _bar() as bar:
+            yield _Meter(bar, units)
+    else:
+        yield _Lines(units)
+
+
+def failed(error: ImpastoError) -> None:
+    """Print what befell one object of several; a bar stays below it."""
+    _err.print(f"impasto: {plain(str(error))}", markup=False)
+
+
+class _Silent:
+    """Shows nothing."""
+
+    def update(self, event: Event) -> None:
+        pass
+
+    def stopping(self) -> None:
+        pass
+
+
+class _Rate:
+    """Units a second of this run, from its first one on."""
+
+    def __init__(self) -> None:
+        self._since = 0.0
+        self._from = -1
+
+    def __call__(self, event: Event) -> float:
+        """Return units a second so far, 0 before there are two."""
+        own = event.done - event.resumed
+        if own <= 0:
+            return 0.0
+        if self._from < 0:
+            self._from, self._since = own, time.perf_counter()
+        return max(0, own - self._from) / max(time.perf_counter() - self._since, 1e-9)
+
+    def left(self, event: Event) -> str:
+        """Return the time left, as people write it."""
+        rate = self(event)
+        return clock((event.total - event.done) / rate) if rate > 0 else "-:--"
+
+
+class _Warnings:
+    """Prints what the user should know, each thing once."""
+
+    def __init__(self) -> None:
+        self._printed = 0
+
+    def __call__(self, event: Event) -> None:
+        for warning in event.warnings[self._printed :]:
+            _err.print(f"note: {plain(warning)}", markup=False)
+        self._printed = max(self._printed, len(event.warnings))
+
+
+class _Meter:
+    """Feeds the bar on a terminal."""
+
+    def __init__(self, bar: Bar, units: Units) -> None:
+        self._bar, self._units = bar, units
+        self._rate = _Rate()
+        self._task = bar.add_task(
+            units.stages[0], total=None, speed="", left="", count="", detail=""
+        )
+        self._warn = _Warnings()
+        self._stopping = False
+
+    def stopping(self) -> None:
+        self._stopping = True
+        self._bar.update(self._task, description="stopping")
+
+    def update(self, event: Event) -> None:
+        self._warn(event)
+        rate = self._rate(event)
+        self._bar.update(
+            self._task,
+            description="stopping" if self._stopping else event.stage,
+            completed=event.done,
+            total=event.total or None,
+            count=self._units.count(event),
+            speed=self._units.speed(rate) if rate else "",
+            # What is left once it was asked to stop is not what is left of the job.
+            left=f"{self._rate.left(event)} left" if event.total and not self._stopping else "",
+            detail=STOPPING if self._stopping else self._units.detail(event),
+        )
+
+
+class _Lines:
+    """Prints a line every few seconds, and of a job also when a stage or the scoring begins."""
+
+    def __init__(self, units: Units) -> None:
+        self._units = units
+        self._stage = ""
+        self._printed = time.perf_counter()
+        self._begun = False
+        self._rate = _Rate()
+        self._warn = _Warnings()
+
+    def stopping(self) -> None:
+        _err.print(STOPPING)
+
+    def update(self, event: Event) -> None:
+        self._warn(event)
+        rate = self._rate(event)
+        now = time.perf_counter()
+        first = not self._begun and event.done > event.resumed
+        news = self._units.eager and (first or event.stage != self._stage)
+        if not news and now - self._printed < PLAIN_EVERY:
+            return
+        self._stage, self._printed, self._begun = event.stage, now, event.done > event.resumed
+        words = [f"{self._units.title(event)} {self._units.count(event)}".rstrip()]
+        if event.stage == self._units.stages[1] and rate:
+            words += [self._units.speed(rate), f"{self._rate.left(event)} left"]
+        if detail := self._units.detail(event):
+            words.append(detail)
+        _err.print(", ".join(words), markup=False)
+
+
+class _Field(ProgressColumn):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def render(self, task: Task) -> Text:
+        return Text(str(task.fields[self._name]))
+
+
+class _TwoLines(Bar):
+    """A bar with a line of its own for what would not fit beside it."""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """Give the bar, and the line below it while there is something to tell."""
+        yield self.make_tasks_table(self.tasks)
+        for task in self.tasks:
+            if task.fields["detail"]:
+                text = f"{'':<10} {task.fields['detail']}"
+                yield Text(text, no_wrap=True, overflow="ellipsis")
+
+
+def _bar() -> Bar:
+    return _TwoLines(
+        TextColumn("{task.description:<10}"),
+        BarColumn(bar_width=36),
+        *map(_Field, FIELDS),
+        console=_err,
+        refresh_per_second=5,
+    )

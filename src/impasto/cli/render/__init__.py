@@ -1,0 +1,1 @@
+"""What commands print, from values that they are given."""

@@ -1,0 +1,88 @@
+"""What goes on in a cluster, in words and as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from impasto.cli.render.jobs import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from impasto.engines.ray.status import Facts, Size
+
+
+def as_json(facts: Facts) -> dict[str, Any]:
+    """Return facts as JSON holds them."""
+    waiting = [
+        {
+            "workers": count,
+            **asdict(size),
+            "impossible": size in facts.impossible,
+            "why": _why(facts, size),
+        }
+        for size, count in facts.waiting.items()
+    ]
+    return {
+        "ray": facts.version,
+        "head": facts.head is not None,
+        "machines": [asdict(size) for size in facts.machines],
+        "starting": facts.starting,
+        "failures": list(facts.failures),
+        "workers": {"running": facts.running, "waiting": waiting},
+        "used": asdict(facts.used),
+        "total": asdict(facts.total),
+    }
+
+
+def lines(url: str, facts: Facts, jobs: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Say in words what goes on."""
+    yield f"cluster    {url}, Ray {facts.version}"
+    kinds = Counter(facts.machines)
+    up = [f"{count} with {_size(size)}" for size, count in sorted(kinds.items())]
+    if facts.starting:
+        up.append(f"{facts.starting} starting")
+    yield f"machines   {', '.join(['head' if facts.head else 'no head', *up])}"
+    for failure in facts.failures:
+        yield f"           one did not start: {plain(failure)}"
+    waiting = sum(facts.waiting.values())
+    yield f"workers    {facts.running} running, {waiting} waiting for a machine"
+    for size, count in sorted(facts.waiting.items()):
+        words = f"{count} worker{'s wait' if count > 1 else ' waits'} for a machine with"
+        yield f"           {words} {_size(size)}; {_why(facts, size)}"
+    used, total = facts.used, facts.total
+    yield f"in use     {used.cpus:g} of {total.cpus:g} cores, {used.gpus:g} of {total.gpus:g} GPUs"
+    for job in jobs:
+        yield f"job        {job['job']} {_state(job)}"
+
+
+def _size(size: Size) -> str:
+    """Say what a machine has, or a worker takes."""
+    parts = [f"{size.cpus:g} core{'' if size.cpus == 1 else 's'}"] if size.cpus else []
+    if size.gpus:
+        parts.append(f"{size.gpus:g} GPU{'s' if size.gpus > 1 else ''}")
+    return " and ".join(parts) or "no cores"
+
+
+def _why(facts: Facts, size: Size) -> str:
+    """Say why a worker of this size waits."""
+    has = any(size.fits(room) for room in facts.machines)
+    if size in facts.impossible:
+        if has:
+            return "all are taken, and the autoscaler may start no more"
+        return "none of the kinds of machine that the autoscaler may start has that"
+    if facts.starting:
+        return f"{facts.starting} machine{'s are' if facts.starting > 1 else ' is'} starting"
+    return "all are taken" if has else "no machine of the cluster has that"
+
+
+def _state(job: dict[str, Any]) -> str:
+    words = str(job["state"])
+    if job["shards"]:
+        left = job["shards"] - job["shards_done"]
+        words += f", {job['shards_done']} of {job['shards']} shards done, {left} to do"
+    if " cancelled" in job["message"].partition(";")[0]:
+        return f"cancelled, as {job['submission']}"
+    return f"{words}, as {job['submission']}: {plain(job['message'])}" if job["message"] else words

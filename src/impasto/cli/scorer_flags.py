@@ -1,0 +1,195 @@
+"""The parameters of scorers as flags of the command line.
+
+The scorers are imported where they are asked for, so that help appears at once.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+from typer.core import TyperCommand
+
+from impasto.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pydantic.fields import FieldInfo
+
+PARAMS = "impasto.params"
+"""Where a command's context keeps the scorer's parameters."""
+_FILLED_IN = re.compile("_(sha256|digest)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A parameter of a scorer.
+
+    Attributes:
+        name: as in Python.
+        type: what it may be, for people.
+        default: its default, for people; "required" when it has none.
+        about: what it is.
+        switch: whether it stands alone, without a value.
+    """
+
+    name: str
+    type: str
+    default: str
+    about: str = ""
+    switch: bool = False
+
+    @property
+    def flag(self) -> str:
+        """How it is called on the command line."""
+        return f"--{self.name.replace('_', '-')}"
+
+
+def describe(scorer: str) -> tuple[str, list[Flag]]:
+    """Say what a scorer is, in a line, and name its parameters.
+
+    Args:
+        scorer: a name from the table, with or without a model behind a colon.
+
+    Raises:
+        BadInput: there is no such scorer, or no such class in the user's file.
+    """
+    from impasto import scorers
+
+    name, _, behind = scorer.partition(":")
+    entry = scorers.find(name)
+    if name == "python":
+        return _of_class(behind) if behind else (entry.about, [])
+    texts = _texts(entry.params)
+    fields = entry.params.model_fields.items()
+    return entry.about, [
+        _of_field(field, info, texts.get(field, ""))
+        for field, info in fields
+        if field != entry.argument and not _FILLED_IN.search(field)
+    ]
+
+
+class ScorerCommand(TyperCommand):
+    """A command that takes, besides its own options, the parameters of the scorer it names."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take the scorer's parameters out; raises BadInput when one is unknown or has no value."""
+        own = {name for param in self.params for name in (*param.opts, *param.secondary_opts)}
+        scorer = _value(args, "--scorer") or "style"
+        rest, given = _split(args, own | set(ctx.help_option_names), scorer)
+        ctx.meta[PARAMS] = given
+        parsed: list[str] = super().parse_args(ctx, rest)
+        return parsed
+
+
+def _split(args: Sequence[str], own: set[str], scorer: str) -> tuple[list[str], dict[str, Any]]:
+    """Tell a command's own arguments from a scorer's parameters."""
+    known = _lazily(scorer)
+    rest: list[str] = []
+    given: dict[str, Any] = {}
+    left = iter(args)
+    for word in left:
+        name, equals, value = word.partition("=")
+        if word == "--":
+            return [*rest, word, *left], given
+        if name in own or not re.match("--[a-z]", name):
+            rest.append(word)
+            continue
+        flag = known(name)
+        if equals:
+            given[flag.name] = value
+        else:
+            given[flag.name] = True if flag.switch else _next(left, name, own)
+    return rest, given
+
+
+def _lazily(scorer: str) -> Any:
+    """Return what looks a flag up; the scorer's file is read only when there is one to look up."""
+
+    def known(name: str) -> Flag:
+        if "://" in scorer:
+            # What a class in a store takes is known, and checked, when the job is submitted.
+            return Flag(name[2:].replace("-", "_"), "", "")
+        flags = {flag.flag: flag for flag in describe(scorer)[1]}
+        if name not in flags:
+            has = f"it has {', '.join(flags)}" if flags else "it has none"
+            raise BadInput(
+                f"{name}: is no option, and no parameter of scorer {scorer}: {has}; "
+                f"see 'impasto scorers {scorer}'"
+            )
+        return flags[name]
+
+    return known
+
+
+def _next(left: Iterator[str], name: str, own: set[str]) -> str:
+    value = next(left, None)
+    if value is None or value.partition("=")[0] in own:
+        raise BadInput(f"{name}: needs a value; see 'impasto scorers'")
+    return value
+
+
+def _value(args: Sequence[str], name: str) -> str | None:
+    """Return the last value of an option."""
+    found = None
+    for n, word in enumerate(args):
+        if word.startswith(f"{name}="):
+            found = word.partition("=")[2]
+        elif word == name:
+            found = next(iter(args[n + 1 :]), None)
+    return found
+
+
+def _of_class(behind: str) -> tuple[str, list[Flag]]:
+    from impasto.scorers.user import signature
+    from impasto.scorers.user.declared import Default
+
+    module, name = signature.split(behind)
+    path = Path(signature.locate(module))
+    source = path.read_bytes()
+    flags = [
+        Flag(
+            argument.name,
+            "|".join(map(str, argument.choices)) or argument.type,
+            argument.default.value
+            if isinstance(argument.default, Default)
+            else _shown(argument.default),
+            switch=argument.type == "bool",
+        )
+        for argument in signature.arguments(source, name, str(path))
+    ]
+    return signature.about(source, name, str(path)), flags
+
+
+def _of_field(name: str, info: FieldInfo, about: str) -> Flag:
+    kind = info.annotation
+    if get_origin(kind) is Literal:
+        shown = "|".join(get_args(kind))
+    else:
+        kinds = [each for each in get_args(kind) if each is not type(None)] or [kind]
+        shown = getattr(kinds[0], "__name__", str(kinds[0]))
+    default = "required" if info.is_required() else _shown(info.default)
+    return Flag(name, shown, default, about, switch=kind is bool)
+
+
+def _shown(default: object) -> str:
+    return "" if default is None else str(default)
+
+
+def _texts(params: type) -> dict[str, str]:
+    """Read what each attribute is from the class's docstring."""
+    texts: dict[str, str] = {}
+    last = ""
+    _, _, attributes = (inspect.getdoc(params) or "").partition("Attributes:\n")
+    for line in attributes.splitlines():
+        match = re.match(r"    (\w+): (.*)", line)
+        if match:
+            last = match[1]
+            texts[last] = match[2]
+        elif last and line.strip():
+            texts[last] += f" {line.strip()}"
+    return texts

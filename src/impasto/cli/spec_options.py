@@ -1,0 +1,115 @@
+"""The options that say what a job shall do, for every command that takes a new job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from impasto.cli.options import ItemKind, MaxFailedBatches, Timeout, changes, takes
+from impasto.cli.scorer_flags import PARAMS
+from impasto.errors import BadInput
+
+if TYPE_CHECKING:
+    from impasto.schema import JobSpec
+
+
+def _spec(
+    ctx: typer.Context,
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A video, image, table or file; a folder, pattern or manifest of many."
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Option("--output", "-o", help="The video, image, folder or file of records to make."),
+    ],
+    scorer: Annotated[
+        str,
+        typer.Option(help="The model; its parameters are options too: see 'impasto scorers'."),
+    ] = "style",
+    items: ItemKind = None,
+    max_size: Annotated[
+        int | None, typer.Option(help="Longer side of the pictures at most, in pixels.")
+    ] = None,
+    frames: Annotated[
+        Literal["png", "jpg"] | None,
+        typer.Option(help="Write images into a folder instead of a video."),
+    ] = None,
+    fps: Annotated[
+        str | None, typer.Option(help="Frames a second of a video made from images. [default: 25]")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="First moment taken: seconds, or [[hh:]mm:]ss.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="The moment to stop at, likewise.")] = None,
+    crf: Annotated[int, typer.Option(help="Quality of the video, 0 (best) to 51.")] = 18,
+    preset: Annotated[str, typer.Option(help="Encoder speed, ultrafast to veryslow.")] = "veryfast",
+    shard_frames: Annotated[
+        str | None,
+        typer.Option(
+            help="Items of a shard, about; auto balances: see 'impasto plan'. "
+            "[default: 250; rows: 10000]",
+            metavar="N|auto",
+        ),
+    ] = None,
+    mini_batch: Annotated[
+        int | None, typer.Option(help="Items of a mini-batch. [default: found by a probe]")
+    ] = None,
+    timeout: Timeout = None,
+    max_failed: Annotated[
+        str | None,
+        typer.Option(help="Items that may be set aside: a number, 5% or all. [default: 0]"),
+    ] = None,
+    max_failed_batches: MaxFailedBatches = None,
+    requirements: Annotated[
+        str | None,
+        typer.Option(
+            help="Packages that workers of a cluster install: a file of pip's.", metavar="FILE"
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace what is at the output.")
+    ] = False,
+) -> JobSpec:
+    from impasto.cli.times import fraction, seconds
+    from impasto.schema import JobSpec, parse
+
+    params = ctx.meta[PARAMS]
+    if scorer == "style" and "style" not in params:
+        raise BadInput("--style is missing; name an image whose style is taken")
+    fields = {
+        "source": source,
+        "output": output,
+        "scorer": scorer,
+        # Those of a user's class are all its args.
+        "params": {"args": params} if scorer.startswith("python:") else params,
+        "items": items,
+        "frames": frames,
+        "fps": fraction(fps, "--fps") if fps else None,
+        "max_size": max_size,
+        "start": seconds(start, "--start") if start else None,
+        "end": seconds(end, "--end") if end else None,
+        "crf": crf,
+        "preset": preset,
+        "shard_frames": _shard_frames(shard_frames),
+        "mini_batch": mini_batch,
+        "requirements": requirements,
+        "overwrite": overwrite,
+    }
+    fields |= changes(max_failed, max_failed_batches, timeout)
+    return parse(JobSpec, fields, f"see '{ctx.command_path} --help'")
+
+
+def _shard_frames(given: str | None) -> int | str | None:
+    if given is None or given == "auto":
+        return given
+    if not given.isdecimal():
+        raise BadInput(f"--shard-frames {given}: is no number and not 'auto'; see --help")
+    return int(given)
+
+
+takes_spec = takes("spec", _spec)
+"""Gives a `ScorerCommand` the options of a job, and calls it with ``spec: JobSpec``."""

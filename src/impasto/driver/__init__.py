@@ -1,0 +1,1 @@
+"""Submit, plan, run, retry, resume and assemble a job."""

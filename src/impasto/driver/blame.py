@@ -1,0 +1,64 @@
+"""Which items end workers: pure, from the records of failed attempts at one shard.
+
+A worker that dies, or is stopped, takes with it what it was scoring. Those items are suspects: the
+next attempt scores each of them alone. One that takes too long alone is set aside at once; one
+that was alone when a worker died may have been unlucky, and is set aside the second time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from impasto.schema import Attempt, Done, Failed, ItemError, Shard
+
+DEATHS = 2
+"""Workers that may die of an item."""
+PATIENCE = 5
+"""Items of a shard that may end workers before the scorer itself is to blame."""
+ATTEMPTS = 3
+"""How often one run tries a shard for other reasons before it leaves it for another day."""
+
+
+def attempt(
+    shard: Shard, now: Sequence[Failed], before: Sequence[Failed], base: Done | None
+) -> Attempt:
+    """Plan the next attempt at a shard.
+
+    Args:
+        shard: the shard.
+        now: its failed attempts in this run, oldest first.
+        before: those of earlier runs, which make suspects and set nothing aside.
+        base: its done record, when only what that sets aside is to be scored.
+    """
+    aside = set_aside(now)
+    known = {error.item for error in aside}
+    suspects = {item for failed in (*before, *now) for item in failed.items} - known
+    return Attempt(shard=shard, suspects=tuple(sorted(suspects)), aside=aside, base=base)
+
+
+def set_aside(failures: Sequence[Failed]) -> tuple[ItemError, ...]:
+    """Return the items that these failed attempts show to end workers."""
+    alone: Counter[int] = Counter()
+    found: dict[int, ItemError] = {}
+    for failed in failures:
+        if len(failed.items) == 1:
+            item = failed.items[0]
+            alone[item] += 1
+            if failed.kind == "timeout" or alone[item] == DEATHS:
+                found[item] = ItemError(item=item, error=failed.error, traceback=failed.traceback)
+    return tuple(found[item] for item in sorted(found))
+
+
+def hopeless(failures: Sequence[Failed], allowed: float) -> bool:
+    """Tell whether a run should try a shard no more.
+
+    Args:
+        failures: its failed attempts in this run.
+        allowed: how many items may be set aside.
+    """
+    if any(failed.kind == "bad_input" for failed in failures):
+        return True
+    if sum(not failed.items for failed in failures) >= ATTEMPTS:
+        return True
+    return len(set_aside(failures)) > max(PATIENCE, allowed)

@@ -1,0 +1,109 @@
+"""Small files of this machine that a job names, copied to where workers elsewhere see them.
+
+They lie in the control store by their content, so that the same file is copied once:
+
+    staged/<sha256>/<name>                a picture, a script, weights, requirements
+    staged/<sha256>/<name>/<path>         a folder
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from impasto import scorers
+from impasto.schema.url import normal, parse
+from impasto.storage.local import Exists, Missing, mapped, read_file, tree
+from impasto.storage.parallel import in_order
+from impasto.storage.store import PARTS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from impasto.schema import JobSpec
+    from impasto.storage.store import Store
+    from impasto.storage.stores import Stores
+
+FOLDER = "staged"
+
+
+def stage(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
+    """Copy the local files that a spec names, its source aside, into the control store.
+
+    Args:
+        spec: as `impasto.driver.submit.absolute` returns it.
+        stores: opens the home.
+        home: URL of the jobs' home.
+
+    Returns:
+        The spec with the copies' URLs; the same one where the home is a folder of this machine.
+
+    Raises:
+        BadInput: a file is missing.
+        Unavailable: the store does not answer.
+    """
+    if parse(home).local:
+        return spec
+    entry = scorers.find(spec.scorer)
+    store = stores.home(home)
+    put = partial(_copied, store)
+    params = dict(spec.params)
+    for name in (*entry.pictures, *entry.trusted):
+        if params.get(name):
+            params[name] = put(params[name])
+    for name in entry.folders:
+        if params.get(name):
+            params[name] = put(params[name])
+    requirements = put(spec.requirements) if spec.requirements else None
+    return spec.model_copy(update={"params": params, "requirements": requirements})
+
+
+def staged(url: str, home: str) -> str:
+    """Return the digest that a copy's URL holds, "" when it is none; the content is not looked at.
+
+    Whoever loads it checks it against that.
+    """
+    match = re.match(rf"{FOLDER}/([0-9a-f]{{64}})/[^/]+$", url.removeprefix(f"{normal(home)}/"))
+    return match[1] if match else ""
+
+
+def _copied(store: Store, url: str) -> str:
+    """Copy a file or folder, unless that is done or it is in a store; returns its URL."""
+    place = parse(url)
+    if not place.local:
+        return url
+    path = place.path
+    if path.is_dir():
+        return _folder(store, path)
+    content = read_file(path)
+    key = f"{FOLDER}/{hashlib.sha256(content).hexdigest()}/{path.name}"
+    if store.stat(key) is None:
+        store.create(key, content)
+    return store.where(key)
+
+
+def _folder(store: Store, path: Path) -> str:
+    """Copy all that is in a folder, which may be large; returns its URL."""
+    names = [name.partition("/")[2] for name in sorted(tree(path))]
+    if not names:
+        raise Missing(f"{path}: there is nothing; check the path")
+    digests = [(name, _digest(path / name)) for name in names]
+    base = f"{FOLDER}/{hashlib.sha256(json.dumps(digests).encode()).hexdigest()}/{path.name}"
+    there = {stat.key for stat in store.list_all(base)}
+    missing = [name for name in names if f"{base}/{name}" not in there]
+
+    def copy(name: str) -> None:
+        with suppress(Exists):
+            store.put_file(f"{base}/{name}", path / name, create=True)
+
+    list(in_order(copy, missing, PARTS))
+    return store.where(base)
+
+
+def _digest(path: Path) -> str:
+    with mapped(str(path)), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

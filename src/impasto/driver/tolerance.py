@@ -1,0 +1,88 @@
+"""How much may fail before a job counts as incomplete: pure, from its spec and done records."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from impasto.schema import Done, JobSpec, Plan
+
+
+def allowed(spec: JobSpec, total: int) -> float:
+    """Return how many of so many items may be set aside."""
+    if spec.max_failed_percent is not None:
+        return total * spec.max_failed_percent // 100
+    return math.inf if spec.max_failed < 0 else spec.max_failed
+
+
+@dataclass(slots=True)
+class Tally:
+    """Sums over done records, kept as they come: jobs may have 100,000 of them.
+
+    Attributes:
+        shards: how many there are.
+        failed: items that they set aside.
+        batches: mini-batches with such items.
+    """
+
+    shards: int = 0
+    failed: int = 0
+    batches: int = 0
+
+    def add(self, record: Done) -> None:
+        """Count one more."""
+        self.shards += 1
+        self.failed += len(record.failed)
+        self.batches += record.failed_batches
+
+
+def hopeless(spec: JobSpec, plan: Plan, tally: Tally, last: Done) -> str:
+    """Say why the rest of a job would be a waste, or "".
+
+    Who allows no failure at all wants to know of each, so that job goes on to its end, unless the
+    scorer fails with all that it gets.
+
+    Args:
+        spec: the job's spec.
+        plan: its plan.
+        tally: its done records so far.
+        last: the last of them.
+    """
+    most, unfinished = allowed(spec, plan.count), tally.shards < len(plan.shards)
+    if len(last.failed) == last.items > most and last.items > (plan.count > 1):
+        return (
+            f"every item of shard {last.shard} failed: {last.failed[0].error}; correct the scorer "
+            "or the source; 'impasto show' tells more"
+        )
+    if unfinished and last.failed and 0 < most < tally.failed:
+        return (
+            f"more than {most:.0f} items failed, the last: {last.failed[-1].error}; 'impasto show' "
+            "tells more, and a larger --max-failed goes on"
+        )
+    if unfinished and last.failed and 0 <= spec.max_failed_batches < tally.batches:
+        return (
+            f"more than {spec.max_failed_batches} mini-batches failed: {last.failed[-1].error}; "
+            "'impasto show' tells more, and a larger --max-failed-batches goes on"
+        )
+    return ""
+
+
+def excess(spec: JobSpec, plan: Plan, records: Sequence[Done]) -> str:
+    """Say that more failed than the user allows, and what would accept it, or ""."""
+    failed = [error for record in records for error in record.failed]
+    batches = sum(record.failed_batches for record in records)
+    if len(failed) > allowed(spec, plan.count):
+        remedy = f"--max-failed {len(failed)}"
+    elif 0 <= spec.max_failed_batches < batches:
+        remedy = f"--max-failed-batches {batches}"
+    else:
+        return ""
+    first = failed[0]
+    name = first.key or f"item {first.item}"
+    several = len(failed) > 1
+    count = f"{len(failed)} of {plan.count} items" if several else "1 item"
+    return (
+        f"{count} failed ({name}: {first.error}); 'impasto show' tells more, 'impasto retry' tries "
+        f"again, and {remedy} accepts {'them' if several else 'it'}"
+    )

@@ -1,0 +1,134 @@
+"""A worker's process, seen from its driver.
+
+Imports nothing heavy, so that a first process can be on its way before the driver knows its job:
+a worker needs seconds to import torch.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from impasto.secrecy import redact
+
+TAIL = 4000
+"""Characters kept of what a dead worker printed."""
+
+_spare: list[Process] = []
+
+
+class Process:
+    """A fresh interpreter that waits for a task on a socket, and ends when the socket closes.
+
+    Never a fork: neither CUDA nor the store's client survives one.
+
+    Attributes:
+        conn: the driver's end of the socket.
+    """
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        self.conn = Connection(ours.detach())
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
+        code = f"from impasto.engines.worker_main import serve; serve({theirs.fileno()})"
+        # The worker inherits the mask, so that Ctrl-C reaches the driver alone, from the start.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            with theirs:
+                self._process = subprocess.Popen(
+                    # -P keeps modules that happen to lie in the working folder out.
+                    [sys.executable, "-P", "-c", code],
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._said,
+                    stderr=self._said,
+                    pass_fds=[theirs.fileno()],
+                    # A group of its own, so that what a user's script starts ends with it.
+                    start_new_session=True,
+                )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        # Ends the whole group once we are gone, even if the worker hangs or was stopped.
+        self._watcher = subprocess.Popen(
+            ["sh", "-c", 'read -r _; kill -9 -"$0"', str(self._process.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def fate(self) -> str:
+        """Wait for the end of the process and say how it came."""
+        code = self._process.wait()
+        if code == -signal.SIGKILL:
+            return f"signal {-code}, perhaps out of memory"
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+    def said(self) -> str:
+        """Return the end of what the process has printed."""
+        size = self._said.seek(0, os.SEEK_END)
+        self._said.seek(max(0, size - TAIL))
+        return redact(self._said.read().decode(errors="replace"))
+
+    def resident(self) -> int:
+        """Return the bytes of memory that the process holds, 0 when it has ended."""
+        try:
+            pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
+        except (OSError, IndexError):
+            return 0
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the end of the process, so long at most."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+
+    def stop(self) -> None:
+        """End the process at once."""
+        self.conn.close()
+        # First of all, since the number of an ended group may be given to another one.
+        self._watcher.kill()
+        self._watcher.wait()
+        if self._watcher.stdin:
+            self._watcher.stdin.close()
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._said.close()
+
+
+def machine_memory() -> int:
+    """Return the bytes of memory that this machine, or the container around us, has."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):
+            found.append(int(Path("/sys/fs/cgroup", name).read_text()))
+    return min(found)
+
+
+@contextmanager
+def spare() -> Iterator[None]:
+    """Have a process on its way that the first worker of the block takes; else it is stopped."""
+    _spare.append(Process())
+    try:
+        yield
+    finally:
+        stop_spare()
+
+
+def stop_spare() -> None:
+    """Stop the spare process if there is one, since no worker will be of this process."""
+    while _spare:
+        _spare.pop().stop()
+
+
+def take() -> Process:
+    """Return the spare process, or a new one."""
+    return _spare.pop() if _spare else Process()

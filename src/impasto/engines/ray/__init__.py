@@ -1,0 +1,1 @@
+"""The Ray engine: the only package that imports Ray."""

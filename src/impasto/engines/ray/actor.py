@@ -1,0 +1,114 @@
+"""The inside of a cluster's actor: one worker's place on a machine."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import wait
+
+import ray
+
+from impasto import secrecy
+from impasto.engines import Task
+from impasto.engines.ray.runtime_env import delivered
+from impasto.engines.supervisor import GRACE, POLL, SPOILT, Child, memory_limit
+from impasto.engines.worker_main import Broken
+from impasto.schema import Attempt, Done, Failed
+
+SAY = 0.5
+"""Seconds between two words on how far a shard is; each costs the driver half a millisecond."""
+BEAT = 5.0
+"""Seconds between two signs of life when there is nothing to be said."""
+
+
+class Slot:
+    """Looks after one worker process, and replaces it when it is spoilt."""
+
+    def __init__(self, device: str, memory: int | None) -> None:
+        """Start the process, which imports its libraries while the job is planned.
+
+        Args:
+            device: ``cpu``, or ``cuda:0``, the first of those that Ray lets this actor see.
+            memory: bytes that the worker may hold; None is most of the machine's.
+        """
+        self._device = device
+        self._memory = memory_limit(memory)
+        self._child: Child | None = Child(device)
+        self._task: Task | None = None
+
+    def employ(self, task: Task, signatures: dict[str, str]) -> str:
+        """Take the job.
+
+        Args:
+            task: the job and its plan.
+            signatures: those of URLs, where driver and worker share a machine.
+
+        Returns:
+            Where this is: ``<host>/<node id>``.
+        """
+        secrecy.accept(signatures)
+        self._task = task.model_copy(update={"code": delivered()})
+        return f"{socket.gethostname()}/{ray.get_runtime_context().get_node_id()}"
+
+    def run(self, attempt: Attempt, threads: int) -> Iterator[int | Done | Failed | Broken | None]:
+        """Score one shard.
+
+        Args:
+            attempt: what to score.
+            threads: how many mini-batches may be scored at once.
+
+        Yields:
+            How many items are written so far, None while the scorer is being loaded; last, the
+            outcome.
+        """
+        child = self._employed()
+        child.start(attempt, threads)
+        items, told, beat = 0, -1, time.monotonic()
+        while True:
+            said = child.receive() if wait([child.conn], POLL) else None
+            if isinstance(said, int):
+                items = said
+            outcome = said if isinstance(said, Done | Failed | Broken) else None
+            outcome = outcome or child.fault(self._memory)
+            if outcome is not None:
+                yield self._finish(child, outcome)
+                return
+            now = time.monotonic()
+            if now - beat > (SAY if told != items and child.ready else BEAT):
+                told, beat = items, now
+                yield items if child.ready else None
+
+    def close(self) -> None:
+        """Let the worker end in order."""
+        if self._child:
+            self._child.part()
+            self._child.parted(GRACE)
+            self._drop(self._child)
+
+    def _employed(self) -> Child:
+        """Return the worker, a new one if the last one was spoilt."""
+        assert self._task
+        self._child = self._child or Child(self._device)
+        self._child.employ(self._task)
+        return self._child
+
+    def _finish(self, child: Child, outcome: Done | Failed | Broken) -> Done | Failed | Broken:
+        """Replace the worker if need be; one that died before it was ready could not start."""
+        ready = child.ready
+        child.finish()
+        if isinstance(outcome, Done):
+            return outcome
+        if not child.alive or isinstance(outcome, Broken) or outcome.kind in SPOILT:
+            self._drop(child)
+        if isinstance(outcome, Failed) and not ready:
+            return Broken(
+                error=f"workers cannot start: {outcome.error}",
+                bad_input=False,
+                traceback=outcome.traceback,
+            )
+        return outcome
+
+    def _drop(self, child: Child) -> None:
+        child.stop()
+        self._child = None

@@ -1,0 +1,182 @@
+"""Joining a cluster, or starting a Ray of one's own, and what goes wrong then."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import ray
+from ray import exceptions
+from ray._private import ray_constants
+from ray._private import worker as ray_worker
+
+from impasto.engines.ray.runtime_env import runtime_env
+from impasto.errors import Unavailable
+from impasto.settings import ray_token
+from impasto.storage.local import mapped
+from impasto.storage.stores import Stores
+
+if TYPE_CHECKING:
+    from impasto.schema import JobSpec
+    from impasto.settings import Settings
+
+KNOCK = 10.0
+"""Seconds to wait for a cluster's head to answer at all."""
+
+
+def join(settings: Settings, spec: JobSpec) -> dict[str, Any]:
+    """Make this process a driver of the cluster.
+
+    Args:
+        settings: its address.
+        spec: the job, whose scripts go to the machines.
+
+    Returns:
+        The runtime environment of the workers.
+
+    Raises:
+        BadInput: a script is missing.
+        Unavailable: the cluster does not answer, or refuses this driver.
+    """
+    address = settings.address
+    if address and address != "auto":
+        _knock(address)
+    if not address:
+        _make_token()
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    # Else it prints pages about each lost machine among our results, whatever `log_to_driver` is.
+    vars(ray_worker)["_worker_logs_enabled"] = False
+    with TemporaryDirectory() as folder:
+        whole, own = runtime_env(spec, Stores(settings.stores), settings.home, folder)
+        try:
+            with _own_signals(), _silence(), nullcontext() if address else _loopback():
+                ray.init(
+                    address or "local",
+                    runtime_env=whole or None,
+                    include_dashboard=None if address else False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
+        except (ConnectionError, RuntimeError, ValueError, exceptions.RayError) as error:
+            raise Unavailable(_refusal(address, error)) from error
+    return own
+
+
+def _knock(address: str) -> None:
+    """Raise Unavailable when no head answers there, which Ray finds out within minutes or never."""
+    host, _, port = address.rpartition(":")
+    said = b""
+    try:
+        with socket.create_connection((host, int(port)), KNOCK) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            # Where all is encrypted nobody answers to that.
+            with suppress(TimeoutError, ConnectionError):
+                said = connection.recv(5)
+    except OSError as error:
+        raise Unavailable(
+            f"cluster {address}: nothing answers there ({error.strerror or error}); check the "
+            "address, which is that of the cluster's head, such as HOST:6379"
+        ) from error
+    if said == b"HTTP/":
+        raise Unavailable(
+            f"cluster {address}: is a web server, such as a dashboard, and not the cluster's head; "
+            "give the head's port, which is 6379 unless it was started with another"
+        )
+
+
+def _make_token() -> None:
+    """Make the token that a Ray of this machine asks for; Ray would let everybody read it."""
+    path = ray_token()
+    if path is None:
+        return
+    with mapped(str(path)), suppress(FileExistsError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(path, "x", opener=partial(os.open, mode=0o600)) as file:
+            file.write(secrets.token_hex(32))
+
+
+def words(error: Exception | None) -> str:
+    """Return the line of an error that says what is wrong."""
+    text = re.sub(r"\x1b\[[\d;]*m", "", str(error))
+    # Below that it happened, and a table of ids, stands why; advice on Ray follows.
+    lines = [line.strip() for line in text.splitlines() if line.strip() and line[0] != "\t"]
+    lines = [line for line in lines if not line.startswith("The actor died unexpectedly")] or lines
+    if not lines:
+        return type(error).__name__
+    # Of what failed while it was made, the whole traceback is told.
+    last = getattr(error, "actor_init_failed", False)
+    return lines[-1 if last else 0].partition(" Some common causes")[0]
+
+
+def complaint(error: Exception) -> str:
+    """Return the line of an installer's output that says what is wrong."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR")]
+    return (errors or lines or [type(error).__name__])[-1]
+
+
+def _refusal(address: str | None, error: Exception) -> str:
+    """Say why a cluster could not be joined."""
+    # Ray raises what it was told by the head as text within another error.
+    if "AuthenticationError" in f"{type(error).__name__} {error.__cause__}":
+        return (
+            f"cluster {address}: refuses this driver's token; put the cluster's into "
+            "~/.ray/auth_token, or name its file in RAY_AUTH_TOKEN_PATH"
+        )
+    return (
+        f"cluster {address or 'of this machine'}: cannot be joined ({words(error)}); "
+        "a driver runs on one of its machines; from elsewhere use 'impasto submit'"
+    )
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep this process's ways with signals in a block in which Ray sets its own."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _loopback() -> Iterator[None]:
+    """Have a Ray that is started in this block listen on loopback alone.
+
+    Ray listens on every interface unless its machine's address is 127.0.0.1, and replaces that
+    address wherever other machines might join, which it has decided when it was imported.
+    """
+    constants = vars(ray_constants)
+    before, constants["ENABLE_RAY_CLUSTER"] = constants["ENABLE_RAY_CLUSTER"], False
+    try:
+        yield
+    finally:
+        constants["ENABLE_RAY_CLUSTER"] = before
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep what Ray's own libraries print from the terminal; what matters comes as an error."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 (a device)
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,431 @@
+"""The Ray engine: workers on the machines of a cluster.
+
+Ray places actors, and its autoscaler brings machines for those that wait. All policy is here, in
+the driver; nothing is restarted or retried by Ray. An actor (`Slot`) takes one worker's share of a
+machine and looks after one worker process there, the same that the local engine runs.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter, deque
+from statistics import median
+from typing import TYPE_CHECKING, Any, Self
+
+import ray
+from ray import exceptions
+
+from impasto.engines import AS_HERE, ASKED_FOR, ENCODER_THREADS, Capacity, Control, Staff, Task
+from impasto.engines.ray.actor import Slot as Slot
+from impasto.engines.ray.connection import complaint, join, words
+from impasto.engines.ray.pool import Crew
+from impasto.engines.ray.start_failures import TRIES, Starts
+from impasto.engines.worker_main import Broken
+from impasto.errors import BadInput, Unavailable
+from impasto.schema import Attempt, Done, Failed, JobSpec
+from impasto.secrecy import handover
+from impasto.settings import Settings, WorkerRange, cuda_devices
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from impasto.engines.ray.remote_worker import Hired
+
+SETTLE = 3.0
+"""Seconds in which a machine that lives tells of an actor that died there."""
+SILENCE = 90.0
+"""Seconds without a word from a busy worker's machine; Ray itself notices within about 66."""
+ROOM = 30.0
+"""Seconds without room for any worker after which the user is told."""
+RENEWAL = 300.0
+"""Seconds to wait for another machine when workers can start on none that there is."""
+WAIT = 1800.0
+"""Seconds to wait for a first machine."""
+LOST = 10
+"""Machines that may go away unannounced under one shard before the shard is suspected."""
+SLOW = 2.0
+"""How many times as long as the median a shard takes before it is a straggler."""
+EXPECTED = 8
+"""Workers that are expected of a cluster when nobody said, and it has not more room already."""
+CUDA_THREADS = 2
+"""Mini-batches at once on a CUDA device, so that copies hide behind scoring."""
+
+
+class RayEngine:
+    """Runs shards on a cluster, or on a Ray of its own on this machine."""
+
+    def __init__(self, settings: Settings, control: Control, spec: JobSpec) -> None:
+        """Configure; nothing starts before the context is entered.
+
+        Args:
+            settings: the cluster's address, how many workers, and what each takes.
+            control: how the caller watches and stops the engine.
+            spec: the job; its scripts and requirements go to the machines.
+
+        Raises:
+            BadInput: the settings contradict each other.
+        """
+        self._settings = settings
+        self._control = control
+        self._spec = spec
+        self._gpus = settings.gpus_per_worker
+        if settings.device == "cpu" or self._gpus is not None:
+            self._gpus = self._gpus or 0.0
+        elif settings.device == "cuda":
+            self._gpus = 1.0
+        if settings.device == "cuda" and not self._gpus:
+            raise BadInput("--gpus-per-worker 0: --device cuda needs a GPU; leave one of them out")
+        self._task: Any = None
+        self._room, self._joined = 0, False
+        self._losses: Counter[int] = Counter()
+        self._seconds: list[float] = []
+        self._copied: set[int] = set()
+        self._starts = Starts()
+        self._refusal: Unavailable | BadInput | None = None
+        self._roomless = 0.0
+        self._told = False
+
+    @property
+    def capacity(self) -> Capacity:
+        """As many workers as are asked for, else those there is room for, else a guess."""
+        most = self._settings.workers.most
+        if not self._settings.address:
+            fit = self._room or self._fitting(len(os.sched_getaffinity(0)), cuda_devices())
+            if not most or most > max(1, fit):
+                return Capacity(max(1, fit), AS_HERE)
+        if most:
+            return Capacity(most, ASKED_FOR)
+        if self._room >= EXPECTED:
+            return Capacity(self._room, "at most, as many as the cluster has room for")
+        counted = f", since the cluster has room for {self._room} but may grow"
+        uncounted = " before the cluster is asked"
+        return Capacity(
+            EXPECTED,
+            f"assumed{counted if self._joined else uncounted}; --workers says otherwise",
+        )
+
+    @property
+    def encoder_threads(self) -> int:
+        """One on a CPU, whose cores are all busy scoring; some beside a GPU."""
+        return ENCODER_THREADS if self._cuda else 1
+
+    @property
+    def _cuda(self) -> bool:
+        return bool(self._gpus) and self._settings.device != "cpu"
+
+    def __enter__(self) -> Self:
+        """Join the cluster, or start one here, and ask for a first worker."""
+        if (self._settings.address or "").startswith("http"):
+            raise BadInput(
+                f"{self._settings.address}: is a dashboard's address, for 'impasto submit'; a "
+                "driver needs HOST:PORT of the cluster's head, or auto"
+            )
+        env = join(self._settings, self._spec)
+        try:
+            self._open(env)
+        except BaseException:
+            ray.shutdown()
+            raise
+        return self
+
+    def _fitting(self, cpus: float, gpus: float) -> int:
+        """Return how many workers fit into so many cores and GPUs."""
+        room = int(cpus // self._settings.cpus_per_worker)
+        share = self._gpus if self._gpus is not None else float(gpus > 0)
+        # Each of them is on one GPU alone; and a tenth is a little more than 1/10.
+        return min(room, int(gpus) * int(1 / share + 1e-9)) if share else room
+
+    def _bounds(self) -> WorkerRange:
+        """Return how many workers there may be: a Ray of this machine alone never grows."""
+        asked = self._settings.workers
+        if self._settings.address:
+            return asked
+        most = min(asked.most or self._room, self._room)
+        return WorkerRange(least=min(asked.least, most), most=most)
+
+    def _open(self, env: dict[str, Any]) -> None:
+        """See what there is, and ask for the first workers."""
+        total: dict[str, float] = ray.cluster_resources()
+        # A cluster that has no machine yet tells of none of these.
+        cpus, gpus = total.get("CPU", 0), total.get("GPU", 0)
+        self._room, self._joined = self._fitting(cpus, gpus), True
+        if self._gpus is None:
+            self._gpus = 1.0 if gpus else 0.0
+            if not cpus and self._settings.address:
+                self._control.noted(
+                    "the cluster has no machine yet, so nobody knows whether it has GPUs: workers "
+                    "take none; --gpus-per-worker says otherwise"
+                )
+        if not self._room and self._settings.address is None:
+            raise Unavailable(
+                f"this machine has no room for a worker with {self._needs()}; ask for less with "
+                "--cpus-per-worker or --gpus-per-worker"
+            )
+        options: dict[str, Any] = {"runtime_env": env} if env else {}
+        options |= {"num_cpus": self._settings.cpus_per_worker, "num_gpus": self._gpus}
+        given = ("cuda:0" if self._cuda else "cpu", self._settings.memory)
+        self._roomless = time.monotonic()
+        self._crew = Crew(Slot, given, options, self._bounds())
+
+    def __exit__(self, *error: object) -> None:
+        """End every worker: in order when all went well, else at once."""
+        self._crew.close(in_order=not any(error))
+        ray.shutdown()
+
+    def run(self, task: Task, attempts: Sequence[Attempt]) -> Iterator[Done | Failed]:
+        """Try each shard once, the longest first; see `Engine.run`.
+
+        A shard whose machine went away is tried again at once: that was no fault of the shard.
+        """
+        queue = deque(sorted(attempts, key=lambda each: len(each.shard), reverse=True))
+        if queue and self._task is None:
+            self._task = ray.put(task)
+        # Signatures in URLs go to processes of this machine alone.
+        signatures = {} if self._settings.address else handover()
+        while queue or self._crew.busy():
+            if self._control.stopping():
+                queue.clear()
+            copies = self._settings.speculate and not self._control.stopping()
+            self._crew.scale(len(queue), len(self._alone()) if copies else 0)
+            self._crew.employ(self._task, signatures)
+            self._dispatch(queue)
+            # What another one said just now may have ended a worker.
+            for hired in self._crew.talking():
+                if hired in self._crew and (outcome := self._hear(hired, queue)):
+                    yield outcome
+            for hired in self._crew:
+                if hired in self._crew and (lost := self._fault(hired, queue)):
+                    yield lost
+            self._tell()
+
+    def _dispatch(self, queue: deque[Attempt]) -> None:
+        """Give shards to idle workers, and second copies of stragglers if that is wanted."""
+        threads = CUDA_THREADS if self._cuda else self._settings.cpus_per_worker
+        for hired in self._crew.free():
+            attempt = queue.popleft() if queue else self._straggler()
+            if attempt is None:
+                return
+            hired.begin(attempt, threads)
+
+    def _straggler(self) -> Attempt | None:
+        """Return the attempt of a shard that takes far longer than others, and is alone."""
+        if not self._settings.speculate or len(self._seconds) < 3 or self._control.stopping():
+            return None
+        late = time.monotonic() - SLOW * median(self._seconds)
+        slow = [it for it in self._alone() if it.since < late]
+        if not slow:
+            return None
+        slowest = min(slow, key=lambda it: it.since)
+        self._copied.add(slowest.shard)
+        return slowest.attempt
+
+    def _alone(self) -> list[Hired]:
+        """Return those at shards that nobody else has tried at the same time."""
+        return [hired for hired in self._crew.busy() if hired.shard not in self._copied]
+
+    def _hear(self, hired: Hired, queue: deque[Attempt]) -> Done | Failed | None:
+        """Take one message; returns the outcome of a shard if that is one.
+
+        Raises:
+            BadInput: the scorer cannot be loaded.
+            Unavailable: workers cannot start, or cannot install what the job requires.
+        """
+        try:
+            if hired.asking is not None:
+                # It answers again, but what it said meanwhile is lost.
+                hired.asking = ray.get(hired.asking) and None
+                return None
+            if hired.attempt is None:
+                hired.machine = ray.get(hired.placing)
+                hired.heard = hired.since = time.monotonic()
+                return None
+            said = ray.get(next(hired.stream))
+        except StopIteration:
+            hired.rest()
+            return None
+        except exceptions.RuntimeEnvSetupError as error:
+            what = self._spec.requirements or "the scripts"
+            problem = f"{what}: cannot be installed: {complaint(error)}"
+            return self._spoilt(hired, f"{problem}; correct it, or check the machines' network")
+        except exceptions.RayTaskError as error:
+            return self._spoilt(hired, f"the worker failed: {error.cause}")
+        except exceptions.ActorUnavailableError as error:
+            hired.ask(error)
+            return None
+        except exceptions.RayError as error:
+            hired.gone, hired.asking = error, None
+            return None
+        hired.heard = time.monotonic()
+        match said:
+            case Broken():
+                self._refused(hired, queue, said)
+            case Done() | Failed():
+                return self._finished(hired, said)
+            case int() if hired.attempt:
+                self._started(hired)
+                self._control.progress(hired.shard, said)
+        return None
+
+    def _finished(self, hired: Hired, said: Done | Failed) -> Done | Failed | None:
+        """Let a worker rest; its shard has an outcome unless another one is still at it."""
+        twins = self._crew.twins(hired)
+        self._started(hired)
+        # It goes on with a new process then.
+        hired.ready = isinstance(said, Done) or said.kind not in {"died", "timeout"}
+        if isinstance(said, Failed) and twins:
+            self._control.noted(f"a copy of shard {said.shard} failed: {said.error}")
+            hired.rest()
+            return None
+        if isinstance(said, Done):
+            self._seconds.append(time.monotonic() - hired.since)
+        for twin in twins:
+            self._crew.dismiss(twin)
+        self._copied.discard(said.shard)
+        hired.rest()
+        return said
+
+    def _refused(self, hired: Hired, queue: deque[Attempt], said: Broken) -> None:
+        """Put the shard back that a worker could not begin.
+
+        Raises:
+            BadInput: no worker ever will.
+            Unavailable: one after the other could not.
+        """
+        if said.bad_input:
+            raise said.as_error()
+        self._put_back(hired, queue)
+        self._crew.dismiss(hired)
+        why = said.error.removeprefix("workers cannot start: ")
+        self._failed_start(hired, why, said.as_error())
+
+    def _started(self, hired: Hired) -> None:
+        """Note that a worker has loaded its scorer."""
+        if not hired.ready:
+            hired.ready = True
+            self._starts.succeeded(hired.node)
+            self._refusal = None
+
+    def _failed_start(self, hired: Hired, why: str, error: Unavailable | BadInput) -> None:
+        """Note that a worker could not start, and bar its machine when it was not the first.
+
+        Raises:
+            Unavailable: ``error``, when nobody is at work and no other machine can be hoped for.
+        """
+        node = hired.node or hired.last_node()
+        self._control.noted(f"{hired.called} could not start: {why}")
+        barred = self._starts.failed(node)
+        bad = self._starts.barred
+        if any(it.ready or (it.machine and it.node not in bad) for it in self._crew):
+            self._refusal = None
+        elif self._starts.hopeless or (bad and not self._settings.address):
+            raise error
+        elif bad and self._machines() <= bad:
+            self._refusal = error
+        if barred and node:
+            machine = f"machine {hired.host or node}"
+            self._control.noted(f"{machine} is used no more: {TRIES} workers could not start there")
+            self._crew.bar(node)
+        if barred and self._refusal:
+            patience = f"waiting {RENEWAL / 60:.0f} minutes for another one"
+            self._control.noted(f"there is no machine left on which workers can start; {patience}")
+
+    def _machines(self) -> set[str]:
+        """Return the ids of the machines that have room for a worker when they are idle."""
+        nodes: list[dict[str, Any]] = ray.nodes()
+        totals = {node["NodeID"]: node["Resources"] for node in nodes if node["Alive"]}
+        return {
+            node
+            for node, has in totals.items()
+            if self._fitting(has.get("CPU", 0), has.get("GPU", 0))
+        }
+
+    def _fault(self, hired: Hired, queue: deque[Attempt]) -> Failed | None:
+        """Look whether a busy worker went away or fell silent."""
+        silent = hired.attempt is not None and time.monotonic() - hired.heard > SILENCE
+        if silent and not hired.gone and ray.wait([hired.stream], timeout=0)[0]:
+            # It was this driver that did not listen.
+            return None
+        if not (hired.gone or silent):
+            return None
+        unknown = isinstance(hired.gone, exceptions.ActorUnavailableError)
+        if unknown and hired.asking is not None and time.monotonic() - hired.heard < SETTLE:
+            return None
+        preempted = getattr(hired.gone, "preempted", False)
+        if preempted or unknown or self._lost(hired):
+            if hired.attempt:
+                self._losses[hired.shard] += not preempted
+                what = f"machine {hired.host} went away; shard {hired.shard} is redone"
+                self._control.noted(what)
+            if preempted or self._losses[hired.shard] < LOST:
+                self._put_back(hired, queue)
+                self._crew.dismiss(hired)
+                return None
+        why = f"gave no sign for {SILENCE:.0f} s" if silent else words(hired.gone)
+        return self._spoilt(hired, f"{hired.called} went away: {why}")
+
+    def _lost(self, hired: Hired) -> bool:
+        """Tell whether a worker's machine was taken away."""
+        if not hired.machine:
+            return "node has died" in str(hired.gone)
+        return all(node["NodeID"] != hired.node or not node["Alive"] for node in ray.nodes())
+
+    def _spoilt(self, hired: Hired, error: str) -> Failed | None:
+        """Dismiss a worker; returns the outcome of its shard, unless another one is at it.
+
+        Raises:
+            Unavailable: workers end before they have begun, one after the other.
+        """
+        self._crew.dismiss(hired)
+        if not hired.ready:
+            words = f"workers cannot start: {error}; see 'impasto cluster status'"
+            self._failed_start(hired, error, Unavailable(words))
+        if hired.attempt is None:
+            return None
+        twins = self._crew.twins(hired)
+        self._copied.discard(hired.shard)
+        if twins:
+            return None
+        return Failed(shard=hired.shard, error=error, kind="died")
+
+    def _put_back(self, hired: Hired, queue: deque[Attempt]) -> None:
+        twins = self._crew.twins(hired)
+        self._copied.discard(hired.shard)
+        if hired.attempt and not twins:
+            self._control.progress(hired.shard, 0)
+            if not self._control.stopping():
+                queue.appendleft(hired.attempt)
+
+    def _tell(self) -> None:
+        """Tell the caller what the workers do, and when there is no room for any.
+
+        Raises:
+            Unavailable: no machine came.
+        """
+        staff = self._crew.staff()
+        self._control.staffed(staff)
+        now = time.monotonic()
+        if not staff.asked or staff != Staff(asked=staff.asked):
+            self._roomless, self._told = now, False
+            return
+        if self._refusal and now - self._roomless > RENEWAL:
+            raise self._refusal
+        if now - self._roomless > ROOM and not self._told:
+            self._told = True
+            what = f"no machine of the cluster has room for a worker with {self._needs()}"
+            if self._spec.requirements:
+                what += ", or they still install what it requires"
+            patience = f"waiting up to {WAIT / 60:.0f} minutes"
+            self._control.noted(f"{what}; {patience}: 'impasto cluster status' tells more")
+        if now - self._roomless > WAIT:
+            raise Unavailable(
+                f"cluster {self._settings.address or 'of this machine'}: no machine with room for "
+                f"a worker with {self._needs()} came in {WAIT / 60:.0f} minutes; see 'impasto "
+                "cluster status'"
+            )
+
+    def _needs(self) -> str:
+        """Say what a worker takes of a machine."""
+        cpus = self._settings.cpus_per_worker
+        words = f"{cpus} core{'s' if cpus > 1 else ''}"
+        return f"{words} and {self._gpus:g} GPU" if self._gpus else words

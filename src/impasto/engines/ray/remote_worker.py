@@ -1,0 +1,92 @@
+"""One worker of a cluster, as its driver knows it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ray._private import state
+
+if TYPE_CHECKING:
+    from impasto.schema import Attempt
+
+
+@dataclass(eq=False)
+class Hired:
+    """The driver's side of one worker of the cluster.
+
+    Attributes:
+        actor: its slot.
+        placing: answers once a machine has room for it.
+        machine: where it is, ``<host>/<node id>``; "" until it has been placed.
+        attempt: what it scores.
+        stream: what it says of that.
+        parting: answers once it has ended in order.
+        ready: whether its scorer is loaded.
+        since: when it began the shard, or to rest.
+        heard: when it last said something.
+        gone: what is known of its end.
+        asking: answers whether it has ended, where that is not known.
+    """
+
+    actor: Any
+    placing: Any = None
+    machine: str = ""
+    attempt: Attempt | None = None
+    stream: Any = None
+    parting: Any = None
+    ready: bool = False
+    since: float = field(default_factory=time.monotonic)
+    heard: float = 0.0
+    gone: Exception | None = None
+    asking: Any = None
+
+    @property
+    def shard(self) -> int:
+        """The index of its shard, -1 without one."""
+        return self.attempt.shard.index if self.attempt else -1
+
+    @property
+    def host(self) -> str:
+        """The name of its machine, for people."""
+        return self.machine.partition("/")[0]
+
+    @property
+    def node(self) -> str:
+        """Ray's id of its machine."""
+        return self.machine.partition("/")[2]
+
+    @property
+    def called(self) -> str:
+        """What it is called, for people."""
+        return f"the worker on {self.host}" if self.host else "a new worker"
+
+    def last_node(self) -> str:
+        """Ask the cluster for the id of the machine on which its actor ended, "" if unknown."""
+        known: dict[str, Any] = state.actors(self.actor._actor_id.hex()) or {}
+        return str(known.get("Address", {}).get("NodeID", ""))
+
+    @property
+    def awaited(self) -> Any:
+        """What is to be waited for, or None."""
+        if self.gone:
+            return self.asking
+        return self.stream if self.attempt else (None if self.machine else self.placing)
+
+    def begin(self, attempt: Attempt, threads: int) -> None:
+        """Give it a shard."""
+        self.attempt = attempt
+        self.heard = self.since = time.monotonic()
+        self.stream = self.actor.run.options(num_returns="streaming").remote(attempt, threads)
+
+    def ask(self, gone: Exception) -> None:
+        """Ask for its fate once; a machine that lives tells at once that an actor died there."""
+        if self.gone is None:
+            self.gone, self.heard = gone, time.monotonic()
+            self.asking = self.actor.__ray_ready__.remote()
+
+    def rest(self) -> None:
+        """Note that it has nothing to do."""
+        self.attempt = self.stream = None
+        self.since = time.monotonic()

@@ -1,0 +1,97 @@
+"""The user's programs on a cluster: by Ray's runtime environment, by digest.
+
+The driver reads scripts and requirements from the control store, or from its own machine, and
+checks their digests. Ray takes them to each machine once. A worker finds a script there by its
+digest, and checks that again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from impasto import scorers
+from impasto.errors import BadInput
+from impasto.storage.local import Changed
+
+if TYPE_CHECKING:
+    from impasto.schema import JobSpec
+    from impasto.storage.stores import Stores
+
+PACKAGE = "impasto_job_code"
+"""Name of the folder that Ray takes to the machines."""
+
+
+def runtime_env(
+    spec: JobSpec, stores: Stores, home: str, folder: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Describe what the workers of a job need besides Impasto.
+
+    Args:
+        spec: the job.
+        stores: where its scripts are.
+        home: URL of the jobs' home.
+        folder: where files that Ray is to take along may be put.
+
+    Returns:
+        The runtime environment of the whole connection, and that of the workers alone.
+
+    Raises:
+        BadInput: a script is missing, or lies where outsiders may write; it changed.
+        Unavailable: the store does not answer.
+    """
+    whole: dict[str, Any] = {}
+    own: dict[str, Any] = {}
+    package = Path(folder, PACKAGE)
+    for name in scorers.find(spec.scorer).code:
+        digest = spec.params[f"{name}_sha256"]
+        package.mkdir(exist_ok=True)
+        (package / digest).write_bytes(_verified(stores, spec.params[name], digest, home))
+    if package.exists():
+        (package / "__init__.py").write_text("")
+        whole["py_modules"] = [str(package)]
+    if spec.requirements:
+        content = _verified(stores, spec.requirements, spec.requirements_sha256 or "", home)
+        own["pip"] = {"packages": lines(content, spec.requirements)}
+    return whole, own
+
+
+def delivered() -> str:
+    """Return the folder on this machine with the job's scripts, "" when there are none."""
+    found = find_spec(PACKAGE)
+    return str(Path(found.origin).parent) if found and found.origin else ""
+
+
+def lines(content: bytes, name: str) -> list[str]:
+    """Return the lines of a requirements file, without comments.
+
+    Args:
+        content: the file.
+        name: its URL, for errors.
+
+    Raises:
+        BadInput: it is no text, refers to other files, or is empty.
+    """
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        raise BadInput(f"{name}: is no text; give a requirements file of pip's") from None
+    text = text.replace("\\\n", " ")
+    found = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines()]
+    found = [line for line in found if line]
+    if any(re.match(r"(-r|-c|--requirement|--constraint|-e|--editable)\b", it) for it in found):
+        raise BadInput(f"{name}: refers to other files, which stay behind; write their lines here")
+    if not found:
+        raise BadInput(f"{name}: names no package; leave --requirements out")
+    return found
+
+
+def _verified(stores: Stores, url: str, digest: str, home: str) -> bytes:
+    stores.check_trusted(url, home)
+    content = stores.read(url)
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise Changed(f"{url}: has changed since the job began; run it anew")
+    return content

@@ -1,0 +1,257 @@
+"""A running cluster, seen from anywhere: jobs handed to it, and what goes on there.
+
+All of it is HTTP to the dashboard, by Ray's own client and with its token.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shlex
+import shutil
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+import requests
+from ray.exceptions import AuthenticationError
+from ray.job_submission import JobSubmissionClient
+
+from impasto.engines.ray.status import Facts, facts
+from impasto.errors import Unavailable
+from impasto.settings import CONFIG_FILE, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TIMEOUT = (5.0, 60.0)
+"""Seconds to reach the dashboard, and to wait for its answer."""
+AGENT = 20.0
+"""Seconds in which a cluster that has just started comes to take jobs."""
+MANY = 10_000
+"""Rows of a list at most; Ray gives no more."""
+_ID = re.compile(r"([0-9a-f]{12})-a(\d+)")
+
+_UNSET = {f"IMPASTO_{name.upper()}": "" for name in (*Settings.model_fields, "config")}
+"""What the head's environment says of settings is not for the jobs that it is given."""
+
+State = Literal["waiting", "running", "done", "failed", "stopped"]
+_STATES: dict[str, State] = {
+    "PENDING": "waiting",
+    "RUNNING": "running",
+    "SUCCEEDED": "done",
+    "FAILED": "failed",
+    "STOPPED": "stopped",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One time that a job was handed to a cluster.
+
+    Attributes:
+        job: the job's id.
+        number: which time, from 1.
+        state: how its driver is.
+        home: URL of the home of the job's folder.
+        message: the last that its driver said, when it failed.
+    """
+
+    job: str
+    number: int
+    state: State
+    home: str
+    message: str = ""
+
+    @property
+    def id(self) -> str:
+        """What Ray calls it."""
+        return f"{self.job}-a{self.number}"
+
+    @property
+    def open(self) -> bool:
+        """Whether its driver runs, or will."""
+        return self.state in {"waiting", "running"}
+
+
+class Cluster:
+    """A running cluster; every method raises `Unavailable` when it does not answer or refuses."""
+
+    def __init__(self, url: str) -> None:
+        """Connect; `impasto.settings.configure_ray` must have been called before.
+
+        Args:
+            url: the dashboard's, http(s)://HOST:PORT.
+        """
+        self.url = url
+        for handler in logging.getLogger("ray").handlers:
+            handler.setLevel(logging.ERROR)
+        # Ray's client would follow this variable, or RAY_ADDRESS, instead of what it is given.
+        os.environ["RAY_API_SERVER_ADDRESS"] = url
+        with self._told():
+            self._client = _Client(url)
+
+    def standing(self, job: str, home: str) -> Submission | None:
+        """Return the submission of a job whose driver runs, or will; None when there is none."""
+        found = [it for it in self.submissions() if it.job == job and it.home == home and it.open]
+        return found[0] if found else None
+
+    def submissions(self) -> list[Submission]:
+        """List the jobs of ours that it was given, the newest first."""
+        with self._told():
+            found = [(each.start_time or 0, each) for each in self._client.list_jobs()]
+        ours = [_submission(each) for _, each in sorted(found, key=lambda pair: -pair[0])]
+        return [each for each in ours if each]
+
+    def submit(self, job: str, settings: Settings) -> tuple[Submission, bool]:
+        """Have the cluster run a job's driver, which reads the job's spec from its home.
+
+        Args:
+            job: the job's id.
+            settings: how it is to run; they travel as a file that names no secret.
+
+        Returns:
+            The submission that stands, and whether this call made it.
+        """
+        earlier = [each.number for each in self.submissions() if each.job == job]
+        made = Submission(job, max(earlier, default=0) + 1, "waiting", settings.home)
+        with TemporaryDirectory() as folder, self._told():
+            write_settings(settings, Path(folder))
+            words = ["impasto", "resume", job, "--as-submitted"]
+            new = self._submit(
+                entrypoint=shlex.join([*words, "--config", CONFIG_FILE, "--home", settings.home]),
+                submission_id=made.id,
+                runtime_env={"working_dir": folder, "env_vars": _UNSET},
+                metadata={"home": settings.home},
+            )
+        return made, new
+
+    def _submit(self, **what: Any) -> bool:
+        """Submit a job; tells whether nobody else was faster by a moment."""
+        until = time.monotonic() + AGENT
+        while True:
+            try:
+                self._client.submit_job(**what)
+            except RuntimeError as error:
+                if "already exists" in str(error):
+                    return False
+                if "No available agent" not in str(error):
+                    raise
+                if time.monotonic() > until:
+                    raise Unavailable(
+                        f"cluster {self.url}: takes no jobs, for Ray's agent does not run on its "
+                        "head; see dashboard_agent.log in Ray's folder there"
+                    ) from error
+                time.sleep(AGENT / 20)
+            else:
+                return True
+
+    def facts(self) -> Facts:
+        """Tell what machines and workers there are, and what is waited for."""
+        limit = f"detail=1&limit={MANY}"
+        living = f"{limit}&filter_keys=state&filter_predicates=!%3D&filter_values=DEAD"
+        with self._told():
+            return facts(
+                version=self._client.get("version")["ray_version"],
+                nodes=self._client.rows(f"nodes?{living}"),
+                actors=self._client.rows(f"actors?{living}"),
+                events=self._events(f"cluster_events?{limit}"),
+                report=self._client.get("cluster_status?format=1")["data"]["clusterStatus"] or "",
+            )
+
+    def _events(self, what: str) -> list[dict[str, Any]]:
+        """List what has happened; they only help to say why something is waited for."""
+        try:
+            return self._client.rows(what)
+        except requests.HTTPError:
+            # Ray fails to sort them once a machine was lost (2.60).
+            return []
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what Ray's client raises into one line."""
+        try:
+            yield
+        except AuthenticationError:
+            raise Unavailable(
+                f"cluster {self.url}: refuses the token, or there is none here; put the cluster's "
+                "into ~/.ray/auth_token, or name its file in RAY_AUTH_TOKEN_PATH"
+            ) from None
+        except (requests.ConnectionError, requests.Timeout, ConnectionError):
+            raise Unavailable(
+                f"cluster {self.url}: does not answer; check that it runs, or forward the port of "
+                "its dashboard to this machine, and name it with --address"
+            ) from None
+        except (requests.RequestException, RuntimeError, ValueError, KeyError, TypeError) as error:
+            raise Unavailable(
+                f"cluster {self.url}: answers as no dashboard of Ray's does "
+                f"({' '.join(str(error).split())[:160]}); check the address"
+            ) from error
+
+
+class _Client(JobSubmissionClient):  # type: ignore[misc]
+    """Ray's client, which by itself would wait for ever."""
+
+    def get(self, what: str) -> Any:
+        """Return what the dashboard answers."""
+        answer = self._do_request("GET", f"/api/{what}")
+        answer.raise_for_status()
+        return answer.json()
+
+    def rows(self, what: str) -> list[dict[str, Any]]:
+        """Return one of the dashboard's lists."""
+        rows: list[dict[str, Any]] = self.get(f"v0/{what}")["data"]["result"]["result"]
+        return rows
+
+    def _do_request(self, *what: Any, **how: Any) -> requests.Response:
+        # What is not encrypted, the token too, passes no proxy.
+        direct = {"http": ""}
+        answer: requests.Response = super()._do_request(
+            *what, timeout=TIMEOUT, proxies=direct, **how
+        )
+        return answer
+
+
+def write_settings(settings: Settings, folder: Path) -> None:
+    """Write the config file of a driver on the cluster, and the certificates that it trusts.
+
+    Args:
+        settings: those of this machine.
+        folder: what becomes the driver's working folder.
+    """
+    fields = settings.model_dump(mode="json", exclude_none=True, exclude={"workers", "stores"})
+    fields |= {"engine": "ray", "address": "auto", "workers": str(settings.workers)}
+    lines = _toml(fields)
+    for number, (name, profile) in enumerate(settings.stores.items()):
+        store = profile.model_dump(mode="json", exclude_none=True)
+        if profile.ca:
+            store["ca"] = f"ca{number}.pem"
+            shutil.copyfile(profile.ca, folder / store["ca"])
+        lines += [f"[stores.{_quoted(name)}]", *_toml(store)]
+    (folder / CONFIG_FILE).write_text("\n".join(lines) + "\n")
+
+
+def _toml(fields: dict[str, Any]) -> list[str]:
+    return [f"{name} = {_quoted(value)}" for name, value in fields.items()]
+
+
+def _quoted(value: object) -> str:
+    """Write a value as TOML and JSON do alike."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _submission(job: Any) -> Submission | None:
+    """Tell of one of Ray's jobs; None when it is none of ours."""
+    match = _ID.fullmatch(job.submission_id or "")
+    home = (job.metadata or {}).get("home")
+    if not match or home is None:
+        return None
+    state = _STATES[job.status.value]
+    lines = (job.message or "").strip().splitlines()
+    said = lines[-1].removeprefix("impasto: ") if lines and state in {"failed", "waiting"} else ""
+    return Submission(match[1], int(match[2]), state, home, said)

@@ -1,0 +1,169 @@
+"""One worker process and what may befall it, the same for all engines.
+
+Whoever gives it shards learns which items were being scored when it died, took too long, held too
+much memory or fell silent.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from impasto import secrecy
+from impasto.engines.process import machine_memory, take
+from impasto.engines.worker_main import Broken, Mark
+from impasto.schema import Attempt, Done, Failed, FailedKind, Shard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from impasto.engines import Task
+
+POLL = 0.2
+"""Seconds between two looks at a worker, and at whether to stop."""
+START = 600.0
+"""Seconds without a sign of life in which a worker may load its scorer."""
+GRACE = 10.0
+"""Seconds that workers have for ending in order, when all is done."""
+SPOILT = {"unavailable", "error", "died"}
+"""Kinds of failure that may be the worker's own; the others would be those of any worker."""
+MOST = 0.8
+"""Share of the machine's memory that one worker may hold."""
+
+
+def memory_limit(memory: int | None) -> int:
+    """Return the bytes that a worker on this machine may hold; None is most of all."""
+    return memory or int(MOST * machine_memory())
+
+
+class Child:
+    """One worker process, seen from whoever gives it shards.
+
+    Attributes:
+        conn: where it says something, for `multiprocessing.connection.wait`.
+        device: ``cpu``, or ``cuda:<n>``.
+        shard: what it scores, or None.
+        ready: whether it has loaded its scorer.
+        alive: False once it has ended, or must be.
+    """
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self._task: Task | None = None
+        self.shard: Shard | None = None
+        self._threads = 0
+        self._heard = 0.0
+        self._looked = 0.0
+        self._scoring: dict[tuple[int, ...], float] = {}
+        self.alive = True
+        self.ready = False
+        self._process = take()
+        self.conn = self._process.conn
+
+    def employ(self, task: Task) -> None:
+        """Tell the worker its task, once."""
+        if self._task is None:
+            self._task = task
+            # Signatures in URLs go to processes of this machine, by socket, and nowhere else.
+            self._send((task, self.device, secrecy.handover()))
+
+    def start(self, attempt: Attempt, threads: int) -> None:
+        """Give the worker a shard; a dead worker is noticed when its answer is read."""
+        self.shard, self._threads, self._heard = attempt.shard, threads, time.monotonic()
+        self._scoring.clear()
+        self._send((attempt, threads))
+
+    def spread(self, threads: int) -> None:
+        """Let the worker score this many mini-batches at once from now on."""
+        if threads != self._threads:
+            self._threads = threads
+            self._send(threads)
+
+    def receive(self) -> Done | Failed | Broken | int | None:
+        """Take one message: the outcome of the shard, or how many of its items are written.
+
+        Returns:
+            `Broken` when the scorer cannot be loaded; None when there is nothing to be told.
+        """
+        try:
+            message = self.conn.recv()
+        except (EOFError, OSError):
+            return self._died()
+        self._heard, self.ready = time.monotonic(), True
+        match message:
+            case Mark(items=items, begun=True):
+                self._scoring[items] = time.monotonic()
+            case Mark(items=items):
+                self._scoring.pop(items, None)
+            case Done() | Failed() | Broken() | int():
+                return message
+        return None
+
+    def finish(self) -> None:
+        """Forget the shard, whose outcome is known."""
+        self.shard = None
+
+    def fault(self, memory: int) -> Failed | None:
+        """Describe why a busy worker must be stopped, or return None when it need not be."""
+        now = time.monotonic()
+        if self.shard is None or self._task is None or now - self._looked < POLL:
+            return None
+        self._looked = now
+        limit = self._task.spec.timeout
+        stall = max(self._task.stall, 0 if self.ready else START)
+        stall = max(stall, limit or 0) if self._scoring else stall
+        if now - self._heard > stall:
+            error = f"the worker gave no sign for {stall:.0f} s and was stopped"
+            return self._failed(error, "died", self._scoring)
+        late = [items for items, since in self._scoring.items() if limit and now - since > limit]
+        if late:
+            return self._failed(f"scoring took over {limit:g} s (--timeout)", "timeout", late)
+        held = self._process.resident()
+        if held > memory:
+            return self._failed(
+                f"the worker held {held / 1e9:.1f} GB of memory, over {memory / 1e9:.1f} GB "
+                "(--memory), and was stopped",
+                "died",
+                self._scoring,
+            )
+        return None
+
+    def _died(self) -> Failed:
+        """Describe a worker that went away."""
+        self.alive = False
+        fate, said = self._process.fate(), self._process.said().strip().splitlines()
+        error = f"the worker died ({fate})" + (f": {said[-1]}" if said else "")
+        return self._failed(error, "died", self._scoring)
+
+    def part(self) -> None:
+        """Ask an idle worker to end in order."""
+        self._send(None)
+
+    def parted(self, seconds: float) -> None:
+        """Wait for the end of a worker that was asked to."""
+        self._process.wait(seconds)
+
+    def stop(self) -> None:
+        """End the process at once."""
+        self._process.stop()
+
+    def _failed(
+        self, error: str, kind: FailedKind = "error", batches: Iterable[tuple[int, ...]] = ()
+    ) -> Failed:
+        """Describe the end of the worker's shard."""
+        assert self.shard
+        self.alive = False
+        items = tuple(sorted(item for batch in batches for item in batch))
+        return Failed(
+            shard=self.shard.index,
+            error=error,
+            kind=kind,
+            traceback=self._process.said(),
+            items=items,
+        )
+
+    def _send(self, message: object) -> None:
+        try:
+            self.conn.send(message)
+        except OSError:
+            self.alive = False

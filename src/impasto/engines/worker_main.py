@@ -1,0 +1,207 @@
+"""The inside of a local worker process: takes shards from a socket until it closes."""
+
+from __future__ import annotations
+
+import gc
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+
+from impasto import secrecy
+from impasto.errors import BadInput, ImpastoError, Unavailable
+from impasto.schema import Attempt, Failed, FailedKind, Frozen
+from impasto.settings import own_device
+from impasto.storage.local import Changed, Denied
+
+PRINTED = 100_000
+"""Bytes of what a worker prints during a shard that are logged, the last ones."""
+OFTEN = 0.02
+"""Seconds between two words on how far a shard is."""
+ENDS = {"MemoryError", "AcceleratorError"}
+"""Names of errors after which a worker is of no use: this machine's memory or device is gone."""
+
+
+class Broken(Frozen):
+    """A worker could not load its scorer.
+
+    Attributes:
+        error: one line.
+        bad_input: whether the user must act.
+        traceback: the worker's own.
+    """
+
+    error: str
+    bad_input: bool
+    traceback: str
+
+    def as_error(self) -> BadInput | Unavailable:
+        """Return the error to raise, with the worker's traceback as a note."""
+        error = (BadInput if self.bad_input else Unavailable)(self.error)
+        error.add_note(self.traceback)
+        return error
+
+
+class Mark(Frozen):
+    """A mini-batch is being scored from now on, or no longer.
+
+    Attributes:
+        items: its items.
+        begun: whether it begins.
+    """
+
+    items: tuple[int, ...]
+    begun: bool
+
+
+class Alive(Frozen):
+    """The worker works on a mini-batch that takes long."""
+
+
+class _Line:
+    """The worker's side of the socket: a `Watch`, and the end when the driver says no more.
+
+    Attributes:
+        threads: how many mini-batches may be scored at once.
+        attempts: the shards to score; None asks the worker to end in order.
+    """
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        self._sending = threading.Lock()
+        self._scoring: list[tuple[int, ...]] = []
+        self._printed = 0
+        self.threads = 1
+        self.attempts: queue.Queue[Attempt | None] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def send(self, message: object) -> None:
+        """Say something to the driver."""
+        with self._sending:
+            self._conn.send(message)
+
+    @contextmanager
+    def scoring(self, items: tuple[int, ...]) -> Iterator[None]:
+        """Say that a mini-batch is being scored; see `Watch`."""
+        self._scoring.append(items)
+        self.send(Mark(items=items, begun=True))
+        yield
+        # What raises stays marked: the error is told with the items it may be the fault of.
+        self._scoring.remove(items)
+        self.send(Mark(items=items, begun=False))
+
+    def alive(self) -> None:
+        """Say that a long mini-batch is still being worked on; see `Watch`."""
+        self.send(Alive())
+
+    def printed(self) -> str:
+        """Return what this process has printed since the last time; see `Watch`."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        size = os.fstat(1).st_size
+        start = max(self._printed, size - PRINTED)
+        self._printed = size
+        # Workers' output goes to a file, that of both streams to the same one.
+        return secrecy.redact(os.pread(1, size - start, start).decode(errors="replace"))
+
+    def blamed(self) -> tuple[int, ...]:
+        """Return the items that an error may be the fault of, and forget them."""
+        items = tuple(sorted(item for each in self._scoring for item in each))
+        self._scoring.clear()
+        return items
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                match self._conn.recv():
+                    case (Attempt() as attempt, int() as count):
+                        self.threads = count
+                        self.attempts.put(attempt)
+                    case int() as count:
+                        self.threads = count
+                    case None:
+                        self.attempts.put(None)
+        except (EOFError, OSError):
+            os._exit(0)
+
+
+def serve(fd: int) -> None:
+    """Be a worker process: take shards from a socket until it closes."""
+    # Imports make a million objects that live for ever; looking through them for garbage again
+    # and again would take a fifth of the time.
+    gc.disable()
+    import torch
+
+    from impasto.worker.worker import Worker
+
+    gc.freeze()
+    gc.enable()
+    conn = Connection(fd)
+    secrecy.guard()
+    try:
+        task, device, signatures = conn.recv()
+    except EOFError:
+        return
+    secrecy.accept(signatures)
+    line = _Line(conn)
+    if device == "cpu":
+        torch.set_num_threads(1)
+    try:
+        worker = Worker(task, own_device(device), line)
+    except Exception as error:  # noqa: BLE001 (the driver raises it)
+        bad = isinstance(error, BadInput)
+        line.send(Broken(error=_words(error), bad_input=bad, traceback=secrecy.explain(error)))
+        return
+    # From here on its end is the end of an attempt, and no failure to start.
+    line.alive()
+    while attempt := line.attempts.get():
+        try:
+            told = 0.0
+            for step in worker.run(attempt, lambda: line.threads):
+                now = time.monotonic()
+                if not isinstance(step, int) or now - told > OFTEN:
+                    told = now
+                    line.send(step)
+        except Exception as error:  # noqa: BLE001 (a shard's error is an outcome)
+            kind = kind_of(error)
+            blamed = line.blamed()
+            line.send(
+                Failed(
+                    shard=attempt.shard.index,
+                    error=_words(error),
+                    kind=kind,
+                    traceback=secrecy.explain(error),
+                    worker=worker.name,
+                    items=blamed if kind == "died" else (),
+                )
+            )
+    worker.close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads of libraries may be waiting for ever; nothing is left to be written.
+    os._exit(0)
+
+
+def kind_of(error: Exception) -> FailedKind:
+    """Tell who must act on the error of a shard."""
+    match error:
+        case Denied():
+            return "denied"
+        case Changed():
+            return "changed"
+        case BadInput():
+            return "bad_input"
+        case Unavailable():
+            return "unavailable"
+        case MemoryError() | RuntimeError() if type(error).__name__ in ENDS:
+            return "died"
+    return "error"
+
+
+def _words(error: Exception) -> str:
+    text = secrecy.redact(" ".join(str(error).split()))
+    return text if isinstance(error, ImpastoError) else f"{type(error).__name__}: {text}"

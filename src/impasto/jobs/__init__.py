@@ -1,0 +1,1 @@
+"""A job's state in its store; no loop."""

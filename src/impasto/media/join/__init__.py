@@ -1,0 +1,1 @@
+"""Joining segments and carrying all other streams, without encoding again."""

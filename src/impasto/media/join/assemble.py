@@ -1,0 +1,187 @@
+"""Join segments into one video without encoding again, and add the source's other streams."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from heapq import merge
+from math import lcm
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from impasto.media.join.carry import Ahead, look_ahead, packets
+from impasto.media.join.join import Joiner, opened
+from impasto.media.join.streams import codec_name
+from impasto.media.join.tags import chapters, file_tags
+from impasto.media.join.timeline import start_of
+from impasto.media.join.tracks import REMADE, add_track, data_kind, label, unkept
+from impasto.media.read.container import open_source
+from impasto.media.write.encoders import add_encoder, encoder_rate
+from impasto.media.write.sink import clock, closing, open_output, writing
+from impasto.media.write.target import changes
+from impasto.schema import Encoding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from fractions import Fraction
+
+    from av.container import InputContainer, OutputContainer
+    from av.video.stream import VideoStream
+
+    from impasto.media.join.carry import Timed
+    from impasto.media.join.join import Opened, Segment
+    from impasto.media.join.timeline import Origin
+    from impasto.media.join.tracks import Track
+    from impasto.media.read.container import Source
+    from impasto.media.write.target import Family, Target
+    from impasto.schema import VideoFacts
+
+
+def assemble(
+    output: Path,
+    source: Source | None,
+    name: str,
+    facts: VideoFacts,
+    target: Target,
+    pts: Sequence[int],
+    segments: Sequence[Segment],
+    clip: tuple[int, int] | None = None,
+) -> list[str]:
+    """Write the output video at ``output``, a local path; equal inputs give equal bytes.
+
+    Args:
+        output: where to write; replaced if it exists, and left unfinished after an error.
+        source: the video that the pictures came from, whose other streams are copied packet by
+            packet; None when there is none.
+        name: what messages call the source.
+        facts: the source's picture stream.
+        target: the output's picture stream, as the segments were encoded.
+        pts: the timestamps of all frames, ascending, in ``facts.time_base``.
+        segments: the segments in order.
+        clip: half-open range of time that was taken, in ``facts.time_base``; None for all.
+
+    Returns:
+        What the output could not keep, one line each.
+
+    Raises:
+        BadInput: the segments do not fit the plan or each other, or the container cannot carry
+            one of the source's sound tracks.
+        Unavailable: the file system refuses the output.
+        Exception: whatever a file object raises passes unchanged.
+    """
+    ahead = _look_ahead(source, name, target.family)
+    with ExitStack() as stack:
+        given = None if source is None else open_source(source, name, others=True)
+        if given:
+            stack.enter_context(given[0])
+        out = stack.enter_context(_output(output, target, given))
+        _, template = stack.enter_context(opened(segments[0], 0))
+        stream = _add_pictures(out, template, target)
+        tracks, notes = _add_others(out, stream, given, target, ahead.covers) if given else ([], [])
+        origin = start_of(facts, pts, clip, given)
+        if ahead.starts and clip is None:
+            origin = origin.not_before(min(ahead.starts.values()))
+        scale = lcm(*(unit.denominator for unit in _units(target, given)))
+        others = _others(out, given[0], tracks, origin, scale) if given else iter(())
+        joiner = Joiner(target, pts, origin.pictures, stream, template.codec_context, scale)
+        for timed in merge(joiner.packets(segments), others, key=lambda t: t.time):
+            with writing(output):
+                out.mux(timed.packet)
+    return notes + changes(facts, target)
+
+
+def rehearse(source: Source, name: str, facts: VideoFacts, target: Target) -> None:
+    """Write an output's header and nothing else, so that what cannot end does not begin.
+
+    Args:
+        source: the video whose other streams would be carried.
+        name: what messages call it.
+        facts: its picture stream.
+        target: the output's picture stream.
+
+    Raises:
+        BadInput: the container cannot carry one of the source's sound tracks, or the pictures.
+        Unavailable: the temporary folder cannot be written.
+    """
+    given = open_source(source, name, others=True)
+    with TemporaryDirectory(prefix="impasto-") as folder, given[0]:
+        path = Path(folder) / f"output.{target.family}"
+        with _output(path, target, given) as out:
+            stream = add_encoder(out, target, Encoding())
+            _add_others(out, stream, given, target, {})
+            with writing(path):
+                out.start_encoding()
+
+
+def _output(
+    path: Path, target: Target, given: Opened | None
+) -> AbstractContextManager[OutputContainer]:
+    pictures, *others = _units(target, given)
+    return closing(open_output(path, target.family, pictures, others), path)
+
+
+def _units(target: Target, given: Opened | None) -> list[Fraction]:
+    """List the time bases of the output's pictures and then of the source's streams."""
+    others = [s.time_base for s in given[0].streams if s.time_base] if given else []
+    return [clock(target.time_base), *others]
+
+
+def _add_pictures(out: OutputContainer, template: VideoStream, target: Target) -> VideoStream:
+    stream: VideoStream = out.add_stream_from_template(template, opaque=True)
+    stream.time_base = clock(target.time_base)
+    stream.codec_context.framerate = encoder_rate(target.rate)
+    if target.codec == "libx265":
+        stream.codec_context.codec_tag = "hvc1"
+    if target.display_matrix:
+        stream.set_display_matrix(target.display_matrix)
+    return stream
+
+
+def _add_others(
+    out: OutputContainer,
+    stream: VideoStream,
+    given: Opened,
+    target: Target,
+    covers: dict[int, bytes],
+) -> tuple[list[Track], list[str]]:
+    """Add the streams to copy; return them, and what of the source the output has no place for."""
+    container, picture = given
+    family = target.family
+    kept, lost = file_tags(container.metadata, family)
+    out.metadata.update(kept)
+    notes = [f"tags dropped, for which {family} has no place: {', '.join(lost)}"] if lost else []
+    label(stream, picture, family)
+    tracks: list[Track] = []
+    for source in container.streams:
+        if source.index == picture.index:
+            continue
+        try:
+            track = add_track(out, source, family, covers.get(source.index))
+        except LookupError as reason:
+            if data_kind(source, container) not in REMADE[family]:
+                what = f"{source.type} track {source.index} ({codec_name(source)})"
+                notes.append(f"{what} dropped: {reason}")
+        else:
+            tracks += [track] if track else []
+            notes += unkept(source, family)
+    return tracks, notes
+
+
+def _others(
+    out: OutputContainer,
+    container: InputContainer,
+    tracks: list[Track],
+    origin: Origin,
+    scale: int,
+) -> Iterator[Timed]:
+    out.set_chapters(chapters(container.chapters(), origin.others, origin.window))
+    return packets(container, tracks, origin.others, origin.window, scale)
+
+
+def _look_ahead(source: Source | None, name: str, family: Family) -> Ahead:
+    if source is None or family in {"mp4", "mov"}:
+        return Ahead({}, {})
+    container, _ = open_source(source, name, others=True)
+    with container:
+        return look_ahead(container)

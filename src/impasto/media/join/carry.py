@@ -1,0 +1,193 @@
+"""The packets of what is not the picture, read from the source and ready to be muxed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import av
+from av.packet import Packet
+from av.stream import Discard, Disposition
+
+from impasto.errors import Unavailable
+from impasto.media.join.streams import codec_name, shows_nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from av.container import InputContainer
+    from av.stream import Stream
+
+    from impasto.media.join.streams import Convert
+    from impasto.media.join.tags import Window
+    from impasto.media.join.tracks import Track
+
+
+class Ahead(NamedTuple):
+    """What Matroska's header must be told before any packet is written.
+
+    Attributes:
+        covers: cover pictures, by stream.
+        starts: seconds at which sounds start, but for those whose priming is told apart.
+    """
+
+    covers: dict[int, bytes]
+    starts: dict[int, Fraction]
+
+
+class Timed(NamedTuple):
+    """A packet and when it is decoded, in ticks so fine that every stream's times are whole."""
+
+    time: int
+    packet: Packet[Any]
+
+
+def look_ahead(container: InputContainer) -> Ahead:
+    """Read a source's first packets; it must be opened anew to be read from its start.
+
+    Raises:
+        Unavailable: the file system does not give the file.
+    """
+    covers = {s.index for s in container.streams if Disposition.attached_pic in s.disposition}
+    sounds = {s.index for s in container.streams.audio}
+    ahead = Ahead({}, {})
+    for packet in _demuxed(container, covers | sounds):
+        if packet.stream_index in covers:
+            ahead.covers[packet.stream_index] = bytes(packet)
+        elif codec_name(packet.stream) != "opus":
+            ahead.starts.setdefault(packet.stream_index, (packet.pts or 0) * packet.time_base)
+        if (packet.dts or 0) * packet.time_base > 1:
+            break
+    return ahead
+
+
+@dataclass(slots=True)
+class _Course:
+    """Where a track's reading stands; times are in the source stream's own unit.
+
+    All in integers, since a file has many packets and fractions are slow.
+
+    Attributes:
+        track: what is read.
+        fine: ticks of ``Timed`` per tick.
+        shift: ticks to subtract from every time, not rounded.
+        window: the range that is kept, first tick and past the last, or None for all.
+        ticks: whole ticks to add to every time, as of the last jump.
+        jump: ticks added since the source's clock jumped back.
+        last: tick at which the last packet was decoded, or None before the first.
+        until: tick at which that packet ends.
+    """
+
+    track: Track
+    fine: int
+    shift: Fraction
+    window: tuple[int, int] | None
+    ticks: int
+    jump: int = 0
+    last: int | None = None
+    until: int = 0
+
+
+def packets(
+    container: InputContainer,
+    tracks: list[Track],
+    shift: Fraction,
+    window: Window | None,
+    scale: int = 0,
+) -> Iterator[Timed]:
+    """Read the tracks' packets in file order, ready to be muxed.
+
+    A damaged file ends where it is damaged, as it does for its pictures.
+
+    Args:
+        container: the source, opened for its other streams and not read yet.
+        tracks: what to read.
+        shift: seconds to subtract from every time.
+        window: the range of the source's time that is kept, or None for all.
+        scale: ticks of ``Timed`` per second, a multiple of every stream's own; 0 where nobody asks
+            when packets are decoded.
+
+    Raises:
+        Unavailable: the file system does not give the file.
+    """
+    wanted = {track.source.index: _course(track, shift, window, scale) for track in tracks}
+    for packet in _demuxed(container, set(wanted)):
+        course = wanted[packet.stream_index]
+        if packet.dts is not None or course.track.still:
+            yield from _moved(packet, course)
+
+
+def _course(track: Track, shift: Fraction, window: Window | None, scale: int) -> _Course:
+    unit = track.source.time_base or Fraction(1)
+    whole = round if track.timed_text else ceil
+    kept = None if window is None else (whole(window.start / unit), whole(window.end / unit))
+    by = shift / unit
+    return _Course(track, int(unit * scale), by, kept, round(-by))
+
+
+def _demuxed(container: InputContainer, wanted: set[int]) -> Iterator[Packet[Any]]:
+    for stream in container.streams:
+        stream.discard = Discard.default if stream.index in wanted else Discard.all
+    try:
+        for packet in container.demux():
+            if packet.size and packet.stream_index in wanted:
+                yield packet
+    except (av.InvalidDataError, av.EOFError):
+        return
+    except av.FFmpegError as error:
+        raise Unavailable(
+            f"{container.name}: cannot be read ({error.strerror}); check the disk and try again"
+        ) from error
+
+
+def _moved(packet: Packet[Stream], course: _Course) -> Iterator[Timed]:
+    track = course.track
+    if track.still:
+        packet.pts = packet.dts = 0
+    else:
+        _keep_on(packet, course)
+        if course.window and not _clipped(packet, *course.window, track.timed_text):
+            return
+        _move(packet, course.ticks)
+    if track.convert:
+        packet = _converted(packet, track.convert)
+    if track.timed_text and shows_nothing(bytes(packet), track.target):
+        return
+    packet.stream = track.target
+    yield Timed((packet.dts or 0) * course.fine, packet)
+
+
+def _keep_on(packet: Packet[Stream], course: _Course) -> None:
+    """Where the source's clock jumps back, go on from the packet before, as the pictures do."""
+    time = packet.dts or 0
+    if course.last is not None and time + course.jump < course.last:
+        course.jump = course.until - time
+        course.ticks = round(course.jump - course.shift)
+    course.last = time + course.jump
+    course.until = course.last + (packet.duration or 1)
+
+
+def _clipped(packet: Packet[Stream], start: int, end: int, lasting: bool) -> bool:
+    """Tell whether a packet falls into a range of its own ticks; cut a subtitle to it."""
+    pts = packet.pts if packet.pts is not None else packet.dts or 0
+    if not lasting:
+        return start <= pts < end
+    start, end = max(start, pts), min(end, pts + (packet.duration or 0))
+    packet.pts = packet.dts = start
+    packet.duration = end - start
+    return start < end
+
+
+def _move(packet: Packet[Stream], ticks: int) -> None:
+    packet.dts = None if packet.dts is None else packet.dts + ticks
+    packet.pts = None if packet.pts is None else packet.pts + ticks
+
+
+def _converted(packet: Packet[Stream], convert: Convert) -> Packet[Stream]:
+    made = Packet(convert(bytes(packet)))
+    made.pts, made.dts, made.duration = packet.pts, packet.dts, packet.duration
+    made.time_base = packet.time_base
+    made.is_keyframe = True
+    return made

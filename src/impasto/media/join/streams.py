@@ -1,0 +1,132 @@
+"""Adding streams to an output: as they are, and text subtitles in the container's own form."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from functools import cache
+from io import BytesIO
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import av
+from av.audio.stream import AudioStream
+
+from impasto.media.write.sink import MUXERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from av.container import OutputContainer
+    from av.stream import Stream
+    from av.subtitles.stream import SubtitleStream
+
+    from impasto.media.write.target import Family
+
+Convert: TypeAlias = "Callable[[bytes], bytes]"
+
+WEBM = frozenset({"opus", "vorbis", "webvtt"})
+"""All that WebM carries besides pictures."""
+
+NOT_QUICKTIME = frozenset({"flac", "opus", "truehd"})
+"""What FFmpeg lists for QuickTime, and refuses when the header is written."""
+
+MOVIE_TEXT = frozenset({"mov_text"})
+PLAIN_TEXT = frozenset({"srt", "subrip", "text"})
+
+USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 8: "7.1"}
+"""FFmpeg's names of speaker layouts, by channels, where a file does not name its own."""
+
+STYLE = b"""[Script Info]
+ScriptType: v4.00+
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, Alignment
+Style: Default,Arial,16,&Hffffff,2
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+"""
+
+
+def codec_name(stream: Stream) -> str:
+    """Return FFmpeg's name of a stream's codec, or its kind where FFmpeg has no decoder."""
+    return stream.codec_context.name if stream.codec_context else stream.type
+
+
+def carries(family: Family, codec: str) -> bool:
+    """Tell whether a container takes packets of a codec as they are."""
+    if family == "webm":
+        return codec in WEBM
+    barred = NOT_QUICKTIME if family == "mov" else frozenset()
+    return codec in _codecs(family) - barred
+
+
+def converts(family: Family, codec: str) -> bool:
+    """Tell whether subtitles of a codec reach a container in its own form."""
+    return codec in (PLAIN_TEXT if family in {"mp4", "mov"} else MOVIE_TEXT) and family != "webm"
+
+
+def add_copy(out: OutputContainer, source: Stream, family: Family) -> Stream:
+    """Add a stream that takes the packets of ``source`` unchanged.
+
+    Raises:
+        LookupError: the container has no place for that codec.
+    """
+    name = codec_name(source)
+    if source.codec_context is None or not carries(family, name):
+        raise LookupError(f"{family} cannot carry it")
+    stream = out.add_stream_from_template(source, opaque=True)
+    if isinstance(stream, AudioStream):
+        # AVI and WAV tell how many channels there are, MP4 must say which they are.
+        layout = stream.codec_context.layout
+        usual = USUAL_LAYOUTS.get(layout.nb_channels)
+        if usual and layout.name == f"{layout.nb_channels} channels":
+            stream.codec_context.layout = usual
+    return stream
+
+
+def add_subtitles(
+    out: OutputContainer, source: Stream, family: Family
+) -> tuple[Stream, Convert | None]:
+    """Add a stream of subtitles.
+
+    Returns:
+        The stream, and what turns a packet's payload into its form; None leaves it as it is.
+
+    Raises:
+        LookupError: the container has no place for such subtitles.
+    """
+    if not converts(family, codec_name(source)):
+        return add_copy(out, source, family), None
+    if family == "mkv":
+        return _add_text(out, source, "subrip"), to_plain_text
+    return _add_text(out, source, "mov_text"), to_movie_text
+
+
+def to_movie_text(payload: bytes) -> bytes:
+    """Make an MP4 text sample of a SubRip event; its markup, which MP4 would show, goes."""
+    text = re.sub(rb"<[^>]*>|\{\\[^}]*\}", b"", payload)
+    return len(text).to_bytes(2, "big") + text
+
+
+def to_plain_text(payload: bytes) -> bytes:
+    """Make a SubRip event of an MP4 text sample; the style boxes behind its text go."""
+    return payload[2 : 2 + int.from_bytes(payload[:2], "big")]
+
+
+def shows_nothing(payload: bytes, stream: Stream) -> bool:
+    """Whether a packet of subtitles only fills time, as MP4 wants between two of them."""
+    return not (to_plain_text(payload) if codec_name(stream) in MOVIE_TEXT else payload)
+
+
+@cache
+def _codecs(family: Family) -> frozenset[str]:
+    with av.open(BytesIO(), "w", format=MUXERS[family]) as scratch:
+        return frozenset(scratch.supported_codecs)
+
+
+def _add_text(out: OutputContainer, source: Stream, codec: str) -> Stream:
+    stream = cast("SubtitleStream", out.add_stream(codec))
+    stream.codec_context.subtitle_header = STYLE
+    stream.codec_context.time_base = source.time_base or Fraction(1, 1000)
+    return stream

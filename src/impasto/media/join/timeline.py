@@ -1,0 +1,77 @@
+"""Where the output's time 0 lies on the source's clocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from impasto.media.join.tags import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from av.container import InputContainer
+    from av.stream import Stream
+    from av.video.stream import VideoStream
+
+    from impasto.schema import VideoFacts
+
+FREE_CLOCKS = {"mpegts", "mpeg"}
+"""Demuxers whose files start at any time, which means nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the output's time 0 lies.
+
+    Attributes:
+        pictures: seconds to subtract from the pictures' times.
+        others: seconds to subtract from the times of all else.
+        window: the range of the others' time that is kept, or None for all.
+    """
+
+    pictures: Fraction
+    others: Fraction
+    window: Window | None = None
+
+    def not_before(self, time: Fraction) -> Origin:
+        """Move it back to a second of the others' clock, if that is earlier."""
+        by = max(self.others - time, Fraction(0))
+        return Origin(self.pictures - by, self.others - by, self.window)
+
+
+def start_of(
+    facts: VideoFacts,
+    pts: Sequence[int],
+    clip: tuple[int, int] | None = None,
+    given: tuple[InputContainer, VideoStream] | None = None,
+) -> Origin:
+    """Decide where the output's time 0 lies.
+
+    It lies where the source's does, save that a range starts at its own start, that pictures at
+    negative times, which MP4 would hide, move all to later times, and that a clock which starts
+    anywhere starts at 0.
+
+    Args:
+        facts: the source's picture stream.
+        pts: the timestamps of all frames, ascending, in ``facts.time_base``.
+        clip: half-open range of time that was taken, likewise; None for all.
+        given: the source and its picture stream, None where there is no source.
+    """
+    # Frames that were counted start at 0, wherever the pictures start on the others' clock.
+    lead = _start(given[1]) if given and facts.sequential else Fraction(0)
+    first = pts[0] * facts.time_base
+    if clip is not None:
+        start, end = (time * facts.time_base for time in clip)
+        return Origin(start, start + lead, Window(start + lead, end + lead))
+    if facts.container in FREE_CLOCKS or facts.sequential:
+        sounds = given[0].streams.audio if given else ()
+        moved = min([first, *(_start(sound) - lead for sound in sounds)])
+    else:
+        moved = min(first, Fraction(0))
+    return Origin(moved, moved + lead)
+
+
+def _start(stream: Stream) -> Fraction:
+    return (stream.start_time or 0) * (stream.time_base or Fraction(0))

@@ -1,0 +1,145 @@
+"""The output's streams besides the picture: which there are, and how they are labelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from av.stream import AttachmentStream, Disposition
+
+from impasto.errors import BadInput
+from impasto.media.join.labels import flags, language
+from impasto.media.join.streams import add_copy, add_subtitles, codec_name
+from impasto.media.join.tags import track_tags
+
+if TYPE_CHECKING:
+    from av.container import InputContainer, OutputContainer
+    from av.stream import Stream
+
+    from impasto.media.join.streams import Convert
+    from impasto.media.write.target import Family
+
+COVERS: frozenset[Family] = frozenset({"mp4", "mkv"})
+"""The containers that keep a cover."""
+
+REMADE: dict[Family, set[str]] = {
+    "mp4": {"chapters", "time code"},
+    "mov": {"chapters", "time code"},
+    "mkv": {"chapters"},
+    "webm": {"chapters"},
+}
+"""The kinds of data that muxers write anew, from chapters and tags."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A stream of the source and its place in the output.
+
+    Attributes:
+        source: where packets come from.
+        target: where they go.
+        convert: what makes the target's payload of the source's, or None where it is the same.
+    """
+
+    source: Stream
+    target: Stream
+    convert: Convert | None = None
+
+    @property
+    def still(self) -> bool:
+        """Whether this is a cover, which has no time."""
+        return Disposition.attached_pic in self.source.disposition
+
+    @property
+    def timed_text(self) -> bool:
+        """Whether packets last, and so may reach into a range that they begin before."""
+        return self.source.type == "subtitle"
+
+
+def add_track(
+    out: OutputContainer, source: Stream, family: Family, cover: bytes | None
+) -> Track | None:
+    """Add a stream like ``source`` to the output.
+
+    Args:
+        out: the output, whose header is not written yet.
+        source: any stream but the picture.
+        family: the output's container.
+        cover: the picture itself when ``source`` is a cover and Matroska is written.
+
+    Returns:
+        The new track, or None when the whole stream went into the header.
+
+    Raises:
+        BadInput: the container cannot carry that sound.
+        LookupError: the output does without that stream, which is not sound, for that reason.
+    """
+    if source.type == "audio":
+        track = _sound(out, source, family)
+    elif source.type == "subtitle":
+        track = Track(source, *add_subtitles(out, source, family))
+    elif source.type == "attachment" and family == "mkv":
+        _attach(out, source, cast("AttachmentStream", source).data)
+        return None
+    elif Disposition.attached_pic in source.disposition and family == "mkv":
+        _attach(out, source, cover or b"")
+        return None
+    elif Disposition.attached_pic in source.disposition:
+        track = _cover(out, source, family)
+    else:
+        raise LookupError(drop_reason(source.type, family))
+    label(track.target, source, family)
+    return track
+
+
+def drop_reason(kind: str, family: Family) -> str:
+    """Say why a stream that is no sound is left out."""
+    return "only one is scored" if kind == "video" else f"{family} cannot carry it"
+
+
+def label(stream: Stream, source: Stream, family: Family) -> None:
+    """Give an output's stream the title, language, other tags and flags of the source's."""
+    stream.metadata.update(track_tags(source.metadata, family))
+    stream.disposition, _ = flags(source.disposition, family)
+
+
+def unkept(source: Stream, family: Family) -> list[str]:
+    """Name the labels of a stream that a container has no place for, one line each."""
+    _, lost = flags(source.disposition, family)
+    notes = [f"{source.type} track {source.index} loses its flag '{f.name}'" for f in lost]
+    if language(source.language, family) is None:
+        notes.append(f"{source.type} track {source.index} loses its language '{source.language}'")
+    return notes
+
+
+def data_kind(stream: Stream, container: InputContainer) -> str:
+    """Tell what a stream holds: ``chapters``, ``time code``, or else its type."""
+    titles = container.chapters() if "mov" in container.format.name else []
+    if stream.type == "data" and "timecode" in stream.metadata:
+        return "time code"
+    if stream.type == "data" and titles and stream.frames == len(titles):
+        return "chapters"
+    return stream.type
+
+
+def _cover(out: OutputContainer, source: Stream, family: Family) -> Track:
+    if family not in COVERS:
+        raise LookupError(drop_reason("cover", family))
+    return Track(source, add_copy(out, source, family))
+
+
+def _sound(out: OutputContainer, source: Stream, family: Family) -> Track:
+    try:
+        return Track(source, add_copy(out, source, family))
+    except LookupError:
+        raise BadInput(
+            f"sound track {source.index} is {codec_name(source)}, which {family} cannot carry; "
+            "choose an output that ends in .mkv"
+        ) from None
+
+
+def _attach(out: OutputContainer, source: Stream, data: bytes) -> None:
+    image = codec_name(source).replace("mjpeg", "jpeg")
+    kind = source.metadata.get("mimetype", f"image/{image}")
+    name = source.metadata.get("filename", f"cover.{image.replace('jpeg', 'jpg')}")
+    out.add_attachment(name, kind, data)

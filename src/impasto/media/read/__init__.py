@@ -1,0 +1,1 @@
+"""Reading video: containers, packets and exact ranges of frames."""

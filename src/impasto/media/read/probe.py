@@ -1,0 +1,97 @@
+"""What the header and the first frames tell of a video."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from fractions import Fraction
+from itertools import islice, pairwise
+from struct import unpack
+from typing import TYPE_CHECKING, cast
+
+from impasto.media.read.packets import decoded, pictures
+from impasto.schema import Colour, VideoFacts
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.sidedata.sidedata import SideData
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+PROBE_FRAMES = 16
+"""Frames decoded to learn whether packets and frames agree."""
+
+DEFAULT_RATE = Fraction(25)
+"""Frames per second assumed where a file tells nothing, as FFmpeg does."""
+
+_FULL_RANGE = {1: False, 2: True}
+
+
+def first_frames(
+    container: InputContainer, stream: VideoStream, reorder: int
+) -> tuple[VideoFrame | None, list[int | None]]:
+    """Return the first frame, and the timestamps of the first ``PROBE_FRAMES`` in decoded order."""
+    stream.codec_context.reorder_depth = max(stream.codec_context.reorder_depth, reorder)
+    first: VideoFrame | None = None
+    times: list[int | None] = []
+    frames = decoded(stream.codec_context, pictures(container, stream))
+    for frame in islice(frames, PROBE_FRAMES):
+        first = first or frame
+        times.append(frame.pts)
+    return first, times
+
+
+def video_facts(container: InputContainer, stream: VideoStream, frame: VideoFrame) -> VideoFacts:
+    """Tell the facts of a picture stream by its header and its first frame."""
+    aspect = stream.sample_aspect_ratio
+    return VideoFacts(
+        container=container.format.name,
+        stream=stream.index,
+        codec=stream.codec_context.name,
+        pixel_format=frame.format.name,
+        width=frame.width,
+        height=frame.height,
+        time_base=stream.time_base or 1 / DEFAULT_RATE,
+        rate=stream.guessed_rate or stream.average_rate or DEFAULT_RATE,
+        sample_aspect=aspect if aspect and aspect > 0 else Fraction(1),
+        display_matrix=_display_matrix(frame),
+        colour=_colour(frame),
+        interlaced=frame.interlaced_frame,
+    )
+
+
+def agree(pts: list[int], reorder: int, times: list[int | None]) -> bool:
+    """Tell whether the packets' timestamps are those of the first frames that came out.
+
+    Frames that are missing are no reason to doubt: they are damaged, and a reader conceals them.
+    To count frames instead would leave them out, and move all later ones against the sound.
+
+    Args:
+        pts: the timestamps of all packets that are shown, ascending.
+        reorder: how far the packets' order lags behind that of their timestamps.
+        times: the timestamps of the first frames, in decoded order.
+    """
+    found = [t for t in times if t is not None]
+    if not found or not set(found) <= set(pts):
+        return False
+    back = sum(later <= earlier for earlier, later in pairwise(found))
+    # Damage upsets the order here and there. Wrong timestamps do all the time, and are mostly
+    # of a container, such as AVI, that knows no order but that of its packets.
+    wrong = back > 0 if reorder == 0 else 4 * back > len(found)
+    span = pts[bisect_left(pts, found[0]) : bisect_right(pts, found[-1])]
+    halves = len(found) >= PROBE_FRAMES // 2 and found == span[::2]  # a packet holds one field
+    return not wrong and not halves
+
+
+def _display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
+    found = cast("SideData | None", frame.side_data.get("DISPLAYMATRIX"))
+    return None if found is None else unpack("9i", bytes(found))
+
+
+def _colour(frame: VideoFrame) -> Colour:
+    full = True if "yuvj" in frame.format.name else _FULL_RANGE.get(frame.color_range)
+    return Colour(
+        matrix=frame.colorspace,
+        full_range=full,
+        primaries=frame.color_primaries,
+        transfer=frame.color_trc,
+    )

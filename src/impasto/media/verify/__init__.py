@@ -1,0 +1,1 @@
+"""Proving that an output keeps all of its source but the pictures."""

@@ -1,0 +1,151 @@
+"""Compare what two videos hold besides pictures."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from impasto.media.join.labels import flags, language, same_language
+from impasto.media.join.streams import carries, converts
+from impasto.media.join.tags import file_tags, track_tags
+from impasto.media.join.tracks import COVERS, REMADE, drop_reason
+from impasto.media.verify.report import Check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from av.stream import Disposition
+
+    from impasto.media.verify.inventory import Contents
+    from impasto.media.verify.verify import Pair
+    from impasto.media.write.target import Family
+
+HEARD = Fraction(1, 100_000)
+"""Seconds by which sound may move against the pictures in an exact container."""
+
+NAMES = {"audio": "sound", "subtitle": "subtitles", "cover": "cover", "attachment": "attachment"}
+
+
+def check_streams(pair: Pair) -> Iterator[Check]:
+    """Compare sound, subtitles, covers, attachments and data, track by track."""
+    for kind, name in NAMES.items():
+        kept = []
+        for place, stream in enumerate(pair.before.of(kind), 1):
+            if kind == "audio" or _carried(stream, pair.target.family):
+                kept.append((f"{name} {place}", stream))
+            else:
+                yield _lost(f"{name} {place}", stream, pair.target.family)
+        for pairing, after in zip_longest(kept, pair.after.of(kind)):
+            if pairing is None:
+                yield Check(item=name, ok=False, detail=f"a {after.codec} track that is new")
+            elif after is None:
+                yield Check(item=pairing[0], ok=False, detail="the whole track is missing")
+            else:
+                item, stream = pairing
+                yield from _track(pair, item, stream, after)
+    yield from _data(pair)
+
+
+def check_labels(item: str, before: Contents, after: Contents, family: Family) -> Iterator[Check]:
+    """Compare the language, title and flags of a stream."""
+    spoken, heard = same_language(before.tags.get("language")), after.tags.get("language")
+    if language(spoken, family) is None:
+        yield Check(item=f"{item} language", ok=None, detail=f"{family} has no code for {spoken}")
+    else:
+        yield _equal(f"{item} language", spoken, same_language(heard))
+    title = track_tags(before.tags, family).get("title")
+    if title is not None:
+        yield _equal(f"{item} title", title, track_tags(after.tags, family).get("title"))
+    kept, lost = flags(before.flags, family)
+    ok = kept & ~after.flags == 0
+    detail = f"{_named(after.flags)}, wanted {_named(kept)}"
+    yield Check(item=f"{item} flags", ok=ok, detail=detail)
+    if lost:
+        detail = f"{family} has no place for {_named(lost)}"
+        yield Check(item=f"{item} flags", ok=None, detail=detail)
+
+
+def _named(disposition: Disposition) -> str:
+    return ", ".join(str(flag.name) for flag in disposition) or "none"
+
+
+def check_chapters(pair: Pair) -> Iterator[Check]:
+    """Compare where chapters start, and their titles; where one ends, the next one starts."""
+    before, after = pair.before.chapters, pair.after.chapters
+    if not before and not after:
+        return
+    right = 0
+    for old, new in zip(before, after, strict=False):
+        unit = new["time_base"] or Fraction(1)
+        start = old["start"] * (old["time_base"] or Fraction(1)) - pair.shift
+        off = abs(new["start"] * unit - max(start, Fraction(0)))
+        same_title = old["metadata"].get("title") == new["metadata"].get("title")
+        right += same_title and off <= max(pair.slack, unit)
+    ok = right == len(before) == len(after)
+    yield Check(item="chapters", ok=ok, detail=f"{right} of {len(before)} as they were")
+
+
+def check_tags(pair: Pair) -> Iterator[Check]:
+    """Compare the file's tags; those of a file's own bytes are not looked at."""
+    family = pair.target.family
+    kept, lost = file_tags(pair.before.tags, family)
+    found, _ = file_tags(pair.after.tags, family)
+    changed = [name for name, value in kept.items() if found.get(name) != value]
+    detail = f"changed: {', '.join(changed)}" if changed else f"all {len(kept)} as they were"
+    yield Check(item="tags", ok=not changed, detail=detail)
+    for name in lost:
+        yield Check(item=f"tag {name}", ok=None, detail=f"{family} has no place for it")
+
+
+def _carried(stream: Contents, family: Family) -> bool:
+    if stream.kind == "attachment":
+        return family == "mkv"
+    if stream.kind == "cover":
+        return family in COVERS
+    return carries(family, stream.codec) or converts(family, stream.codec)
+
+
+def _track(pair: Pair, item: str, before: Contents, after: Contents) -> Iterator[Check]:
+    same = sum(a == b for a, b in zip(before.digests, after.digests, strict=False))
+    total = len(before.digests)
+    ok = same == total == len(after.digests)
+    detail = f"{same} of {total} as they were, {len(after.digests)} found"
+    yield Check(item=f"{item} packets", ok=ok, detail=detail)
+    if before.kind in {"audio", "subtitle"}:
+        yield _offset(pair, item, before, after)
+        yield from check_labels(item, before, after, pair.target.family)
+
+
+def _offset(pair: Pair, item: str, before: Contents, after: Contents) -> Check:
+    """How far packets moved against the pictures; a unit of the output's bounds what is kept."""
+    slack = max(pair.slack, HEARD, after.unit / 2)
+    worst = max(
+        (
+            abs(new * after.unit - (old * before.unit - pair.shift))
+            for old, new in zip(before.pts, after.pts, strict=False)
+        ),
+        default=Fraction(0),
+    )
+    detail = f"at most {float(worst) * 1000:.3f} ms against the pictures"
+    return Check(item=f"{item} offset", ok=worst <= slack, detail=detail)
+
+
+def _data(pair: Pair) -> Iterator[Check]:
+    """Streams of which only what muxers make anew can be kept."""
+    for stream in pair.before.streams:
+        if stream.kind in NAMES or stream.kind == "chapters":
+            continue
+        if stream.kind == "time code" and stream.kind in REMADE[pair.target.family]:
+            code = stream.tags.get("timecode")
+            yield _equal("time code", code, pair.after.picture.tags.get("timecode"))
+        else:
+            yield _lost(stream.kind, stream, pair.target.family)
+
+
+def _lost(item: str, stream: Contents, family: Family) -> Check:
+    return Check(item=item, ok=None, detail=f"{stream.codec}: {drop_reason(stream.kind, family)}")
+
+
+def _equal(item: str, wanted: str | None, found: str | None) -> Check:
+    return Check(item=item, ok=wanted == found, detail=f"{found}, wanted {wanted}")

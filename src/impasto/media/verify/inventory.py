@@ -1,0 +1,153 @@
+"""All of a video that must survive, read into values that can be compared."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from fractions import Fraction
+from hashlib import blake2b
+from typing import TYPE_CHECKING, cast
+
+from av.stream import AttachmentStream, Disposition
+
+from impasto.media.join.carry import packets
+from impasto.media.join.streams import (
+    MOVIE_TEXT,
+    PLAIN_TEXT,
+    codec_name,
+    to_movie_text,
+    to_plain_text,
+)
+from impasto.media.join.timeline import Origin, start_of
+from impasto.media.join.tracks import Track, data_kind
+from impasto.media.read.container import open_source
+from impasto.media.read.index import scan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from av.container import InputContainer
+    from av.container.core import Chapter
+    from av.packet import Packet
+    from av.stream import Stream
+
+    from impasto.media.read.container import Source
+    from impasto.media.read.index import VideoIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """One stream besides the picture.
+
+    Attributes:
+        kind: ``audio``, ``subtitle``, ``cover``, ``attachment``, ``chapters``, ``time code``,
+            or what FFmpeg calls it.
+        codec: FFmpeg's name of the codec.
+        unit: seconds per timestamp unit.
+        tags: the stream's tags.
+        flags: the stream's dispositions.
+        digests: one number a packet, told by its payload alone.
+        pts: one timestamp a packet, in ``unit``.
+    """
+
+    kind: str
+    codec: str
+    unit: Fraction
+    tags: Mapping[str, str]
+    flags: Disposition
+    digests: array[int] = field(default_factory=lambda: array("Q"))
+    pts: array[int] = field(default_factory=lambda: array("q"))
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """A video's contents.
+
+    Attributes:
+        pictures: the frames' timestamps and the picture stream's facts.
+        picture: the picture stream's tags and flags.
+        origin: where an output made of this video has its time 0.
+        tags: the file's tags.
+        chapters: the chapters.
+        streams: the other streams, in the file's order.
+    """
+
+    pictures: VideoIndex
+    picture: Contents
+    origin: Origin
+    tags: Mapping[str, str]
+    chapters: list[Chapter]
+    streams: list[Contents]
+
+    def of(self, kind: str) -> list[Contents]:
+        """Return the streams of one kind, in the file's order."""
+        return [stream for stream in self.streams if stream.kind == kind]
+
+
+def take(source: Source, name: str) -> Inventory:
+    """Read a video's packets into an inventory; nothing but its first frames is decoded.
+
+    Args:
+        source: a local path, or a binary file object that can seek.
+        name: what messages call it.
+
+    Raises:
+        BadInput: it cannot be opened or read to its end.
+    """
+    pictures = scan(source, name)
+    container, picture = open_source(source, name, others=True)
+    with container:
+        found = {s.index: _contents(s, container) for s in container.streams}
+        others = [s for s in container.streams if s.index != picture.index]
+        tracks = [Track(s, s) for s in others if found[s.index].kind in _PACKETS]
+        for _, packet in packets(container, tracks, Fraction(0), None):
+            contents = found[packet.stream_index]
+            contents.digests.append(_digest(packet, contents.codec))
+            contents.pts.append(packet.pts if packet.pts is not None else packet.dts or 0)
+        return Inventory(
+            pictures=pictures,
+            picture=found[picture.index],
+            origin=start_of(pictures.facts, pictures.pts, None, (container, picture)),
+            tags=container.metadata,
+            chapters=container.chapters(),
+            streams=[found[s.index] for s in others],
+        )
+
+
+_PACKETS = {"audio", "subtitle", "cover"}
+
+
+def _contents(stream: Stream, container: InputContainer) -> Contents:
+    cover = Disposition.attached_pic in stream.disposition
+    contents = Contents(
+        kind="cover" if cover else data_kind(stream, container),
+        codec=codec_name(stream),
+        unit=stream.time_base or Fraction(1),
+        tags=stream.metadata,
+        flags=stream.disposition,
+    )
+    if contents.kind == "attachment":
+        contents.digests.append(_number(cast("AttachmentStream", stream).data))
+    return contents
+
+
+def _digest(packet: Packet[Stream], codec: str) -> int:
+    payload = bytes(packet)
+    if codec in MOVIE_TEXT | PLAIN_TEXT:
+        # Plain text in both of its forms, without the markup that one of them cannot have.
+        plain = to_plain_text(payload) if codec in MOVIE_TEXT else payload
+        return _number(to_plain_text(to_movie_text(plain)))
+    if codec == "aac" and _has_adts_header(payload):
+        return _number(payload[7 if payload[1] & 1 else 9 :])
+    return _number(payload)
+
+
+def _has_adts_header(payload: bytes) -> bool:
+    """Whether a packet of AAC is as in MPEG-TS: with a header (ISO 14496-3) that tells its size."""
+    if len(payload) < 7 or payload[0] != 0xFF or payload[1] & 0xF6 != 0xF0:
+        return False
+    return (payload[3] & 3) << 11 | payload[4] << 3 | payload[5] >> 5 == len(payload)
+
+
+def _number(payload: bytes) -> int:
+    return int.from_bytes(blake2b(payload, digest_size=8).digest(), "big")

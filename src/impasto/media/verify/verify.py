@@ -1,0 +1,168 @@
+"""Tell, item by item, whether an output still holds all that its source held.
+
+Both files are read afresh, so that the answer owes nothing to the code that wrote the output.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import atan2, degrees
+from typing import TYPE_CHECKING
+
+from impasto.media.verify import inventory
+from impasto.media.verify.compare import check_chapters, check_labels, check_streams, check_tags
+from impasto.media.verify.report import Check, Report
+from impasto.media.write.sink import clock, rescale
+from impasto.media.write.target import changes, family_of, target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from impasto.media.read.container import Source
+    from impasto.media.verify.inventory import Inventory
+    from impasto.media.write.target import Target
+    from impasto.schema import Colour
+
+MILLISECOND = Fraction(1, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two videos that are compared.
+
+    Attributes:
+        before: the source.
+        after: the output.
+        target: the output's picture stream as it should be.
+        shift: seconds by which times in the output are earlier.
+        slack: seconds by which the output's container may round a time.
+    """
+
+    before: Inventory
+    after: Inventory
+    target: Target
+    shift: Fraction
+    slack: Fraction
+
+
+def verify(source: Source, output: Source, name: str, output_name: str) -> Report:
+    """Compare an output with its source.
+
+    Times must be exact in MP4 and MOV; Matroska and WebM round to the millisecond and may move
+    all streams by one common offset.
+
+    Args:
+        source: a local video, or a binary file object that can seek.
+        output: likewise, made of all of ``source``.
+        name: what messages call the source.
+        output_name: what they call the output; its suffix names the container.
+
+    Raises:
+        BadInput: one of them cannot be read, or the output's suffix is of no known container.
+    """
+    family = family_of(output_name)
+    before, after = inventory.take(source, name), inventory.take(output, output_name)
+    facts = before.pictures.facts
+    exact = family in {"mp4", "mov"}
+    wanted = target(facts, f".{family}", facts.width, facts.height)
+    shift = before.origin.others if exact else _first(before) - _first(after)
+    pair = Pair(before, after, wanted, shift, Fraction(0) if exact else MILLISECOND)
+    checks = [*_pictures(pair), *check_streams(pair), *check_chapters(pair), *check_tags(pair)]
+    return Report(checks=tuple(checks))
+
+
+def _first(video: Inventory) -> Fraction:
+    """Second of the first picture on the clock of the other streams."""
+    lead = video.origin.others - video.origin.pictures
+    return video.pictures.pts[0] * video.pictures.facts.time_base + lead
+
+
+def _pictures(pair: Pair) -> Iterator[Check]:
+    yield _frames(pair)
+    yield _timestamps(pair)
+    yield _size(pair)
+    yield _rotation(pair)
+    yield _aspect(pair)
+    yield _colour(pair)
+    yield from check_labels("picture", pair.before.picture, pair.after.picture, pair.target.family)
+    for change in changes(pair.before.pictures.facts, pair.target):
+        yield Check(item="picture format", ok=None, detail=change)
+
+
+def _frames(pair: Pair) -> Check:
+    before, after = len(pair.before.pictures), len(pair.after.pictures)
+    return Check(item="frames", ok=before == after, detail=f"{after} of {before}")
+
+
+def _timestamps(pair: Pair) -> Check:
+    """Every frame's own time; an exact container keeps it to the tick."""
+    before, after = pair.before.pictures, pair.after.pictures
+    unit = clock(before.facts.time_base)
+    lead = pair.before.origin.others - pair.before.origin.pictures
+    moved = round((pair.shift - lead) / unit) * unit if not pair.slack else pair.shift - lead
+    wrong, worst = 0, Fraction(0)
+    for old, new in zip(before.pts, after.pts, strict=False):
+        wanted = rescale(old, before.facts.time_base, unit) * unit - moved
+        off = abs(new * after.facts.time_base - wanted)
+        wrong += off > pair.slack
+        worst = max(worst, off)
+    right, total = min(len(before), len(after)) - wrong, max(len(before), len(after))
+    detail = f"{right} of {total} right; the worst is off by {float(worst) * 1000:.3f} ms"
+    return Check(item="timestamps", ok=not wrong and len(before) == len(after), detail=detail)
+
+
+def _size(pair: Pair) -> Check:
+    before, after = pair.before.pictures.facts, pair.after.pictures.facts
+    size = f"{after.width}x{after.height}"
+    if (before.width, before.height) == (after.width, after.height):
+        return Check(item="picture size", ok=True, detail=size)
+    detail = f"{size}, the source has {before.width}x{before.height}"
+    return Check(item="picture size", ok=None, detail=detail)
+
+
+def _rotation(pair: Pair) -> Check:
+    """The part of the display matrix that turns; where it then lies is the player's affair."""
+    before = _turn(pair.before.pictures.facts.display_matrix)
+    after = _turn(pair.after.pictures.facts.display_matrix)
+    detail = f"{_degrees(after)}, wanted {_degrees(before)}"
+    return Check(item="rotation", ok=before == after, detail=detail)
+
+
+def _turn(matrix: tuple[int, ...] | None) -> tuple[int, ...]:
+    return (65536, 0, 0, 65536) if matrix is None else (*matrix[0:2], *matrix[3:5])
+
+
+def _degrees(turn: tuple[int, ...]) -> str:
+    mirrored = turn[0] * turn[3] - turn[1] * turn[2] < 0
+    angle = round(degrees(atan2(turn[1], turn[0]))) % 360
+    return f"{angle} degrees" + (", mirrored" if mirrored else "")
+
+
+def _aspect(pair: Pair) -> Check:
+    """Matroska keeps the picture's shown size in whole pixels, and so may round."""
+    before = pair.before.pictures.facts.sample_aspect
+    facts = pair.after.pictures.facts
+    allowed = before / min(facts.width, facts.height) if pair.slack else Fraction(0)
+    ok = abs(facts.sample_aspect - before) <= allowed
+    return Check(item="sample aspect", ok=ok, detail=f"{facts.sample_aspect}, wanted {before}")
+
+
+def _colour(pair: Pair) -> Check:
+    wanted, found = pair.target.colour, pair.after.pictures.facts.colour
+    ok = _ranged(found) == _ranged(wanted)
+    return Check(item="colour", ok=ok, detail=f"{_tags(found)}, wanted {_tags(wanted)}")
+
+
+def _tags(colour: Colour) -> str:
+    """Name the code points of ITU-T H.273; 2 is untagged."""
+    points = (colour.matrix, colour.primaries, colour.transfer)
+    if set(points) == {2} and colour.full_range is None:
+        return "untagged"
+    reach = {None: "untagged", False: "limited", True: "full"}[colour.full_range]
+    return f"matrix {points[0]}, primaries {points[1]}, transfer {points[2]}, range {reach}"
+
+
+def _ranged(colour: Colour) -> Colour:
+    """An untagged range means the limited one, and encoders do not always tell the two apart."""
+    return colour.model_copy(update={"full_range": bool(colour.full_range)})

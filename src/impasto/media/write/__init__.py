@@ -1,0 +1,1 @@
+"""Writing video: one encoded segment a shard."""

@@ -1,0 +1,180 @@
+"""What the output's picture stream is, decided once from the source's facts and a suffix."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Literal
+
+import av
+
+from impasto.errors import BadInput
+from impasto.media.frame import Layout
+from impasto.media.read.container import MAX_PIXELS
+from impasto.schema import Colour, Frozen
+
+if TYPE_CHECKING:
+    from impasto.schema import VideoFacts
+
+Family = Literal["mp4", "mov", "mkv", "webm"]
+Codec = Literal["libx264", "libx265", "libvpx-vp9"]
+
+FAMILIES: dict[str, Family] = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "mkv",
+    ".webm": "webm",
+}
+
+LONGEST: dict[Codec, int] = {"libx264": 16384, "libx265": 65535, "libvpx-vp9": 65535}
+"""The most pixels in a row or column that an encoder takes."""
+
+HDR = {16, 18}
+"""Transfer characteristics of high dynamic range, as ITU-T H.273 code points."""
+
+
+class Target(Frozen):
+    """The picture stream to make; equal for every segment of a job.
+
+    Attributes:
+        family: the container.
+        codec: the encoder's name.
+        pixel_format: FFmpeg's name of the encoded layout; always 4:2:0.
+        width: width in pixels of the pictures that a writer is given.
+        height: height in pixels, likewise.
+        coded_width: width in pixels that is encoded; H.264 and H.265 want it even.
+        coded_height: height, likewise.
+        time_base: seconds per timestamp unit, the source's.
+        rate: nominal frames per second.
+        sample_aspect: width over height of one pixel.
+        display_matrix: the source's display matrix, see ``VideoFacts``.
+        colour: the tags to write, and so the way to make the planes.
+    """
+
+    family: Family
+    codec: Codec
+    pixel_format: str
+    width: int
+    height: int
+    coded_width: int
+    coded_height: int
+    time_base: Fraction
+    rate: Fraction
+    sample_aspect: Fraction = Fraction(1)
+    display_matrix: tuple[int, ...] | None = None
+    colour: Colour = Colour()
+
+    @property
+    def padding(self) -> tuple[int, int]:
+        """Columns at the right and rows at the bottom that repeat the picture's edge."""
+        return self.coded_width - self.width, self.coded_height - self.height
+
+    @property
+    def layout(self) -> Layout:
+        """The planes that a writer is given."""
+        depth = 10 if self.pixel_format.endswith("10le") else 8
+        return Layout(self.width, self.height, depth, (1, 1), self.colour)
+
+
+def target(facts: VideoFacts, suffix: str, width: int, height: int) -> Target:
+    """Decide the output's picture stream.
+
+    Args:
+        facts: the source's picture stream.
+        suffix: the output's file name suffix, such as ``.mp4``; case does not matter.
+        width: width in pixels of the scored pictures.
+        height: height in pixels, likewise.
+
+    Raises:
+        BadInput: no container has that suffix, or the pictures are too large for a video.
+    """
+    family = family_of(f"output{suffix}")
+    codec, pixel_format = _codec(family, bit_depth(facts.pixel_format))
+    even = codec != "libvpx-vp9"
+    made = Target(
+        family=family,
+        codec=codec,
+        pixel_format=pixel_format,
+        width=width,
+        height=height,
+        coded_width=width + (width % 2 if even else 0),
+        coded_height=height + (height % 2 if even else 0),
+        time_base=facts.time_base,
+        rate=facts.rate,
+        sample_aspect=facts.sample_aspect,
+        display_matrix=facts.display_matrix,
+        colour=_colour(facts),
+    )
+    _refuse_too_large(made)
+    return made
+
+
+def _refuse_too_large(target: Target) -> None:
+    """Refuse what could be encoded, but then not be joined, or not be encoded at all.
+
+    Pictures that come from image files may be larger than any that a video may have.
+    """
+    size = f"a video of {target.coded_width}x{target.coded_height} pictures"
+    longest = LONGEST[target.codec]
+    if max(target.coded_width, target.coded_height) > longest:
+        raise BadInput(f"{size} is over {target.codec}'s {longest} pixels a side; scale it down")
+    if target.coded_width * target.coded_height > MAX_PIXELS:
+        limit = f"the limit of {MAX_PIXELS // 10**6} megapixels"
+        raise BadInput(f"{size} is over {limit}; scale it down")
+
+
+def family_of(name: str) -> Family:
+    """Return the container that a file name asks for.
+
+    Raises:
+        BadInput: none has that suffix.
+    """
+    suffix = PurePosixPath(name).suffix
+    if suffix.lower() not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        raise BadInput(f"{name}: no video container has the suffix '{suffix}'; use one of {known}")
+    return FAMILIES[suffix.lower()]
+
+
+def bit_depth(pixel_format: str) -> int:
+    """Return the significant bits of one sample of an FFmpeg pixel format."""
+    return max(part.bits for part in av.VideoFormat(pixel_format).components)
+
+
+def _is_420(pixel_format: str) -> bool:
+    """Tell whether a pixel format is Y, U and V with chroma halved both ways, and no more."""
+    layout = av.VideoFormat(pixel_format)
+    halved = layout.chroma_width(4) == 2 and layout.chroma_height(4) == 2
+    return halved and not layout.is_rgb and len(layout.components) == 3
+
+
+def changes(facts: VideoFacts, target: Target) -> list[str]:
+    """Say what the output's pictures cannot be as in the source, one line each."""
+    found = []
+    depth = bit_depth(facts.pixel_format)
+    if depth > target.layout.depth:
+        found.append(f"{depth}-bit pictures become {target.layout.depth}-bit")
+    if not _is_420(facts.pixel_format):
+        found.append(f"pictures with full chroma or alpha ({facts.pixel_format}) become 4:2:0")
+    if facts.interlaced:
+        found.append("interlaced pictures become progressive")
+    if facts.colour.transfer in HDR:
+        found.append("HDR mastering data, where the source has any, is not carried")
+    if any(target.padding):
+        size = f"{target.coded_width}x{target.coded_height}"
+        found.append(f"pictures of {target.width}x{target.height} are padded to {size}")
+    return found
+
+
+def _codec(family: Family, depth: int) -> tuple[Codec, str]:
+    if family == "webm":
+        return "libvpx-vp9", "yuv420p"
+    return ("libx265", "yuv420p10le") if depth > 8 else ("libx264", "yuv420p")
+
+
+def _colour(facts: VideoFacts) -> Colour:
+    """The source's tags, save that RGB, which 4:2:0 cannot hold, becomes limited BT.709."""
+    if not av.VideoFormat(facts.pixel_format).is_rgb:
+        return facts.colour
+    return facts.colour.model_copy(update={"matrix": 1, "full_range": False})

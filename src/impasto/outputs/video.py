@@ -1,0 +1,127 @@
+"""A shard of a video as one encoded segment, and the segments as one file."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from impasto.media.join import assemble
+from impasto.media.write.segment import SegmentWriter
+from impasto.media.write.target import Target, target
+from impasto.schema.url import parse
+from impasto.storage.local import scratch
+from impasto.storage.ranges import File
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from impasto.jobs.job import Job
+    from impasto.media.frame import Plane
+    from impasto.schema import Done, JobSpec, Plan, Shard
+    from impasto.storage.stores import Stores
+    from impasto.worker.scored import Scored
+
+
+def video_target(spec: JobSpec, plan: Plan) -> Target:
+    """Return what the output video is encoded as; raises BadInput for an unknown suffix."""
+    assert plan.facts
+    return target(plan.facts, PurePath(spec.output).suffix, plan.width, plan.height)
+
+
+class VideoShard:
+    """One encoded segment, written on this machine and then stored."""
+
+    def __init__(self, job: Job, spec: JobSpec, plan: Plan, shard: Shard) -> None:
+        self.segment = job.new_segment(shard.index, ".mp4")
+        self._job = job
+        self._pts = shard.cut.pts if shard.cut else range(shard.start, shard.stop)
+        self._start = shard.start
+        self._target = video_target(spec, plan)
+        self._encoding = plan.encoding
+        self._last: tuple[Plane, ...] = ()
+        self._waiting: list[int] = []
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._path = stack.enter_context(scratch()) / PurePath(self.segment).name
+            writer = SegmentWriter(self._path, self._target, self._encoding)
+            self._writer = stack.enter_context(writer)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, tb)
+
+    def write(self, scored: Scored) -> None:
+        """Encode the next picture."""
+        self._waiting.append(self._pts[scored.index - self._start])
+        self._last = scored.planes or self._last
+        if self._last:
+            self._flush(self._last)
+
+    def finish(self) -> tuple[int, tuple[str, ...]]:
+        """Store the segment; returns its bytes."""
+        # A shard without any readable image still has to fill its time.
+        self._flush(_grey(self._target))
+        size = self._writer.close()
+        self._job.store_file(self.segment, self._path)
+        return size, ()
+
+    def _flush(self, planes: tuple[Plane, ...]) -> None:
+        for pts in self._waiting:
+            self._writer.write(planes, pts)
+        self._waiting.clear()
+
+
+def write_video(
+    path: Path, stores: Stores, job: Job, spec: JobSpec, plan: Plan, done: Sequence[Done]
+) -> tuple[str, ...]:
+    """Join the segments and carry the source's other streams into a file.
+
+    Returns:
+        What the container could not carry, one line each.
+
+    Raises:
+        BadInput: the container cannot carry one of the source's streams.
+        Unavailable: the disk is full.
+    """
+    assert plan.facts
+    pts = [
+        moment
+        for shard in plan.shards
+        for moment in (shard.cut.pts if shard.cut else range(shard.start, shard.stop))
+    ]
+    source = None
+    if plan.source == "video":
+        file = File(stores, spec.source)
+        file.expect(plan.etag)
+        source = file.open()
+    notes = assemble.assemble(
+        path,
+        source,
+        parse(spec.source).name,
+        plan.facts,
+        video_target(spec, plan),
+        pts,
+        [job.segment(record.segment) for record in done],
+        plan.clip,
+    )
+    return tuple(notes)
+
+
+def _grey(target: Target) -> tuple[Plane, ...]:
+    layout = target.layout
+    chroma = (-(-layout.height // 2), -(-layout.width // 2))
+    kind, middle = (np.uint8, 128) if layout.depth == 8 else (np.uint16, 1 << layout.depth - 1)
+    shapes = ((layout.height, layout.width), chroma, chroma)
+    return tuple(np.full(shape, middle, kind) for shape in shapes)

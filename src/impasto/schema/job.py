@@ -1,0 +1,97 @@
+"""What a job shall do."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from impasto.schema.base import Frozen
+from impasto.schema.url import unsigned
+
+FrameFormat = Literal["png", "jpg"]
+Items = Literal["pictures", "files", "rows"]
+Preset = Literal[
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+]
+
+
+class JobSpec(Frozen):
+    """What a job shall do: the one config object, built alike by every face of Impasto.
+
+    Signatures in URLs are split off and kept in this process's memory (`impasto.secrecy`).
+
+    Attributes:
+        source: URL or path of a video, an image, a table or any file; of a folder, a pattern with
+            ``*``, ``?`` and ``**``, or a manifest that names many.
+        output: URL or path of the video, image, folder or file of records to make.
+        scorer: a name from the table of scorers, for some with the file of the model behind a
+            colon: ``onnx:model.onnx``.
+        params: the scorer's own parameters.
+        items: what the source is taken for; None lets the source and the scorer decide.
+        frames: write images of this format instead of a video.
+        fps: frames per second of a video made from images.
+        max_size: the longer side of the output, in pixels, at most; None keeps the source's.
+        start: first moment taken, in seconds from the first frame; None is the beginning.
+        end: moment just past the last one taken, likewise; None is the end.
+        crf: constant rate factor, 0 (lossless) to 51.
+        preset: the encoder's speed, from ``ultrafast`` to ``veryslow``.
+        shard_frames: items of a shard, about: a video's cuts move to a near keyframe. None is 250,
+            and 10,000 for rows; ``auto`` is chosen when the job is planned
+            (`impasto.planning.forecast`).
+        mini_batch: items of a mini-batch; None lets the scorer decide, or a probe.
+        timeout: seconds that a mini-batch may take before its worker is replaced; None is no limit.
+        max_failed: items that may be set aside before the job counts as incomplete; -1 is any.
+        max_failed_percent: the same as a share of all items, from 0 to 100; goes before
+            ``max_failed``.
+        max_failed_batches: mini-batches that may have items set aside; -1 is any.
+        requirements: URL or path of a file in pip's format: packages that a cluster's workers need.
+        requirements_sha256: its digest, filled in when the job is submitted.
+        overwrite: whether a file already at ``output`` may be replaced.
+    """
+
+    source: str
+    output: str
+    scorer: str = "style"
+    params: dict[str, Any] = Field(default_factory=dict)
+    items: Items | None = None
+    frames: FrameFormat | None = None
+    fps: Fraction | None = Field(default=None, gt=0, le=1000)
+    max_size: int | None = Field(default=None, ge=16)
+    start: Fraction | None = Field(default=None, ge=0)
+    end: Fraction | None = Field(default=None, gt=0)
+    crf: int = Field(default=18, ge=0, le=51)
+    preset: Preset = "veryfast"
+    shard_frames: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None
+    mini_batch: int | None = Field(default=None, ge=1)
+    timeout: float | None = Field(default=None, gt=0)
+    max_failed: int = Field(default=0, ge=-1)
+    max_failed_percent: float | None = Field(default=None, ge=0, le=100)
+    max_failed_batches: int = Field(default=-1, ge=-1)
+    requirements: str | None = None
+    requirements_sha256: str | None = None
+    overwrite: bool = False
+
+    @field_validator("source", "output")
+    @classmethod
+    def _without_signature(cls, url: str) -> str:
+        return unsigned(url)
+
+    @field_validator("requirements")
+    @classmethod
+    def _plain(cls, url: str | None) -> str | None:
+        return unsigned(url) if url else None
+
+    @field_validator("params")
+    @classmethod
+    def _without_signatures(cls, params: dict[str, Any]) -> dict[str, Any]:
+        return {k: unsigned(v) if isinstance(v, str) else v for k, v in params.items()}

@@ -1,0 +1,115 @@
+"""A source cut into shards."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from impasto.schema.base import Frozen
+from impasto.schema.job import Items, Preset
+from impasto.schema.source import TableFacts, VideoCut, VideoFacts
+
+OutputKind = Literal["video", "image", "folder", "records", "files"]
+
+
+class Encoding(Frozen):
+    """How output video is compressed.
+
+    Attributes:
+        crf: constant rate factor, 0 (lossless) to 51; lower is better.
+        preset: the x264/x265 preset, from ``ultrafast`` to ``veryslow``.
+        threads: encoder threads; bytes are reproducible only for one thread count, so it is
+            part of the plan and not of the machine.
+    """
+
+    crf: int = Field(default=18, ge=0, le=51)
+    preset: Preset = "veryfast"
+    threads: int = Field(default=1, ge=1)
+
+
+class Shard(Frozen):
+    """A half-open range of the source's items: the unit of work, retry and resume.
+
+    Attributes:
+        index: place in the plan, from 0.
+        start: first item.
+        stop: one past the last item.
+        cut: how to read the range when the source is a video.
+        names: the names of the images or files to read, in order; under the source's URL, or URLs.
+        outputs: the image names to write, in order, when the output is images.
+        span: the half-open range of a table's bytes that holds the rows, where rows are lines.
+    """
+
+    index: int
+    start: int
+    stop: int
+    cut: VideoCut | None = None
+    names: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    span: tuple[int, int] | None = None
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+class Plan(Frozen):
+    """A source's facts and its shards, written once; on resume the stored plan rules.
+
+    Attributes:
+        source: what the source is.
+        output: what is made: one video, one image, a folder of images, one file of records, or a
+            folder of the files that a script writes.
+        items: what the scorer is given.
+        base: URL of the folder that the shards' names are under.
+        table: what is known of a table, when the items are rows.
+        facts: the picture stream, read from a video or made up for a video of images; None when
+            images become images.
+        width: output width in pixels, 0 when every image keeps its own.
+        height: likewise.
+        encoding: how output video is compressed.
+        shards: every shard, in order.
+        clip: the half-open range of time taken, in the source's time base, or None for all.
+        warnings: what the user should know of the source, one line each.
+        reasons: why shards are as large as they are, where that was chosen, one line each.
+        etag: the video's or table's when it was planned; workers read no other version.
+    """
+
+    source: Literal["video", "images", "files", "table"]
+    output: OutputKind
+    items: Items = "pictures"
+    base: str = ""
+    table: TableFacts | None = None
+    facts: VideoFacts | None = None
+    width: int = 0
+    height: int = 0
+    encoding: Encoding = Encoding()
+    shards: tuple[Shard, ...] = ()
+    clip: tuple[int, int] | None = None
+    warnings: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    etag: str = ""
+
+    @property
+    def count(self) -> int:
+        """How many items the plan covers."""
+        return sum(len(shard) for shard in self.shards)
+
+
+class Prepared(Frozen):
+    """What the first worker found out once, for all: the first record written wins.
+
+    Attributes:
+        state: what the scorer prepared.
+        notes: what the user should know of the model, one line each.
+    """
+
+    state: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+
+class PictureSize(Frozen):
+    """How large a video's pictures are after scoring, in pixels: the first record written wins."""
+
+    width: int
+    height: int

@@ -1,0 +1,107 @@
+"""What is known of a source, and how to read a range of it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Literal
+
+from impasto.schema.base import Frozen
+
+
+class Colour(Frozen):
+    """How code values map to light, as ITU-T H.273 code points (2 is unspecified).
+
+    Attributes:
+        matrix: matrix coefficients (1 BT.709, 5 and 6 BT.601, 9 BT.2020).
+        full_range: whether luma uses all codes (0 to 255) instead of 16 to 235; None if untagged.
+        primaries: colour primaries.
+        transfer: transfer characteristics.
+    """
+
+    matrix: int = 2
+    full_range: bool | None = None
+    primaries: int = 2
+    transfer: int = 2
+
+
+class VideoFacts(Frozen):
+    """What is known of a video's picture stream.
+
+    Attributes:
+        container: the demuxer's name, such as ``mov,mp4,m4a,3gp,3g2,mj2``.
+        stream: index of the picture stream within the container.
+        codec: the decoder's name.
+        pixel_format: FFmpeg's name of the decoded layout, such as ``yuv420p``.
+        width: coded width in pixels, before rotation.
+        height: coded height in pixels, before rotation.
+        time_base: seconds per timestamp unit.
+        rate: nominal frames per second; a hint for encoders and displays, never a clock.
+        sample_aspect: width over height of one pixel.
+        display_matrix: the 3x3 display matrix in file order (row-major, 16.16 fixed point; the
+            last column 2.30), or None.
+        colour: the colour tags.
+        interlaced: whether the stream is flagged as interlaced.
+        sequential: why the stream cannot be cut into ranges, or "" when it can; if it cannot, the
+            time base is 1 / rate and a timestamp is the frame's number.
+    """
+
+    container: str
+    stream: int
+    codec: str
+    pixel_format: str
+    width: int
+    height: int
+    time_base: Fraction
+    rate: Fraction
+    sample_aspect: Fraction = Fraction(1)
+    display_matrix: tuple[int, ...] | None = None
+    colour: Colour = Colour()
+    interlaced: bool = False
+    sequential: str = ""
+
+
+class Key(Frozen):
+    """A keyframe: where a decoder can start.
+
+    Attributes:
+        pts: presentation timestamp, in the stream's time base.
+        dts: decoding timestamp, or None where the container has none.
+        position: how many picture packets come before it in the file.
+    """
+
+    pts: int
+    dts: int | None
+    position: int
+
+
+class VideoCut(Frozen):
+    """All that a worker needs to read one range of frames exactly.
+
+    Attributes:
+        pts: the exact presentation timestamps wanted, ascending, in the stream's time base.
+        keys: keyframes to start from, best first; empty means from the file's start.
+        stop: position, in decode order, just past the last packet needed.
+        reorder: how many packets decode order may lag behind presentation order.
+        span: the half-open range of the file's bytes that holds those packets, or None where the
+            container does not tell; for a reader that fetches over a network.
+    """
+
+    pts: tuple[int, ...]
+    keys: tuple[Key, ...] = ()
+    stop: int
+    reorder: int = 0
+    span: tuple[int, int] | None = None
+
+
+class TableFacts(Frozen):
+    """What is known of a table; decided over all of it, so that every shard reads alike.
+
+    Attributes:
+        format: how it is written.
+        columns: name and pandas dtype of every column, in order.
+        delimiter: what stands between a CSV file's fields.
+    """
+
+    format: Literal["csv", "jsonl", "parquet"]
+    columns: tuple[tuple[str, str], ...]
+    delimiter: str = ","

@@ -1,0 +1,95 @@
+"""A table's rows, as the inputs of an ONNX model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from impasto.errors import BadInput
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from impasto.scorers.onnx.signature import Field, RowInput
+
+
+def feed(name: str, taken: RowInput, frame: pd.DataFrame, columns: str) -> dict[str, Any]:
+    """Make the inputs of N rows.
+
+    Args:
+        name: what to call the model in errors.
+        taken: what the model takes.
+        frame: the rows.
+        columns: names of the columns of a matrix, separated by commas, or "" for all.
+
+    Returns:
+        The arrays by input: one (N, features) of the columns in order; or one a column of the
+        input's own name, (N,) or (N, 1).
+
+    Raises:
+        BadInput: the table's columns are not those that the model takes.
+        ValueError: a value is missing, and the input's type has none that says so.
+    """
+    named = len(taken.fields) == 1 and taken.fields[0].name in frame.columns and not columns
+    if not taken.matrix or (named and taken.fields[0].shape[1] == 1):
+        return {
+            field.name: _cells(name, field, _find(name, frame, field.name)).reshape(
+                -1, *field.shape[1:]
+            )
+            for field in taken.fields
+        }
+    (field,) = taken.fields
+    chosen = _chosen(name, frame, columns)
+    if field.shape[1] not in (None, chosen.shape[1]):
+        raise BadInput(
+            f"{name}: takes {field.shape[1]} features, and the table has {chosen.shape[1]} columns "
+            f"({', '.join(map(str, chosen.columns))}); set --columns to the names of the features"
+        )
+    arrays = [_cells(name, field, chosen.iloc[:, n]) for n in range(chosen.shape[1])]
+    return {field.name: np.stack(arrays, axis=1)}
+
+
+def _chosen(name: str, frame: pd.DataFrame, columns: str) -> pd.DataFrame:
+    if not columns:
+        return frame
+    names = [column.strip() for column in columns.split(",")]
+    return pd.concat([_find(name, frame, column) for column in names], axis=1)
+
+
+def _find(name: str, frame: pd.DataFrame, column: str) -> pd.Series[Any]:
+    found: pd.Series[Any] | None = frame.get(column)
+    if found is None:
+        raise BadInput(
+            f"{name}: takes a column {column!r}, and the table has "
+            f"{', '.join(map(str, frame.columns))}; rename the columns"
+        )
+    return found
+
+
+def _cells(name: str, field: Field, column: pd.Series[Any]) -> NDArray[Any]:
+    """Return a column as the input's type, (N,); raises what `feed` does."""
+    if field.kind == "str":
+        return _texts(column)
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        raise BadInput(
+            f"{name}: column {column.name!r} is no number ({column.dtype}), and input {field} wants"
+            " numbers; set --columns to the columns that are, or change the table"
+        )
+    kind = np.dtype(field.kind)
+    if kind.kind == "f":
+        return column.to_numpy(dtype=kind, na_value=np.nan)
+    if bool(column.isna().any()):
+        raise ValueError(f"column {column.name!r} lacks a value, and input {field} needs one")
+    cells = column.to_numpy()
+    converted: NDArray[Any] = cells.astype(kind)
+    if not np.array_equal(converted, cells):
+        raise ValueError(f"column {column.name!r} holds a value that {kind} cannot, for {field}")
+    return converted
+
+
+def _texts(column: pd.Series[Any]) -> NDArray[Any]:
+    if bool(column.isna().any()):
+        raise ValueError(f"column {column.name!r} lacks a value, and the model wants text")
+    return column.astype(str).to_numpy(dtype=object)

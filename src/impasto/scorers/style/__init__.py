@@ -1,0 +1,1 @@
+"""Style transfer with any painting, in one pass."""

@@ -1,0 +1,1 @@
+"""What consecutive frames have in common."""

@@ -1,0 +1,1 @@
+"""Scorers that users write: a class, or a scoring script."""

@@ -1,0 +1,187 @@
+"""Scoring scripts with ``init()`` and ``run(mini_batch)``, as for Azure Machine Learning.
+
+The contract is that of its parallel jobs and batch endpoints ("Author scoring scripts for batch
+deployments"):
+
+    def init(): ...                  # optional; once a worker
+    def run(mini_batch): ...         # a list of local paths, or a pandas DataFrame
+    def shutdown(): ...              # optional; before the worker ends
+
+``run`` may take a second argument, the mini-batch's context. It returns a list, a tuple or a
+DataFrame with one element an item. Unlike there, elements stay in the input's order, and an item
+that the script cannot score is found and set aside, alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+import sys
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from impasto.errors import BadInput
+from impasto.schema.url import parse
+from impasto.scorers import Scorer, Scores, results
+from impasto.scorers.user import azureml, loading
+from impasto.scorers.user.loading import ScriptError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pandas as pd
+
+    from impasto.scorers import Inputs, Record
+    from impasto.scorers.params import ScriptParams
+
+_EXPECTED = "it must return a list, tuple or DataFrame with one element for every item"
+_CONTEXT = "mini_batch_context"
+_BEYOND_THE_ITEM = (MemoryError, torch.OutOfMemoryError, torch.AcceleratorError)
+"""What another try in the same process cannot mend."""
+
+
+class ScriptScorer(Scorer):
+    """Run the user's script."""
+
+    batch = 10
+    serial = True
+
+    def __init__(
+        self, params: ScriptParams, prepared: dict[str, Any], inputs: Inputs, device: torch.device
+    ) -> None:
+        """Load the script and call its ``init()``.
+
+        Raises:
+            BadInput: it is no Python, has no ``run``, or fails.
+            Unavailable: a store does not answer.
+        """
+        content = inputs.trusted(params.script, params.script_sha256 or "")
+        self._url = params.script
+        self._retries = params.retries
+        self._inputs = inputs
+        self._device = device
+        self._surround(params)
+        with self._usual():
+            self._module = loading.load(params.script, content)
+            self._run = _entry(self._module, params.script)
+            init = getattr(self._module, "init", None)
+            if init is not None:
+                with loading.blamed(params.script, "init()"):
+                    init()
+
+    def score(self, batch: list[str] | pd.DataFrame) -> Scores:
+        """Call ``run``; a single item that fails is tried again at once.
+
+        Args:
+            batch: N local paths, or N rows.
+
+        Returns:
+            The records of each item.
+
+        Raises:
+            ScriptError: what ``run`` returned does not fit the items.
+            Exception: the script's own.
+        """
+        context = azureml.MiniBatchContext()
+        for _ in range(self._retries if len(batch) == 1 else 0):
+            try:
+                return self._attempt(batch, context)
+            except _BEYOND_THE_ITEM:
+                raise
+            except Exception as error:  # noqa: BLE001 (the last try lets it out)
+                print(f"{self._url}: {loading.brief(error)}; trying again", file=sys.stderr)
+                self._inputs.alive()
+        return self._attempt(batch, context)
+
+    def close(self) -> None:
+        """Call the script's ``shutdown()``, if it has one."""
+        shutdown = getattr(self._module, "shutdown", None)
+        if shutdown is not None:
+            with self._usual(), loading.contained():
+                shutdown()
+
+    def _surround(self, params: ScriptParams) -> None:
+        """Put around the script what it expects to find."""
+        try:
+            sys.argv = [params.script, *shlex.split(params.args)]
+        except ValueError as error:
+            raise BadInput(f"--args {params.args!r}: {error}; quote it as for a shell") from None
+        model = None
+        if params.model:
+            model = self._inputs.folder(params.model, params.model_digest or "")
+            model = model.parent if model.is_file() else model
+        azureml.announce(self._inputs.files, model)
+        place = parse(params.script)
+        folder = place.path.parent if place.local else Path.cwd()
+        azureml.install(azureml.EntryScript(self._inputs.files, folder))
+
+    def _attempt(
+        self, batch: list[str] | pd.DataFrame, context: azureml.MiniBatchContext
+    ) -> Scores:
+        # A script may change what it is given, and each try begins afresh.
+        given = list(batch) if isinstance(batch, list) else batch.reset_index(drop=True)
+        with self._usual(), loading.contained():
+            result = self._run(given, context)
+        return Scores(records=_fit(_elements(result), len(batch)))
+
+    @contextmanager
+    def _usual(self) -> Iterator[None]:
+        """Torch as a script expects it: ``cuda`` is this worker's device, and gradients work."""
+        cuda = self._device.type == "cuda"
+        with (
+            torch.inference_mode(False),
+            torch.cuda.device(self._device) if cuda else nullcontext(),
+        ):
+            yield
+
+
+def _entry(module: object, url: str) -> Callable[[object, object], object]:
+    """Return the script's ``run`` as a function of a mini-batch and its context.
+
+    A second argument is the context where it must be given or is called so; one with a default is
+    the script's own.
+    """
+    run: Callable[..., object] | None = getattr(module, "run", None)
+    if not callable(run):
+        raise BadInput(f"{url}: has no function run(mini_batch); add it")
+    try:
+        parameters = inspect.signature(run).parameters
+    except ValueError:
+        return lambda batch, _: run(batch)
+    known = list(parameters.values())
+    if (named := parameters.get(_CONTEXT)) and named.kind is named.KEYWORD_ONLY:
+        return lambda batch, context: run(batch, **{_CONTEXT: context})
+    places = [p for p in known if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
+    needed = [p for p in places if p.default is p.empty]
+    several = any(p.kind is p.VAR_POSITIONAL for p in known)
+    if len(needed) > 2 or not (places or several):
+        raise BadInput(
+            f"{url}: run{inspect.signature(run)} must take (mini_batch) or (mini_batch, "
+            f"{_CONTEXT}); correct it"
+        )
+    if len(needed) == 2 or (len(places) > 1 and "context" in places[1].name):
+        return run
+    return lambda batch, _: run(batch)
+
+
+def _elements(result: object) -> list[list[Record]]:
+    """Return the records of every element that ``run`` returned."""
+    found = results.elements(result)
+    if found is None:
+        what = "None" if result is None else f"a {type(result).__name__}"
+        raise ScriptError(f"run() returned {what}; {_EXPECTED}")
+    return [results.of_element(element) for element in found]
+
+
+def _fit(elements: list[list[Record]], count: int) -> list[list[Record]]:
+    """Assign elements to items; a single item may have several."""
+    if len(elements) == count:
+        return elements
+    if count > 1:
+        raise ScriptError(f"run() returned {len(elements)} results for {count} items; {_EXPECTED}")
+    if not elements:
+        raise ScriptError(f"run() returned nothing for it; {_EXPECTED}")
+    return [[record for element in elements for record in element]]

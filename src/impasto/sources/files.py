@@ -1,0 +1,151 @@
+"""Files of any kind as a source."""
+
+from __future__ import annotations
+
+import weakref
+from contextlib import ExitStack, suppress
+from functools import cached_property, partial
+from itertools import count, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from impasto.errors import BadInput
+from impasto.planning import cuts
+from impasto.planning.forecast import UNKNOWN, Work
+from impasto.schema import ItemError, Plan, Shard
+from impasto.schema.url import parse
+from impasto.sources import selection
+from impasto.sources.item import Blob
+from impasto.sources.kind import output_kind, refuse_times
+from impasto.storage.local import Missing, scratch
+from impasto.storage.objects import Objects
+from impasto.storage.parallel import in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from impasto.planning.cuts import SourceKind
+    from impasto.planning.forecast import Forecast
+    from impasto.schema import Encoding, JobSpec
+    from impasto.sources.selection import Form, Found
+    from impasto.storage.stores import Stores
+
+AHEAD = 4
+"""Objects that may be on their way to this machine at once, or wait here to be taken."""
+
+
+class Files:
+    """One file, or those of a folder, a pattern or a manifest."""
+
+    def __init__(self, stores: Stores, url: str, form: Form) -> None:
+        """Say where the files are; nothing is listed before it must be."""
+        self.url = str(parse(url))
+        self.kind: SourceKind = "files"
+        self._stores, self._form = stores, form
+        self._stack = ExitStack()
+        # Copies outlive the reading of a shard, since whoever takes them may be behind.
+        weakref.finalize(self, self._stack.close)
+        self._numbers = count()
+
+    @cached_property
+    def found(self) -> Found:
+        """The files; raises what `naming.find` does."""
+        return selection.find(self._stores, self.url, self._form, lambda _: True, "files")
+
+    @property
+    def etag(self) -> str:
+        """Changes whenever a file does, comes or goes."""
+        return self.found.version
+
+    @property
+    def base(self) -> str:
+        """URL of the folder that the files' names are under, or ""."""
+        return self.found.base
+
+    def facts(self) -> dict[str, Any]:
+        """Count the files and name the first and the last."""
+        names = tuple(self.found.etags)
+        return {
+            "source": self.url,
+            "kind": self.kind,
+            "files": len(names),
+            "first": names[0],
+            "last": names[-1],
+            "shardable": True,
+        }
+
+    def plan(self, spec: JobSpec, encoding: Encoding, forecast: Forecast = UNKNOWN) -> Plan:
+        """Cut the list of names evenly."""
+        refuse_times(spec, self.url, "choose the files instead")
+        kind = output_kind(spec, self.kind)
+        names = tuple(self.found.etags)
+        size = forecast.size(spec.shard_frames, Work(len(names), "files", "files"))
+        borders = cuts.cut_points(len(names), size.items, ())
+        return Plan(
+            source="files",
+            output=kind,
+            items="files",
+            base=self.base,
+            encoding=encoding,
+            shards=tuple(
+                Shard(index=n, start=a, stop=b, names=names[a:b])
+                for n, (a, b) in enumerate(pairwise(borders))
+            ),
+            reasons=size.reasons,
+        )
+
+    def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Blob | ItemError]:
+        """Give the shard's files as they are on this machine, objects of a store as copies.
+
+        A few objects are fetched ahead; one that cannot be had comes as an ItemError.
+
+        Raises:
+            Unavailable: a store does not answer, or the disk is full.
+        """
+        objects = Objects(self._stores, plan.base, self.url)
+        remote = any(objects.local(name) is None for name in shard.names)
+        get = partial(self._get, objects)
+        numbered = enumerate(shard.names, shard.start)
+        taken: list[Path] = []
+        for item in in_order(get, numbered, AHEAD) if remote else map(get, numbered):
+            if isinstance(item, Blob) and item.fetched:
+                taken = [folder for folder in taken if not _emptied(folder)]
+                taken.append(item.path.parent)
+            yield item
+
+    @cached_property
+    def _scratch(self) -> Path:
+        return self._stack.enter_context(scratch())
+
+    def _get(self, objects: Objects, numbered: tuple[int, str]) -> Blob | ItemError:
+        index, name = numbered
+        try:
+            path = objects.local(name)
+            if path is None:
+                return Blob(index, name, self._fetched(objects, name), fetched=True)
+            if not path.is_file():
+                raise Missing(f"{path}: no such file; check the path")
+            return Blob(index, name, path, fetched=False)
+        except BadInput as refused:
+            return ItemError(item=index, key=name, error=str(refused))
+
+    def _fetched(self, objects: Objects, name: str) -> Path:
+        """Copy an object into a folder of its own, under its own name."""
+        folder = self._scratch / str(next(self._numbers))
+        folder.mkdir()
+        path = folder / objects.place(name).name
+        try:
+            objects.fetch(name, path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            folder.rmdir()
+            raise
+        return path
+
+
+def _emptied(folder: Path) -> bool:
+    """Remove a copy's folder once the copy is gone; returns whether it was."""
+    with suppress(OSError):
+        folder.rmdir()
+        return True
+    return False

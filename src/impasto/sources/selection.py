@@ -1,0 +1,210 @@
+"""Which files or objects a source is: one, those of a folder or of a pattern, or a manifest's.
+
+    photos/a.png         one
+    photos/              those directly in the folder
+    photos/**/*.png      those that match: * and ? within a name, [ab] one of these, ** any folders
+    photos.txt           those that the manifest names
+
+All but a manifest are in natural order (2 before 10), folder by folder, hidden ones left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import takewhile
+from typing import TYPE_CHECKING, Literal
+
+from impasto.errors import BadInput
+from impasto.schema.url import Url, parse
+from impasto.sources import manifest
+from impasto.storage.local import Missing, etag, list_files
+from impasto.storage.objects import Objects
+from impasto.storage.stores import Stores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+Form = Literal["one", "folder", "glob", "manifest"]
+WILD = re.compile(r"[*?\[]")
+"""What makes a name a pattern."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a source names.
+
+    Attributes:
+        objects: reads them by name.
+        etags: their etags by name, in order; "" for what a manifest names and is not there.
+    """
+
+    objects: Objects
+    etags: dict[str, str]
+
+    @property
+    def base(self) -> str:
+        """URL of the folder that the names are under; "" where they are whole URLs."""
+        return str(self.objects.base) if self.objects.base else ""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever one of them does, comes or goes, or their order does."""
+        facts = json.dumps([self.base, *self.etags.items()])
+        return hashlib.sha256(facts.encode(errors="surrogateescape")).hexdigest()
+
+
+def form_of(stores: Stores, url: str) -> Form:
+    """Tell what a URL or path names by what is there; raises Missing for a file that is not.
+
+    What exists under that very name is meant, even where the name holds a ``*`` or ``[``. An
+    object that may yet turn out to be a prefix counts as one.
+    """
+    place = parse(url)
+    wild = WILD.search(place.key)
+    if place.local:
+        if place.path.is_dir():
+            return "folder"
+        if not place.path.exists():
+            if wild:
+                return "glob"
+            raise Missing(f"{url}: no such file; check the path")
+    elif url.endswith("/") or not place.key:
+        return "folder"
+    elif wild and _stat(stores, url) is None:
+        return "glob"
+    return "manifest" if manifest.is_manifest(place.name) else "one"
+
+
+def find(stores: Stores, url: str, form: Form, accept: Callable[[str], bool], what: str) -> Found:
+    """Name what a source is.
+
+    Args:
+        stores: what may be opened.
+        url: the source.
+        form: what `form_of` told.
+        accept: whether a name is wanted; not asked of what is named one by one.
+        what: what is wanted, for a person, such as ``images``.
+
+    Raises:
+        Missing: there is nothing of that.
+        BadInput: the manifest is wrong.
+    """
+    place = parse(url)
+    if form == "manifest":
+        base, names = _relative(manifest.read(stores, url))
+        objects = Objects(stores, base, url)
+        return Found(objects, objects.etags(names))
+    if form == "one":
+        objects = Objects(stores, str(place.parent), url)
+        return Found(objects, {place.name: objects.etag(place.name)})
+    folder, pattern = (place, ["*"]) if form == "folder" else _split(place)
+    if folder.local and not folder.path.is_dir():
+        raise Missing(f"{folder}: no such folder; check the path")
+    objects = Objects(stores, str(folder), url)
+    found = {
+        name: version
+        for name, version in _listed(objects, pattern)
+        if accept(name) and not any(part[0] == "." for part in name.split("/"))
+    }
+    for name in found:
+        if not name.isprintable() and name.encode(errors="replace").decode() != name:
+            raise BadInput(f"{folder}: holds {name!a}, a name that is not UTF-8; rename it")
+    if not found:
+        raise Missing(f"{place}: holds no {what}; check the {form}")
+    return Found(objects, {name: found[name] for name in sorted(found, key=natural)})
+
+
+def natural(name: str) -> list[list[tuple[int, str]]]:
+    """Return what sorts names folder by folder, and numbers in them by value."""
+    return [
+        [(int(run), "") if run.isdecimal() else (-1, run) for run in re.split(r"(\d+)", part)]
+        for part in name.split("/")
+    ]
+
+
+def _stat(stores: Stores, url: str) -> object:
+    store, key = stores.beside(url)
+    return store.stat(key)
+
+
+def _split(place: Url) -> tuple[Url, list[str]]:
+    """Split a pattern into the folder before its first wildcard and the parts from there."""
+    parts = place.key.split("/")
+    first = next(n for n, part in enumerate(parts) if WILD.search(part))
+    above = "/".join(parts[:first])
+    return place.at(above or "/" if place.local else above), parts[first:]
+
+
+def _listed(objects: Objects, pattern: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Give the names under the base that match a pattern, and their etags."""
+    assert objects.base
+    flat = len(pattern) == 1 and pattern != ["**"]
+    if objects.base.local:
+        root = objects.base.path
+        names = iter(list_files(root)) if flat else _walk(str(root), "", pattern)
+        yield from ((name, etag(root / name)) for name in names if _matches(name, pattern))
+        return
+    store = objects.store(objects.base)
+    for stat in store.list_folder()[0] if flat else store.walk():
+        # A key that ends in a slash marks a folder.
+        if stat.key and stat.key[-1] != "/" and _matches(stat.key, pattern):
+            yield stat.key, stat.etag
+
+
+def _walk(root: str, below: str, pattern: Sequence[str]) -> Iterator[str]:
+    """Give the files under a folder, without entering what cannot match, hidden ones or links."""
+    with os.scandir(os.path.join(root, below)) as entries:  # noqa: PTH118
+        for entry in entries:
+            name = below + entry.name
+            if entry.is_file():
+                yield name
+            elif (
+                entry.is_dir(follow_symlinks=False)
+                and entry.name[0] != "."
+                and _reached(name.split("/"), pattern)
+            ):
+                yield from _walk(root, f"{name}/", pattern)
+
+
+def _matches(name: str, pattern: Sequence[str]) -> bool:
+    return len(pattern) in _reached(name.split("/"), pattern)
+
+
+def _reached(parts: Sequence[str], pattern: Sequence[str]) -> set[int]:
+    """Return how many parts of a pattern a path's parts can have used up."""
+    places = _skipped({0}, pattern)
+    for part in parts:
+        after = set()
+        for at in places:
+            if at < len(pattern) and pattern[at] == "**":
+                # One that ends the pattern matches files, too.
+                after |= {at, at + 1} if at + 1 == len(pattern) else {at}
+            elif at < len(pattern) and fnmatchcase(part, pattern[at]):
+                after.add(at + 1)
+        places = _skipped(after, pattern)
+    return places
+
+
+def _skipped(places: set[int], pattern: Sequence[str]) -> set[int]:
+    """Add the places past a ``**`` that stands for no folder; one at the end stands for some."""
+    for at in range(len(pattern) - 1):
+        if at in places and pattern[at] == "**":
+            places = places | {at + 1}
+    return places
+
+
+def _relative(places: Sequence[Url]) -> tuple[str, list[str]]:
+    """Return the folder that all lie under, and their names there; "" and URLs if there is none."""
+    if len({place.at("") for place in places}) > 1:
+        return "", [str(place) for place in places]
+    folders = [place.key.split("/")[:-1] for place in places]
+    alike = takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
+    shared = [parts[0] for parts in alike]
+    above = "/".join(shared)
+    base = places[0].at(above or "/" if places[0].local else above)
+    return str(base), [place.key[len(above) + 1 if shared else 0 :] for place in places]

@@ -1,0 +1,136 @@
+"""A table as a source of rows: CSV and TSV, JSON lines, Parquet.
+
+One pass over the whole table decides the columns, their dtypes and where every shard begins, so
+that every shard and every mini-batch reads alike whatever is in it:
+
+    bool, int64, float64, str    what pandas makes of the whole column
+    float64                      also of integers some of which are missing, and of nothing at all
+    boolean                      truth values some of which are missing
+    object                       in JSON lines, nested values and those of several kinds; in
+                                 Parquet, what pandas has no dtype for
+    any other                    of Parquet, as pandas has it: datetime64, int32, ...
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import pairwise
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from impasto.errors import BadInput
+from impasto.planning.forecast import UNKNOWN, USUAL, Work
+from impasto.schema import Plan, Shard
+from impasto.schema.url import parse
+from impasto.sources.item import Rows
+from impasto.sources.kind import output_kind, refuse_times
+from impasto.tables.read import delimited, jsonl, parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+    from impasto.planning.cuts import SourceKind
+    from impasto.planning.forecast import Forecast, Size
+    from impasto.schema import Encoding, JobSpec
+    from impasto.storage.ranges import File
+    from impasto.tables.read.scan import Scan, Wanted
+
+_READERS = {".csv": delimited, ".tsv": delimited, ".parquet": parquet}
+
+
+class Table:
+    """A file of rows."""
+
+    def __init__(self, file: File) -> None:
+        """Prepare to read; nothing is read yet.
+
+        Raises:
+            BadInput: pandas or pyarrow are not installed.
+        """
+        self.url = file.url
+        self.kind: SourceKind = "table"
+        self.etag = file.etag
+        self.base = str(parse(file.url).parent)
+        self._file = file
+        self._reader: ModuleType = _READERS.get(PurePath(file.name).suffix.lower(), jsonl)
+        _check_installed(file.url)
+
+    @cached_property
+    def _whole(self) -> Scan:
+        return self._scan(USUAL["rows"])
+
+    def facts(self) -> dict[str, Any]:
+        """Count the rows and name the columns and their dtypes."""
+        scan = self._whole
+        return {
+            "source": self.url,
+            "kind": self.kind,
+            "format": scan.facts.format,
+            "rows": scan.rows,
+            "columns": dict(scan.facts.columns),
+            "shardable": True,
+        }
+
+    def plan(self, spec: JobSpec, encoding: Encoding, forecast: Forecast = UNKNOWN) -> Plan:
+        """Read all of the table once and cut it between rows.
+
+        Raises:
+            BadInput: it is malformed, and where; or it holds no rows.
+        """
+        refuse_times(spec, self.url, "choose the rows instead")
+        kind = output_kind(spec, self.kind)
+
+        def size(rows: int) -> Size:
+            return forecast.size(spec.shard_frames, Work(rows, "rows", "rows"))
+
+        # A number is known before the rows are counted, and then need not be looked for.
+        fixed = spec.shard_frames != "auto"
+        scan = self._scan(size(0).items if fixed else lambda rows: size(rows).items)
+        return Plan(
+            source="table",
+            output=kind,
+            items="rows",
+            base=self.base,
+            table=scan.facts,
+            encoding=encoding,
+            shards=tuple(
+                Shard(index=n, start=a, stop=b, span=scan.spans[n] if scan.spans else None)
+                for n, (a, b) in enumerate(pairwise(scan.borders))
+            ),
+            etag=self.etag,
+            reasons=size(scan.rows).reasons,
+        )
+
+    def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Rows]:
+        """Give the shard's rows, some thousand at a time; reads no more of the file than them.
+
+        Raises:
+            BadInput: the table is another by now.
+            Unavailable: its store does not answer.
+        """
+        assert plan.table
+        self._file.expect(plan.etag)
+        frames = self._reader.read(self._file, plan.table, shard)
+        at = shard.start
+        for frame in frames:
+            yield Rows(at, frame)
+            at += len(frame)
+        if at != shard.stop:
+            raise BadInput(
+                f"{self.url}: {at - shard.start} of {len(shard)} rows came; plan it anew"
+            )
+
+    def _scan(self, size: Wanted) -> Scan:
+        scan: Scan = self._reader.scan(self._file, size)
+        if not scan.rows:
+            raise BadInput(f"{self.url}: holds no rows; check the file")
+        return scan
+
+
+def _check_installed(url: str) -> None:
+    try:
+        import pandas as pd  # noqa: F401
+        import pyarrow as pa  # noqa: F401
+    except ImportError:
+        raise BadInput(f"{url}: tables need pandas; pip install 'impasto[tables]'") from None

@@ -1,0 +1,107 @@
+"""Files and objects by name: those under one folder or prefix, or anywhere."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from impasto.schema.url import parse
+from impasto.storage.local import Missing, etag, mapped, read_file
+from impasto.storage.parallel import in_order
+from impasto.storage.ranges import open_object
+from impasto.storage.store import MANY, PART, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from impasto.schema.url import Url
+    from impasto.storage.stores import Stores
+
+
+class Objects:
+    """Reads what names stand for; safe for several threads at once."""
+
+    def __init__(self, stores: Stores, base: str, source: str) -> None:
+        """Prepare to read; no request is sent yet.
+
+        Args:
+            stores: what may be opened.
+            base: URL of the folder that the names are under; "" where they are whole URLs.
+            source: the URL that the user gave, whose signature serves the base.
+        """
+        self.base = parse(base) if base else None
+        self._stores = stores
+        self._source = parse(source)
+        self._opened: dict[Url, Store] = {}
+
+    def place(self, name: str) -> Url:
+        """Return where a name is."""
+        return self.base.child(name) if self.base else parse(name)
+
+    def local(self, name: str) -> Path | None:
+        """Return a name's path if it is on this machine."""
+        place = self.place(name)
+        return place.path if place.local else None
+
+    def store(self, folder: Url) -> Store:
+        """Open a folder of objects, once."""
+        if folder not in self._opened:
+            source = self._source
+            mine = folder == self.base and source.at("") == folder.at("")
+            signed_for = source if mine else folder
+            profile = self._stores.profile(signed_for)
+            self._opened[folder] = Store(folder, profile, signed_for=signed_for)
+        return self._opened[folder]
+
+    def read(self, name: str) -> bytes:
+        """Return a whole object; raises BadInput when it cannot be had, or Unavailable."""
+        path = self.local(name)
+        if path:
+            return read_file(path)
+        store, key = self._at(name)
+        return store.read(key)
+
+    def etag(self, name: str) -> str:
+        """Return what changes whenever an object does; raises Missing when there is none."""
+        path = self.local(name)
+        if path:
+            return etag(path)
+        store, key = self._at(name)
+        stat = store.stat(key)
+        if stat is None:
+            raise Missing(f"{self.place(name)}: no such object; check the URL")
+        return stat.etag
+
+    def etags(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the etags of names, in order; "" for what is not there."""
+        held = list(names)
+        remote = any(self.local(name) is None for name in held)
+        found = in_order(self._find_etag, held, MANY) if remote else map(self._find_etag, held)
+        return dict(zip(held, found, strict=True))
+
+    def fetch(self, name: str, path: Path) -> None:
+        """Copy an object of a store into a new file, one version of it, a part at a time.
+
+        Raises:
+            BadInput: there is none, or it changed meanwhile.
+            Unavailable: the store does not answer, or the disk is full.
+        """
+        store, key = self._at(name)
+        stat = store.stat(key)
+        if stat is None:
+            raise Missing(f"{self.place(name)}: no such object; check the URL")
+        with mapped(str(path)), path.open("xb") as target, open_object(store, stat) as reader:
+            shutil.copyfileobj(reader, target, PART)
+
+    def _find_etag(self, name: str) -> str:
+        try:
+            return self.etag(name)
+        except Missing:
+            return ""
+
+    def _at(self, name: str) -> tuple[Store, str]:
+        if self.base:
+            return self.store(self.base), name
+        place = parse(name)
+        return self.store(place.parent), place.name

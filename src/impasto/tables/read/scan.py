@@ -1,0 +1,86 @@
+"""What one pass over a table finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
+
+    from impasto.schema import TableFacts
+
+    Wanted: TypeAlias = int | Callable[[int], int]
+    """Rows of a shard, or what chooses them once it is known how many rows there are."""
+
+MOST = 1 << 17
+"""Borders that are kept while nobody can say how large shards shall be."""
+BLOCK_ROWS, BLOCK_BYTES = 10_000, 16 << 20
+"""Rows, and bytes about, that are held at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A table's facts and its cuts.
+
+    Attributes:
+        facts: what is known of it.
+        borders: rows at which shards begin, from 0, and the number of rows.
+        spans: the half-open range of bytes of every shard, where rows are lines.
+    """
+
+    facts: TableFacts
+    borders: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return self.borders[-1]
+
+
+@dataclass(slots=True)
+class Cuts:
+    """Collects the spans of even shards while records go by.
+
+    Attributes:
+        wanted: rows of a shard; the last one takes what is left.
+        start: byte at which the first record begins.
+    """
+
+    wanted: Wanted
+    start: int
+    _rows: int = 0
+    _ends: list[int] = field(default_factory=list)
+    _end: int = 0
+    _step: int = 1
+
+    def __post_init__(self) -> None:
+        self._step = self.wanted if isinstance(self.wanted, int) else 1
+
+    def add(self, ends: Sequence[int]) -> None:
+        """Note the bytes at which the next records end."""
+        if not len(ends):
+            return
+        self._ends += map(int, ends[self._step - self._rows % self._step - 1 :: self._step])
+        self._rows += len(ends)
+        self._end = int(ends[-1])
+        while not isinstance(self.wanted, int) and len(self._ends) > MOST:
+            self._keep_each(2)
+
+    def cut(self) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+        """Return the rows at which shards begin and their number, and the bytes of every shard.
+
+        A size that is chosen only now is rounded to borders that were kept: by far less than a
+        thousandth of all rows.
+        """
+        if not isinstance(self.wanted, int):
+            self._keep_each(max(1, round(self.wanted(self._rows) / self._step)))
+        ends = self._ends if self._rows % self._step == 0 else [*self._ends, self._end]
+        borders = (*range(0, self._rows, self._step), self._rows)
+        return borders, tuple(zip([self.start, *ends], ends, strict=False))
+
+    def _keep_each(self, nth: int) -> None:
+        self._ends = self._ends[nth - 1 :: nth]
+        self._step *= nth

@@ -1,0 +1,130 @@
+"""Records as Parquet, with types that hold all of them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from impasto.errors import BadInput
+from impasto.storage.local import mapped
+from impasto.tables.write.jsonl import ITEM, parsed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+ROWS, BYTES = 10_000, 16 << 20
+"""Records, and bytes of their lines about, of a row group."""
+
+
+def write(path: Path, lines: Callable[[], Iterable[bytes]]) -> int:
+    """Write records as Parquet.
+
+    Args:
+        path: a new file.
+        lines: gives the records' lines; called twice.
+
+    Returns:
+        How many records there are.
+
+    Raises:
+        BadInput: pyarrow is not installed.
+        Unavailable: the disk is full.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise BadInput(f"{path.name}: needs pyarrow; pip install 'impasto[tables]'") from None
+    types: dict[str, Any] = {ITEM: pa.null()}
+    for records in _blocks(lines()):
+        for name in dict.fromkeys(name for record in records for name in record):
+            found = _type([record.get(name) for record in records])
+            types[name] = _unified(types.get(name, pa.null()), found)
+    types = {name: _storable(each) for name, each in types.items()}
+    schema = pa.schema([(name, each or pa.string()) for name, each in types.items()])
+    count = 0
+    with mapped(str(path)), pq.ParquetWriter(path, schema) as writer:
+        for records in _blocks(lines()):
+            columns = [
+                _array([record.get(name) for record in records], each)
+                for name, each in types.items()
+            ]
+            writer.write_batch(pa.record_batch(columns, schema=schema))
+            count += len(records)
+    return count
+
+
+def _blocks(lines: Iterable[bytes]) -> Iterator[list[dict[str, Any]]]:
+    """Give records in lists that memory holds with ease."""
+    block: list[dict[str, Any]] = []
+    held = 0
+    for line in lines:
+        block.append(parsed(line))
+        held += len(line)
+        if len(block) == ROWS or held > BYTES:
+            yield block
+            block, held = [], 0
+    if block:
+        yield block
+
+
+def _type(values: list[Any]) -> Any:
+    """Return Arrow's type of some values, or None where they are of several kinds."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(values).type
+    except (pa.ArrowException, OverflowError):
+        return None
+
+
+def _unified(one: Any, other: Any) -> Any:
+    """Return the type that holds what either holds, or None."""
+    import pyarrow as pa
+
+    kinds = pa.types
+    if one is None or other is None:
+        return None
+    if one == other or kinds.is_null(other):
+        return one
+    if kinds.is_null(one):
+        return other
+    if {one, other} == {pa.int64(), pa.float64()}:
+        return pa.float64()
+    if kinds.is_list(one) and kinds.is_list(other):
+        within = _unified(one.value_type, other.value_type)
+        return within and pa.list_(within)
+    if kinds.is_struct(one) and kinds.is_struct(other):
+        fields = {field.name: field.type for field in one}
+        for field in other:
+            fields[field.name] = _unified(fields.get(field.name, pa.null()), field.type)
+        return None if None in fields.values() else pa.struct(list(fields.items()))
+    return None
+
+
+def _storable(each: Any) -> Any:
+    """Return a type that Parquet can hold, or None: it knows no object without any field."""
+    import pyarrow as pa
+
+    if each is not None and pa.types.is_struct(each) and not each.num_fields:
+        return None
+    inner = [each.field(n).type for n in range(each.num_fields)] if each is not None else []
+    return None if any(_storable(part) is None for part in inner) else each
+
+
+def _array(values: list[Any], each: Any) -> Any:
+    """Return values as a column of a type; None is JSON in strings."""
+    import pyarrow as pa
+
+    if each is None:
+        return pa.array([None if it is None else _json(it) for it in values], pa.string())
+    try:
+        return pa.array(values, each)
+    except pa.ArrowInvalid:
+        # An integer that no float holds exactly.
+        return pa.array(values).cast(each, safe=False)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""One shard: read, mini-batch, score, write."""

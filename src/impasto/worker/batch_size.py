@@ -1,0 +1,78 @@
+"""How many items a mini-batch should have: found by trying."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from typing import TYPE_CHECKING
+
+import torch
+
+from impasto.engines.process import machine_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GAIN = 1.1
+"""How much faster an item must become for a mini-batch of twice the size to be worth it."""
+SLOW = 2.0
+"""Seconds after which a mini-batch is large enough."""
+SPARE = 4
+"""How many times what a mini-batch took must fit into what one may take, for a larger one."""
+ROOM = 0.4
+"""Share of its memory that a worker may hold before a larger mini-batch would take too much: of the
+CUDA device's, where two are scored at a time, or of the machine's, divided by its cores."""
+
+
+def best_size(
+    score: Callable[[int], object],
+    most: int,
+    device: torch.device,
+    *,
+    memory: int = 0,
+    timeout: float | None = None,
+) -> int:
+    """Find the size of mini-batch at which an item is scored fastest.
+
+    Args:
+        score: scores that many copies of one item.
+        most: the largest size to try.
+        device: where the scorer is.
+        memory: bytes that this process may hold, 0 for a share of the machine's.
+        timeout: seconds that a mini-batch may take, or None.
+
+    Returns:
+        A power of two, 1 where even a single item cannot be scored.
+    """
+    best, fastest = 1, 0.0
+    size = 1
+    while size <= most:
+        try:
+            # The first call of a size pays for what later ones find done.
+            score(size)
+            since = time.perf_counter()
+            score(size)
+            seconds = time.perf_counter() - since
+        except Exception:  # noqa: BLE001 (whatever fails is met again, and told, by the real items)
+            break
+        rate = size / max(seconds, 1e-9)
+        if rate < fastest * GAIN:
+            break
+        best, fastest = size, rate
+        if seconds > min(SLOW, (timeout or SLOW) / SPARE) or _full(device, memory):
+            break
+        size *= 2
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    return best
+
+
+def _full(device: torch.device, memory: int) -> bool:
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    if memory and held > ROOM * memory:
+        return True
+    if device.type != "cuda":
+        return held > ROOM * machine_memory() / (os.cpu_count() or 1)
+    total = torch.cuda.get_device_properties(device).total_memory
+    return torch.cuda.max_memory_allocated(device) > ROOM * total

@@ -1,0 +1,115 @@
+"""What a scorer may look at: pictures, verified weights and scripts, folders of models."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from impasto.errors import BadInput
+from impasto.media import colour, images
+from impasto.media.frame import Frame
+from impasto.schema.url import parse
+from impasto.storage.local import Changed, mapped, scratch
+from impasto.storage.parallel import in_order
+from impasto.storage.store import MANY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+    from numpy.typing import NDArray
+
+    from impasto.engines import Task
+    from impasto.sources import Source
+    from impasto.storage.store import Store
+    from impasto.storage.stores import Stores
+
+BEAT = 1.0
+"""Seconds between two signs of life."""
+
+
+class JobInputs:
+    """The `scorers.Inputs` of a worker; a context that removes what was fetched."""
+
+    def __init__(
+        self, task: Task, stores: Stores, source: Source, alive: Callable[[], None]
+    ) -> None:
+        self._task, self._stores, self._source = task, stores, source
+        self._alive = alive
+        self._beat = 0.0
+        self._stack = ExitStack()
+        self.consecutive = task.plan.source == "video"
+
+    def __enter__(self) -> Self:
+        folder = self._stack.enter_context(scratch())
+        self.files, self._fetched = folder / "files", folder / "fetched"
+        with mapped(str(folder)):
+            self.files.mkdir()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def trusted(self, url: str, sha256: str) -> bytes:
+        """Read weights or a script; see `scorers.Inputs`."""
+        self._stores.check_trusted(url, self._task.home)
+        brought = Path(self._task.code, sha256)
+        content = brought.read_bytes() if brought.is_file() else self._stores.read(url)
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise Changed(f"{url}: has changed since the job began; run it anew")
+        return content
+
+    def folder(self, url: str, digest: str) -> Path:
+        """Return a local path of a trusted file or folder; see `scorers.Inputs`."""
+        self._stores.check_trusted(url, self._task.home)
+        if self._stores.fingerprint(url) != digest:
+            raise Changed(f"{url}: has changed since the job began; run it anew")
+        place = parse(url)
+        if place.local:
+            return place.path
+        store, key = self._stores.beside(url)
+        root = self._fetched / key
+        if store.stat(key):
+            _fetch(store, key, root)
+            return root
+        store = self._stores.open(url)
+        names = (stat.key for stat in store.list_all())
+        list(in_order(lambda name: _fetch(store, name, root / name), names, MANY))
+        return root
+
+    def image(self, url: str) -> NDArray[np.uint8]:
+        """Read a picture as RGB, (H, W, 3); see `scorers.Inputs`."""
+        frame = images.read(self._stores.read(url), url)
+        return np.asarray(frame.planes[0], np.uint8)
+
+    def sample(self) -> NDArray[np.uint8]:
+        """Read the job's first picture as RGB, (H, W, 3); see `scorers.Inputs`."""
+        frames = self._source.read(self._task.plan, self._task.sample, 1)
+        frame = next((item for item in frames if isinstance(item, Frame)), None)
+        if frame is None:
+            raise BadInput(
+                f"{self._source.url}: none of its first pictures can be read; remove them"
+            )
+        rgb = colour.to_rgb([torch.from_numpy(plane)[None] for plane in frame.planes], frame.layout)
+        picture: NDArray[np.uint8] = (rgb[0] * 255).round().byte().permute(1, 2, 0).numpy()
+        return picture
+
+    def alive(self) -> None:
+        """Say, once a second at most, that a long mini-batch is still being worked on."""
+        now = time.monotonic()
+        if now - self._beat > BEAT:
+            self._beat = now
+            self._alive()
+
+
+def _fetch(store: Store, key: str, path: Path) -> None:
+    data = store.read(key)
+    with mapped(str(path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)

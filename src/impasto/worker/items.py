@@ -1,0 +1,98 @@
+"""Mini-batches of files and of a table's rows: what the scorer makes of them are records."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from impasto.errors import BadInput
+from impasto.scorers import Scores
+from impasto.worker.scored import Scored, divide, item_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from impasto.schema import ItemError
+    from impasto.scorers import Scorer
+    from impasto.sources.item import Blob, Rows
+
+
+class FileScoring:
+    """Scores mini-batches of files by their local paths."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+
+    def __call__(self, items: Sequence[Blob], size: Callable[[int], None]) -> list[Scored]:
+        """Score files; see `Scoring`. Copies that were fetched are removed."""
+        paths = [str(blob.path) for blob in items]
+        try:
+            return _score(
+                lambda a, b: self._scorer.score(paths[a:b]), [blob.index for blob in items], size
+            )
+        finally:
+            for blob in items:
+                if blob.fetched:
+                    blob.path.unlink(missing_ok=True)
+
+    def size_of(self, item: Blob) -> None:
+        """Return None: a file has no size after scoring."""
+
+    def keep(self, item: Blob, error: ItemError) -> Scored:
+        """Return nothing in the place of a file."""
+        return Scored(item.index, error=error)
+
+
+class RowScoring:
+    """Scores mini-batches of rows as data frames."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+
+    def __call__(self, items: Rows, size: Callable[[int], None]) -> list[Scored]:
+        """Score rows; see `Scoring`."""
+        frame = items.frame
+
+        def score(start: int, stop: int) -> Any:
+            # A frame of its own: what a scorer does to it must not show in the next attempt.
+            return self._scorer.score(frame.iloc[start:stop].reset_index(drop=True))
+
+        return _score(score, range(items.start, items.start + len(frame)), size)
+
+    def size_of(self, item: Rows) -> None:
+        """Return None: a row has no size after scoring."""
+
+    def keep(self, item: Rows, error: ItemError) -> Scored:
+        """Return nothing in the place of a row."""
+        return Scored(item.start, error=error)
+
+
+def _score(
+    score: Callable[[int, int], Any], indices: Sequence[int], size: Callable[[int], None]
+) -> list[Scored]:
+    since = time.perf_counter()
+
+    def checked(start: int, stop: int) -> Scores:
+        scores = score(start, stop)
+        if not isinstance(scores, Scores) or scores.records is None:
+            raise BadInput("the scorer makes pictures; give it pictures, not rows or files")
+        if len(scores.records) != stop - start:
+            made = len(scores.records)
+            raise ValueError(f"the scorer made records of {made} of {stop - start} items")
+        return scores
+
+    made: list[tuple[int, Any, Any]] = []
+    for start, _, scores in divide(checked, 0, len(indices), size):
+        if isinstance(scores, Exception):
+            made.append((indices[start], (), item_error(indices[start], scores)))
+        else:
+            assert scores.records is not None
+            made += [
+                (indices[start + n], records, None) for n, records in enumerate(scores.records)
+            ]
+    seconds = (time.perf_counter() - since) / len(indices)
+    return [
+        Scored(index, records=records, seconds=seconds, error=error)
+        for index, records, error in made
+    ]

@@ -1,0 +1,207 @@
+"""Mini-batches of pictures: planes -> RGB -> scorer -> planes, or records."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+from impasto.errors import BadInput
+from impasto.media import colour
+from impasto.media.frame import Frame, Layout
+from impasto.planning.cuts import output_size
+from impasto.scorers import Scores
+from impasto.worker.scored import Scored, divide, item_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from impasto.media.frame import Plane
+    from impasto.schema import ItemError
+    from impasto.scorers import Scorer
+
+
+class PictureScoring:
+    """Scores mini-batches of frames that share a layout; safe to call from several threads."""
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        device: torch.device,
+        longest: int | None,
+        *,
+        layout: Layout | None = None,
+        wants: str = "pictures",
+    ) -> None:
+        """Bind a scorer to an output.
+
+        Args:
+            scorer: the model.
+            device: where it is loaded.
+            longest: the longer side of what is scored at most, in pixels, or None.
+            layout: the planes to make; None makes (H, W, 3) RGB at each picture's own size.
+            wants: what the output is made of, ``pictures`` or ``records``.
+        """
+        self._scorer = scorer
+        self._device = device
+        self._longest = longest
+        self._layout = layout
+        self._wants = wants
+        self._local = threading.local()
+
+    @torch.inference_mode()
+    def __call__(self, items: Sequence[Frame], size: Callable[[int], None]) -> list[Scored]:
+        """Score frames; see `Scoring`. One that is set aside keeps its source picture."""
+        since = time.perf_counter()
+        with self._stream():
+            rgb = self.rgb(items)
+            made: list[Scored] = []
+            for start, stop, scores in divide(
+                lambda a, b: self._scores(rgb[a:b]), 0, len(items), size
+            ):
+                if isinstance(scores, Exception):
+                    frame = items[start]
+                    made.append(self.keep(frame, item_error(frame.index, scores)))
+                else:
+                    made += self._made(items[start:stop], scores)
+        seconds = (time.perf_counter() - since) / len(items)
+        return [replace(scored, seconds=seconds) for scored in made]
+
+    @torch.inference_mode()
+    def keep(self, item: Frame, error: ItemError) -> Scored:
+        """Return a frame's source picture, as large as the output wants it."""
+        planes: tuple[Plane, ...] = ()
+        if self._wants == "pictures":
+            fits = item.layout == self._layout
+            planes = item.planes if fits else tuple(self._planes(self.rgb([item]), item.layout, 0))
+        return Scored(
+            item.index, planes, self._alpha(item, None), concealed=item.concealed, error=error
+        )
+
+    @torch.inference_mode()
+    def size_of(self, item: Frame) -> tuple[int, int] | None:
+        """Return the width and height that a picture has after scoring; None if it fails."""
+        try:
+            scores = self._scorer.score(self.rgb([item]))
+        except Exception:  # noqa: BLE001 (it is set aside when its turn comes, and told then)
+            return None
+        made = scores if isinstance(scores, torch.Tensor) else scores.pictures
+        return None if made is None else (int(made.shape[3]), int(made.shape[2]))
+
+    def rgb(self, frames: Sequence[Frame]) -> torch.Tensor:
+        """Return frames of one layout as the scorer gets them, (N, 3, H, W) on the device."""
+        layout = frames[0].layout
+        count = 1 if layout.chroma is None else 3
+        stacked = [
+            torch.stack([torch.from_numpy(frame.planes[n]) for frame in frames])
+            for n in range(count)
+        ]
+        rgb = colour.to_rgb([self._upload(plane) for plane in stacked], layout)
+        width, height = output_size(layout.width, layout.height, self._longest)
+        return _resize(rgb, width, height).clamp_(0, 1)
+
+    def _stream(self) -> AbstractContextManager[object]:
+        """A CUDA stream for each thread, so that one's transfers hide behind another's scoring."""
+        if self._device.type != "cuda":
+            return nullcontext()
+        if not hasattr(self._local, "stream"):
+            self._local.stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        return torch.cuda.stream(self._local.stream)
+
+    def _upload(self, plane: torch.Tensor) -> torch.Tensor:
+        if self._device.type == "cuda":
+            return plane.pin_memory().to(self._device, non_blocking=True)
+        return plane
+
+    def _scores(self, rgb: torch.Tensor) -> Scores:
+        scores = self._scorer.score(rgb)
+        if isinstance(scores, torch.Tensor):
+            scores = Scores(pictures=scores)
+        if self._wants == "records":
+            self._check_records(scores, len(rgb))
+        else:
+            self._check_pictures(scores, rgb)
+        return scores
+
+    def _check_records(self, scores: Scores, count: int) -> None:
+        if scores.records is None:
+            raise BadInput("the scorer makes pictures; choose an output such as .mp4, or a folder")
+        if len(scores.records) != count:
+            raise ValueError(f"the scorer made records of {len(scores.records)} of {count} items")
+
+    def _check_pictures(self, scores: Scores, rgb: torch.Tensor) -> None:
+        made = scores.pictures
+        if made is None:
+            raise BadInput("the scorer makes records; choose an output such as .jsonl or .csv")
+        size = tuple(rgb.shape[2:])
+        if self._scorer.resizes:
+            layout = self._layout
+            size = (layout.height, layout.width) if layout else tuple(made.shape[2:])
+        if tuple(made.shape) != (len(rgb), 3, *size):
+            wanted = (len(rgb), 3, *size)
+            raise ValueError(
+                f"the scorer made {tuple(made.shape)} of {tuple(rgb.shape)}, not {wanted}"
+            )
+        if not bool(torch.isfinite(made.sum())):
+            raise ValueError("the scorer made values that are not finite")
+
+    def _made(self, frames: Sequence[Frame], scores: Scores) -> list[Scored]:
+        facts = scores.facts or [{}] * len(frames)
+        if self._wants == "records":
+            assert scores.records is not None
+            return [
+                Scored(frame.index, records=records, facts=known, concealed=frame.concealed)
+                for frame, records, known in zip(frames, scores.records, facts, strict=True)
+            ]
+        assert scores.pictures is not None
+        size = tuple(scores.pictures.shape[2:])
+        planes = self._planes(scores.pictures, frames[0].layout)
+        return [
+            Scored(
+                frame.index,
+                tuple(plane[n] for plane in planes),
+                self._alpha(frame, size),
+                facts=facts[n],
+                concealed=frame.concealed,
+            )
+            for n, frame in enumerate(frames)
+        ]
+
+    def _planes(
+        self, rgb: torch.Tensor, source: Layout, one: int | None = None
+    ) -> list[NDArray[np.uint8]]:
+        """Make the output's planes of pictures, (N, H, W) each; or of a single one, (H, W)."""
+        layout = self._layout or Layout(rgb.shape[-1], rgb.shape[-2], 8, None, source.colour)
+        fitting = _resize(rgb, layout.width, layout.height)
+        planes = [plane.cpu().numpy() for plane in colour.from_rgb(fitting, layout)]
+        return planes if one is None else [plane[one] for plane in planes]
+
+    def _alpha(self, frame: Frame, size: tuple[int, ...] | None) -> NDArray[np.uint8] | None:
+        """Return a picture's transparency in the size (H, W) of what was made of it."""
+        if frame.layout.chroma is not None or len(frame.planes) == 1:
+            return None
+        alpha = torch.from_numpy(frame.planes[1])
+        width, height = output_size(frame.layout.width, frame.layout.height, self._longest)
+        if size:
+            height, width = size
+        if (frame.layout.width, frame.layout.height) == (width, height):
+            return alpha.numpy()
+        scaled = _resize(alpha[None, None].float(), width, height)
+        scaled_plane: NDArray[np.uint8] = scaled[0, 0].round().clamp(0, 255).byte().numpy()
+        return scaled_plane
+
+
+def _resize(pictures: torch.Tensor, width: int, height: int) -> torch.Tensor:
+    if pictures.shape[-2:] == (height, width):
+        return pictures
+    return functional.interpolate(
+        pictures, (height, width), mode="bicubic", antialias=True, align_corners=False
+    )

@@ -1,0 +1,147 @@
+"""What happens to a mini-batch on the device, whatever its items are.
+
+A mini-batch that fails is halved until the items that fail stand alone; they are set aside, and
+the others keep their scores.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import torch
+
+from impasto.errors import BadInput
+from impasto.schema import ItemError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from impasto.media.frame import Plane
+    from impasto.scorers import Record
+
+T = TypeVar("T")
+DEEP = 4000
+"""Characters kept of a traceback, its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """An item on its way from the device to a writer.
+
+    Attributes:
+        index: place in the source.
+        planes: as the output's layout wants them; empty when there is no picture to write.
+        alpha: the source's transparency (H, W), or None.
+        records: what the scorer says of it.
+        facts: what the log shall say of it.
+        seconds: time on the device, its share of the mini-batch's.
+        concealed: whether the source's picture could not be decoded.
+        error: why it was set aside.
+    """
+
+    index: int
+    planes: tuple[Plane, ...] = ()
+    alpha: NDArray[np.uint8] | None = None
+    records: Sequence[Record] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    concealed: bool = False
+    error: ItemError | None = None
+
+
+class Indexed(Protocol):
+    """An item that knows its place in the source."""
+
+    @property
+    def index(self) -> int:
+        """Place in the source."""
+        ...
+
+
+class Scoring(Protocol):
+    """Scores mini-batches of one kind of items."""
+
+    def __call__(self, items: Any, size: Callable[[int], None]) -> list[Scored]:
+        """Score a mini-batch.
+
+        Args:
+            items: the mini-batch, as the reader of these items makes them.
+            size: told a smaller size of mini-batch when this one did not fit in memory.
+
+        Returns:
+            One result an item, in order; one that was set aside carries its error.
+
+        Raises:
+            BadInput: the scorer cannot score such items at all.
+            MemoryError: a single item does not fit; another worker may have room.
+            torch.AcceleratorError: the device is broken; another process may have a working one.
+        """
+        ...
+
+    def size_of(self, item: Any) -> tuple[int, int] | None:
+        """Return the width and height that a picture has after scoring; None if it fails."""
+        ...
+
+    def keep(self, item: Any, error: ItemError) -> Scored:
+        """Return what stands in the place of an item that is set aside without being scored."""
+        ...
+
+
+def divide(
+    score: Callable[[int, int], T], start: int, stop: int, shrink: Callable[[int], None]
+) -> Iterator[tuple[int, int, T | Exception]]:
+    """Score a range of a mini-batch's items, and halve what fails.
+
+    Args:
+        score: scores the items of a half-open range.
+        start: first item.
+        stop: one past the last.
+        shrink: told half the size of what did not fit in memory.
+
+    Yields:
+        Ranges in order, each with its scores, or, for a single item, the error.
+
+    Raises:
+        BadInput, MemoryError, torch.AcceleratorError: as `Scoring`.
+    """
+    try:
+        yield start, stop, score(start, stop)
+    except (torch.AcceleratorError, BadInput):
+        raise
+    except Exception as error:
+        alone = stop - start == 1
+        if out_of_memory(error):
+            if alone:
+                raise MemoryError("a single item does not fit in memory") from error
+            shrink((stop - start) // 2)
+        elif alone:
+            yield start, stop, error
+        if alone:
+            return
+    else:
+        return
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    half = (start + stop) // 2
+    yield from divide(score, start, half, shrink)
+    yield from divide(score, half, stop, shrink)
+
+
+def item_error(item: int, error: Exception) -> ItemError:
+    """Describe why an item is set aside, with the end of the scorer's own traceback."""
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    told = "".join(traceback.format_exception(error))
+    return ItemError(item=item, error=reason, traceback=told[-DEEP:])
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Tell the machine's want of memory, which is no fault of one item, from other errors."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)

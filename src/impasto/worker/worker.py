@@ -1,0 +1,351 @@
+"""A worker: loads the scorer once, then runs shards: read -> mini-batch -> score -> write.
+
+Reading, scoring and writing overlap in threads with bounded queues, so memory is a few
+mini-batches whatever the length of a shard.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from impasto import outputs, scorers
+from impasto.errors import Unavailable
+from impasto.jobs.job import Job
+from impasto.media.frame import Frame
+from impasto.schema import Done, ItemError, PictureSize, Prepared
+from impasto.schema.url import parse
+from impasto.sources import open_planned
+from impasto.sources.item import Rows
+from impasto.sources.selection import WILD
+from impasto.storage.stores import Stores
+from impasto.worker.batch_size import best_size
+from impasto.worker.batches import Batches, MiniBatch, SetAside
+from impasto.worker.inputs import JobInputs
+from impasto.worker.items import FileScoring, RowScoring
+from impasto.worker.pictures import PictureScoring
+from impasto.worker.scored import Scored, Scoring
+from impasto.worker.stages import Clock, Prefetch, Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from impasto.engines import Task, Watch
+    from impasto.schema import Attempt, Plan
+
+AHEAD = 4
+"""Items, or mini-batches when those are larger, that may wait between two stages."""
+PIXELS = {"cpu": 16 << 20, "cuda": 256 << 20}
+"""Pixels of the largest mini-batch that is tried."""
+ROWS = 4096
+"""Rows of the largest mini-batch that is tried."""
+
+
+class Worker:
+    """Runs shards of one job on one device."""
+
+    def __init__(self, task: Task, device: str, watch: Watch) -> None:
+        """Load the scorer.
+
+        Args:
+            task: the job and its plan.
+            device: ``cpu`` or ``cuda:<n>``.
+            watch: told what is being scored.
+
+        Raises:
+            BadInput: the scorer's files are wrong.
+            Unavailable: the store or the device does not answer.
+        """
+        self._task = task
+        self._watch = watch
+        stores = Stores(task.stores)
+        self._job = Job(stores.home(task.home), task.job)
+        self._check_seen()
+        self._source = open_planned(stores, task.spec.source, task.plan)
+        self._device = torch.device(device)
+        self.name = f"{socket.gethostname()}:{os.getpid()}/{device}"
+        if self._device.type == "cuda" and not torch.cuda.is_available():
+            raise Unavailable(f"device {device}: torch cannot use it; try --device cpu")
+        self._pool = ThreadPoolExecutor(os.cpu_count(), "score")
+        self._stack = ExitStack()
+        self._inputs = self._stack.enter_context(JobInputs(task, stores, self._source, watch.alive))
+        self._scorer = self._load()
+        self._stack.callback(self._scorer.close)
+        if self._device.type == "cuda":
+            # Streams of the scoring threads do not wait for the one that loaded the weights.
+            torch.cuda.synchronize(self._device)
+        self._plan = task.plan
+        self._scoring = self._bind(self._plan)
+        self._size = task.spec.mini_batch or self._scorer.batch
+
+    def close(self) -> None:
+        """Let the scorer end in order."""
+        self._stack.close()
+
+    def _check_seen(self) -> None:
+        """Refuse a machine that does not see what the driver sees; raises Unavailable.
+
+        It would score all that it is given, and nobody would ever find what it made.
+        """
+        home, source = self._task.home, parse(self._task.spec.source)
+        if not self._job.exists():
+            raise Unavailable(
+                f"--home {home}: holds no job {self._job.id} on {socket.gethostname()}; name a "
+                "home that every machine sees, in a store or on a shared disk"
+            )
+        if source.local and not WILD.search(source.key) and not source.path.exists():
+            raise Unavailable(
+                f"source {source}: is not on {socket.gethostname()}; copy it to where every "
+                "machine sees it: impasto cp"
+            )
+
+    def run(self, attempt: Attempt, threads: Callable[[], int]) -> Iterator[int | Done]:
+        """Score one shard.
+
+        Args:
+            attempt: what to score.
+            threads: how many mini-batches may be scored at once; asked again and again, so that
+                a worker can spread over cores that others have left.
+
+        Yields:
+            How many items are written so far; last, the done record that stands in the store by
+            then: another driver's where one was first.
+
+        Raises:
+            ImpastoError, MemoryError, OSError: the attempt came to nothing.
+        """
+        shard = attempt.shard
+        standing = self._job.find_done(shard.index)
+        if standing:
+            yield standing
+            return
+        since = time.perf_counter()
+        clocks = {stage: Clock() for stage in ("read", "score", "write")}
+        moments: list[float] = []
+        if attempt.suspects:
+            # Whatever ended a worker may do so again, and the sooner the more of it is scored.
+            self._size = self._size or 1
+        self._settle_size(attempt)
+        report = _Report(attempt)
+        items = self._source.read(self._plan, shard, 1 if self._device.type == "cpu" else 4)
+        batches = Batches(items, attempt, self._batch_size)
+        reader = Prefetch(batches, AHEAD, clocks["read"])
+        self._scorer.restart()
+        try:
+            with outputs.open_shard(
+                self._job, self._task.spec, self._plan, attempt, self._inputs.files
+            ) as out:
+                with Sink(out.write, AHEAD, clocks["write"]) as sink:
+                    for scored in self._scored(reader, threads, clocks["score"], moments):
+                        told = report.add(scored)
+                        sink.put(told)
+                        yield report.items
+                with clocks["write"].busy():
+                    size, names = out.finish()
+        finally:
+            reader.close()
+            batches.close()
+        now = time.perf_counter()
+        done = Done(
+            shard=shard.index,
+            segment=out.segment,
+            items=report.items,
+            bytes=size,
+            seconds=now - since,
+            # Threads score side by side, so that the moments are in no order.
+            overhead=now - since - (max(moments) - min(moments) if moments else 0.0),
+            stages={stage: clock.seconds for stage, clock in clocks.items()},
+            worker=self.name,
+            concealed=tuple(report.concealed),
+            failed=tuple(report.failed),
+            failed_batches=report.failed_batches(self._size),
+            names=names,
+        )
+        printed = self._watch.printed()
+        if printed:
+            report.journal.append({"time": time.time(), "event": "printed", "text": printed})
+        self._job.log(report.journal)
+        yield self._job.record_done(done)
+
+    def _scored(
+        self,
+        batches: Prefetch[MiniBatch | SetAside],
+        threads: Callable[[], int],
+        clock: Clock,
+        moments: list[float],
+    ) -> Iterator[Scored]:
+        """Score mini-batches side by side, or one by one, and yield their items in order.
+
+        The moments at which each begins and ends are added to a list.
+        """
+
+        def score(batch: MiniBatch) -> list[Scored]:
+            moments.append(time.perf_counter())
+            with clock.busy(), self._watch.scoring(batch.indices):
+                scored = self._scoring(batch.items, self._shrink)
+            moments.append(time.perf_counter())
+            return scored
+
+        running: deque[Future[list[Scored]]] = deque()
+        try:
+            for batch in batches:
+                if isinstance(batch, SetAside) or batch.alone or self._scorer.serial:
+                    yield from chain.from_iterable(_drained(running))
+                    yield from self._kept(batch) if isinstance(batch, SetAside) else score(batch)
+                    continue
+                running.append(self._pool.submit(score, batch))
+                while len(running) >= threads():
+                    yield from running.popleft().result()
+            yield from chain.from_iterable(_drained(running))
+        finally:
+            for future in running:
+                future.cancel()
+            wait(running)
+
+    def _kept(self, aside: SetAside) -> list[Scored]:
+        if aside.item is None:
+            return [Scored(aside.error.item, error=aside.error)]
+        return [self._scoring.keep(aside.item, aside.error)]
+
+    def _shrink(self, size: int) -> None:
+        """Make mini-batches smaller from now on: one did not fit in memory."""
+        self._size = max(1, min(self._size, size))
+
+    def _batch_size(self, one: MiniBatch) -> int:
+        """Return the size of mini-batches; the first time it may have to be found."""
+        if self._size == 0:
+            most = ROWS
+            if not isinstance(one.items, Rows):
+                layout = getattr(one.items[0], "layout", None)
+                area = layout.width * layout.height if layout else 1
+                most = max(1, PIXELS[self._device.type] // area)
+            self._size = best_size(
+                lambda count: self._try(one, count),
+                most,
+                self._device,
+                memory=self._task.memory,
+                timeout=self._task.spec.timeout,
+            )
+        return self._size
+
+    def _try(self, one: MiniBatch, count: int) -> None:
+        """Score an item that many times over, as one mini-batch."""
+        items: Any
+        if isinstance(one.items, Rows):
+            import pandas as pd
+
+            items = Rows(one.items.start, pd.concat([one.items.frame] * count, ignore_index=True))
+        else:
+            items = one.items * count
+        shrunk: list[int] = []
+        # Named twice, copies are a suspect, and never an item that was scored alone.
+        indices = one.indices if count == 1 else one.indices * 2
+        failed = True
+        with self._watch.scoring(indices), suppress(MemoryError):
+            scored = self._scoring(items, shrunk.append)
+            failed = any(each.error for each in scored)
+        if failed or shrunk:
+            raise ValueError("a mini-batch of that size fails")
+
+    def _bind(self, plan: Plan) -> Scoring:
+        if plan.items == "files":
+            return FileScoring(self._scorer)
+        if plan.items == "rows":
+            return RowScoring(self._scorer)
+        layout = (
+            outputs.video_target(self._task.spec, plan).layout if plan.output == "video" else None
+        )
+        wants = "records" if plan.output == "records" else "pictures"
+        longest = self._task.spec.max_size
+        return PictureScoring(self._scorer, self._device, longest, layout=layout, wants=wants)
+
+    def _load(self) -> scorers.Scorer:
+        spec = self._task.spec
+        entry = scorers.find(spec.scorer)
+        params = scorers.parse_params(entry, spec.params)
+        kind = entry.load()
+        prepared = self._job.prepared()
+        state = kind.prepare(params, self._inputs) if prepared is None else prepared.state
+        scorer = kind(params, state, self._inputs, self._device)
+        if prepared is None:
+            prepared = Prepared(state=state, notes=scorer.notes)
+            stands = self._job.record_prepared(prepared)
+            if stands.state != state:
+                scorer.close()
+                scorer = kind(params, stands.state, self._inputs, self._device)
+        return scorer
+
+    def _settle_size(self, attempt: Attempt) -> None:
+        """Find out, once a job, how large a video's pictures are after scoring."""
+        plan = self._task.plan
+        if plan.output != "video" or not self._scorer.resizes or self._plan is not plan:
+            return
+        size = self._job.picture_size()
+        if size is None:
+            size = self._job.record_picture_size(self._try_size(attempt))
+        self._plan = outputs.sized(plan, size)
+        self._scoring = self._bind(self._plan)
+
+    def _try_size(self, attempt: Attempt) -> PictureSize:
+        """Score a frame that may be scored, for the size of what comes out."""
+        plan = self._task.plan
+        doubtful = {*attempt.suspects, *(error.item for error in attempt.aside)}
+        frames = self._source.read(plan, attempt.shard, 1)
+        for frame in frames:
+            if isinstance(frame, Frame) and frame.index not in doubtful:
+                with self._watch.scoring((frame.index,)):
+                    size = self._scoring.size_of(frame)
+                if size:
+                    return PictureSize(width=size[0], height=size[1])
+        return PictureSize(width=plan.width, height=plan.height)
+
+
+class _Report:
+    """What is told of a shard while it is scored."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._shard = attempt.shard
+        base = attempt.base
+        again = len(base.failed) if base else 0
+        self.items = base.items - again if base else 0
+        self.journal: list[dict[str, object]] = []
+        self.failed: list[ItemError] = []
+        self.concealed: list[int] = list(base.concealed) if base else []
+
+    def add(self, scored: Scored) -> Scored:
+        """Note a scored item; its error is given the item's name."""
+        shard = self._shard
+        name = shard.names[scored.index - shard.start] if shard.names else ""
+        error = scored.error
+        if error and name and not error.key:
+            error = error.model_copy(update={"key": name})
+        line: dict[str, object] = {"time": time.time(), "event": "item", "shard": shard.index}
+        line |= {"item": scored.index} | ({"name": name} if name else {})
+        line["score_ms"] = round(scored.seconds * 1000, 2)
+        line |= scored.facts
+        if scored.concealed:
+            line["concealed"] = True
+            self.concealed.append(scored.index)
+        if error:
+            line |= {"error": error.error, "traceback": error.traceback}
+            self.failed.append(error)
+        self.items += 1
+        self.journal.append(line)
+        return scored
+
+    def failed_batches(self, size: int) -> int:
+        """Return how many mini-batches of a size have items that were set aside."""
+        return len({(it.item - self._shard.start) // max(1, size) for it in self.failed})
+
+
+def _drained(running: deque[Future[list[Scored]]]) -> Iterator[list[Scored]]:
+    while running:
+        yield running.popleft().result()
