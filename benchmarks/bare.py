@@ -18,21 +18,23 @@ import av
 import numpy as np
 import torch
 
-from impasto import outputs, scorers
 from impasto.media import colour
 from impasto.media.read import planes
 from impasto.media.write.encoders import add_encoder
 from impasto.media.write.segment import picture
 from impasto.media.write.sink import clock, open_output
-from impasto.schema import JobSpec, Plan
+from impasto.outputs import video
+from impasto.schema.job import JobSpec
+from impasto.schema.plan import Plan
+from impasto.scorers import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from impasto.media.write.target import Target
-    from impasto.schema import Encoding
-    from impasto.scorers import Inputs, Scorer
+    from impasto.schema.plan import Encoding
+    from impasto.scorers.base import Inputs, Scorer
 
 PARTS = ("decode", "colour", "network", "encode")
 SIDE = 2048
@@ -77,7 +79,7 @@ def measure(source: Path, job: Path, target: Path, frames: int, device: str) -> 
     spec = JobSpec.model_validate_json((job / "spec.json").read_text())
     plan = Plan.model_validate_json((job / "plan.json").read_text())
     threads = 1 if device == "cpu" else 4
-    costs, wanted = Costs(), outputs.video_target(spec, plan)
+    costs, wanted = Costs(), video.video_target(spec, plan)
     with costs.spent("decode"):
         sum(1 for _ in decoded(source, frames, threads))
     with torch.inference_mode():
@@ -101,10 +103,10 @@ def decoded(source: Path, frames: int, threads: int) -> Iterator[av.VideoFrame]:
 
 def load(spec: JobSpec, job: Path, device: torch.device) -> Scorer:
     """Load the job's scorer, for what it prepared."""
-    entry = scorers.find(spec.scorer)
+    entry = registry.find(spec.scorer)
     prepared = json.loads((job / "prepared.json").read_text())
     files = cast("Inputs", None)  # these scorers ask for none
-    return entry.load()(scorers.parse_params(entry, spec.params), prepared, files, device)
+    return entry.load()(registry.parse_params(entry, spec.params), prepared, files, device)
 
 
 def scored(

@@ -25,9 +25,13 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from common import PAINTING, clip, impasto, print_table
-from impasto.engines import Control, Task
-from impasto.schema import Attempt, Done, JobSpec, Plan, Shard
-from impasto.settings import Settings, WorkerRange, configure_ray
+from impasto.engines.base import Control
+from impasto.engines.ray.environment import configure_ray
+from impasto.schema.job import JobSpec
+from impasto.schema.outcome import Attempt, Done
+from impasto.schema.plan import Plan, Shard
+from impasto.settings import Settings, WorkerRange
+from impasto.worker.task import Task
 from machine import facts
 
 # The tests are no package, and nothing else can start a cluster.

@@ -30,14 +30,14 @@ import torch
 from PIL import Image
 
 from common import PAINTING, clip, print_table
+from impasto.scorers.gatys.params import GatysParams
 from impasto.scorers.gatys.scorer import GatysScorer, Objective
-from impasto.scorers.params import GatysParams
 from machine import facts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from impasto.scorers import Inputs
+    from impasto.scorers.base import Inputs
 
 HEIGHT, EVALUATIONS, OURS = 192, 80, 32
 CLIPS = {"animated": ("bigbuckbunny.mp4", 60), "live": ("bikes.mp4", 30)}

@@ -20,15 +20,16 @@ from typing import TYPE_CHECKING, cast
 import av
 import torch
 
-from impasto.scorers.params import StyleParams
-from impasto.scorers.style.network import StyleScorer, Transformer, load_weights
+from impasto.scorers.style.network import Transformer
+from impasto.scorers.style.params import StyleParams
+from impasto.scorers.style.scorer import StyleScorer, load_weights
 from machine import facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection
 
-    from impasto.scorers import Inputs
+    from impasto.scorers.base import Inputs
 
 SIZES = {"384x384": (384, 384), "360p": (360, 640), "720p": (720, 1280), "1080p": (1080, 1920)}
 MACS_A_PIXEL = 12_528

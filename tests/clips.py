@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
-    from impasto.schema import Colour
+    from impasto.schema.source import Colour
 
 ASS_HEADER = b"""[Script Info]
 ScriptType: v4.00+

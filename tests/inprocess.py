@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
-from impasto import scorers
-from impasto.engines import Capacity
 from impasto.engines.worker_main import kind_of
-from impasto.schema import Done, Failed, Frozen
+from impasto.schema.base import Frozen
+from impasto.schema.outcome import Done, Failed
+from impasto.schema.workers import Capacity
+from impasto.scorers import registry
+from impasto.scorers.base import Scorer
 from impasto.worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -18,9 +20,11 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from impasto.engines import Control, Task
-    from impasto.schema import Attempt, JobSpec
+    from impasto.engines.base import Control
+    from impasto.schema.job import JobSpec
+    from impasto.schema.outcome import Attempt
     from impasto.settings import Settings
+    from impasto.worker.task import Task
 
 
 class InProcess:
@@ -95,7 +99,7 @@ class MoodyParams(Frozen):
     how: str = "raise"
 
 
-class MoodyScorer(scorers.Scorer):
+class MoodyScorer(Scorer):
     """Refuses chosen pictures; makes the others darker."""
 
     scored = 0
@@ -128,7 +132,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make `run` use this engine, and add the moody scorer to the table."""
     monkeypatch.setattr("impasto.driver.loop.open_engine", InProcess)
     monkeypatch.setitem(
-        scorers.SCORERS, "moody", scorers.Entry("inprocess:MoodyScorer", MoodyParams, "")
+        registry.SCORERS, "moody", registry.Entry("inprocess:MoodyScorer", MoodyParams, "")
     )
     monkeypatch.setattr("impasto.driver.loop.BACKOFF", 0.0)
     InProcess.ran = []

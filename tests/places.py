@@ -15,8 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
+from impasto.schema.profile import StoreProfile
 from impasto.schema.url import parse
-from impasto.settings import StoreProfile
 from impasto.storage import identities
 from impasto.storage.clients import AT_ONCE
 from impasto.storage.store import Store
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cloud import Azurite, MotoS3
     from faults import Proxy
     from impasto.errors import ImpastoError
-    from impasto.settings import Auth
+    from impasto.schema.profile import Auth
 
     Role = Literal["data", "control"]
 

@@ -17,7 +17,7 @@ from impasto.media.read.index import cut, scan
 from impasto.media.verify import verify as checker
 from impasto.media.write.segment import SegmentWriter
 from impasto.media.write.target import target
-from impasto.schema import Encoding
+from impasto.schema.plan import Encoding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,7 +19,7 @@ from impasto.media.join.assemble import assemble
 from impasto.media.write import sink
 from impasto.media.write.segment import SegmentWriter
 from impasto.media.write.target import target
-from impasto.schema import Encoding
+from impasto.schema.plan import Encoding
 from remake import FAST, Remade, frame_times, remake, samples, sounds, subtitles
 
 if TYPE_CHECKING:

@@ -12,7 +12,9 @@ import pytest
 import torch
 
 from impasto.media.frame import Frame, Layout
-from impasto.schema import Attempt, Colour, Done, ItemError, Shard
+from impasto.schema.outcome import Attempt, Done, ItemError
+from impasto.schema.plan import Shard
+from impasto.schema.source import Colour
 from impasto.sources.item import Blob, Rows
 from impasto.worker.batch_size import best_size
 from impasto.worker.batches import Batches, MiniBatch, SetAside

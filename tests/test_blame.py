@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from impasto.driver import blame
-from impasto.schema import Failed, FailedKind, Shard
+from impasto.schema.outcome import Failed, FailedKind
+from impasto.schema.plan import Shard
 
 SHARD = Shard(index=0, start=0, stop=100)
 

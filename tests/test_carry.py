@@ -13,7 +13,7 @@ from clips import Clip, make_clip
 from impasto.errors import BadInput
 from impasto.media.read.index import scan
 from impasto.media.write.target import changes, target
-from impasto.schema import Colour
+from impasto.schema.source import Colour
 from remake import remake, subtitles
 
 if TYPE_CHECKING:

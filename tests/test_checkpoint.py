@@ -16,9 +16,9 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from impasto.errors import BadInput
-from impasto.scorers import Scores
+from impasto.scorers.base import Scores
+from impasto.scorers.checkpoint.params import CheckpointParams
 from impasto.scorers.checkpoint.scorer import CheckpointScorer
-from impasto.scorers.params import CheckpointParams
 from model_file import ModelFile
 
 if TYPE_CHECKING:

@@ -231,10 +231,10 @@ def test_a_finished_job_cannot_be_cancelled(job: tuple[Path, dict[str, object]])
 def test_cancel_stops_a_job_that_runs_elsewhere(
     tmp_path: Path, clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from impasto.driver import loop
+    from impasto.driver import api, loop
     from impasto.errors import Interrupted
-    from impasto.jobs import job as job_module
-    from impasto.schema import JobSpec
+    from impasto.jobs import find
+    from impasto.schema.job import JobSpec
     from impasto.settings import Settings
     from impasto.storage.stores import Stores
 
@@ -249,12 +249,12 @@ def test_cancel_stops_a_job_that_runs_elsewhere(
     settings = Settings(home=str(tmp_path / "home"))
 
     def on_progress(event: object) -> None:
-        (found,) = job_module.jobs(Stores({}).open(str(tmp_path / "home")))
+        (found,) = find.jobs(Stores({}).open(str(tmp_path / "home")))
         if found.listing().shards_done == 1:
             CliRunner().invoke(app, ["cancel", found.id, "--home", str(tmp_path / "home")])
 
     with pytest.raises(Interrupted, match="cancelled"):
-        loop.run(spec, settings=settings, on_progress=on_progress)
+        api.run(spec, settings=settings, on_progress=on_progress)
 
 
 def test_probe_tells_the_facts_of_a_real_clip() -> None:

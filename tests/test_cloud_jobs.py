@@ -19,13 +19,17 @@ from clips import picture
 from cloud import CONTROL, DATA
 from command import impasto, kill_tree, start, wait_for
 from faults import CutBody, Delay, Fault, LoseReply, Proxy, Record, Refuse, Reset, random_faults
-from impasto.driver import loop
+from impasto.driver import api
 from impasto.errors import BadInput, Interrupted, Unavailable
+from impasto.jobs import find
 from impasto.jobs import job as jobs
-from impasto.outputs.delivery.open import digest
-from impasto.schema import JobSpec, Result
+from impasto.outputs.delivery.digest import digest
+from impasto.schema import progress
+from impasto.schema.job import JobSpec
+from impasto.schema.outcome import Result
+from impasto.schema.profile import StoreProfile
 from impasto.schema.url import parse
-from impasto.settings import Settings, StoreProfile, load
+from impasto.settings import Settings, load
 from impasto.storage.store import Store
 from impasto.storage.stores import Stores
 
@@ -102,7 +106,7 @@ ca = "{self.azurite.ca}"
         return load()
 
     def job(self) -> jobs.Job:
-        (job,) = jobs.jobs(Stores(self.settings.stores).open(self.settings.home))
+        (job,) = find.jobs(Stores(self.settings.stores).open(self.settings.home))
         return job
 
 
@@ -166,7 +170,7 @@ def local_output(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         shard_frames=12,
         preset="ultrafast",
     )
-    loop.run(spec, settings=Settings(home=str(tmp_path / "local-home")))
+    api.run(spec, settings=Settings(home=str(tmp_path / "local-home")))
     inprocess.InProcess.ran = []
     return (tmp_path / "local" / "clip é.mp4").read_bytes()
 
@@ -217,11 +221,11 @@ def test_a_job_on_s3_gives_what_it_gives_on_local_folders(
         shard_frames=12,
         preset="ultrafast",
     )
-    loop.run(spec, settings=settings)
+    api.run(spec, settings=settings)
     assert store.read("out/clip é.mp4") == local_output
-    assert loop.run(spec, settings=settings).seconds == 0
+    assert api.run(spec, settings=settings).seconds == 0
     with pytest.raises(BadInput, match="store of role data"):
-        loop.run(spec, settings=settings.model_copy(update={"home": f"s3://{bucket}/home"}))
+        api.run(spec, settings=settings.model_copy(update={"home": f"s3://{bucket}/home"}))
 
 
 @pytest.mark.parametrize("form", ["images", "frames", "one image"])
@@ -237,10 +241,10 @@ def test_images_go_from_and_to_stores(
     output = f"az://{place.outbox}/made/" + ("3.png" if form == "one image" else "")
     spec = JobSpec(source=source, output=output, scorer="moody", shard_frames=8)
     spec = spec.model_copy(update={"frames": "png" if form == "frames" else None})
-    result = loop.run(spec)
+    result = api.run(spec)
     assert result.items == {"images": 30, "frames": FRAMES, "one image": 1}[form]
     here = spec.model_copy(update={"output": str(tmp_path / "made" / output.rpartition("/")[2])})
-    local = loop.run(here)
+    local = api.run(here)
     assert (local.sha256, local.bytes) == (result.sha256, result.bytes)
     outbox = place.admin(place.outbox)
     assert len(outbox.list_all("made")) == result.items
@@ -249,7 +253,7 @@ def test_images_go_from_and_to_stores(
         for path in (tmp_path / "made").iterdir()
     )
     inprocess.InProcess.ran = []
-    assert loop.run(spec).seconds == 0
+    assert api.run(spec).seconds == 0
     assert not inprocess.InProcess.ran
 
 
@@ -260,10 +264,10 @@ def test_what_lies_at_a_readable_output_is_not_replaced_unasked(
     place.grant("OUTBOX_SAS", place.outbox, "rcwl")
     place.admin(place.outbox).put("done/clip é.mp4", b"mine")
     with pytest.raises(BadInput, match=r"exists already.*--overwrite"):
-        loop.run(video_job(place))
+        api.run(video_job(place))
     assert not inprocess.InProcess.ran
     assert delivered(place) == b"mine"
-    loop.run(video_job(place).model_copy(update={"overwrite": True}))
+    api.run(video_job(place).model_copy(update={"overwrite": True}))
     assert len(delivered(place)) > 1000
 
 
@@ -274,7 +278,7 @@ def test_what_lies_at_a_write_only_output_is_not_replaced_either(
     place.admin(place.outbox).put("done/clip é.mp4", b"mine")
     for _ in range(2):
         with pytest.raises(BadInput, match="exists already"):
-            loop.run(video_job(place))
+            api.run(video_job(place))
         assert delivered(place) == b"mine"
 
 
@@ -282,13 +286,13 @@ def test_what_replaced_a_finished_output_is_not_replaced_by_the_same_command(
     place: Place, local_output: bytes
 ) -> None:
     place.grant("OUTBOX_SAS", place.outbox, "rcwl")
-    loop.run(video_job(place))
+    api.run(video_job(place))
     place.admin(place.outbox).put("done/clip é.mp4", b"mine")
     with pytest.raises(BadInput, match="exists already"):
-        loop.run(video_job(place))
+        api.run(video_job(place))
     assert delivered(place) == b"mine"
     place.admin(place.outbox).delete("done/clip é.mp4")
-    loop.run(video_job(place))
+    api.run(video_job(place))
     assert delivered(place) == local_output
 
 
@@ -302,13 +306,13 @@ def test_an_image_that_lies_in_a_write_only_folder_is_not_replaced(
         source=f"az://{place.inbox}/photos", output=f"az://{place.outbox}/made/", scorer="moody"
     )
     with pytest.raises(BadInput, match=r"made/3\.png: exists already"):
-        loop.run(spec)
+        api.run(spec)
     assert outbox.read("made/3.png") == b"mine"
     with pytest.raises(Unavailable, match="access is refused"):
-        loop.run(spec.model_copy(update={"overwrite": True}))
+        api.run(spec.model_copy(update={"overwrite": True}))
     place.grant("OUTBOX_SAS", place.outbox, "rcwld")
     outbox.put("made/old.png", b"old")
-    loop.run(spec.model_copy(update={"overwrite": True}))
+    api.run(spec.model_copy(update={"overwrite": True}))
     assert {stat.key for stat in outbox.list_all("made")} == {f"made/{n}.png" for n in range(30)}
 
 
@@ -318,10 +322,10 @@ def test_a_large_output_is_not_written_over_what_cannot_be_seen(
     monkeypatch.setattr("impasto.storage.store.ONE_PUT", 100)
     place.admin(place.outbox).put("done/clip é.mp4", b"mine")
     with pytest.raises(BadInput, match="exists already"):
-        loop.run(video_job(place))
+        api.run(video_job(place))
     assert delivered(place) == b"mine"
     place.admin(place.outbox).delete("done/clip é.mp4")
-    loop.run(video_job(place))
+    api.run(video_job(place))
     assert delivered(place) == local_output
 
 
@@ -339,7 +343,7 @@ def test_two_runs_of_one_job_deliver_once_and_both_end_well(
     monkeypatch.setattr("impasto.driver.loop.digest", together)
     ended: list[str] = []
     threads = [
-        threading.Thread(target=lambda: ended.append(loop.run(video_job(place)).sha256))
+        threading.Thread(target=lambda: ended.append(api.run(video_job(place)).sha256))
         for _ in range(2)
     ]
     for thread in threads:
@@ -348,7 +352,7 @@ def test_two_runs_of_one_job_deliver_once_and_both_end_well(
         thread.join()
     assert ended == [hashlib.sha256(local_output).hexdigest()] * 2
     assert delivered(place) == local_output
-    assert loop.run(video_job(place)).seconds == 0
+    assert api.run(video_job(place)).seconds == 0
 
 
 def test_names_that_look_like_secrets_are_files_like_any_other(
@@ -366,7 +370,7 @@ def test_names_that_look_like_secrets_are_files_like_any_other(
     for name in names:
         inbox.put(f"odd/{name}", inbox.read("photos/3.png"))
     spec = JobSpec(source=f"az://{place.inbox}/odd", output=str(tmp_path / "made"), scorer="moody")
-    assert loop.run(spec).items == len(names)
+    assert api.run(spec).items == len(names)
     assert {path.name for path in (tmp_path / "made").iterdir()} == set(names)
 
 
@@ -389,12 +393,12 @@ def test_a_bad_signature_is_told_clearly_and_loses_nothing(
     if trouble == "wrong":
         place.env.setenv(store, wrong(load_variable(store)))
     with pytest.raises(Unavailable, match=f"access is refused .*to the SAS in {store}") as told:
-        loop.run(video_job(place))
+        api.run(video_job(place))
     assert told.value.exit_code == 4
     assert "\n" not in str(told.value)
     assert "sig" not in str(told.value)
     place.grant(store, container, right)
-    loop.run(video_job(place))
+    api.run(video_job(place))
     assert delivered(place) == local_output
     assert sorted(inprocess.InProcess.ran) == list(range(SHARDS))
 
@@ -425,9 +429,9 @@ def test_a_signature_that_ends_in_the_middle_stops_the_job_which_then_resumes(
         settings = place.settings.model_copy(update={"stores": stores})
         proxy.fault = expire
         with pytest.raises(Unavailable, match=r"access is refused.*shards are done and kept"):
-            loop.run(video_job(place), settings=settings)
+            api.run(video_job(place), settings=settings)
     ran = list(inprocess.InProcess.ran)
-    loop.run(video_job(place))
+    api.run(video_job(place))
     assert delivered(place) == local_output
     assert len(inprocess.InProcess.ran) <= SHARDS + 1
     assert ran
@@ -441,7 +445,7 @@ def test_a_whole_job_survives_resets_lost_replies_and_busy_servers(
     with Proxy(place.endpoint, authority, random_faults(seed, 0.35, kinds)) as proxy:
         place.endpoint = proxy.endpoint
         place.write_config()
-        loop.run(video_job(place))
+        api.run(video_job(place))
         hit = [record for record in proxy.records if record.fault]
         assert len(hit) > 10
         assert {type(record.fault) for record in hit} == {type(kind) for kind in kinds}
@@ -455,25 +459,25 @@ def test_a_source_that_changes_while_it_is_read_stops_the_job(
     other = tmp_path / "other.mp4"
     other.write_bytes(source.read_bytes() + bytes(8))
 
-    def change(event: loop.Progress) -> None:
+    def change(event: progress.Progress) -> None:
         if event.done == 1:
             place.admin(place.inbox).put_file("new clips/clip é.mp4", other)
 
     with pytest.raises(BadInput, match="has changed"):
-        loop.run(video_job(place), on_progress=change)
+        api.run(video_job(place), on_progress=change)
     assert not place.admin(place.outbox).list_all()
 
 
 def test_a_stopped_job_goes_on_where_it_stopped(place: Place, local_output: bytes) -> None:
     stop = threading.Event()
 
-    def on_progress(event: loop.Progress) -> None:
+    def on_progress(event: progress.Progress) -> None:
         if event.done >= 14:
             stop.set()
 
     with pytest.raises(Interrupted):
-        loop.run(video_job(place), on_progress=on_progress, stop=stop)
-    loop.run(video_job(place))
+        api.run(video_job(place), on_progress=on_progress, stop=stop)
+    api.run(video_job(place))
     assert sorted(inprocess.InProcess.ran) == list(range(SHARDS))
     assert delivered(place) == local_output
 
@@ -506,9 +510,9 @@ def test_a_crash_around_the_upload_is_healed_by_the_next_run(
                 lambda self, url, it: crash() if it else note(self, url, it),
             )
         with pytest.raises(Crash):
-            loop.run(video_job(place))
+            api.run(video_job(place))
     inprocess.InProcess.ran = []
-    loop.run(video_job(place))
+    api.run(video_job(place))
     assert not inprocess.InProcess.ran
     assert delivered(place) == local_output
 
@@ -613,7 +617,7 @@ def test_no_byte_that_a_job_writes_or_prints_holds_a_secret(
     said.append(impasto("--debug", "run", clip, "--style", "x.png", "-o", output, "--crf", "99"))
     assert {each.returncode for each in said[2:]} <= {2, 4, 0}
     home = Stores(place.settings.stores).open(place.settings.home)
-    job = jobs.find(home, json.loads(said[0].stdout)["job"])
+    job = find.find(home, json.loads(said[0].stdout)["job"])
     said += [impasto("jobs"), impasto("show", job.id), impasto("show", job.id, "--json")]
     said += [impasto("logs", job.id), impasto("--debug", "resume", job.id)]
     texts = {f"print {n}": (it.stdout + it.stderr).encode() for n, it in enumerate(said)}

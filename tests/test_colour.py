@@ -15,7 +15,7 @@ from impasto.media.colour import from_rgb, to_rgb
 from impasto.media.frame import Layout
 from impasto.media.read.decode import read
 from impasto.media.read.index import cut, scan
-from impasto.schema import Colour
+from impasto.schema.source import Colour
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -18,7 +18,7 @@ from impasto.errors import BadInput, Unavailable
 from impasto.media.read.decode import read
 from impasto.media.read.index import VideoIndex, cut, scan, select
 from impasto.media.read.planes import planes
-from impasto.schema import Colour
+from impasto.schema.source import Colour
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

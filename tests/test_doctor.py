@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from cloud import CONTROL, DATA
 from impasto.cli.main import app
 from impasto.doctor import machine, rights
+from impasto.schema.profile import StoreProfile
 from impasto.schema.url import parse
-from impasto.settings import StoreProfile
 from impasto.storage import identities
 from impasto.storage.store import Store
 from impasto.storage.stores import Stores

@@ -14,12 +14,19 @@ import pytest
 
 from command import wait_for
 from impasto.driver.submit import submit
-from impasto.engines import Control, Engine, Staff, Task, open_engine
+from impasto.engines.base import Control, Engine
+from impasto.engines.open import open_engine
 from impasto.errors import BadInput, Unavailable
-from impasto.schema import Attempt, Done, Encoding, Failed, JobSpec
+from impasto.planning import planner
+from impasto.planning.decide import items_of
+from impasto.schema.job import JobSpec
+from impasto.schema.outcome import Attempt, Done, Failed
+from impasto.schema.plan import Encoding
+from impasto.schema.workers import Staff
 from impasto.settings import Settings
-from impasto.sources import items_of, open_source
+from impasto.sources.open import open_source
 from impasto.storage.stores import Stores
+from impasto.worker.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +80,7 @@ class Bench:
         job = submit(spec, self.settings)
         spec = job.spec()
         source = open_source(Stores({}), spec.source, items_of(spec))
-        plan = source.plan(spec, Encoding())
+        plan = planner.plan(source, spec, Encoding())
         job.record(plan)
         task = Task(
             home=self.settings.home,

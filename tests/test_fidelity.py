@@ -12,11 +12,12 @@ import pytest
 import inprocess
 from clips import real_clip
 from impasto import JobSpec, Settings
-from impasto.driver import loop
+from impasto.driver import api
 from impasto.media.read import decode, index
 from impasto.media.write.segment import SegmentWriter
 from impasto.media.write.target import target
-from impasto.schema import Colour, Encoding
+from impasto.schema.plan import Encoding
+from impasto.schema.source import Colour
 from remake import verify
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def psnr(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> float:
 
 def check(source: Path, output: Path, home: Path, floor: float, **fields: Any) -> None:
     spec = JobSpec(source=str(source), output=str(output), scorer="identity", crf=8, **fields)
-    result = loop.run(spec, settings=Settings(home=str(home)))
+    result = api.run(spec, settings=Settings(home=str(home)))
     report = verify(str(source), str(output))
     assert report.ok, [check for check in report.checks if check.ok is False]
     before, after = luma(source), luma(output)

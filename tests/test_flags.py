@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from impasto.cli.main import app
 from impasto.cli.scorer_flags import PARAMS, ScorerCommand, describe
 from impasto.errors import BadInput
-from impasto.scorers import SCORERS
+from impasto.scorers.registry import SCORERS
 
 CLASS = '''
 class Up:

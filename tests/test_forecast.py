@@ -16,13 +16,15 @@ from typer.testing import CliRunner
 
 import inprocess
 from impasto.cli.main import app
-from impasto.driver import loop
-from impasto.jobs.job import speeds
+from impasto.driver import api, preview
 from impasto.planning import planner
 from impasto.planning.forecast import EFFICIENT, MOST, REDO, SHARE, SPREAD, USUAL, Forecast, Work
-from impasto.schema import Encoding, JobSpec, Speed
+from impasto.planning.history import speeds
+from impasto.schema.job import JobSpec
+from impasto.schema.plan import Encoding
+from impasto.schema.speed import Speed
 from impasto.settings import Settings
-from impasto.sources import open_source
+from impasto.sources.open import open_source
 from impasto.storage.stores import Stores
 from impasto.tables.read.scan import Cuts
 
@@ -169,7 +171,7 @@ def test_a_table_is_read_once_to_be_cut_as_forecast(
     monkeypatch.setattr(reader, "scan", scan)
     spec = JobSpec(source=str(path), output="o.jsonl", scorer="script", shard_frames="auto")
     known = Forecast(2, "2 workers", "script", speeds=(speed(1, scorer="script", kind="rows"),))
-    plan = source.plan(spec, Encoding(), known)
+    plan = planner.plan(source, spec, Encoding(), known)
     assert scan.call_count == 1
     assert [len(shard) for shard in plan.shards] == [60] * 10
     assert plan.reasons == known.size("auto", Work(600, "rows", "rows")).reasons
@@ -190,12 +192,12 @@ def test_a_job_tells_the_next_one_how_fast_it_was(
 ) -> None:
     inprocess.install(monkeypatch)
     spec = painted(clip(frames=60), tmp_path / "o.mp4", shard_frames=20)
-    assert planner.draft(spec, settings).seconds is None
-    result = loop.run(spec, settings=settings)
+    assert preview.draft(spec, settings).seconds is None
+    result = api.run(spec, settings=settings)
     (known,) = speeds(HERE.open(settings.home), "identity")
     assert (known.job, known.items, known.device) == (result.job, 60, "cpu")
     assert known.seconds > 0
-    later = planner.draft(painted(clip(frames=61), tmp_path / "p.mp4"), settings)
+    later = preview.draft(painted(clip(frames=61), tmp_path / "p.mp4"), settings)
     assert later.seconds
     assert any(f"job {result.job}" in reason for reason in later.reasons)
 
@@ -204,7 +206,7 @@ def test_overhead_is_what_a_shard_takes_besides_scoring(
     tmp_path: Path, clip: MakeClip, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inprocess.install(monkeypatch)
-    result = loop.run(painted(clip(frames=24), tmp_path / "o.mp4"), settings=settings)
+    result = api.run(painted(clip(frames=24), tmp_path / "o.mp4"), settings=settings)
     done = json.loads((tmp_path / f"home/jobs/{result.job}/done/00000.json").read_text())
     assert 0 < done["overhead"] < done["seconds"]
 
@@ -226,7 +228,7 @@ def test_facts_that_cannot_be_read_or_written_fail_no_job(
     inprocess.install(monkeypatch)
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "facts").write_text("in the way")
-    result = loop.run(painted(clip(frames=24), tmp_path / "o.mp4"), settings=settings)
+    result = api.run(painted(clip(frames=24), tmp_path / "o.mp4"), settings=settings)
     assert result.items == 24
     assert (tmp_path / "o.mp4").exists()
 
@@ -245,7 +247,7 @@ def test_the_plan_command_says_what_run_then_does_and_writes_nothing(
     with pytest.MonkeyPatch.context() as patch:
         inprocess.install(patch)
         spec = painted(clip(frames=120), tmp_path / "o.mp4")
-        loop.run(spec, settings=Settings(home=str(tmp_path / "home"), workers=2))  # type: ignore[arg-type]
+        api.run(spec, settings=Settings(home=str(tmp_path / "home"), workers=2))  # type: ignore[arg-type]
     after = CliRunner().invoke(app, ["plan", *words, "--workers", "9", "--json"])
     assert json.loads(after.stdout) | {"stored": True, "job": told["job"], "shards": 2} == (
         json.loads(after.stdout)
@@ -268,7 +270,7 @@ def test_the_job_of_auto_is_the_same_whatever_size_is_chosen(
     tmp_path: Path, clip: MakeClip, settings: Settings
 ) -> None:
     spec = painted(clip(frames=400), tmp_path / "o.mp4")
-    one = planner.draft(spec, settings.model_copy(update={"workers": Settings(workers=1).workers}))  # type: ignore[arg-type]
-    two = planner.draft(spec, settings.model_copy(update={"workers": Settings(workers=2).workers}))  # type: ignore[arg-type]
+    one = preview.draft(spec, settings.model_copy(update={"workers": Settings(workers=1).workers}))  # type: ignore[arg-type]
+    two = preview.draft(spec, settings.model_copy(update={"workers": Settings(workers=2).workers}))  # type: ignore[arg-type]
     assert one.job == two.job
     assert len(one.plan.shards) < len(two.plan.shards)

@@ -15,11 +15,11 @@ from PIL import Image
 
 import impasto
 from impasto.errors import BadInput, Unavailable
-from impasto.scorers import SCORERS
 from impasto.scorers.gatys import download, moments
 from impasto.scorers.gatys.lbfgs import Points, minimise
+from impasto.scorers.gatys.params import GatysParams
 from impasto.scorers.gatys.scorer import GatysScorer, Objective
-from impasto.scorers.params import GatysParams
+from impasto.scorers.registry import SCORERS
 from impasto.scorers.temporal.flow import Flow
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from impasto.scorers import Inputs, Record, Scores
+    from impasto.scorers.base import Inputs, Record, Scores
 
 CPU = torch.device("cpu")
 HEIGHT, WIDTH = 40, 56

@@ -13,6 +13,7 @@ from PIL import Image, ImageCms, ImageFile
 
 from impasto.errors import BadInput
 from impasto.media import images
+from impasto.planning import output_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -317,20 +318,20 @@ def test_want_of_memory_is_not_put_down_to_the_picture(monkeypatch: pytest.Monke
     ],
 )
 def test_no_two_outputs_share_a_name(names: str, frames: Any, expected: str) -> None:
-    assert images.output_names(tuple(names.split()), frames) == tuple(expected.split())
+    assert output_names.output_names(tuple(names.split()), frames) == tuple(expected.split())
 
 
 def test_naming_many_pictures_takes_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = 0
-    renamed = images._renamed
+    renamed = output_names._renamed
 
     def counted(*args: Any) -> str:
         nonlocal calls
         calls += 1
         return renamed(*args)
 
-    monkeypatch.setattr(images, "_renamed", counted)
+    monkeypatch.setattr(output_names, "_renamed", counted)
     names = tuple(f"{n // 2}.{'bmp' if n % 2 else 'tif'}" for n in range(100_000))
-    found = images.output_names(names, "png")
+    found = output_names.output_names(names, "png")
     assert calls == len(names)
     assert len({name.casefold() for name in found}) == len(names)

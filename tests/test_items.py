@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 
 import inprocess
-from impasto.driver import loop
+from impasto.driver import api
 from impasto.errors import BadInput, Incomplete
-from impasto.jobs import job as job_module
-from impasto.schema import JobSpec, Result
+from impasto.jobs import find
+from impasto.schema.job import JobSpec
+from impasto.schema.outcome import Result
 from impasto.settings import Settings
 from impasto.storage.stores import Stores
 
@@ -107,15 +108,15 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def retried(tmp_path: Path, settings: Settings) -> Result:
     home = Stores({}).open(settings.home)
-    (job,) = job_module.jobs(home)
-    return loop.finish(job, settings=settings, retry=True)
+    (job,) = find.jobs(home)
+    return api.finish(job, settings=settings, retry=True)
 
 
 def test_pictures_of_a_tree_become_records_in_order_none_one_or_several_each(
     tmp_path: Path, settings: Settings
 ) -> None:
     source = pictures(tmp_path / "in", 1, 2, 3, 4)
-    result = loop.run(spec(tmp_path, "Describe", source, "o.jsonl"), settings=settings)
+    result = api.run(spec(tmp_path, "Describe", source, "o.jsonl"), settings=settings)
     assert result.items == 4
     found = [(it["item"], it["red"]) for it in lines(tmp_path / "o.jsonl")]
     deep = [("deep/er/1.png", 2)] * 2 + [("deep/er/3.png", 4)]
@@ -126,7 +127,7 @@ def test_frames_of_a_video_become_records_with_their_time(
     tmp_path: Path, settings: Settings, clip: MakeClip
 ) -> None:
     source = clip(frames=25)
-    loop.run(spec(tmp_path, "Describe", source, "o.jsonl", shard_frames=12), settings=settings)
+    api.run(spec(tmp_path, "Describe", source, "o.jsonl", shard_frames=12), settings=settings)
     found = lines(tmp_path / "o.jsonl")
     assert [it["item"] for it in found] == sorted(it["item"] for it in found)
     with av.open(str(source)) as container:
@@ -137,7 +138,7 @@ def test_frames_of_a_video_become_records_with_their_time(
 def test_a_scorer_may_change_the_size_of_a_video(
     tmp_path: Path, settings: Settings, clip: MakeClip
 ) -> None:
-    loop.run(spec(tmp_path, "Double", clip(frames=25), "o.mp4"), settings=settings)
+    api.run(spec(tmp_path, "Double", clip(frames=25), "o.mp4"), settings=settings)
     with av.open(str(clip(frames=25))) as before, av.open(str(tmp_path / "o.mp4")) as after:
         old, new = before.streams.video[0], after.streams.video[0]
         assert (new.width, new.height) == (2 * old.width, 2 * old.height)
@@ -147,7 +148,7 @@ def test_a_scorer_may_change_the_size_of_a_video(
 def test_a_scorer_may_change_the_size_of_images_each_its_own(
     tmp_path: Path, settings: Settings
 ) -> None:
-    loop.run(spec(tmp_path, "Double", pictures(tmp_path / "in", 1, 2), "out"), settings=settings)
+    api.run(spec(tmp_path, "Double", pictures(tmp_path / "in", 1, 2), "out"), settings=settings)
     sizes = {
         p.relative_to(tmp_path).as_posix(): Image.open(p).size for p in tmp_path.rglob("*.png")
     }
@@ -165,7 +166,7 @@ def test_rows_become_rows_in_order_whatever_the_format(
         mini_batch=7,
         params={"args": {"more": 1}},
     )
-    loop.run(job, settings=settings)
+    api.run(job, settings=settings)
     output = tmp_path / f"o.{suffix}"
     if suffix == "csv":
         found = pd.read_csv(output)
@@ -184,7 +185,7 @@ def test_retry_of_a_finished_job_scores_what_was_set_aside_and_nothing_else(
     mood.write_text("17 61")
     job = spec(tmp_path, "Add", table(tmp_path / "t.csv", 90), "o.jsonl", shard_frames=30)
     job = job.model_copy(update={"max_failed": 2})
-    result = loop.run(job, settings=settings)
+    result = api.run(job, settings=settings)
     assert [it.item for it in result.aside] == [17, 61]
     assert "ValueError: not 17" in result.aside[0].error
     assert "moody" in result.aside[0].traceback
@@ -203,16 +204,16 @@ def test_retry_of_a_finished_job_scores_what_was_set_aside_and_nothing_else(
     assert (again.items, again.failed) == (90, 0)
     assert [it["sum"] for it in lines(tmp_path / "o.jsonl")] == [1000 + 2 * n for n in range(90)]
     home = Stores({}).open(settings.home)
-    scored = [it for it in job_module.jobs(home)[0].logs() if it["event"] == "item"]
+    scored = [it for it in find.jobs(home)[0].logs() if it["event"] == "item"]
     assert len(scored) == 90 + 2 + 1
-    assert loop.run(job, settings=settings).seconds == 0
+    assert api.run(job, settings=settings).seconds == 0
 
 
 def test_retry_of_images_keeps_those_that_were_made(tmp_path: Path, settings: Settings) -> None:
     mood, out = tmp_path / "mood", tmp_path / "out"
     mood.write_text("120")
     source = pictures(tmp_path / "in", 60, 100, 120, 140)
-    loop.run(spec(tmp_path, "Darken", source, "out", max_failed=1), settings=settings)
+    api.run(spec(tmp_path, "Darken", source, "out", max_failed=1), settings=settings)
     before = {p.name: np.asarray(Image.open(p))[0, 0, 0] for p in out.rglob("*.png")}
     assert before == {"0.png": 30, "1.png": 50, "2.png": 120, "3.png": 70}
     mood.unlink()
@@ -220,7 +221,7 @@ def test_retry_of_images_keeps_those_that_were_made(tmp_path: Path, settings: Se
     after = {p.name: np.asarray(Image.open(p))[0, 0, 0] for p in out.rglob("*.png")}
     assert after == before | {"2.png": 60}
     home = Stores({}).open(settings.home)
-    scored = [it for it in job_module.jobs(home)[0].logs() if it["event"] == "item"]
+    scored = [it for it in find.jobs(home)[0].logs() if it["event"] == "item"]
     assert len(scored) == 4 + 1
 
 
@@ -230,11 +231,11 @@ def test_the_same_command_tries_only_the_failed_rows_again(
     (tmp_path / "mood").write_text("5")
     job = spec(tmp_path, "Add", table(tmp_path / "t.csv", 20), "o.csv")
     with pytest.raises(Incomplete, match=r"1 item failed \(item 5: ValueError: not 5\)"):
-        loop.run(job, settings=settings)
+        api.run(job, settings=settings)
     (tmp_path / "mood").unlink()
-    assert loop.run(job, settings=settings).failed == 0
+    assert api.run(job, settings=settings).failed == 0
     home = Stores({}).open(settings.home)
-    scored = [it["item"] for it in job_module.jobs(home)[0].logs() if it["event"] == "item"]
+    scored = [it["item"] for it in find.jobs(home)[0].logs() if it["event"] == "item"]
     assert sorted(scored) == sorted([*range(20), 5])
 
 
@@ -257,10 +258,10 @@ def test_how_much_may_fail_is_counted_in_items_shares_or_mini_batches(
     source = table(tmp_path / "t.csv", 100)
     job = spec(tmp_path, "Add", source, "o.csv", mini_batch=10, **fields)
     if passes:
-        assert loop.run(job, settings=settings).failed == 3
+        assert api.run(job, settings=settings).failed == 3
     else:
         with pytest.raises(Incomplete, match=r"3 of 100 items failed"):
-            loop.run(job, settings=settings)
+            api.run(job, settings=settings)
 
 
 def test_a_job_that_fails_more_than_it_may_stops_before_its_end(
@@ -270,7 +271,7 @@ def test_a_job_that_fails_more_than_it_may_stops_before_its_end(
     source = table(tmp_path / "t.csv", 100)
     job = spec(tmp_path, "Add", source, "o.csv", shard_frames=10, max_failed=2)
     with pytest.raises(Incomplete, match="more than 2 items failed"):
-        loop.run(job, settings=settings)
+        api.run(job, settings=settings)
     assert inprocess.InProcess.ran == [0]
 
 
@@ -285,18 +286,18 @@ def test_a_scorer_that_makes_something_else_than_the_output_wants_is_told_of(
     tmp_path: Path, settings: Settings, clip: MakeClip, name: str, output: str, what: str
 ) -> None:
     with pytest.raises(BadInput, match=what):
-        loop.run(spec(tmp_path, name, clip(frames=5), output), settings=settings)
+        api.run(spec(tmp_path, name, clip(frames=5), output), settings=settings)
 
 
 def test_a_class_is_pinned_by_its_content(tmp_path: Path, settings: Settings) -> None:
     (tmp_path / "mood").write_text("5")
     job = spec(tmp_path, "Add", table(tmp_path / "t.csv", 20), "o.csv")
     with pytest.raises(Incomplete):
-        loop.run(job, settings=settings)
-    (found,) = job_module.jobs(Stores({}).open(settings.home))
+        api.run(job, settings=settings)
+    (found,) = find.jobs(Stores({}).open(settings.home))
     (tmp_path / "classes.py").write_text(CLASSES + "\n# changed\n")
     with pytest.raises(BadInput, match="has changed since job"):
-        loop.finish(found, settings=settings)
+        api.finish(found, settings=settings)
 
 
 def test_a_retry_that_was_interrupted_still_scores_only_what_was_set_aside(
@@ -305,7 +306,7 @@ def test_a_retry_that_was_interrupted_still_scores_only_what_was_set_aside(
     mood = tmp_path / "mood"
     mood.write_text("5")
     job = spec(tmp_path, "Add", table(tmp_path / "t.csv", 20), "o.jsonl", max_failed=1)
-    loop.run(job, settings=settings)
+    api.run(job, settings=settings)
     mood.unlink()
 
     def power_failure(*_: object) -> None:
@@ -318,7 +319,7 @@ def test_a_retry_that_was_interrupted_still_scores_only_what_was_set_aside(
     assert retried(tmp_path, settings).failed == 0
     assert [it["item"] for it in lines(tmp_path / "o.jsonl")] == list(range(20))
     home = Stores({}).open(settings.home)
-    scored = [it["item"] for it in job_module.jobs(home)[0].logs() if it["event"] == "item"]
+    scored = [it["item"] for it in find.jobs(home)[0].logs() if it["event"] == "item"]
     assert sorted(scored) == sorted([*range(20), 5])
 
 
@@ -328,9 +329,9 @@ def test_too_many_failed_mini_batches_are_tried_again(tmp_path: Path, settings: 
     job = spec(tmp_path, "Add", table(tmp_path / "t.csv", 20), "o.csv", max_failed=-1)
     job = job.model_copy(update={"max_failed_batches": 0})
     with pytest.raises(Incomplete, match="--max-failed-batches 1"):
-        loop.run(job, settings=settings)
+        api.run(job, settings=settings)
     mood.unlink()
-    assert loop.run(job, settings=settings).failed == 0
+    assert api.run(job, settings=settings).failed == 0
 
 
 def test_an_output_among_the_files_that_are_scored_is_refused(
@@ -343,7 +344,7 @@ def test_an_output_among_the_files_that_are_scored_is_refused(
     output = str(tmp_path / "in" / "o.jsonl")
     job = JobSpec(source=str(tmp_path / "in"), output=output, scorer=scorer)
     with pytest.raises(BadInput, match="lies among the files that are scored"):
-        loop.run(job, settings=settings)
+        api.run(job, settings=settings)
 
 
 def test_a_name_that_is_not_utf8_is_one_clear_line(tmp_path: Path, settings: Settings) -> None:
@@ -351,4 +352,4 @@ def test_a_name_that_is_not_utf8_is_one_clear_line(tmp_path: Path, settings: Set
     (tmp_path / "in" / "bad\udcff.png").touch()
     job = spec(tmp_path, "Darken", tmp_path / "in", "out")
     with pytest.raises(BadInput, match="a name that is not UTF-8; rename it"):
-        loop.run(job, settings=settings)
+        api.run(job, settings=settings)

@@ -13,10 +13,10 @@ import torch.nn.functional as F  # noqa: N812
 from onnx import TensorProto, helper, numpy_helper
 
 from impasto.errors import BadInput, Unavailable
-from impasto.scorers import Scores
+from impasto.scorers.base import Scores
 from impasto.scorers.fitting import mirror, tile
+from impasto.scorers.onnx.params import OnnxParams
 from impasto.scorers.onnx.scorer import OnnxScorer
-from impasto.scorers.params import OnnxParams
 from impasto.scorers.values import DEVIATION, MEAN
 from model_file import ModelFile
 

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impasto.errors import BadInput
-from impasto.media.images import output_names
-from impasto.planning import cuts
-from impasto.schema import JobSpec
+from impasto.media import frame
+from impasto.planning import cuts, decide
+from impasto.planning.output_names import output_names
+from impasto.schema.job import JobSpec
 from places import check_line
 
 ALL = ("pictures", "records", "files")
@@ -45,7 +46,7 @@ def test_a_rest_is_shared_evenly_instead_of_left_over() -> None:
 
 @given(st.integers(1, 9000), st.integers(1, 9000), st.integers(16, 4000))
 def test_scaled_pictures_fit_and_keep_their_shape(width: int, height: int, longest: int) -> None:
-    w, h = cuts.output_size(width, height, longest)
+    w, h = frame.output_size(width, height, longest)
     if max(width, height) <= longest:
         assert (w, h) == (width, height)
         return
@@ -78,7 +79,7 @@ def test_the_output_name_decides_what_is_made(
     source: str, output: str, frames: str | None, kind: str
 ) -> None:
     spec = JobSpec.model_validate({"source": "in", "output": output, "frames": frames})
-    assert cuts.output_kind(spec, source, ALL, is_folder=False) == kind  # type: ignore[arg-type]
+    assert decide.decide_output(spec, source, ALL, is_folder=False) == kind  # type: ignore[arg-type]
 
 
 REFUSED: list[tuple[str, dict[str, object], bool]] = [
@@ -106,7 +107,7 @@ def test_an_output_that_cannot_be_made_is_refused(
 ) -> None:
     spec = JobSpec.model_validate({"source": "in", **fields})
     with pytest.raises(BadInput) as caught:
-        cuts.output_kind(spec, source, ALL, is_folder=is_folder)  # type: ignore[arg-type]
+        decide.decide_output(spec, source, ALL, is_folder=is_folder)  # type: ignore[arg-type]
     check_line(caught.value, "in" if "fps" in fields else str(fields["output"]))
 
 
@@ -123,7 +124,7 @@ def test_an_output_that_the_scorer_does_not_give_is_refused(
 ) -> None:
     spec = JobSpec(source="in", output=output)
     with pytest.raises(BadInput, match=f"scorer style gives no .*; {remedy}"):
-        cuts.output_kind(spec, source, (gives,), is_folder=False)  # type: ignore[arg-type]
+        decide.decide_output(spec, source, (gives,), is_folder=False)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +144,7 @@ def test_a_source_is_taken_for_what_it_and_the_scorer_suggest(
     source: str, asked: str | None, takes: str, items: str
 ) -> None:
     spec = JobSpec.model_validate({"source": source, "output": "out", "items": asked})
-    assert cuts.items_of(spec, takes.split()) == items  # type: ignore[arg-type]
+    assert decide.decide_items(spec, takes.split()) == items  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ def test_a_source_that_the_scorer_cannot_take_is_refused(
 ) -> None:
     spec = JobSpec.model_validate({"source": source, "output": "out", "items": asked})
     with pytest.raises(BadInput, match=fact):
-        cuts.items_of(spec, takes.split())  # type: ignore[arg-type]
+        decide.decide_items(spec, takes.split())  # type: ignore[arg-type]
 
 
 @given(st.integers(48, 5000), st.integers(48, 400), st.sets(st.integers(0, 5000)).map(sorted))
@@ -174,7 +175,7 @@ def test_no_shard_is_shorter_than_asked_where_even_ones_are_not(
 
 def test_a_folder_that_is_there_is_an_output_whatever_its_name() -> None:
     spec = JobSpec(source="in", output="out.v2")
-    assert cuts.output_kind(spec, "video", ALL, is_folder=True) == "folder"
+    assert decide.decide_output(spec, "video", ALL, is_folder=True) == "folder"
 
 
 def test_images_keep_their_names_unless_their_format_changes() -> None:

@@ -15,10 +15,10 @@ import torch
 
 from given import Given
 from impasto.errors import BadInput
-from impasto.scorers.params import PythonParams
 from impasto.scorers.user import python, signature
 from impasto.scorers.user.declared import Argument, Default
 from impasto.scorers.user.loading import ScriptError
+from impasto.scorers.user.params import PythonParams
 from impasto.scorers.user.python import PythonScorer
 
 if TYPE_CHECKING:

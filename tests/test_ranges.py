@@ -18,21 +18,23 @@ import pytest
 import places
 from clips import make_clip
 from faults import CutBody, Fault, LoseReply, Proxy, Refuse, Reset
-from impasto.errors import Unavailable
+from impasto.errors import Changed, Missing, Unavailable
 from impasto.media.frame import Frame
-from impasto.schema import Encoding, JobSpec
-from impasto.sources import open_source
+from impasto.planning import planner
+from impasto.schema.job import JobSpec
+from impasto.schema.plan import Encoding
+from impasto.sources.open import open_source
 from impasto.storage import clients
-from impasto.storage.local import Changed, Missing
-from impasto.storage.ranges import BLOCK, WINDOW, File, RangeReader, open_object
+from impasto.storage.named_file import File
+from impasto.storage.ranges import BLOCK, WINDOW, RangeReader, open_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from cloud import Authority, Azurite
-    from impasto.schema import Plan
-    from impasto.sources import Source
+    from impasto.schema.plan import Plan
+    from impasto.sources.base import Source
     from impasto.storage.store import Stat, Store
     from places import Backend
 
@@ -87,7 +89,7 @@ def put(store: Store, size: int) -> tuple[bytes, Stat]:
 def planned(source: Source, etag: str = "", shard: int = SHARD) -> Plan:
     """Plan to read a source, as the version of an etag."""
     spec = JobSpec(source=source.url, output="frames/", shard_frames=shard)
-    return source.plan(spec, Encoding()).model_copy(update={"etag": etag})
+    return planner.plan(source, spec, Encoding()).model_copy(update={"etag": etag})
 
 
 def digests(frames: Iterable[object]) -> list[str]:

@@ -14,12 +14,15 @@ import pytest
 
 from command import impasto, start, wait_for
 from impasto.cli.render.cluster import lines
-from impasto.driver.submit import refuse_signatures, submit
+from impasto.driver.pinning import refuse_signatures
+from impasto.driver.submit import submit
 from impasto.engines.ray.status import Size, facts
 from impasto.errors import BadInput, Unavailable
-from impasto.jobs.job import Job, find
-from impasto.schema import JobSpec
-from impasto.settings import Settings, StoreProfile, WorkerRange, load
+from impasto.jobs.find import find
+from impasto.jobs.job import Job
+from impasto.schema.job import JobSpec
+from impasto.schema.profile import StoreProfile
+from impasto.settings import Settings, WorkerRange, load
 from impasto.storage.stores import Stores
 from places import write_config
 

@@ -21,9 +21,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import places
-from impasto.storage.local import Changed
+from impasto.errors import Changed
 from impasto.storage.ranges import open_object
-from impasto.tables import write
+from impasto.tables import formats
+from impasto.tables.write import assemble, jsonl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +34,7 @@ Pair = tuple[str | int, dict[str, Any]]
 
 
 def written(item: str | int, record: dict[Any, Any]) -> dict[str, Any]:
-    raw = write.line(item, record)
+    raw = jsonl.line(item, record)
     assert raw.endswith(b"\n")
     assert raw.count(b"\n") == 1
     found: dict[str, Any] = json.loads(raw)
@@ -42,7 +43,7 @@ def written(item: str | int, record: dict[Any, Any]) -> dict[str, Any]:
 
 
 def segment(pairs: Iterable[Pair]) -> bytes:
-    return b"".join(write.line(item, record) for item, record in pairs)
+    return b"".join(jsonl.line(item, record) for item, record in pairs)
 
 
 def assembled(folder: Path, suffix: str, *segments: bytes) -> Path:
@@ -50,12 +51,12 @@ def assembled(folder: Path, suffix: str, *segments: bytes) -> Path:
     paths = [folder / f"{n}.part" for n in range(len(segments))]
     for path, data in zip(paths, segments, strict=True):
         path.write_bytes(data)
-    held: list[write.Segment] = [
+    held: list[assemble.Segment] = [
         path if n % 2 else partial(io.FileIO, path) for n, path in enumerate(paths)
     ]
     target = folder / f"made{suffix}"
     target.unlink(missing_ok=True)
-    count = write.assemble(target, iter(held), suffix)
+    count = assemble.assemble(target, iter(held), suffix)
     assert count == sum(data.count(b"\n") for data in segments)
     return target
 
@@ -128,8 +129,8 @@ def test_what_json_can_hold_survives_exactly(item: str | int, record: dict[str, 
 
 @given(st.lists(st.text() | st.integers(), max_size=6))
 def test_reading_gives_items_and_their_lines(items: list[str | int]) -> None:
-    lines = [write.line(item, {"x": [item]}) for item in items]
-    found = list(write.read(io.BytesIO(b"".join(lines))))
+    lines = [jsonl.line(item, {"x": [item]}) for item in items]
+    found = list(jsonl.read(io.BytesIO(b"".join(lines))))
     assert found == list(zip(items, lines, strict=True))
 
 
@@ -254,7 +255,7 @@ def test_half_a_surrogate_pair_is_no_hindrance(tmp_path: Path, suffix: str) -> N
     assert b"?!" in data
 
 
-@pytest.mark.parametrize("suffix", write.SUFFIXES)
+@pytest.mark.parametrize("suffix", formats.RECORDS)
 def test_no_records_make_a_file_that_is_valid_and_empty(tmp_path: Path, suffix: str) -> None:
     for parts in ([], [b"", b""]):
         path = assembled(tmp_path, suffix, *parts)
@@ -277,7 +278,7 @@ def test_assembling_holds_little_at_a_time(
         (tmp_path / f"{n}.part").write_bytes(part)
     target = tmp_path / f"large{suffix}"
     tracemalloc.start()
-    count = write.assemble(target, (tmp_path / f"{n}.part" for n in range(6)), suffix)
+    count = assemble.assemble(target, (tmp_path / f"{n}.part" for n in range(6)), suffix)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert count == 12_000
@@ -296,8 +297,8 @@ def test_segments_come_from_a_store(
         assert stat
         opens.append(partial(open_object, store, stat))
     for suffix in (".jsonl", ".csv"):
-        assert write.assemble(tmp_path / f"a{suffix}", opens, suffix) == 9000
+        assert assemble.assemble(tmp_path / f"a{suffix}", opens, suffix) == 9000
     assert (tmp_path / "a.jsonl").read_bytes() == b"".join(parts.values())
     store.put("s/1", b"{}\n" * 7)
     with pytest.raises(Changed):
-        write.assemble(tmp_path / "b.jsonl", opens, ".jsonl")
+        assemble.assemble(tmp_path / "b.jsonl", opens, ".jsonl")

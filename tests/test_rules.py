@@ -17,7 +17,7 @@ SOURCE = Path(impasto.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 LAYERS = [
-    {"errors", "schema", "secrecy", "settings"},
+    {"errors", "machine", "schema", "secrecy", "settings"},
     {"storage"},
     {"media", "scorers", "tables"},
     {"jobs", "sources"},
@@ -30,14 +30,13 @@ LAYERS = [
 """Packages, and modules beside them, from the lowest layer to the highest."""
 WITHIN = {
     "errors": {"secrecy"},
+    "machine": {"errors"},
     "schema": {"errors", "secrecy"},
     "settings": {"errors", "schema", "secrecy"},
 }
 """Imports allowed between modules of the lowest layer."""
 SCORERS_SEE = {"impasto.media.frame"}
 """What scorers may import of the libraries beside them: what a picture is."""
-STILL_TO_SPLIT = {"outputs", "planning", "sources", "tables", "worker"}
-"""Packages whose definitions have not all found their layer yet."""
 ENTRY_POINTS = {"__init__", "__main__"}
 """Modules above all layers."""
 
@@ -98,9 +97,16 @@ def _allowed(module: str, other: str) -> bool:
 def test_imports_point_down(path: Path) -> None:
     if path.parent == SOURCE and path.stem in ENTRY_POINTS:
         return
-    if _unit(_name(path)) in STILL_TO_SPLIT:
-        return
     assert {other for other in _imports(path) if not _allowed(_name(path), other)} == set()
+
+
+def test_no_import_circles() -> None:
+    graph = {name: _imports(path) for name, path in NAMES.items() if name != "impasto"}
+    while graph:
+        imported = set().union(*graph.values())
+        free = {name for name in graph if name not in imported or not graph[name] & graph.keys()}
+        assert free, f"circle among {sorted(graph)}"
+        graph = {name: others for name, others in graph.items() if name not in free}
 
 
 def test_every_module_has_a_layer() -> None:
@@ -124,19 +130,35 @@ def test_public_names_are_locked() -> None:
     assert all(hasattr(impasto, name) for name in impasto.__all__)
 
 
-def test_error_tree_in_the_docstring_is_the_real_one() -> None:
-    named = {name for name in vars(errors) if isinstance(getattr(errors, name), type)}
-    assert errors.__doc__ is not None
-    assert all(name in errors.__doc__ for name in named)
-    assert {cls.__name__ for cls in errors.ImpastoError.__subclasses__()} >= named - {
-        "ImpastoError"
-    }
+def test_the_error_tree_in_the_docstring_is_the_real_one() -> None:
+    classes = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}
+    shown = re.findall(r"^([│├└─ ]*)(\w+)(?:  .*)?$", str(errors.__doc__), re.MULTILINE)
+    above: list[str] = []
+    tree: dict[str, str] = {}
+    for indent, name in shown:
+        depth = len(indent) // 4
+        if name in classes:
+            tree[name] = above[depth - 1] if depth else "Exception"
+            above[depth:] = [name]
+    assert tree == {name: kind.__mro__[1].__name__ for name, kind in classes.items()}
 
 
-def test_only_the_settings_read_the_environment() -> None:
+def test_errors_are_defined_in_one_place() -> None:
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and path.name != "errors.py":
+                assert not {ast.unparse(base) for base in node.bases} & vars(errors).keys()
+
+
+def test_few_modules_read_the_environment() -> None:
     reads = re.compile(r"os\.environ(?!\[[^]]+\] = )|os\.getenv|import (environ|getenv)")
     readers = [path for path in MODULES if reads.search(path.read_text())]
-    assert [path.name for path in readers] == ["settings.py"]
+    assert [str(path.relative_to(SOURCE)) for path in readers] == [
+        "engines/ray/environment.py",
+        "machine.py",
+        "settings.py",
+        "storage/environment.py",
+    ]
 
 
 def test_only_the_store_imports_its_client() -> None:

@@ -14,12 +14,12 @@ import pytest
 
 from cloud import CONTROL, DATA
 from command import impasto
-from impasto.errors import BadInput, Unavailable
+from impasto.errors import BadInput, Denied, Unavailable
+from impasto.schema.profile import StoreProfile
 from impasto.schema.url import parse
-from impasto.settings import Settings, StoreProfile
-from impasto.storage import clients, identities
+from impasto.settings import Settings
+from impasto.storage import credentials, identities
 from impasto.storage.clients import AT_ONCE
-from impasto.storage.local import Denied
 from impasto.storage.sas import RIGHTS, Sas, mint
 from impasto.storage.store import Store
 
@@ -370,4 +370,4 @@ def test_a_sas_in_the_url_signs_no_other(azurite: Azurite, container: str) -> No
     url = f"{azurite.endpoint()}/{container}?{azurite.container_sas(DATA, container, 'rl')}"
     with pytest.raises(BadInput, match="cannot sign a SAS"):
         mint(settings(), url, "rl", 1)
-    assert clients.credential(parse(url), None).fields is not None
+    assert credentials.credential(parse(url), None).fields is not None

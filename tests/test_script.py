@@ -16,8 +16,8 @@ import torch
 
 from given import Given
 from impasto.errors import BadInput
-from impasto.scorers.params import ScriptParams
 from impasto.scorers.user.loading import ScriptError
+from impasto.scorers.user.params import ScriptParams
 from impasto.scorers.user.script import ScriptScorer
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ from pydantic import ValidationError
 from cloud import DATA
 from command import impasto
 from impasto import secrecy
-from impasto.errors import BadInput
-from impasto.schema import JobSpec
+from impasto.errors import BadInput, Denied
+from impasto.schema.job import JobSpec
+from impasto.schema.profile import StoreProfile
 from impasto.schema.url import parse
 from impasto.secrecy import (
     HIDDEN,
@@ -33,8 +34,7 @@ from impasto.secrecy import (
     remember,
     signature,
 )
-from impasto.settings import Settings, StoreProfile, secret
-from impasto.storage.local import Denied
+from impasto.settings import Settings, secret
 from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:

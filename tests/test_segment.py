@@ -13,7 +13,8 @@ from clips import picture, real_clip
 from impasto.errors import BadInput, Unavailable
 from impasto.media.write.segment import SegmentWriter
 from impasto.media.write.target import Target, target
-from impasto.schema import Colour, Encoding, VideoFacts
+from impasto.schema.plan import Encoding
+from impasto.schema.source import Colour, VideoFacts
 from remake import FAST, frame_times
 
 if TYPE_CHECKING:

@@ -10,16 +10,20 @@ import pytest
 
 import places
 from impasto.errors import BadInput
-from impasto.schema import Encoding, ItemError, JobSpec
-from impasto.sources import Blob, open_planned, open_source
+from impasto.planning import planner
+from impasto.schema.job import JobSpec
+from impasto.schema.outcome import ItemError
+from impasto.schema.plan import Encoding
 from impasto.sources.files import AHEAD
+from impasto.sources.item import Blob
+from impasto.sources.open import open_planned, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from impasto.schema import Plan
-    from impasto.sources import Source
+    from impasto.schema.plan import Plan
+    from impasto.sources.base import Source
     from places import Backend
 
 NAMES = ["2.txt", "10.bin", "a/2.txt"]
@@ -38,7 +42,7 @@ def plan_of(place: Backend, source: str, **fields: Any) -> Plan:
     spec = JobSpec.model_validate(
         {"source": url, "output": "made.jsonl", "scorer": "script", **fields}
     )
-    return open_source(place.stores, url, "files").plan(spec, Encoding())
+    return planner.plan(open_source(place.stores, url, "files"), spec, Encoding())
 
 
 def opened(place: Backend, source: str, plan: Plan) -> Source:

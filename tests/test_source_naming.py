@@ -13,19 +13,21 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import places
-from impasto.errors import BadInput
+from impasto.errors import BadInput, Missing
 from impasto.media.frame import Frame
-from impasto.schema import Encoding, ItemError, JobSpec
-from impasto.sources import open_planned, open_source
+from impasto.planning import planner
+from impasto.schema.job import JobSpec
+from impasto.schema.outcome import ItemError
+from impasto.schema.plan import Encoding
+from impasto.sources.open import open_planned, open_source
 from impasto.sources.selection import natural
-from impasto.storage.local import Missing
 from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from impasto.schema import Plan
+    from impasto.schema.plan import Plan
     from places import Backend
 
 TREE = (
@@ -59,7 +61,7 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ba
 
 def plan_of(stores: Stores, url: str, output: str = "made/", **fields: Any) -> Plan:
     spec = JobSpec.model_validate({"source": url, "output": output, **fields})
-    return open_source(stores, url).plan(spec, Encoding())
+    return planner.plan(open_source(stores, url), spec, Encoding())
 
 
 def names(plan: Plan) -> list[str]:
@@ -172,8 +174,10 @@ def test_a_manifest_names_pictures_in_its_own_order(place: Backend, name: str) -
     place.open().put(name, MANIFESTS[name].encode())
     url = f"{place.url}/{name}"
     stores = place.stores
-    plan = open_source(stores, url, "pictures").plan(
-        JobSpec(source=url, output="made/", shard_frames=2), Encoding()
+    plan = planner.plan(
+        open_source(stores, url, "pictures"),
+        JobSpec(source=url, output="made/", shard_frames=2),
+        Encoding(),
     )
     assert plan.base == f"{place.url}/photos"
     assert names(plan) == ["a/b/1.png", "10.png", "2.png"]
@@ -235,8 +239,10 @@ def test_a_manifest_in_a_store_names_nothing_outside_its_container(
     backend.open().put("in/list.jsonl", f'"a.png"\n{json.dumps(entry)}\n'.encode())
     url = f"{backend.url}/in/list.jsonl"
     with pytest.raises(BadInput) as caught:
-        open_source(backend.stores, url, "pictures").plan(
-            JobSpec(source=url, output="made/"), Encoding()
+        planner.plan(
+            open_source(backend.stores, url, "pictures"),
+            JobSpec(source=url, output="made/"),
+            Encoding(),
         )
     places.check_line(caught.value, f"{url}: line 2: ")
     assert "c2VjcmV0" not in str(caught.value)

@@ -16,23 +16,25 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 import places
-from impasto.errors import BadInput
-from impasto.schema import Encoding, JobSpec
-from impasto.sources import Rows, open_planned, open_source
-from impasto.storage.local import Changed
+from impasto.errors import BadInput, Changed
+from impasto.planning import planner
+from impasto.schema.job import JobSpec
+from impasto.schema.plan import Encoding
+from impasto.sources.item import Rows
+from impasto.sources.open import open_planned, open_source
 from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from impasto.schema import Plan
+    from impasto.schema.plan import Plan
 
 HERE = Stores({})
 
 
 def plan_of(url: str, size: int | None = None, stores: Stores = HERE) -> Plan:
     spec = JobSpec(source=url, output="made.jsonl", scorer="script", shard_frames=size)
-    return open_source(stores, url, "rows").plan(spec, Encoding())
+    return planner.plan(open_source(stores, url, "rows"), spec, Encoding())
 
 
 def pieces(url: str, plan: Plan, stores: Stores = HERE) -> list[pd.DataFrame]:
@@ -375,8 +377,8 @@ def test_a_shard_costs_its_own_bytes_alone(azurite: Any, monkeypatch: pytest.Mon
 def test_planning_and_reading_hold_a_few_blocks_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
-    for module in ("delimited", "lines"):
-        monkeypatch.setattr(f"impasto.sources.{module}.BLOCK_ROWS", 500)
+    for module in ("delimited", "jsonl"):
+        monkeypatch.setattr(f"impasto.tables.read.{module}.BLOCK_ROWS", 500)
     path = tmp_path / f"t{suffix}"
     with path.open("w") as file:
         file.write("n,text\n" if suffix == ".csv" else "")
@@ -412,7 +414,7 @@ def test_what_rows_cannot_become_is_refused(tmp_path: Path, fields: dict[str, An
         {"source": str(path), "output": "made.jsonl", "scorer": "script", **fields}
     )
     with pytest.raises(BadInput):
-        open_source(HERE, str(path), "rows").plan(spec, Encoding())
+        planner.plan(open_source(HERE, str(path), "rows"), spec, Encoding())
 
 
 def test_rows_come_from_one_table(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from impasto.driver.pinning import absolute
 from impasto.driver.staging import stage
-from impasto.driver.submit import absolute, submit
-from impasto.errors import BadInput
-from impasto.schema import JobSpec
+from impasto.driver.submit import submit
+from impasto.errors import BadInput, Missing
+from impasto.schema.job import JobSpec
 from impasto.settings import Settings
-from impasto.storage.local import Missing
 from impasto.storage.stores import Stores
 from places import azure, keys
 

@@ -12,10 +12,9 @@ import pytest
 import places
 from cloud import CONTROL, DATA
 from faults import Proxy
-from impasto.errors import BadInput
+from impasto.errors import BadInput, Denied
 from impasto.schema.url import parse
 from impasto.settings import Settings
-from impasto.storage.local import Denied
 from impasto.storage.parallel import in_order
 from impasto.storage.store import Store
 from impasto.storage.stores import Stores

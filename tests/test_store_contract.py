@@ -16,10 +16,9 @@ import pytest
 import cloud
 import places
 from cloud import DATA, Azurite, MotoS3, Server
-from impasto.errors import BadInput, ImpastoError
+from impasto.errors import BadInput, Changed, Exists, ImpastoError, Missing
 from impasto.schema.url import MAX_KEY
 from impasto.storage.clients import AT_ONCE
-from impasto.storage.local import Changed, Exists, Missing
 from impasto.storage.parallel import in_order
 from impasto.storage.store import PART, Store
 from places import KINDS, REMOTE, Backend, keys

@@ -11,12 +11,11 @@ import pytest
 
 import places
 from faults import CutBody, Fault, LoseReply, Proxy, Record, Refuse, Reset, random_faults
-from impasto.errors import BadInput, Unavailable
+from impasto.errors import BadInput, Denied, Unavailable
+from impasto.schema.profile import StoreProfile
 from impasto.schema.url import parse
-from impasto.settings import StoreProfile
 from impasto.storage import clients
 from impasto.storage.clients import AT_ONCE
-from impasto.storage.local import Denied
 from impasto.storage.parallel import in_order
 from impasto.storage.store import PART, Store
 from places import REMOTE, Backend, check_line, keys

@@ -16,8 +16,8 @@ import torch.nn.functional as F  # noqa: N812
 
 from given import Given
 from impasto.errors import BadInput
-from impasto.scorers import SCORERS, weights
-from impasto.scorers.params import StyleParams
+from impasto.scorers import weights
+from impasto.scorers.registry import SCORERS
 from impasto.scorers.style.fast import (
     FastTransformer,
     fast_dtype,
@@ -26,7 +26,9 @@ from impasto.scorers.style.fast import (
     spread,
     widen,
 )
-from impasto.scorers.style.network import Predictor, StyleScorer, Transformer, load_weights, square
+from impasto.scorers.style.network import Predictor, Transformer
+from impasto.scorers.style.params import StyleParams
+from impasto.scorers.style.scorer import StyleScorer, load_weights, square
 from onnx_float import run_float
 
 if TYPE_CHECKING:
@@ -301,7 +303,7 @@ def test_padding_is_mirrored_and_cropped(
     style: torch.Tensor,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("impasto.scorers.style.network.fast_dtype", lambda _: torch.float32)
+    monkeypatch.setattr("impasto.scorers.style.scorer.fast_dtype", lambda _: torch.float32)
     source = picture(61, 47)
     mirrored = F.pad(source, (0, 1, 0, 3), mode="reflect")
     expected = oracle(mirrored, style[None])[:, :, :61, :47]

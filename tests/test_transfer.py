@@ -16,9 +16,8 @@ import pytest
 from cloud import CONTROL
 from command import impasto, start, wait_for
 from faults import Delay, Proxy, Record, Refuse
-from impasto.errors import BadInput, ImpastoError, Incomplete, Interrupted
+from impasto.errors import BadInput, Changed, Exists, ImpastoError, Incomplete, Interrupted, Missing
 from impasto.schema.url import parse
-from impasto.storage.local import Changed, Exists, Missing
 from impasto.storage.store import Store
 from impasto.storage.stores import Stores
 from impasto.storage.transfer.copying import copy

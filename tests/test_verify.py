@@ -11,7 +11,7 @@ import pytest
 
 from impasto.errors import BadInput
 from impasto.media.write.sink import open_output
-from impasto.schema import Colour
+from impasto.schema.source import Colour
 from remake import remake, verify
 
 if TYPE_CHECKING:

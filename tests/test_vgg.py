@@ -19,7 +19,7 @@ from safetensors.torch import save as save_safetensors
 from impasto.errors import BadInput, Unavailable
 from impasto.scorers.gatys import download, vgg
 from impasto.scorers.gatys.layers import BLOCKS, layer_names, parse_layers
-from impasto.scorers.params import GatysParams
+from impasto.scorers.gatys.params import GatysParams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

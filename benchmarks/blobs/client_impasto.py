@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from blobs.child import KEY, Client
-from impasto.settings import StoreProfile
+from impasto.schema.profile import StoreProfile
 from impasto.storage.parallel import in_order
 from impasto.storage.ranges import open_object
 from impasto.storage.stores import Stores

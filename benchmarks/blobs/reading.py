@@ -11,8 +11,11 @@ import av
 from blobs.child import Cost, measure
 from blobs.client_impasto import stores
 from impasto.media.frame import Frame
-from impasto.schema import Encoding, JobSpec
-from impasto.sources import images, open_planned, open_source
+from impasto.planning import planner
+from impasto.schema.job import JobSpec
+from impasto.schema.plan import Encoding
+from impasto.sources import images
+from impasto.sources.open import open_planned, open_source
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from blobs.child import Place
-    from impasto.schema import Plan, Shard, VideoCut
+    from impasto.schema.plan import Plan, Shard
+    from impasto.schema.source import VideoCut
     from impasto.storage.store import Stat, Store
 
 FOLDER, VIDEO = "/nowhere/pictures/", "/nowhere/video.mp4"
@@ -46,7 +50,7 @@ def plan(place: Place, name: str, shard: int) -> Plan:
     """Plan a video as the source of a video."""
     url = f"{place.url}/{name}"
     spec = JobSpec(source=url, output=VIDEO, shard_frames=shard)
-    return open_source(stores(place), url).plan(spec, Encoding())
+    return planner.plan(open_source(stores(place), url), spec, Encoding())
 
 
 def read_shard(place: Place, name: str, planned: Plan, shard: Shard) -> int:
@@ -116,7 +120,7 @@ def read_images(place: Place, many: int, count: int) -> Cost:
     """Read the first images of a folder, shard by shard, with so many requests in flight."""
     url = f"{place.url}/"
     opened = open_source(stores(place), url)
-    planned = opened.plan(JobSpec(source=url, output=FOLDER), Encoding())
+    planned = planner.plan(opened, JobSpec(source=url, output=FOLDER), Encoding())
     shards = [shard for shard in planned.shards if shard.start < count]
 
     def read() -> int:
@@ -136,7 +140,7 @@ def plan_folder(place: Place) -> Cost:
     held: list[Plan] = []
 
     def work() -> int:
-        held.append(open_source(given, url).plan(spec, Encoding()))
+        held.append(planner.plan(open_source(given, url), spec, Encoding()))
         return held[0].count
 
     return measure(work)

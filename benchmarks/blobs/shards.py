@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from blobs.child import Place
-    from impasto.schema import Plan, Shard
+    from impasto.schema.plan import Plan, Shard
 
     Row = tuple[str, ...]
     Result = TypeVar("Result")

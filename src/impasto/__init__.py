@@ -12,9 +12,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from impasto.driver.loop import Progress, run
+    from impasto.driver.api import run
     from impasto.errors import BadInput, ImpastoError, Incomplete, Interrupted, Unavailable
-    from impasto.schema import JobSpec, Result
+    from impasto.schema.job import JobSpec
+    from impasto.schema.outcome import Result
+    from impasto.schema.progress import Progress
     from impasto.settings import Settings
 
 _HOMES = {
@@ -22,12 +24,12 @@ _HOMES = {
     "ImpastoError": "errors",
     "Incomplete": "errors",
     "Interrupted": "errors",
-    "JobSpec": "schema",
-    "Progress": "driver.loop",
-    "Result": "schema",
+    "JobSpec": "schema.job",
+    "Progress": "schema.progress",
+    "Result": "schema.outcome",
     "Settings": "settings",
     "Unavailable": "errors",
-    "run": "driver.loop",
+    "run": "driver.api",
 }
 
 __all__ = [

@@ -2,7 +2,11 @@
 
 ImpastoError
 ├── BadInput       the user: the input or the request is wrong; never retried
+│   ├── Missing    what is named does not exist
+│   ├── Exists     something is in the way that may not be replaced
+│   └── Changed    it is no longer what it was when the job was planned
 ├── Unavailable    time or the operator: something did not answer; retried
+│   └── Denied     a store refuses access; ends the job at once
 ├── Incomplete     the user: part of the job is done; resume it
 └── Interrupted    nobody: the user asked to stop; resume it
 
@@ -49,3 +53,19 @@ class Interrupted(ImpastoError):
     """The user stopped the job; the same command resumes it."""
 
     exit_code = 130
+
+
+class Missing(BadInput):
+    """There is nothing of that name."""
+
+
+class Exists(BadInput):
+    """There is something of that name already."""
+
+
+class Changed(BadInput):
+    """It is no longer the version that was asked for."""
+
+
+class Denied(Unavailable):
+    """A store refuses access; with other credentials the same request would succeed."""

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Self
 
@@ -18,83 +15,12 @@ from platformdirs import user_config_dir, user_data_dir
 from pydantic import ByteSize, Field, field_validator, model_validator
 
 from impasto.errors import BadInput
-from impasto.schema import Frozen, parse, url
+from impasto.schema import url
+from impasto.schema.base import Frozen, parse
+from impasto.schema.profile import StoreProfile
 from impasto.secrecy import remember
 
 CONFIG_FILE = "impasto.toml"
-_BARE = threading.Lock()
-_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]{0,63}")
-
-Auth = Literal["identity", "sas", "key", "connection_string", "anonymous"]
-
-
-class StoreProfile(Frozen):
-    """How one store is reached; names the variables that hold secrets, never the secrets.
-
-    Attributes:
-        url: what it serves: all URLs that begin with this one, such as ``az://media``.
-        role: ``data``, which outsiders may reach, or ``control``, which they never may.
-        auth: how to prove who asks; ``identity`` is the platform's own chain of sign-ins.
-        secret: the environment variable that holds the SAS, key or connection string.
-        key_id: the one that holds the id that goes with an S3 key.
-        account: the Azure storage account.
-        endpoint: where the service answers, when that is not the public one.
-        region: of an S3 bucket.
-        ca: file of PEM certificates to trust besides the system's.
-        customer_key: the variable that holds 32 bytes in base64 with which the service encrypts
-            what it stores; it keeps no copy.
-        kms_key: id of an S3 key in AWS KMS with which it encrypts.
-    """
-
-    url: str
-    role: Literal["data", "control"] = "data"
-    auth: Auth = "identity"
-    secret: str | None = None
-    key_id: str | None = None
-    account: str | None = Field(default=None, pattern="^[a-z0-9]{3,24}$")
-    endpoint: str | None = None
-    region: str | None = None
-    ca: str | None = None
-    customer_key: str | None = None
-    kms_key: str | None = None
-
-    @field_validator("secret", "key_id", "customer_key")
-    @classmethod
-    def _variable(cls, value: str | None) -> str | None:
-        if value is not None and not _VARIABLE.fullmatch(value):
-            raise ValueError("is no name of an environment variable; never write a secret here")
-        return value
-
-    @field_validator("url")
-    @classmethod
-    def _clean(cls, value: str) -> str:
-        return str(url.parse(value))
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        place = url.parse(self.url)
-        needs_secret = self.auth in {"sas", "key", "connection_string"}
-        if place.local:
-            raise ValueError("url needs az://, s3:// or gs://; a folder needs no profile")
-        if self.auth in {"sas", "connection_string"} and place.scheme != "az":
-            raise ValueError(f"auth {self.auth} is for Azure alone")
-        if needs_secret != bool(self.secret):
-            raise ValueError(
-                f"auth {self.auth} {'needs' if needs_secret else 'takes no'} secret, "
-                "the name of an environment variable"
-            )
-        if (self.auth == "key" and place.scheme == "s3") != bool(self.key_id):
-            raise ValueError("key_id goes with auth key of s3://, and only there")
-        if (self.customer_key and place.scheme == "gs") or (self.kms_key and place.scheme != "s3"):
-            raise ValueError("customer_key is for az:// and s3://, kms_key for s3://")
-        if self.endpoint:
-            url.check_endpoint(self.endpoint)
-            if self.auth == "identity" and not url.is_platform(self.endpoint):
-                raise ValueError(
-                    "an identity's token goes to the platform's own hosts alone; for this endpoint "
-                    "use a SAS or a key"
-                )
-        return self
 
 
 class WorkerRange(Frozen):
@@ -203,35 +129,6 @@ def load(config: str | None = None, **flags: object) -> Settings:
     return parse(Settings, {**_config(config), **named, **given}, remedy)
 
 
-@contextmanager
-def bare_environment(*, loopback: bool) -> Iterator[None]:
-    """Hide from a client that is made in this block what would redirect or override it.
-
-    Clients take keys, endpoints, certificates and encryption from the environment. A proxy stays,
-    for it sees encrypted traffic only, except before this very machine.
-
-    Args:
-        loopback: whether the client will talk to this machine.
-    """
-    with _BARE:
-        hidden = {name: value for name, value in os.environ.items() if _meddles(name, loopback)}
-        for name in hidden:
-            del os.environ[name]
-        try:
-            yield
-        finally:
-            os.environ.update(hidden)
-
-
-def _meddles(name: str, loopback: bool) -> bool:
-    upper = name.upper()
-    return (
-        upper.startswith(("AWS_", "AZURE_", "GOOGLE_"))
-        or upper in {"SSL_CERT_FILE", "SSL_CERT_DIR"}
-        or (loopback and upper.endswith("_PROXY"))
-    )
-
-
 def secret(name: str) -> str:
     """Return the secret in an environment variable, which is hidden from then on.
 
@@ -245,65 +142,6 @@ def secret(name: str) -> str:
             "set it in the environment"
         )
     return remember(value)
-
-
-def configure_ray() -> None:
-    """Prepare this process's environment for Ray: token authentication unless it is refused.
-
-    Ray reads these when it is first imported. Nothing that is set already is changed.
-    """
-    os.environ.update(
-        {
-            "RAY_AUTH_MODE": "token",
-            "RAY_USAGE_STATS_ENABLED": "0",
-            # A worker with no GPU of its own must see none.
-            "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
-        }
-        | os.environ
-    )
-
-
-def ray_token() -> Path | None:
-    """Return the file that holds this user's token for Ray; None when it is not looked at."""
-    named = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
-    if named or os.environ.get("RAY_AUTH_MODE", "token") != "token":
-        return None
-    return Path.home() / ".ray" / "auth_token"
-
-
-def cpu_isa() -> str:
-    """Return the instruction set that oneDNN is held to, in capitals, or ""."""
-    return os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
-
-
-def cuda_devices() -> int:
-    """Count the CUDA devices that this process may use, without a library that takes seconds."""
-    present = [path for path in Path("/dev").glob("nvidia*") if path.name[6:].isdigit()]
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
-        return len(present)
-    return min(len(present), len([name for name in visible.split(",") if name.strip("- ")]))
-
-
-def own_device(device: str) -> str:
-    """Leave this process the one device that it is given, whatever library asks for one.
-
-    Must be called before CUDA is used.
-
-    Args:
-        device: ``cpu``, or ``cuda:<n>`` as this process was started to count.
-
-    Returns:
-        What the device is called from now on.
-    """
-    if device == "cpu":
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
-        return device
-    number = int(device.removeprefix("cuda:"))
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    names = visible.split(",") if visible else [str(n) for n in range(number + 1)]
-    os.environ["CUDA_VISIBLE_DEVICES"] = names[number].strip()
-    return "cuda:0"
 
 
 def _config(named: str | None) -> dict[str, object]:

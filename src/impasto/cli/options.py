@@ -18,6 +18,7 @@ from impasto.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from impasto.jobs.job import Job
     from impasto.settings import Settings
     from impasto.storage.stores import Stores
 
@@ -226,3 +227,10 @@ takes_settings = takes("settings", _settings)
 """Gives a command the options of settings, and calls it with ``settings: Settings``."""
 takes_changes = takes("changes", changes)
 """Gives a command what may change from run to run, and calls it with ``changes``, a dict."""
+
+
+def find_job(job_id: str, settings: Settings) -> Job:
+    """Return the job that an id, or its beginning, names; raises BadInput when there is none."""
+    from impasto.jobs import find
+
+    return find.find(open_stores(settings).home(settings.home), job_id)

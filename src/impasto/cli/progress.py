@@ -2,97 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from impasto.cli.render.jobs import clock, plain, size
-from impasto.errors import Interrupted
+from impasto.cli.render.text import ERR, clock, plain, size
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from rich.console import RenderableType
 
-    from impasto.driver.loop import Progress
     from impasto.errors import ImpastoError
+    from impasto.schema.progress import Progress
     from impasto.storage.transfer.tasks import Tally
 
     Event = Progress | Tally
 
 STOPPING = "finishing what runs (Ctrl-C again stops at once)"
-GRACE = 1.0
-"""Seconds that the second Ctrl-C gives what runs to end by itself."""
-STOPPED = "stopped at once; what is done is kept, and the same command goes on"
 FIELDS = ("count", "speed", "left")
 """What stands behind the bar."""
 PLAIN_EVERY = 10.0
 """Seconds between progress lines when stderr is no terminal."""
-
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def interruptible(on_stop: Callable[[], None]) -> Iterator[threading.Event]:
-    """Give an event that the first Ctrl-C (or SIGTERM) sets; the second one interrupts at once.
-
-    Python hears of a signal only between two of its own steps, and a request may wait for minutes
-    on a network that is dead. So a thread hears of it too, and ends the process a moment after the
-    second one if nothing else did.
-
-    Args:
-        on_stop: called at the first one, from the signal handler.
-    """
-    stop = threading.Event()
-
-    def on_signal(number: int, _: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        on_stop()
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    woken = signal.set_wakeup_fd(ours.fileno(), warn_on_full_buffer=False)
-    threading.Thread(target=_insist, args=(theirs, numbers), daemon=True).start()
-    before = {number: signal.signal(number, on_signal) for number in numbers}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(woken)
-        ours.close()
-
-
-def _insist(heard: socket.socket, numbers: tuple[signal.Signals, ...]) -> None:
-    """End the process after the second signal, unless the other end is closed in time."""
-    with heard:
-        asked = 0
-        while asked < 2:
-            data = heard.recv(64)
-            if not data:
-                return
-            asked += sum(number in numbers for number in data)
-        heard.settimeout(GRACE)
-        try:
-            while heard.recv(64):
-                pass
-        except TimeoutError:
-            _err.print(f"impasto: {STOPPED}", markup=False)
-            os._exit(Interrupted.exit_code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +111,7 @@ def progress(quiet: bool, units: Units = FRAMES) -> Iterator[Meter]:
     """Show progress on stderr: a bar on a terminal, else a line now and then."""
     if quiet:
         yield _Silent()
-    elif _err.is_terminal:
+    elif ERR.is_terminal:
         with _bar() as bar:
             yield _Meter(bar, units)
     else:
@@ -185,7 +120,7 @@ def progress(quiet: bool, units: Units = FRAMES) -> Iterator[Meter]:
 
 def failed(error: ImpastoError) -> None:
     """Print what befell one object of several; a bar stays below it."""
-    _err.print(f"impasto: {plain(str(error))}", markup=False)
+    ERR.print(f"impasto: {plain(str(error))}", markup=False)
 
 
 class _Silent:
@@ -228,7 +163,7 @@ class _Warnings:
 
     def __call__(self, event: Event) -> None:
         for warning in event.warnings[self._printed :]:
-            _err.print(f"note: {plain(warning)}", markup=False)
+            ERR.print(f"note: {plain(warning)}", markup=False)
         self._printed = max(self._printed, len(event.warnings))
 
 
@@ -276,7 +211,7 @@ class _Lines:
         self._warn = _Warnings()
 
     def stopping(self) -> None:
-        _err.print(STOPPING)
+        ERR.print(STOPPING)
 
     def update(self, event: Event) -> None:
         self._warn(event)
@@ -292,7 +227,7 @@ class _Lines:
             words += [self._units.speed(rate), f"{self._rate.left(event)} left"]
         if detail := self._units.detail(event):
             words.append(detail)
-        _err.print(", ".join(words), markup=False)
+        ERR.print(", ".join(words), markup=False)
 
 
 class _Field(ProgressColumn):
@@ -321,6 +256,6 @@ def _bar() -> Bar:
         TextColumn("{task.description:<10}"),
         BarColumn(bar_width=36),
         *map(_Field, FIELDS),
-        console=_err,
+        console=ERR,
         refresh_per_second=5,
     )

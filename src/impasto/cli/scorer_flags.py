@@ -58,10 +58,10 @@ def describe(scorer: str) -> tuple[str, list[Flag]]:
     Raises:
         BadInput: there is no such scorer, or no such class in the user's file.
     """
-    from impasto import scorers
+    from impasto.scorers import registry
 
     name, _, behind = scorer.partition(":")
-    entry = scorers.find(name)
+    entry = registry.find(name)
     if name == "python":
         return _of_class(behind) if behind else (entry.about, [])
     texts = _texts(entry.params)

@@ -11,7 +11,7 @@ from impasto.cli.scorer_flags import PARAMS
 from impasto.errors import BadInput
 
 if TYPE_CHECKING:
-    from impasto.schema import JobSpec
+    from impasto.schema.job import JobSpec
 
 
 def _spec(
@@ -75,7 +75,8 @@ def _spec(
     ] = False,
 ) -> JobSpec:
     from impasto.cli.times import fraction, seconds
-    from impasto.schema import JobSpec, parse
+    from impasto.schema.base import parse
+    from impasto.schema.job import JobSpec
 
     params = ctx.meta[PARAMS]
     if scorer == "style" and "style" not in params:

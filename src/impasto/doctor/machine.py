@@ -11,8 +11,8 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from impasto.doctor.check import Check, State
+from impasto.machine import cpu_isa, cuda_devices
 from impasto.schema.url import parse
-from impasto.settings import cpu_isa, cuda_devices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

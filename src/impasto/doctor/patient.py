@@ -9,9 +9,9 @@ from impasto.doctor.check import Check
 from impasto.storage.sas import account
 
 if TYPE_CHECKING:
+    from impasto.schema.profile import StoreProfile
     from impasto.schema.url import Url
-    from impasto.settings import StoreProfile
-    from impasto.storage.clients import Credential
+    from impasto.storage.credentials import Credential
 
 
 @dataclass(frozen=True, slots=True)

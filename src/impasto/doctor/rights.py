@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from impasto.doctor.check import Check, parts
 from impasto.doctor.patient import sas_fields
-from impasto.errors import BadInput, ImpastoError
-from impasto.storage.local import Denied, Missing
+from impasto.errors import BadInput, Denied, ImpastoError, Missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,14 +12,13 @@ from impasto.doctor.check import Check, parts
 from impasto.doctor.network import diagnose
 from impasto.doctor.patient import sas_fields
 from impasto.doctor.rights import KEY, check_rights
-from impasto.errors import BadInput, ImpastoError, Unavailable
+from impasto.errors import BadInput, Denied, ImpastoError, Missing, Unavailable
 from impasto.storage import clients
-from impasto.storage.local import Denied, Missing
 from impasto.storage.store import Store
 
 if TYPE_CHECKING:
     from impasto.doctor.patient import Patient
-    from impasto.storage.clients import Credential
+    from impasto.storage.credentials import Credential
 
 SOON = timedelta(hours=24)
 """A SAS that ends before that is worth a word."""

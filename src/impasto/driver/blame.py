@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from impasto.schema import Attempt, Done, Failed, ItemError, Shard
+from impasto.schema.outcome import Attempt, Done, Failed, ItemError
+from impasto.schema.plan import Shard
 
 DEATHS = 2
 """Workers that may die of an item."""

@@ -12,25 +12,38 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from impasto.driver import blame, tolerance
-from impasto.driver.submit import job_id, placed, submit
-from impasto.engines import Control, Engine, Staff, Task, open_engine
+from impasto.driver.identity import job_id
+from impasto.engines.base import Control, Engine
+from impasto.engines.open import open_engine
 from impasto.errors import BadInput, ImpastoError, Incomplete, Interrupted, Unavailable
-from impasto.jobs.job import Job, whole
-from impasto.media import images
-from impasto.outputs.delivery.open import Delivery, digest, open_delivery
-from impasto.planning.planner import cut, learn
-from impasto.schema import Done, Failed, JobSpec, Plan, Result, Shard
+from impasto.jobs.job import Job
+from impasto.jobs.listing import whole
+from impasto.media import formats
+from impasto.outputs.delivery.base import Delivery, Everything
+from impasto.outputs.delivery.digest import digest
+from impasto.outputs.delivery.open import open_delivery
+from impasto.planning.decide import items_of
+from impasto.planning.history import learn
+from impasto.planning.planner import cut
+from impasto.schema.job import JobSpec
+from impasto.schema.outcome import Done, Failed, Result
+from impasto.schema.plan import Plan, Shard
+from impasto.schema.progress import Progress
 from impasto.schema.url import is_local
-from impasto.settings import Settings, load
-from impasto.sources import items_of, open_source
+from impasto.schema.workers import Staff
+from impasto.settings import Settings
+from impasto.sources.open import open_source
 from impasto.storage.local import sweep_scratch
 from impasto.storage.stores import Stores
+from impasto.worker.task import Task
+
+if TYPE_CHECKING:
+    from impasto.schema.progress import OnProgress, Stage
 
 BACKOFF = 1.0
 """Seconds to wait after a failed attempt, times the attempts so far."""
@@ -39,125 +52,9 @@ CANCEL_POLL = 2.0
 TOLD = 100
 """Items set aside that a result names."""
 
-Stage = Literal["planning", "scoring", "assembling", "delivering"]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a job is.
-
-    Attributes:
-        stage: what happens now.
-        job: the job's id.
-        done: items scored and written, those of earlier runs included.
-        total: items of the job.
-        resumed: of ``done``, items that earlier runs left.
-        items: what they are, for people.
-        warnings: what the user should know of the source and of what befell the workers.
-        shards: how many are done, and how many there are.
-        staff: the workers, by what they do.
-    """
-
-    stage: Stage
-    job: str
-    done: int = 0
-    total: int = 0
-    resumed: int = 0
-    items: str = "items"
-    warnings: tuple[str, ...] = ()
-    shards: tuple[int, int] = (0, 0)
-    staff: Staff = field(default_factory=Staff)
-
-
-OnProgress = Callable[[Progress], None]
-
-
-def run(
-    spec: JobSpec,
-    *,
-    settings: Settings | None = None,
-    on_progress: OnProgress | None = None,
-    stop: threading.Event | None = None,
-) -> Result:
-    """Do a job, or go on with it where an earlier call stopped.
-
-    Args:
-        spec: what to do.
-        settings: where the job lives and how it runs; None reads the environment.
-        on_progress: called in this thread as items are written.
-        stop: once set, the shards that run are finished, and `Interrupted` is raised unless they
-            were the last ones.
-
-    Returns:
-        The result, once the output stands whole at its place.
-
-    Raises:
-        BadInput: the request or the source is wrong.
-        Incomplete: shards or too many items failed; what is done is kept.
-        Unavailable: the store, the disk or the device does not answer.
-        Interrupted: ``stop`` was set, or the job was cancelled.
-    """
-    settings = settings or load()
-    job = submit(spec, settings)
-    return finish(job, spec, settings=settings, on_progress=on_progress, stop=stop)
-
-
-def finish(
-    job: Job,
-    spec: JobSpec | None = None,
-    *,
-    settings: Settings | None = None,
-    on_progress: OnProgress | None = None,
-    stop: threading.Event | None = None,
-    retry: bool = False,
-    as_submitted: bool = False,
-) -> Result:
-    """Do what is left of a job; raises what `run` does.
-
-    Args:
-        job: a submitted job.
-        spec: what to do; None takes the job's own. It may differ from that only in where files
-            are and how many items may fail.
-        settings: as for `run`.
-        on_progress: as for `run`.
-        stop: as for `run`.
-        retry: whether to try the items again that were set aside, of a finished job too.
-        as_submitted: whether a cancellation holds that came before; otherwise it is taken back.
-    """
-    settings = settings or load()
-    spec = placed(spec or job.spec(), Stores(settings.stores), settings)
-    ignore: OnProgress = lambda _: None  # noqa: E731 (a typed default)
-    stop = stop or threading.Event()
-    if as_submitted and job.cancelled():
-        raise Interrupted(
-            f"job {job.id}: was cancelled; 'impasto resume {job.named}' takes that back"
-        )
-    if not as_submitted:
-        job.uncancel()
-    current = _Run(job, spec, settings, on_progress or ignore, stop, retry)
-    try:
-        return current.finish()
-    except ImpastoError as error:
-        current.note_end(error)
-        raise
-
-
-class Everything:
-    """Contains every suffix: what a job has put there itself may all be replaced."""
-
-    def __contains__(self, _: object) -> bool:
-        return True
-
-
-def called(plan: Plan) -> str:
-    """Return what a plan's items are called, for people."""
-    if plan.items == "pictures":
-        return "frames" if plan.source == "video" or plan.output == "video" else "images"
-    return plan.items
-
 
 @dataclass
-class _Run:
+class Run:
     """One driver's pass over a job."""
 
     job: Job
@@ -185,13 +82,14 @@ class _Run:
         self.delivery: Delivery = open_delivery(self.stores, self.job, self.spec.output)
 
     def finish(self) -> Result:
+        """Do what is left; raises what `impasto.driver.api.finish` does."""
         sweep_scratch()
         earlier = self.job.result()
         standing = self._standing(earlier)
         if standing and not (self.retry and standing.failed):
             return standing
         self.on_progress(Progress("planning", self.job.id))
-        replaceable = images.WRITABLE if self.spec.overwrite else None
+        replaceable = formats.WRITABLE if self.spec.overwrite else None
         self.delivery.check(Everything() if standing else replaceable)
         self.overwrite = self.spec.overwrite or standing is not None
         self._check_source()
@@ -249,14 +147,20 @@ class _Run:
     def _make_plan(self, engine: Engine) -> Plan:
         try:
             source = open_source(self.stores, self.spec.source, items_of(self.spec))
-            self.job.record(cut(source, self.spec, self.settings, engine, self.job.home))
+            plan = cut(
+                source,
+                self.spec,
+                self.settings,
+                self.job.home,
+                capacity=engine.capacity,
+                threads=engine.encoder_threads,
+            )
+            self.job.record(plan)
         except BadInput:
             # Nothing can come of it; what cannot be planned should not be listed for ever.
             self.job.discard()
             raise
-        plan = self.job.plan()
-        assert plan
-        return plan
+        return self.job.plan() or plan
 
     def _engine(self) -> Engine:
         control = Control(self._written, self._stopping, self._staffed, self._befell)
@@ -350,7 +254,7 @@ class _Run:
 
     def _assemble(self, plan: Plan) -> Result:
         # Codecs are not needed before, and take time to load.
-        from impasto import outputs
+        from impasto.outputs.open import write
 
         self.on_progress(self._progress(plan, "assembling"))
         records = self._ordered(plan)
@@ -363,7 +267,7 @@ class _Run:
                     result = self._record(plan, records, *made, ())
             else:
                 with self.delivery.file(overwrite=self.overwrite) as path:
-                    notes = outputs.write(path, self.stores, self.job, self.spec, plan, records)
+                    notes = write(path, self.stores, self.job, self.spec, plan, records)
                     result = self._record(plan, records, *digest(path), notes)
                     if not is_local(self.spec.output):
                         self.on_progress(self._progress(plan, "delivering"))
@@ -447,7 +351,7 @@ class _Run:
             self.finished + sum(self.running.values()),
             plan.count,
             self.resumed,
-            called(plan),
+            plan.called,
             plan.warnings + self.notes,
             (len(self.done), len(plan.shards)),
             self.staff,

@@ -15,16 +15,17 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from impasto import scorers
+from impasto.errors import Exists, Missing
 from impasto.schema.url import normal, parse
-from impasto.storage.local import Exists, Missing, mapped, read_file, tree
+from impasto.scorers import registry
+from impasto.storage.local import mapped, read_file, tree
 from impasto.storage.parallel import in_order
 from impasto.storage.store import PARTS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from impasto.schema import JobSpec
+    from impasto.schema.job import JobSpec
     from impasto.storage.store import Store
     from impasto.storage.stores import Stores
 
@@ -35,7 +36,7 @@ def stage(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
     """Copy the local files that a spec names, its source aside, into the control store.
 
     Args:
-        spec: as `impasto.driver.submit.absolute` returns it.
+        spec: as `impasto.driver.pinning.absolute` returns it.
         stores: opens the home.
         home: URL of the jobs' home.
 
@@ -48,7 +49,7 @@ def stage(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
     """
     if parse(home).local:
         return spec
-    entry = scorers.find(spec.scorer)
+    entry = registry.find(spec.scorer)
     store = stores.home(home)
     put = partial(_copied, store)
     params = dict(spec.params)

@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from impasto.schema import Done, JobSpec, Plan
+from impasto.schema.job import JobSpec
+from impasto.schema.outcome import Done
+from impasto.schema.plan import Plan
 
 
 def allowed(spec: JobSpec, total: int) -> float:

@@ -8,12 +8,15 @@ from collections import Counter, deque
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Self
 
-from impasto.engines import AS_HERE, ASKED_FOR, ENCODER_THREADS, Capacity, Control, Staff, Task
+from impasto.engines.base import AS_HERE, ASKED_FOR, ENCODER_THREADS, Control
+from impasto.engines.messages import Broken
 from impasto.engines.supervisor import GRACE, POLL, SPOILT, Child, memory_limit
-from impasto.engines.worker_main import Broken
 from impasto.errors import Unavailable
-from impasto.schema import Attempt, Done, Failed
-from impasto.settings import Settings, cuda_devices
+from impasto.machine import cuda_devices
+from impasto.schema.outcome import Attempt, Done, Failed
+from impasto.schema.workers import Capacity, Staff
+from impasto.settings import Settings
+from impasto.worker.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -104,15 +104,6 @@ class Process:
         self._said.close()
 
 
-def machine_memory() -> int:
-    """Return the bytes of memory that this machine, or the container around us, has."""
-    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        with suppress(OSError, ValueError):
-            found.append(int(Path("/sys/fs/cgroup", name).read_text()))
-    return min(found)
-
-
 @contextmanager
 def spare() -> Iterator[None]:
     """Have a process on its way that the first worker of the block takes; else it is stopped."""

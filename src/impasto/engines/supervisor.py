@@ -10,14 +10,16 @@ import time
 from typing import TYPE_CHECKING
 
 from impasto import secrecy
-from impasto.engines.process import machine_memory, take
-from impasto.engines.worker_main import Broken, Mark
-from impasto.schema import Attempt, Done, Failed, FailedKind, Shard
+from impasto.engines.messages import Broken, Mark
+from impasto.engines.process import take
+from impasto.machine import machine_memory
+from impasto.schema.outcome import Attempt, Done, Failed, FailedKind
+from impasto.schema.plan import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from impasto.engines import Task
+    from impasto.worker.task import Task
 
 POLL = 0.2
 """Seconds between two looks at a worker, and at whether to stop."""

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
 from impasto import secrecy
-from impasto.errors import BadInput, ImpastoError, Unavailable
-from impasto.schema import Attempt, Failed, FailedKind, Frozen
-from impasto.settings import own_device
-from impasto.storage.local import Changed, Denied
+from impasto.engines.messages import Alive, Broken, Mark
+from impasto.errors import BadInput, Changed, Denied, ImpastoError, Unavailable
+from impasto.machine import own_device
+from impasto.schema.outcome import Attempt, Failed, FailedKind
 
 PRINTED = 100_000
 """Bytes of what a worker prints during a shard that are logged, the last ones."""
@@ -24,42 +24,6 @@ OFTEN = 0.02
 """Seconds between two words on how far a shard is."""
 ENDS = {"MemoryError", "AcceleratorError"}
 """Names of errors after which a worker is of no use: this machine's memory or device is gone."""
-
-
-class Broken(Frozen):
-    """A worker could not load its scorer.
-
-    Attributes:
-        error: one line.
-        bad_input: whether the user must act.
-        traceback: the worker's own.
-    """
-
-    error: str
-    bad_input: bool
-    traceback: str
-
-    def as_error(self) -> BadInput | Unavailable:
-        """Return the error to raise, with the worker's traceback as a note."""
-        error = (BadInput if self.bad_input else Unavailable)(self.error)
-        error.add_note(self.traceback)
-        return error
-
-
-class Mark(Frozen):
-    """A mini-batch is being scored from now on, or no longer.
-
-    Attributes:
-        items: its items.
-        begun: whether it begins.
-    """
-
-    items: tuple[int, ...]
-    begun: bool
-
-
-class Alive(Frozen):
-    """The worker works on a mini-batch that takes long."""
 
 
 class _Line:

@@ -19,18 +19,20 @@ import json
 import shlex
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar
 from uuid import uuid4
 
 from pydantic import ValidationError
 
-from impasto.errors import BadInput
-from impasto.schema import Done, Failed, Frozen, JobSpec, PictureSize, Plan, Prepared, Result, Speed
+from impasto.errors import BadInput, Missing
+from impasto.jobs.listing import Listing
+from impasto.schema.base import Frozen
+from impasto.schema.job import JobSpec
+from impasto.schema.outcome import Done, Failed, Result
+from impasto.schema.plan import PictureSize, Plan, Prepared
 from impasto.secrecy import redact, redact_all
 from impasto.settings import load
-from impasto.storage.local import Missing
 from impasto.storage.parallel import in_order
 from impasto.storage.ranges import open_object
 from impasto.storage.store import MANY
@@ -41,38 +43,8 @@ if TYPE_CHECKING:
 
     from impasto.storage.store import Store
 
-FACTS = 20
-"""Newest facts that are read."""
-Status = Literal["new", "open", "cancelled", "done"]
 Model = TypeVar("Model", bound=Frozen)
 Record: TypeAlias = JobSpec | Plan | Result | Done | Failed
-
-
-@dataclass(slots=True)
-class Listing:
-    """What one listing of a job's folder tells.
-
-    Attributes:
-        sizes: bytes of every object, by key within the job.
-        attempts: failed attempts by shard.
-    """
-
-    sizes: dict[str, int] = field(default_factory=dict)
-    attempts: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def shards_done(self) -> int:
-        """How many shards have a done record."""
-        return sum(key.startswith("done/") for key in self.sizes)
-
-    @property
-    def status(self) -> Status:
-        """The job's status."""
-        if "result.json" in self.sizes:
-            return "done"
-        if "cancel" in self.sizes:
-            return "cancelled"
-        return "open" if "plan.json" in self.sizes else "new"
 
 
 class Job:
@@ -331,51 +303,6 @@ class Job:
             ) from None
 
 
-def jobs(home: Store) -> list[Job]:
-    """List the jobs of a home, newest spec first."""
-    prefixes = home.folders("jobs")
-    found = [Job(home, prefix.rsplit("/", 1)[-1]) for prefix in prefixes]
-    stats = in_order(lambda job: home.stat(f"{job.prefix}spec.json"), found, MANY)
-    known = [(stat.modified, job) for job, stat in zip(found, stats, strict=True) if stat]
-    return [job for _, job in sorted(known, key=lambda pair: -pair[0])]
-
-
-def find(home: Store, job_id: str) -> Job:
-    """Find a job by its id or an unambiguous beginning of it.
-
-    Raises:
-        BadInput: there is none, or more than one.
-    """
-    prefixes = home.folders("jobs")
-    ids = [prefix.rsplit("/", 1)[-1] for prefix in prefixes]
-    matching = [known for known in ids if known.startswith(job_id)]
-    if job_id in matching:
-        matching = [job_id]
-    if len(matching) != 1:
-        fact = f"matches {len(matching)} jobs" if matching else f"not found in {home.place}"
-        raise BadInput(f"job {job_id}: {fact}; see 'impasto jobs', or give its --home")
-    return Job(home, matching[0])
-
-
-def record_speed(home: Store, speed: Speed) -> None:
-    """Write how fast a job was; what a run of it told before gives way."""
-    key = f"facts/{speed.scorer}/{speed.job}.json"
-    home.put(key, speed.model_dump_json(indent=1).encode())
-
-
-def speeds(home: Store, scorer: str) -> list[Speed]:
-    """Read how fast jobs with a scorer were, newest first; damaged facts are left out."""
-    stats = sorted(home.list_all(f"facts/{scorer}/"), key=lambda stat: -stat.modified)
-    found = in_order(partial(_speed, home), [stat.key for stat in stats[:FACTS]], MANY)
-    return [speed for speed in found if speed]
-
-
-def _speed(home: Store, key: str) -> Speed | None:
-    with suppress(ValidationError, Missing):
-        return Speed.model_validate_json(home.read(key))
-    return None
-
-
 def _open(home: Store, key: str) -> BinaryIO:
     stat = home.stat(key)
     if stat is None:
@@ -405,11 +332,3 @@ def _told(value: Record) -> Record:
 
 def _done_key(shard: int) -> str:
     return f"done/{shard:05d}.json"
-
-
-def whole(record: Done, listing: Listing) -> bool:
-    """Tell whether all of a record's segment is in a listing, as large as it was written."""
-    if record.segment.endswith("/"):
-        sizes = [listing.sizes.get(record.segment + name, -1) for name in record.names]
-        return -1 not in sizes and sum(sizes) == record.bytes
-    return listing.sizes.get(record.segment) == record.bytes

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from impasto.schema import Colour
+    from impasto.schema.source import Colour
 
     Plane = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -50,3 +50,14 @@ class Frame:
     planes: tuple[Plane, ...]
     layout: Layout
     concealed: bool = False
+
+
+def output_size(width: int, height: int, longest: int | None) -> tuple[int, int]:
+    """Fit a picture's size, in pixels, under a longer side; never enlarges.
+
+    Scaled sides are even, because 4:2:0 video wants them so.
+    """
+    if longest is None or max(width, height) <= longest:
+        return width, height
+    scale = longest / max(width, height)
+    return max(2, int(width * scale / 2) * 2), max(2, int(height * scale / 2) * 2)

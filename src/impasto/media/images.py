@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections import Counter
 from contextlib import contextmanager
-from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from impasto.errors import BadInput
+from impasto.media.formats import WRITABLE
 from impasto.media.frame import Frame, Layout
-from impasto.schema import Colour
+from impasto.schema.source import Colour
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from impasto.schema import FrameFormat
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 MAX_PIXELS = 1 << 27
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 """Pillow's names of the formats tried; some of its others, such as EPS, run other programs.
@@ -40,12 +37,6 @@ _QUALITY = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95},
 }
-WRITABLE: dict[str, str] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-
-
-def is_image(name: str) -> bool:
-    """Tell by its name whether an object is a picture."""
-    return name.lower().endswith(SUFFIXES)
 
 
 def read(data: bytes, name: str, index: int = 0) -> Frame:
@@ -95,47 +86,6 @@ def write(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, suffix: str) 
     buffer = io.BytesIO()
     image.save(buffer, kind, **_QUALITY[kind])
     return buffer.getvalue()
-
-
-def output_names(names: tuple[str, ...], frames: FrameFormat | None) -> tuple[str, ...]:
-    """Name the outputs of pictures: the same names and folders, in a format that can be written.
-
-    A picture keeps its own format unless ``frames`` asks for another or it cannot be written;
-    where two pictures would then share a name, their old suffix stays in it. Names that differ
-    by case alone count as shared, since some file systems hold them to be the same.
-    """
-    wanted = [_renamed(name, frames) for name in names]
-    shared = Counter(new.casefold() for new in wanted)
-    taken: set[str] = set()
-    chosen: dict[int, str] = {}
-    # Those that keep their own name come first, so that no new name takes it from them.
-    for keeps in (True, False):
-        for place, (name, new) in enumerate(zip(names, wanted, strict=True)):
-            free = shared[new.casefold()] == 1 or (keeps and new.casefold() not in taken)
-            if (new == name) == keeps and free:
-                taken.add(new.casefold())
-                chosen[place] = new
-    numbers: dict[str, Iterator[int]] = {}
-    for place, (name, new) in enumerate(zip(names, wanted, strict=True)):
-        suffix, result = _suffix(new), f"{name}{_suffix(new)}"
-        while place not in chosen:
-            if result.casefold() not in taken:
-                taken.add(result.casefold())
-                chosen[place] = result
-            result = f"{name}.{next(numbers.setdefault(name.casefold(), count(2)))}{suffix}"
-    return tuple(chosen[place] for place in range(len(names)))
-
-
-def _renamed(name: str, frames: FrameFormat | None) -> str:
-    suffix = _suffix(name)
-    kind = f".{frames}" if frames else suffix.lower() if suffix.lower() in WRITABLE else ".png"
-    same = WRITABLE.get(suffix.lower()) == WRITABLE[kind]
-    return name if same else f"{name.removesuffix(suffix)}{kind}"
-
-
-def _suffix(name: str) -> str:
-    last = name.rpartition("/")[2]
-    return last[last.rindex(".") :] if "." in last else ""
 
 
 @contextmanager

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from impasto.jobs.job import Job
-    from impasto.schema import Shard
-    from impasto.worker.scored import Scored
+    from impasto.outputs.base import Scored
+    from impasto.schema.plan import Shard
 
 
 class FilesShard:

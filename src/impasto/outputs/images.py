@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     from impasto.jobs.job import Job
     from impasto.media.frame import Plane
-    from impasto.schema import Attempt, Done, Plan, VideoFacts
-    from impasto.worker.scored import Scored
+    from impasto.outputs.base import Scored
+    from impasto.schema.outcome import Attempt, Done
+    from impasto.schema.plan import Plan
+    from impasto.schema.source import VideoFacts
 
 
 class ImagesShard:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from impasto.storage.local import mapped, scratch
-from impasto.tables import write as records
+from impasto.tables.write import assemble, jsonl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from impasto.jobs.job import Job
-    from impasto.schema import Attempt, Done, Plan
-    from impasto.worker.scored import Scored
+    from impasto.outputs.base import Scored
+    from impasto.schema.outcome import Attempt, Done
+    from impasto.schema.plan import Plan
 
 
 class RecordsShard:
@@ -53,7 +54,7 @@ class RecordsShard:
         key, moment = self._key(scored.index), self._moment(scored.index)
         with mapped(str(self._path)):
             for record in scored.records:
-                self._file.write(records.line(key, {**moment, **record}))
+                self._file.write(jsonl.line(key, {**moment, **record}))
 
     def finish(self) -> tuple[int, tuple[str, ...]]:
         """Store the lines; returns their bytes."""
@@ -78,7 +79,7 @@ class RecordsShard:
         assert self._base
         places = {self._key(n): n for n in range(self._shard.start, self._shard.stop)}
         data = self._job.read(self._base.segment)
-        for item, line in records.read(io.BytesIO(data)):
+        for item, line in jsonl.read(io.BytesIO(data)):
             yield places[item], line
 
     def _keep_up_to(self, index: int) -> None:
@@ -91,4 +92,4 @@ class RecordsShard:
 def write_records(path: Path, job: Job, done: Sequence[Done]) -> None:
     """Join the records of a job into a file; raises Unavailable when the disk is full."""
     with mapped(str(path)):
-        records.assemble(path, [job.segment(record.segment) for record in done], path.suffix)
+        assemble.assemble(path, [job.segment(record.segment) for record in done], path.suffix)

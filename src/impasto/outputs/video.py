@@ -13,7 +13,7 @@ from impasto.media.write.segment import SegmentWriter
 from impasto.media.write.target import Target, target
 from impasto.schema.url import parse
 from impasto.storage.local import scratch
-from impasto.storage.ranges import File
+from impasto.storage.named_file import File
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
     from impasto.jobs.job import Job
     from impasto.media.frame import Plane
-    from impasto.schema import Done, JobSpec, Plan, Shard
+    from impasto.outputs.base import Scored
+    from impasto.schema.job import JobSpec
+    from impasto.schema.outcome import Done
+    from impasto.schema.plan import Plan, Shard
     from impasto.storage.stores import Stores
-    from impasto.worker.scored import Scored
 
 
 def video_target(spec: JobSpec, plan: Plan) -> Target:

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from impasto.schema import Items, Speed
+from impasto.schema.job import Items
+from impasto.schema.speed import Speed
 
 USUAL = {"pictures": 250, "files": 250, "rows": 10_000}
 """Items of a shard when nobody asks for a number."""

@@ -1,137 +1,173 @@
-"""How a job's source is cut: with what earlier jobs took in mind, and noted for later ones."""
+"""One planner for every source: what it is and what is made of it in, its shards out."""
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from statistics import median
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Literal
 
-from impasto import scorers
-from impasto.driver.submit import absolute, job_id
-from impasto.engines import Capacity, Control, Engine, open_engine
-from impasto.errors import ImpastoError
-from impasto.jobs.job import Job, record_speed, speeds
-from impasto.planning.forecast import USUAL, Forecast, Work
-from impasto.schema import Done, Encoding, JobSpec, Plan, Speed
-from impasto.schema.url import parse
-from impasto.settings import Settings, cuda_devices
-from impasto.sources import Source, items_of, open_source
-from impasto.storage.store import Store
-from impasto.storage.stores import Stores
+from impasto.errors import BadInput, ImpastoError
+from impasto.machine import cuda_devices
+from impasto.media.frame import output_size
+from impasto.planning.cuts import cut_points
+from impasto.planning.decide import output_kind
+from impasto.planning.forecast import UNKNOWN, Forecast, Size, Work
+from impasto.planning.history import scorer_key, speeds
+from impasto.planning.output_names import frame_names, tree_names
+from impasto.schema.plan import Encoding, Plan
+
+if TYPE_CHECKING:
+    from impasto.schema.job import Items, JobSpec
+    from impasto.schema.kinds import SourceKind
+    from impasto.schema.plan import OutputKind, Shard
+    from impasto.schema.source import VideoFacts
+    from impasto.schema.speed import Speed
+    from impasto.schema.workers import Capacity
+    from impasto.settings import Settings
+    from impasto.sources.base import Source, Survey
+    from impasto.storage.store import Store
+
+DEFAULT_FPS = Fraction(25)
+"""Frames a second of a video made from images."""
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """How a job would be cut, or how it is.
+class _Kind:
+    """What a plan calls a kind of source.
 
     Attributes:
-        job: the job's id.
-        stored: whether the job has this plan already.
-        plan: the plan.
-        reasons: why shards are as large as they are, one line each.
-        workers: how many there will be, as far as can be told.
-        seconds: of work of one worker, or None when no earlier job tells.
+        source: the kind, where one image and many are the same.
+        items: what the scorer is given.
+        choose: how a part of it is taken, instead of a range of time.
     """
 
-    job: str
-    stored: bool
-    plan: Plan
-    reasons: tuple[str, ...]
-    workers: int
-    seconds: float | None
+    source: Literal["video", "images", "files", "table"]
+    items: Items
+    choose: str
+
+
+_KINDS: dict[SourceKind, _Kind] = {
+    "video": _Kind("video", "pictures", ""),
+    "image": _Kind("images", "pictures", "choose the images instead"),
+    "folder": _Kind("images", "pictures", "choose the images instead"),
+    "files": _Kind("files", "files", "choose the files instead"),
+    "table": _Kind("table", "rows", "choose the rows instead"),
+}
+
+
+def plan(source: Source, spec: JobSpec, encoding: Encoding, expected: Forecast = UNKNOWN) -> Plan:
+    """Cut a source into shards.
+
+    Args:
+        source: the job's.
+        spec: the job's.
+        encoding: how output video will be compressed.
+        expected: what is expected of the workers, from which a size may be chosen.
+
+    Raises:
+        BadInput: the source cannot be read, or not become the output.
+    """
+    kind = _KINDS[source.kind]
+    if source.kind != "video" and (spec.start is not None or spec.end is not None):
+        raise BadInput(f"{source.url}: --start and --end need a video; {kind.choose}")
+    made = output_kind(spec, source.kind)
+
+    def size(count: int, width: int = 0, height: int = 0) -> Size:
+        video = made == "video"
+        called = "frames" if video or source.kind == "video" else "images"
+        called = called if kind.items == "pictures" else kind.items
+        work = Work(count, kind.items, called, encoded=video, width=width, height=height)
+        return expected.size(spec.shard_frames, work)
+
+    # A number is known before the items are counted, and cuts then need not be looked for.
+    chosen = size(0).items if spec.shard_frames != "auto" else lambda count: size(count).items
+    survey = source.survey(spec, chosen)
+    facts, width, height = _pictures(survey, spec, made)
+    if made == "video" and survey.rehearse:
+        survey.rehearse(PurePath(spec.output).suffix, width, height)
+    wanted = size(survey.count, width, height)
+    return Plan(
+        source=kind.source,
+        output=made,
+        items=kind.items,
+        base=survey.base,
+        table=survey.table,
+        facts=facts,
+        width=width,
+        height=height,
+        encoding=encoding,
+        shards=_shards(survey, spec, made, wanted),
+        clip=survey.clip,
+        warnings=survey.warnings,
+        reasons=survey.reasons or wanted.reasons,
+        etag=survey.etag,
+    )
+
+
+def _pictures(
+    survey: Survey, spec: JobSpec, made: OutputKind
+) -> tuple[VideoFacts | None, int, int]:
+    """Return the picture stream, and the output's width and height; 0 where pictures differ."""
+    facts = survey.facts
+    if facts is None and made == "video" and survey.as_video:
+        facts = survey.as_video(spec.fps or DEFAULT_FPS)
+    if facts is None:
+        return None, 0, 0
+    return facts, *output_size(facts.width, facts.height, spec.max_size)
+
+
+def _shards(survey: Survey, spec: JobSpec, made: OutputKind, size: Size) -> tuple[Shard, ...]:
+    """Cut at the borders that the source has, or evenly, and name what is written."""
+    start, names = survey.start, survey.names
+    borders = survey.borders
+    if not borders:
+        cheap = [item - start for item in survey.cheap_cuts]
+        borders = [start + cut for cut in cut_points(survey.count, size.items, cheap, size.least)]
+    shards = [survey.shard(n, a, b) for n, (a, b) in enumerate(pairwise(borders))]
+    if made not in {"image", "folder"}:
+        return tuple(shards)
+    if made == "image":
+        outputs: tuple[str, ...] = (PurePath(spec.output).name,)
+    elif names:
+        outputs = tree_names(spec.source, survey.base, names, spec.frames)
+    else:
+        outputs = frame_names(start, survey.stop, spec.frames)
+    return tuple(
+        each.model_copy(update={"outputs": outputs[each.start - start : each.stop - start]})
+        for each in shards
+    )
 
 
 def cut(
-    source: Source, spec: JobSpec, settings: Settings, engine: Engine, home: Store | None
+    source: Source,
+    spec: JobSpec,
+    settings: Settings,
+    home: Store | None,
+    *,
+    capacity: Capacity,
+    threads: int,
 ) -> Plan:
-    """Plan a job; raises BadInput when its source cannot be read.
+    """Plan a job for the workers that there will be; raises what `plan` does.
 
     Args:
         source: the job's.
         spec: the job's, made absolute.
         settings: how it runs.
-        engine: what will run it.
         home: where facts of earlier jobs are, which are read only where a size is to be chosen.
+        capacity: how many workers there may be.
+        threads: of an encoder.
     """
-    threads = engine.encoder_threads
     encoding = Encoding(crf=spec.crf, preset=spec.preset, threads=threads)
     known = home if spec.shard_frames == "auto" else None
-    return source.plan(spec, encoding, _forecast(spec, settings, engine.capacity, known))
+    return plan(source, spec, encoding, forecast(spec, settings, capacity, known))
 
 
-def draft(spec: JobSpec, settings: Settings) -> Draft:
-    """Show how a job would be cut; nothing is written.
-
-    Raises:
-        BadInput: the request or the source is wrong.
-    """
-    stores = Stores(settings.stores)
-    spec = absolute(spec, stores, settings.home)
-    source = open_source(stores, spec.source, items_of(spec))
-    home = _home(stores, settings.home)
-    job = job_id(stores, spec, source)
-    # It is not entered: no worker starts, and no cluster is asked.
-    engine = open_engine(settings, spec, Control(lambda *_: None, lambda: False))
-    stored = Job(home, job).plan() if home else None
-    plan = stored or cut(source, spec, settings, engine, home)
-    work = Work(
-        plan.count,
-        plan.items,
-        encoded=plan.output == "video",
-        width=plan.width,
-        height=plan.height,
-    )
-    pace = _forecast(spec, settings, engine.capacity, home).pace(work)
-    return Draft(
-        job=job,
-        stored=stored is not None,
-        plan=plan,
-        reasons=plan.reasons or _asked(spec, plan),
-        workers=engine.capacity.workers,
-        seconds=plan.count * pace.seconds + len(plan.shards) * pace.overhead
-        if pace.known
-        else None,
-    )
-
-
-def learn(job: Job, spec: JobSpec, plan: Plan, records: Iterable[Done]) -> None:
-    """Note how fast a finished job was; that this cannot be done is no reason for it to fail."""
-    told = [
-        (record, (record.seconds - record.overhead) / record.items)
-        for record in records
-        if record.items and record.seconds > record.overhead
-    ]
-    if not told:
-        return
-    devices = Counter(record.worker.rpartition("/")[2].partition(":")[0] for record, _ in told)
-    speed = Speed(
-        job=job.id,
-        scorer=_called(spec),
-        kind=plan.items,
-        width=plan.width,
-        height=plan.height,
-        device=devices.most_common(1)[0][0],
-        items=sum(record.items for record, _ in told),
-        seconds=median(seconds for _, seconds in told),
-        overhead=median(record.overhead for record, _ in told),
-    )
-    with suppress(ImpastoError):
-        record_speed(job.home, speed)
-
-
-def _home(stores: Stores, url: str) -> Store | None:
-    """Open the home of jobs, but do not make it: opening a folder does."""
-    place = parse(url)
-    return None if place.local and not place.path.is_dir() else stores.home(url)
-
-
-def _forecast(
-    spec: JobSpec, settings: Settings, capacity: Capacity, home: Store | None
-) -> Forecast:
-    scorer = _called(spec)
+def forecast(spec: JobSpec, settings: Settings, capacity: Capacity, home: Store | None) -> Forecast:
+    """Return what is expected of the workers; ``home`` is where facts of earlier jobs are."""
+    scorer = scorer_key(spec)
     known: list[Speed] = []
     # Facts that cannot be read are no facts, and no reason for a job to fail.
     with suppress(ImpastoError):
@@ -151,22 +187,3 @@ def _device(settings: Settings) -> str:
     if settings.engine == "local":
         return "cuda" if cuda_devices() else "cpu"
     return ""
-
-
-def _called(spec: JobSpec) -> str:
-    """Name a scorer with a digest of its model or script: another one has another speed."""
-    entry = scorers.find(spec.scorer)
-    names = [f"{name}_sha256" for name in entry.trusted]
-    names += [f"{name}_digest" for name in entry.folders]
-    names += ["name"] if spec.scorer == "python" else []
-    given = [str(spec.params[name]) for name in names if spec.params.get(name)]
-    if not given:
-        return spec.scorer
-    return f"{spec.scorer}-{hashlib.sha256(' '.join(given).encode()).hexdigest()[:8]}"
-
-
-def _asked(spec: JobSpec, plan: Plan) -> tuple[str, ...]:
-    """Say where a size comes from that was not chosen."""
-    if spec.shard_frames is not None:
-        return (f"{spec.shard_frames} items a shard are asked for",)
-    return (f"{USUAL[plan.items]:,} items a shard are usual; '--shard-frames auto' balances",)

@@ -95,6 +95,13 @@ class Plan(Frozen):
         """How many items the plan covers."""
         return sum(len(shard) for shard in self.shards)
 
+    @property
+    def called(self) -> str:
+        """What its items are, for people: frames, images, files or rows."""
+        if self.items == "pictures":
+            return "frames" if self.source == "video" or self.output == "video" else "images"
+        return self.items
+
 
 class Prepared(Frozen):
     """What the first worker found out once, for all: the first record written wins.

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from impasto.scorers.pictures import resize
+
 if TYPE_CHECKING:
-    from impasto.scorers import Record
+    from impasto.scorers.base import Record
 
 Made: TypeAlias = "Tensor | Sequence[Record]"
 """What a network makes of N pictures: N pictures, (N, C, H, W), or N records."""
@@ -54,11 +55,12 @@ class Fit:
             return self._batches(pictures, run)
         if self.tiled:
             return tile(pictures, size, lambda tiles: self._batches(tiles, run))
-        made = self._batches(resize(pictures, size).clamp(0, 1), run)
+        made = self._batches(resize(pictures, size), run)
         if not isinstance(made, Tensor):
             return made
         scale = (made.shape[2] / size[0], made.shape[3] / size[1])
-        return resize(made, (max(1, round(height * scale[0])), max(1, round(width * scale[1]))))
+        whole = max(1, round(height * scale[0])), max(1, round(width * scale[1]))
+        return resize(made, whole, clamp=False)
 
     def _batches(self, pictures: Tensor, run: Run) -> Made:
         if self.batch in (0, len(pictures)):
@@ -73,13 +75,6 @@ class Fit:
         missing = self.batch - count
         full = torch.cat([pictures, pictures[-1:].expand(missing, -1, -1, -1)])
         return run(full)[:count]
-
-
-def resize(pictures: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize (N, C, H, W), bicubic and without aliasing; values may overshoot."""
-    if pictures.shape[2:] == size:
-        return pictures
-    return F.interpolate(pictures, size, mode="bicubic", antialias=True, align_corners=False)
 
 
 def mirror(pictures: Tensor, size: tuple[int, int]) -> Tensor:

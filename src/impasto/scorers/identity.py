@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from impasto.scorers import Scorer
+from impasto.scorers.base import Scorer
 
 if TYPE_CHECKING:
     import torch
 
-    from impasto.scorers import Inputs
+    from impasto.scorers.base import Inputs
     from impasto.scorers.params import NoParams
 
 

@@ -16,7 +16,7 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from impasto.scorers import Record
+    from impasto.scorers.base import Record
 
 _JSON_KINDS = "biufU"
 """numpy's kinds of bool, int, unsigned, float and str."""

@@ -5,30 +5,29 @@ from __future__ import annotations
 import weakref
 from contextlib import ExitStack, suppress
 from functools import cached_property, partial
-from itertools import count, pairwise
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impasto.errors import BadInput
-from impasto.planning import cuts
-from impasto.planning.forecast import UNKNOWN, Work
-from impasto.schema import ItemError, Plan, Shard
+from impasto.errors import BadInput, Missing
+from impasto.schema.outcome import ItemError
+from impasto.schema.plan import Plan, Shard
 from impasto.schema.url import parse
 from impasto.sources import selection
+from impasto.sources.base import Survey
 from impasto.sources.item import Blob
-from impasto.sources.kind import output_kind, refuse_times
-from impasto.storage.local import Missing, scratch
+from impasto.storage.local import scratch
 from impasto.storage.objects import Objects
 from impasto.storage.parallel import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from impasto.planning.cuts import SourceKind
-    from impasto.planning.forecast import Forecast
-    from impasto.schema import Encoding, JobSpec
+    from impasto.schema.job import JobSpec
+    from impasto.schema.kinds import SourceKind
     from impasto.sources.selection import Form, Found
     from impasto.storage.stores import Stores
+    from impasto.tables.read.scan import Wanted
 
 AHEAD = 4
 """Objects that may be on their way to this machine at once, or wait here to be taken."""
@@ -74,25 +73,14 @@ class Files:
             "shardable": True,
         }
 
-    def plan(self, spec: JobSpec, encoding: Encoding, forecast: Forecast = UNKNOWN) -> Plan:
-        """Cut the list of names evenly."""
-        refuse_times(spec, self.url, "choose the files instead")
-        kind = output_kind(spec, self.kind)
+    def survey(self, spec: JobSpec, size: Wanted) -> Survey:
+        """List the files; they can be cut anywhere."""
         names = tuple(self.found.etags)
-        size = forecast.size(spec.shard_frames, Work(len(names), "files", "files"))
-        borders = cuts.cut_points(len(names), size.items, ())
-        return Plan(
-            source="files",
-            output=kind,
-            items="files",
-            base=self.base,
-            encoding=encoding,
-            shards=tuple(
-                Shard(index=n, start=a, stop=b, names=names[a:b])
-                for n, (a, b) in enumerate(pairwise(borders))
-            ),
-            reasons=size.reasons,
-        )
+
+        def shard(number: int, start: int, stop: int) -> Shard:
+            return Shard(index=number, start=start, stop=stop, names=names[start:stop])
+
+        return Survey(0, len(names), shard, base=self.base, names=names)
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Blob | ItemError]:
         """Give the shard's files as they are on this machine, objects of a store as copies.

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cached_property, partial
-from itertools import pairwise
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput
-from impasto.media import images
-from impasto.planning import cuts
-from impasto.planning.forecast import UNKNOWN, Work
-from impasto.schema import ItemError, Plan, Shard, VideoFacts
+from impasto.media import formats, images
+from impasto.schema.outcome import ItemError
+from impasto.schema.plan import Plan, Shard
+from impasto.schema.source import VideoFacts
 from impasto.schema.url import parse
 from impasto.sources import selection
-from impasto.sources.kind import output_kind, refuse_times
+from impasto.sources.base import Survey
 from impasto.storage.objects import Objects
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
@@ -24,13 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from impasto.media.frame import Frame
-    from impasto.planning.cuts import SourceKind
-    from impasto.planning.forecast import Forecast
-    from impasto.schema import Encoding, JobSpec
+    from impasto.schema.job import JobSpec
+    from impasto.schema.kinds import SourceKind
     from impasto.sources.selection import Form, Found
     from impasto.storage.stores import Stores
-
-DEFAULT_FPS = Fraction(25)
+    from impasto.tables.read.scan import Wanted
 
 
 class Images:
@@ -45,8 +41,8 @@ class Images:
     @cached_property
     def found(self) -> Found:
         """The images; raises what `naming.find` does."""
-        what = f"images ({', '.join(images.SUFFIXES)})"
-        return selection.find(self._stores, self.url, self._form, images.is_image, what)
+        what = f"images ({', '.join(formats.SUFFIXES)})"
+        return selection.find(self._stores, self.url, self._form, formats.is_image, what)
 
     @property
     def etag(self) -> str:
@@ -73,40 +69,14 @@ class Images:
             "shardable": True,
         }
 
-    def plan(self, spec: JobSpec, encoding: Encoding, forecast: Forecast = UNKNOWN) -> Plan:
-        """Cut the list of names evenly; a video made from images takes the first one's size."""
-        refuse_times(spec, self.url, "choose the images instead")
-        kind = output_kind(spec, self.kind)
+    def survey(self, spec: JobSpec, size: Wanted) -> Survey:
+        """List the images; they can be cut anywhere."""
         names = tuple(self.found.etags)
-        outputs: tuple[str, ...] = ()
-        if kind == "image":
-            outputs = (PurePath(spec.output).name,)
-        elif kind == "folder":
-            outputs = _outputs(self.found, spec)
-        facts, width, height = None, 0, 0
-        if kind == "video":
-            facts = self._video_facts(spec.fps or DEFAULT_FPS)
-            width, height = cuts.output_size(facts.width, facts.height, spec.max_size)
-        video = kind == "video"
-        called = "frames" if video else "images"
-        work = Work(len(names), "pictures", called, encoded=video, width=width, height=height)
-        size = forecast.size(spec.shard_frames, work)
-        borders = cuts.cut_points(len(names), size.items, ())
-        shards = tuple(
-            Shard(index=n, start=a, stop=b, names=names[a:b], outputs=outputs[a:b])
-            for n, (a, b) in enumerate(pairwise(borders))
-        )
-        return Plan(
-            source="images",
-            output=kind,
-            base=self.base,
-            facts=facts,
-            width=width,
-            height=height,
-            encoding=encoding,
-            shards=shards,
-            reasons=size.reasons,
-        )
+
+        def shard(number: int, start: int, stop: int) -> Shard:
+            return Shard(index=number, start=start, stop=stop, names=names[start:stop])
+
+        return Survey(0, len(names), shard, base=self.base, names=names, as_video=self._video_facts)
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Frame | ItemError]:
         """Decode the shard's images; one of many that cannot be read comes as an ItemError."""
@@ -130,6 +100,7 @@ class Images:
                 yield frame
 
     def _video_facts(self, fps: Fraction) -> VideoFacts:
+        """Describe the images as a video, which takes the first one's size."""
         first = next(iter(self.found.etags))
         width, height = images.size(self.found.objects.read(first), first)
         return VideoFacts(
@@ -142,29 +113,6 @@ class Images:
             time_base=1 / fps,
             rate=fps,
         )
-
-
-def _outputs(found: Found, spec: JobSpec) -> tuple[str, ...]:
-    """Name the outputs: the same tree of names; raises BadInput where two cannot both be."""
-    names = tuple(found.etags)
-    if not found.base:
-        names = tuple(_beneath(name) for name in names)
-    outputs = images.output_names(names, spec.frames)
-    files = {output.casefold() for output in outputs}
-    for output in outputs:
-        folders = output.casefold().split("/")[:-1]
-        for n in range(len(folders)):
-            if "/".join(folders[: n + 1]) in files:
-                raise BadInput(
-                    f"{spec.source}: {output} would lie in a file that is written, too; rename one"
-                )
-    return outputs
-
-
-def _beneath(url: str) -> str:
-    """Name what lies anywhere by a path that can lie in a folder."""
-    place = parse(url)
-    return place.key.lstrip("/") if place.local else f"{place.container}/{place.key}"
 
 
 def _attempt(objects: Objects, name: str) -> bytes | BadInput:

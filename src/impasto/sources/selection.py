@@ -19,10 +19,10 @@ from fnmatch import fnmatchcase
 from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
-from impasto.errors import BadInput
+from impasto.errors import BadInput, Missing
 from impasto.schema.url import Url, parse
 from impasto.sources import manifest
-from impasto.storage.local import Missing, etag, list_files
+from impasto.storage.local import etag, list_files
 from impasto.storage.objects import Objects
 from impasto.storage.stores import Stores
 

@@ -14,26 +14,24 @@ that every shard and every mini-batch reads alike whatever is in it:
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import pairwise
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput
-from impasto.planning.forecast import UNKNOWN, USUAL, Work
-from impasto.schema import Plan, Shard
+from impasto.schema.plan import Plan, Shard
 from impasto.schema.url import parse
+from impasto.sources.base import Survey
 from impasto.sources.item import Rows
-from impasto.sources.kind import output_kind, refuse_times
 from impasto.tables.read import delimited, jsonl, parquet
+from impasto.tables.read.scan import BLOCK_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-    from impasto.planning.cuts import SourceKind
-    from impasto.planning.forecast import Forecast, Size
-    from impasto.schema import Encoding, JobSpec
-    from impasto.storage.ranges import File
+    from impasto.schema.job import JobSpec
+    from impasto.schema.kinds import SourceKind
+    from impasto.storage.named_file import File
     from impasto.tables.read.scan import Scan, Wanted
 
 _READERS = {".csv": delimited, ".tsv": delimited, ".parquet": parquet}
@@ -58,7 +56,7 @@ class Table:
 
     @cached_property
     def _whole(self) -> Scan:
-        return self._scan(USUAL["rows"])
+        return self._scan(BLOCK_ROWS)
 
     def facts(self) -> dict[str, Any]:
         """Count the rows and name the columns and their dtypes."""
@@ -72,34 +70,27 @@ class Table:
             "shardable": True,
         }
 
-    def plan(self, spec: JobSpec, encoding: Encoding, forecast: Forecast = UNKNOWN) -> Plan:
-        """Read all of the table once and cut it between rows.
+    def survey(self, spec: JobSpec, size: Wanted) -> Survey:
+        """Read all of the table once; where rows are lines, that finds the cuts.
 
         Raises:
             BadInput: it is malformed, and where; or it holds no rows.
         """
-        refuse_times(spec, self.url, "choose the rows instead")
-        kind = output_kind(spec, self.kind)
+        scan = self._scan(size)
 
-        def size(rows: int) -> Size:
-            return forecast.size(spec.shard_frames, Work(rows, "rows", "rows"))
+        def shard(number: int, start: int, stop: int) -> Shard:
+            span = scan.spans[number] if scan.spans else None
+            return Shard(index=number, start=start, stop=stop, span=span)
 
-        # A number is known before the rows are counted, and then need not be looked for.
-        fixed = spec.shard_frames != "auto"
-        scan = self._scan(size(0).items if fixed else lambda rows: size(rows).items)
-        return Plan(
-            source="table",
-            output=kind,
-            items="rows",
+        return Survey(
+            0,
+            scan.rows,
+            shard,
             base=self.base,
+            cheap_cuts=scan.cheap_cuts,
+            borders=scan.borders,
             table=scan.facts,
-            encoding=encoding,
-            shards=tuple(
-                Shard(index=n, start=a, stop=b, span=scan.spans[n] if scan.spans else None)
-                for n, (a, b) in enumerate(pairwise(scan.borders))
-            ),
             etag=self.etag,
-            reasons=size(scan.rows).reasons,
         )
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Rows]:

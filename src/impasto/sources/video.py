@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import pairwise
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from impasto.errors import BadInput
 from impasto.media.join import assemble
 from impasto.media.read import decode, describe, index
 from impasto.media.write.target import target
-from impasto.planning import cuts as planning
-from impasto.planning.forecast import UNKNOWN, Work
-from impasto.schema import Plan, Shard
+from impasto.schema.plan import Plan, Shard
 from impasto.schema.url import parse
-from impasto.sources.kind import output_kind
+from impasto.sources.base import Survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from impasto.media.frame import Frame
-    from impasto.planning.cuts import SourceKind
-    from impasto.planning.forecast import Forecast
-    from impasto.schema import Encoding, ItemError, JobSpec
-    from impasto.storage.ranges import File
+    from impasto.schema.job import JobSpec
+    from impasto.schema.kinds import SourceKind
+    from impasto.schema.outcome import ItemError
+    from impasto.storage.named_file import File
+    from impasto.tables.read.scan import Wanted
 
 NEVER = 1 << 62
 SEQUENTIAL = "one shard: this video can be read from its beginning only"
@@ -62,50 +61,41 @@ class Video:
             "warnings": list(scanned.warnings),
         }
 
-    def plan(self, spec: JobSpec, encoding: Encoding, forecast: Forecast = UNKNOWN) -> Plan:
-        """Scan the packets and cut at keyframes."""
+    def survey(self, spec: JobSpec, size: Wanted) -> Survey:
+        """Scan the packets: keyframes are where a cut costs nothing.
+
+        Raises:
+            BadInput: no frame lies in the range of time that the job takes.
+        """
         opened = self._file.open()
         scanned = index.scan(opened, self.name)
         facts = scanned.facts
         start, stop = index.select(scanned, spec.start, spec.end)
-        planning.check_range(start, stop, self.url)
-        kind = output_kind(spec, self.kind)
-        width, height = planning.output_size(facts.width, facts.height, spec.max_size)
-        borders = [start, stop]
-        reasons: tuple[str, ...] = (SEQUENTIAL,)
-        if not facts.sequential:
-            encoded, frames = kind == "video", stop - start
-            work = Work(frames, "pictures", "frames", encoded=encoded, width=width, height=height)
-            size = forecast.size(spec.shard_frames, work)
-            keys = [bisect_left(scanned.pts, key.pts) - start for key in scanned.keys]
-            cuts = planning.cut_points(frames, size.items, keys, size.least)
-            borders, reasons = [start + cut for cut in cuts], size.reasons
-        shards = tuple(
-            Shard(
-                index=n,
-                start=a,
-                stop=b,
-                cut=index.cut(scanned, a, b),
-                outputs=planning.frame_names(a, b, spec.frames) if kind == "folder" else (),
+        if start >= stop:
+            raise BadInput(
+                f"{self.url}: no frame lies in that range of time; widen --start and --end"
             )
-            for n, (a, b) in enumerate(pairwise(borders))
-        )
-        if kind == "video":
-            made = target(facts, PurePath(spec.output).suffix, width, height)
-            assemble.rehearse(opened, self.name, facts, made)
         ranged = spec.start is not None or spec.end is not None
-        return Plan(
-            source="video",
-            output=kind,
+
+        def shard(number: int, first: int, past: int) -> Shard:
+            cut = index.cut(scanned, first, past)
+            return Shard(index=number, start=first, stop=past, cut=cut)
+
+        def rehearse(suffix: str, width: int, height: int) -> None:
+            assemble.rehearse(opened, self.name, facts, target(facts, suffix, width, height))
+
+        return Survey(
+            start,
+            stop,
+            shard,
+            cheap_cuts=[bisect_left(scanned.pts, key.pts) for key in scanned.keys],
+            borders=(start, stop) if facts.sequential else (),
             facts=facts,
-            width=width,
-            height=height,
-            encoding=encoding,
-            shards=shards,
             clip=_span(scanned, start, stop) if ranged else None,
             warnings=scanned.warnings,
+            reasons=(SEQUENTIAL,) if facts.sequential else (),
             etag=self.etag,
-            reasons=reasons,
+            rehearse=rehearse,
         )
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Frame | ItemError]:

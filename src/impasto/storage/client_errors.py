@@ -19,8 +19,8 @@ from obstore.exceptions import (
     UnauthenticatedError,
 )
 
-from impasto.errors import BadInput, Unavailable
-from impasto.storage.local import Changed, Denied, Exists, Missing, mapped
+from impasto.errors import BadInput, Changed, Denied, Exists, Missing, Unavailable
+from impasto.storage.local import mapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

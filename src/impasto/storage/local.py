@@ -11,23 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
-from impasto.errors import BadInput, Unavailable
-
-
-class Missing(BadInput):
-    """There is nothing of that name."""
-
-
-class Exists(BadInput):
-    """There is something of that name already."""
-
-
-class Changed(BadInput):
-    """It is no longer the version that was asked for."""
-
-
-class Denied(Unavailable):
-    """A store refuses access; with other credentials the same request would succeed."""
+from impasto.errors import BadInput, Exists, Missing, Unavailable
 
 
 @contextmanager

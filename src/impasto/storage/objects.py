@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from impasto.errors import Missing
 from impasto.schema.url import parse
-from impasto.storage.local import Missing, etag, mapped, read_file
+from impasto.storage.local import etag, mapped, read_file
 from impasto.storage.parallel import in_order
 from impasto.storage.ranges import open_object
 from impasto.storage.store import MANY, PART, Store

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote
 
 from impasto import secrecy
-from impasto.errors import BadInput, Unavailable
+from impasto.errors import BadInput, Denied, Unavailable
 from impasto.schema.url import parse
-from impasto.storage import clients
-from impasto.storage.local import Denied
+from impasto.storage import credentials
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
     from azure.storage.blob import UserDelegationKey
 
+    from impasto.schema.profile import StoreProfile
     from impasto.schema.url import Url
-    from impasto.settings import Settings, StoreProfile
-    from impasto.storage.clients import Credential
+    from impasto.settings import Settings
+    from impasto.storage.credentials import Credential
 
 RIGHTS = {
     "r": "read",
@@ -98,8 +98,8 @@ def mint(settings: Settings, url: str, permission: str, hours: float) -> Sas:
     if place.scheme != "az":
         raise BadInput(f"{place}: only containers of Azure have a SAS; {_ELSEWHERE[place.scheme]}")
     rights = _rights(permission)
-    profile = clients.find_profile(place, settings.stores)
-    signed = clients.credential(place, profile)
+    profile = credentials.find_profile(place, settings.stores)
+    signed = credentials.credential(place, profile)
     _refuse_control(settings, place, profile, signed)
     key = (signed.fields or {}).get("access_key")
     if not key and not signed.provider:
@@ -146,7 +146,7 @@ def _refuse_control(
     if profile and profile.role == "control":
         raise BadInput(f"{place}: is a control store, which outsiders never reach; share another")
     home = parse(settings.home)
-    others = [(home, clients.find_profile(home, settings.stores))] if not home.local else []
+    others = [(home, credentials.find_profile(home, settings.stores))] if not home.local else []
     others += [(parse(p.url), p) for p in settings.stores.values() if p.role == "control"]
     for other, how in others:
         if (other.scheme, other.container) != ("az", place.container):
@@ -162,7 +162,7 @@ def account(place: Url, profile: StoreProfile | None) -> str:
     """Name the Azure account that a place is in, without signing in; "" where nothing says so."""
     if profile and profile.auth == "connection_string":
         with suppress(BadInput):
-            return clients.credential(place, profile).account
+            return credentials.credential(place, profile).account
     endpoint = place.endpoint or (profile and profile.endpoint) or ""
     named = place.account or (profile and profile.account)
     return named or endpoint.rpartition("/")[2].partition(".")[0]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from impasto.storage.local import mapped
 
 if TYPE_CHECKING:
-    from impasto.storage.ranges import File
+    from impasto.storage.named_file import File
 
 BUFFER = 1 << 20
 

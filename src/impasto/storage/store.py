@@ -20,18 +20,18 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore
 
-from impasto.errors import BadInput, Unavailable
+from impasto.errors import BadInput, Changed, Denied, Exists, Missing, Unavailable
 from impasto.schema.url import Url, check_key
-from impasto.storage import clients
+from impasto.storage import clients, credentials
 from impasto.storage.client_errors import client_errors
-from impasto.storage.local import Changed, Denied, Exists, Missing, make_folder, mapped, read_file
+from impasto.storage.local import make_folder, mapped, read_file
 from impasto.storage.parallel import in_order
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from impasto.settings import StoreProfile
+    from impasto.schema.profile import StoreProfile
 
     T = TypeVar("T")
 
@@ -104,14 +104,14 @@ class Store:
         self._waits = () if retry or place.local else WAITS
         self._prefix = ""
         self._asker = ""
-        self.signed: clients.Credential | None = None
+        self.signed: credentials.Credential | None = None
         self._store: Any
         if place.local:
             make_folder(place.path)
             with mapped(str(place)):
                 self._store = LocalStore(place.path)
             return
-        self.signed = signed = clients.credential(signed_for or place, profile)
+        self.signed = signed = credentials.credential(signed_for or place, profile)
         self._asker = signed.asker
         try:
             self._store = clients.connect(place, profile, signed, retry or clients.RETRY)

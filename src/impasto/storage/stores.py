@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from impasto.errors import BadInput
+from impasto.errors import BadInput, Missing
 from impasto.schema.url import parse
-from impasto.storage import clients
-from impasto.storage.local import Missing, read_file, tree
+from impasto.storage import credentials
+from impasto.storage.local import read_file, tree
 from impasto.storage.store import Store
 
 if TYPE_CHECKING:
+    from impasto.schema.profile import StoreProfile
     from impasto.schema.url import Url
-    from impasto.settings import StoreProfile
 
 
 @dataclass(frozen=True)
@@ -97,4 +97,4 @@ class Stores:
 
     def profile(self, place: Url) -> StoreProfile | None:
         """Return how to reach a place, if that is written down."""
-        return None if place.local else clients.find_profile(place, self.profiles)
+        return None if place.local else credentials.find_profile(place, self.profiles)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from impasto.engines.process import machine_memory
+from impasto.machine import machine_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

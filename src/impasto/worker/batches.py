@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from impasto.media.frame import Frame
-from impasto.schema import ItemError
+from impasto.schema.outcome import ItemError
 from impasto.sources.item import Blob, Rows
 
 if TYPE_CHECKING:
-    from impasto.schema import Attempt
+    from impasto.schema.outcome import Attempt
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from impasto.errors import BadInput
+from impasto.errors import BadInput, Changed
 from impasto.media import colour, images
 from impasto.media.frame import Frame
 from impasto.schema.url import parse
-from impasto.storage.local import Changed, mapped, scratch
+from impasto.storage.local import mapped, scratch
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from impasto.engines import Task
-    from impasto.sources import Source
+    from impasto.sources.base import Source
     from impasto.storage.store import Store
     from impasto.storage.stores import Stores
+    from impasto.worker.task import Task
 
 BEAT = 1.0
 """Seconds between two signs of life."""

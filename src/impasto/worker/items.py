@@ -6,15 +6,16 @@ import time
 from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput
-from impasto.scorers import Scores
-from impasto.worker.scored import Scored, divide, item_error
+from impasto.outputs.base import Scored
+from impasto.scorers.base import Scores
+from impasto.worker.scored import divide, item_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from impasto.schema import ItemError
-    from impasto.scorers import Scorer
+    from impasto.schema.outcome import ItemError
+    from impasto.scorers.base import Scorer
     from impasto.sources.item import Blob, Rows
 
 

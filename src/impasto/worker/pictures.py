@@ -13,10 +13,10 @@ from torch.nn import functional
 
 from impasto.errors import BadInput
 from impasto.media import colour
-from impasto.media.frame import Frame, Layout
-from impasto.planning.cuts import output_size
-from impasto.scorers import Scores
-from impasto.worker.scored import Scored, divide, item_error
+from impasto.media.frame import Frame, Layout, output_size
+from impasto.outputs.base import Scored
+from impasto.scorers.base import Scores
+from impasto.worker.scored import divide, item_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from impasto.media.frame import Plane
-    from impasto.schema import ItemError
-    from impasto.scorers import Scorer
+    from impasto.schema.outcome import ItemError
+    from impasto.scorers.base import Scorer
 
 
 class PictureScoring:

@@ -7,52 +7,20 @@ the others keep their scores.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import torch
 
 from impasto.errors import BadInput
-from impasto.schema import ItemError
+from impasto.schema.outcome import ItemError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from impasto.media.frame import Plane
-    from impasto.scorers import Record
+    from impasto.outputs.base import Scored
 
 T = TypeVar("T")
 DEEP = 4000
 """Characters kept of a traceback, its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """An item on its way from the device to a writer.
-
-    Attributes:
-        index: place in the source.
-        planes: as the output's layout wants them; empty when there is no picture to write.
-        alpha: the source's transparency (H, W), or None.
-        records: what the scorer says of it.
-        facts: what the log shall say of it.
-        seconds: time on the device, its share of the mini-batch's.
-        concealed: whether the source's picture could not be decoded.
-        error: why it was set aside.
-    """
-
-    index: int
-    planes: tuple[Plane, ...] = ()
-    alpha: NDArray[np.uint8] | None = None
-    records: Sequence[Record] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
-    concealed: bool = False
-    error: ItemError | None = None
 
 
 class Indexed(Protocol):

@@ -17,14 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from impasto import outputs, scorers
 from impasto.errors import Unavailable
 from impasto.jobs.job import Job
 from impasto.media.frame import Frame
-from impasto.schema import Done, ItemError, PictureSize, Prepared
+from impasto.outputs import video
+from impasto.outputs.base import Scored
+from impasto.outputs.open import open_shard, sized
+from impasto.schema.outcome import Done
+from impasto.schema.plan import PictureSize, Prepared
 from impasto.schema.url import parse
-from impasto.sources import open_planned
+from impasto.scorers import registry
+from impasto.scorers.base import Scorer
 from impasto.sources.item import Rows
+from impasto.sources.open import open_planned
 from impasto.sources.selection import WILD
 from impasto.storage.stores import Stores
 from impasto.worker.batch_size import best_size
@@ -32,14 +37,16 @@ from impasto.worker.batches import Batches, MiniBatch, SetAside
 from impasto.worker.inputs import JobInputs
 from impasto.worker.items import FileScoring, RowScoring
 from impasto.worker.pictures import PictureScoring
-from impasto.worker.scored import Scored, Scoring
+from impasto.worker.report import _Report
+from impasto.worker.scored import Scoring
 from impasto.worker.stages import Clock, Prefetch, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from impasto.engines import Task, Watch
-    from impasto.schema import Attempt, Plan
+    from impasto.schema.outcome import Attempt
+    from impasto.schema.plan import Plan
+    from impasto.worker.task import Task, Watch
 
 AHEAD = 4
 """Items, or mini-batches when those are larger, that may wait between two stages."""
@@ -140,7 +147,7 @@ class Worker:
         reader = Prefetch(batches, AHEAD, clocks["read"])
         self._scorer.restart()
         try:
-            with outputs.open_shard(
+            with open_shard(
                 self._job, self._task.spec, self._plan, attempt, self._inputs.files
             ) as out:
                 with Sink(out.write, AHEAD, clocks["write"]) as sink:
@@ -261,16 +268,16 @@ class Worker:
         if plan.items == "rows":
             return RowScoring(self._scorer)
         layout = (
-            outputs.video_target(self._task.spec, plan).layout if plan.output == "video" else None
+            video.video_target(self._task.spec, plan).layout if plan.output == "video" else None
         )
         wants = "records" if plan.output == "records" else "pictures"
         longest = self._task.spec.max_size
         return PictureScoring(self._scorer, self._device, longest, layout=layout, wants=wants)
 
-    def _load(self) -> scorers.Scorer:
+    def _load(self) -> Scorer:
         spec = self._task.spec
-        entry = scorers.find(spec.scorer)
-        params = scorers.parse_params(entry, spec.params)
+        entry = registry.find(spec.scorer)
+        params = registry.parse_params(entry, spec.params)
         kind = entry.load()
         prepared = self._job.prepared()
         state = kind.prepare(params, self._inputs) if prepared is None else prepared.state
@@ -291,7 +298,7 @@ class Worker:
         size = self._job.picture_size()
         if size is None:
             size = self._job.record_picture_size(self._try_size(attempt))
-        self._plan = outputs.sized(plan, size)
+        self._plan = sized(plan, size)
         self._scoring = self._bind(self._plan)
 
     def _try_size(self, attempt: Attempt) -> PictureSize:
@@ -306,44 +313,6 @@ class Worker:
                 if size:
                     return PictureSize(width=size[0], height=size[1])
         return PictureSize(width=plan.width, height=plan.height)
-
-
-class _Report:
-    """What is told of a shard while it is scored."""
-
-    def __init__(self, attempt: Attempt) -> None:
-        self._shard = attempt.shard
-        base = attempt.base
-        again = len(base.failed) if base else 0
-        self.items = base.items - again if base else 0
-        self.journal: list[dict[str, object]] = []
-        self.failed: list[ItemError] = []
-        self.concealed: list[int] = list(base.concealed) if base else []
-
-    def add(self, scored: Scored) -> Scored:
-        """Note a scored item; its error is given the item's name."""
-        shard = self._shard
-        name = shard.names[scored.index - shard.start] if shard.names else ""
-        error = scored.error
-        if error and name and not error.key:
-            error = error.model_copy(update={"key": name})
-        line: dict[str, object] = {"time": time.time(), "event": "item", "shard": shard.index}
-        line |= {"item": scored.index} | ({"name": name} if name else {})
-        line["score_ms"] = round(scored.seconds * 1000, 2)
-        line |= scored.facts
-        if scored.concealed:
-            line["concealed"] = True
-            self.concealed.append(scored.index)
-        if error:
-            line |= {"error": error.error, "traceback": error.traceback}
-            self.failed.append(error)
-        self.items += 1
-        self.journal.append(line)
-        return scored
-
-    def failed_batches(self, size: int) -> int:
-        """Return how many mini-batches of a size have items that were set aside."""
-        return len({(it.item - self._shard.start) // max(1, size) for it in self.failed})
 
 
 def _drained(running: deque[Future[list[Scored]]]) -> Iterator[list[Scored]]:

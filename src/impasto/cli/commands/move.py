@@ -34,12 +34,13 @@ def ls(
     ] = False,
 ) -> None:
     """List what a URL or path holds: size, time of change (UTC) and name."""
-    from impasto.cli.render import jobs
+    from impasto.cli.render import transfer
+    from impasto.cli.render.text import note
     from impasto.storage.transfer.listing import entries
 
     stores = open_stores(load_settings(config))
-    found = entries(stores, url, recursive=recursive, note=jobs.note)
-    jobs.listing(found, as_json=as_json)
+    found = entries(stores, url, recursive=recursive, note=note)
+    transfer.listing(found, as_json=as_json)
 
 
 def cp(
@@ -103,8 +104,8 @@ def _show(
     act: Callable[[Watch], Tally], units: Units, target: str | None, *, as_json: bool, quiet: bool
 ) -> None:
     """Do something and show how far it is and how it ended."""
-    from impasto.cli import progress
-    from impasto.cli.render import jobs
+    from impasto.cli import interrupt, progress
+    from impasto.cli.render import transfer
     from impasto.storage.transfer.tasks import Tally, Watch
 
     last = Tally()
@@ -117,11 +118,11 @@ def _show(
     try:
         with (
             progress.progress(quiet, units) as shown,
-            progress.interruptible(shown.stopping) as stop,
+            interrupt.interruptible(shown.stopping) as stop,
         ):
             done = act(Watch(update, progress.failed, stop))
     except ImpastoError as error:
         if as_json:
-            jobs.moved(last, target, error, as_json=True)
+            transfer.moved(last, target, error, as_json=True)
         raise
-    jobs.moved(done, target, as_json=as_json, quiet=quiet)
+    transfer.moved(done, target, as_json=as_json, quiet=quiet)

@@ -10,11 +10,11 @@ from multiprocessing.connection import wait
 import ray
 
 from impasto import secrecy
-from impasto.engines import Task
+from impasto.engines.messages import Broken
 from impasto.engines.ray.runtime_env import delivered
 from impasto.engines.supervisor import GRACE, POLL, SPOILT, Child, memory_limit
-from impasto.engines.worker_main import Broken
-from impasto.schema import Attempt, Done, Failed
+from impasto.schema.outcome import Attempt, Done, Failed
+from impasto.worker.task import Task
 
 SAY = 0.5
 """Seconds between two words on how far a shard is; each costs the driver half a millisecond."""

@@ -20,14 +20,14 @@ from ray import exceptions
 from ray._private import ray_constants
 from ray._private import worker as ray_worker
 
+from impasto.engines.ray.environment import ray_token
 from impasto.engines.ray.runtime_env import runtime_env
 from impasto.errors import Unavailable
-from impasto.settings import ray_token
 from impasto.storage.local import mapped
 from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
-    from impasto.schema import JobSpec
+    from impasto.schema.job import JobSpec
     from impasto.settings import Settings
 
 KNOCK = 10.0

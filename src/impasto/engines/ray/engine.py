@@ -16,16 +16,20 @@ from typing import TYPE_CHECKING, Any, Self
 import ray
 from ray import exceptions
 
-from impasto.engines import AS_HERE, ASKED_FOR, ENCODER_THREADS, Capacity, Control, Staff, Task
+from impasto.engines.base import AS_HERE, ASKED_FOR, ENCODER_THREADS, Control
+from impasto.engines.messages import Broken
 from impasto.engines.ray.actor import Slot as Slot
 from impasto.engines.ray.connection import complaint, join, words
 from impasto.engines.ray.pool import Crew
 from impasto.engines.ray.start_failures import TRIES, Starts
-from impasto.engines.worker_main import Broken
 from impasto.errors import BadInput, Unavailable
-from impasto.schema import Attempt, Done, Failed, JobSpec
+from impasto.machine import cuda_devices
+from impasto.schema.job import JobSpec
+from impasto.schema.outcome import Attempt, Done, Failed
+from impasto.schema.workers import Capacity, Staff
 from impasto.secrecy import handover
-from impasto.settings import Settings, WorkerRange, cuda_devices
+from impasto.settings import Settings, WorkerRange
+from impasto.worker.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray import exceptions
 
-from impasto.engines import Staff
 from impasto.engines.ray.remote_worker import Hired
 from impasto.engines.supervisor import GRACE
+from impasto.schema.workers import Staff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ray._private import state
 
 if TYPE_CHECKING:
-    from impasto.schema import Attempt
+    from impasto.schema.outcome import Attempt
 
 
 @dataclass(eq=False)

@@ -13,12 +13,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impasto import scorers
-from impasto.errors import BadInput
-from impasto.storage.local import Changed
+from impasto.errors import BadInput, Changed
+from impasto.scorers import registry
 
 if TYPE_CHECKING:
-    from impasto.schema import JobSpec
+    from impasto.schema.job import JobSpec
     from impasto.storage.stores import Stores
 
 PACKAGE = "impasto_job_code"
@@ -46,7 +45,7 @@ def runtime_env(
     whole: dict[str, Any] = {}
     own: dict[str, Any] = {}
     package = Path(folder, PACKAGE)
-    for name in scorers.find(spec.scorer).code:
+    for name in registry.find(spec.scorer).code:
         digest = spec.params[f"{name}_sha256"]
         package.mkdir(exist_ok=True)
         (package / digest).write_bytes(_verified(stores, spec.params[name], digest, home))

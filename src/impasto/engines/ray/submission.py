@@ -83,7 +83,7 @@ class Cluster:
     """A running cluster; every method raises `Unavailable` when it does not answer or refuses."""
 
     def __init__(self, url: str) -> None:
-        """Connect; `impasto.settings.configure_ray` must have been called before.
+        """Connect; `impasto.engines.ray.environment.configure_ray` must have been called before.
 
         Args:
             url: the dashboard's, http(s)://HOST:PORT.

@@ -19,7 +19,7 @@ from impasto.media.read.container import open_source
 from impasto.media.write.encoders import add_encoder, encoder_rate
 from impasto.media.write.sink import clock, closing, open_output, writing
 from impasto.media.write.target import changes
-from impasto.schema import Encoding
+from impasto.schema.plan import Encoding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
     from av.video.stream import VideoStream
 
+    from impasto.media.formats import Family
     from impasto.media.join.carry import Timed
     from impasto.media.join.join import Opened, Segment
     from impasto.media.join.timeline import Origin
     from impasto.media.join.tracks import Track
     from impasto.media.read.container import Source
-    from impasto.media.write.target import Family, Target
-    from impasto.schema import VideoFacts
+    from impasto.media.write.target import Target
+    from impasto.schema.source import VideoFacts
 
 
 def assemble(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from av.stream import Disposition
 
 if TYPE_CHECKING:
-    from impasto.media.write.target import Family
+    from impasto.media.formats import Family
 
 _QUICKTIME = (
     "alb amh ara arm asm aym aze baq bel ben tib bul bur cat ces chi wel dan ger dut dzo gre eng "

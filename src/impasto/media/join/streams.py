@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.subtitles.stream import SubtitleStream
 
-    from impasto.media.write.target import Family
+    from impasto.media.formats import Family
 
 Convert: TypeAlias = "Callable[[bytes], bytes]"
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from av.container.core import Chapter
 
-    from impasto.media.write.target import Family
+    from impasto.media.formats import Family
 
 _STALE = {
     "bps",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.stream import VideoStream
 
-    from impasto.schema import VideoFacts
+    from impasto.schema.source import VideoFacts
 
 FREE_CLOCKS = {"mpegts", "mpeg"}
 """Demuxers whose files start at any time, which means nothing."""

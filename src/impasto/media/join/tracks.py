@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
     from av.stream import Stream
 
+    from impasto.media.formats import Family
     from impasto.media.join.streams import Convert
-    from impasto.media.write.target import Family
 
 COVERS: frozenset[Family] = frozenset({"mp4", "mkv"})
 """The containers that keep a cover."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from impasto.media.frame import Plane
     from impasto.media.read.container import Source
-    from impasto.schema import Key, VideoCut, VideoFacts
+    from impasto.schema.source import Key, VideoCut, VideoFacts
 
     Packets = Iterator[Packet[VideoStream]]
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from impasto.media.read.container import Source
-    from impasto.schema import VideoFacts
+    from impasto.schema.source import VideoFacts
 
 
 def rotation(facts: VideoFacts) -> int:

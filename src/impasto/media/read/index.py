@@ -22,7 +22,7 @@ from impasto.errors import BadInput
 from impasto.media.read.container import open_source
 from impasto.media.read.packets import decoded, pictures
 from impasto.media.read.probe import agree, first_frames, video_facts
-from impasto.schema import Key, VideoCut, VideoFacts
+from impasto.schema.source import Key, VideoCut, VideoFacts
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from av.video.plane import VideoPlane
 
     from impasto.media.frame import Plane
-    from impasto.schema import VideoFacts
+    from impasto.schema.source import VideoFacts
 
 _PLANAR = re.compile(r"yuv[aj]?(410|411|420|422|440|444)p(?:\d+le)?")
 _CHROMA = {

@@ -9,7 +9,7 @@ from struct import unpack
 from typing import TYPE_CHECKING, cast
 
 from impasto.media.read.packets import decoded, pictures
-from impasto.schema import Colour, VideoFacts
+from impasto.schema.source import Colour, VideoFacts
 
 if TYPE_CHECKING:
     from av.container import InputContainer

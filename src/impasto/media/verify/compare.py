@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from av.stream import Disposition
 
+    from impasto.media.formats import Family
     from impasto.media.verify.inventory import Contents
-    from impasto.media.verify.verify import Pair
-    from impasto.media.write.target import Family
+    from impasto.media.verify.pair import Pair
 
 HEARD = Fraction(1, 100_000)
 """Seconds by which sound may move against the pictures in an exact container."""

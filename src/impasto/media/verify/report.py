@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from impasto.schema import Frozen
+from impasto.schema.base import Frozen
 
 
 class Check(Frozen):

@@ -5,45 +5,24 @@ Both files are read afresh, so that the answer owes nothing to the code that wro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from math import atan2, degrees
 from typing import TYPE_CHECKING
 
+from impasto.media.formats import family_of
 from impasto.media.verify import inventory
 from impasto.media.verify.compare import check_chapters, check_labels, check_streams, check_tags
+from impasto.media.verify.pair import MILLISECOND, Pair
 from impasto.media.verify.report import Check, Report
 from impasto.media.write.sink import clock, rescale
-from impasto.media.write.target import changes, family_of, target
+from impasto.media.write.target import changes, target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from impasto.media.read.container import Source
     from impasto.media.verify.inventory import Inventory
-    from impasto.media.write.target import Target
-    from impasto.schema import Colour
-
-MILLISECOND = Fraction(1, 1000)
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two videos that are compared.
-
-    Attributes:
-        before: the source.
-        after: the output.
-        target: the output's picture stream as it should be.
-        shift: seconds by which times in the output are earlier.
-        slack: seconds by which the output's container may round a time.
-    """
-
-    before: Inventory
-    after: Inventory
-    target: Target
-    shift: Fraction
-    slack: Fraction
+    from impasto.schema.source import Colour
 
 
 def verify(source: Source, output: Source, name: str, output_name: str) -> Report:

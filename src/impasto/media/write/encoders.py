@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
     from impasto.media.write.target import Codec, Target
-    from impasto.schema import Encoding, Preset
+    from impasto.schema.job import Preset
+    from impasto.schema.plan import Encoding
 
 REORDER: dict[Codec, int] = {"libx264": 2, "libx265": 2, "libvpx-vp9": 0}
 """The most places by which a packet comes earlier than its frame is shown."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from impasto.media.frame import Plane
     from impasto.media.write.target import Target
-    from impasto.schema import Encoding
+    from impasto.schema.plan import Encoding
 
 
 class SegmentWriter:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from av.container import OutputContainer
 
-    from impasto.media.write.target import Family
+    from impasto.media.formats import Family
 
 MUXERS: dict[Family, str] = {"mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm"}
 BITEXACT = 0x400

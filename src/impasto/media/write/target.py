@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 import av
 
 from impasto.errors import BadInput
+from impasto.media.formats import Family, family_of
 from impasto.media.frame import Layout
 from impasto.media.read.container import MAX_PIXELS
-from impasto.schema import Colour, Frozen
+from impasto.schema.base import Frozen
+from impasto.schema.source import Colour
 
 if TYPE_CHECKING:
-    from impasto.schema import VideoFacts
+    from impasto.schema.source import VideoFacts
 
-Family = Literal["mp4", "mov", "mkv", "webm"]
 Codec = Literal["libx264", "libx265", "libvpx-vp9"]
 
-FAMILIES: dict[str, Family] = {
-    ".mp4": "mp4",
-    ".m4v": "mp4",
-    ".mov": "mov",
-    ".mkv": "mkv",
-    ".webm": "webm",
-}
 
 LONGEST: dict[Codec, int] = {"libx264": 16384, "libx265": 65535, "libvpx-vp9": 65535}
 """The most pixels in a row or column that an encoder takes."""
@@ -122,19 +115,6 @@ def _refuse_too_large(target: Target) -> None:
     if target.coded_width * target.coded_height > MAX_PIXELS:
         limit = f"the limit of {MAX_PIXELS // 10**6} megapixels"
         raise BadInput(f"{size} is over {limit}; scale it down")
-
-
-def family_of(name: str) -> Family:
-    """Return the container that a file name asks for.
-
-    Raises:
-        BadInput: none has that suffix.
-    """
-    suffix = PurePosixPath(name).suffix
-    if suffix.lower() not in FAMILIES:
-        known = ", ".join(FAMILIES)
-        raise BadInput(f"{name}: no video container has the suffix '{suffix}'; use one of {known}")
-    return FAMILIES[suffix.lower()]
 
 
 def bit_depth(pixel_format: str) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from impasto.scorers import Scorer, Scores
+from impasto.scorers.base import Scorer, Scores
 from impasto.scorers.checkpoint.file import load
 from impasto.scorers.fitting import Fit
 from impasto.scorers.results import plain
@@ -20,9 +20,9 @@ from impasto.scorers.values import Values, as_pictures
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from impasto.scorers import Inputs, Record
+    from impasto.scorers.base import Inputs, Record
+    from impasto.scorers.checkpoint.params import CheckpointParams
     from impasto.scorers.fitting import Made
-    from impasto.scorers.params import CheckpointParams
 
 
 class CheckpointScorer(Scorer):

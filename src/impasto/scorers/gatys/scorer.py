@@ -21,21 +21,22 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from impasto.scorers import Scorer, Scores
+from impasto.scorers.base import Scorer, Scores
 from impasto.scorers.gatys import moments, vgg
 from impasto.scorers.gatys.download import official
 from impasto.scorers.gatys.layers import parse_layers
 from impasto.scorers.gatys.lbfgs import Points, minimise
-from impasto.scorers.params import StyleParams
-from impasto.scorers.style.network import StyleScorer, resize
+from impasto.scorers.pictures import resize
+from impasto.scorers.style.params import StyleParams
+from impasto.scorers.style.scorer import StyleScorer
 from impasto.scorers.temporal.flow import Flow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import IO
 
-    from impasto.scorers import Inputs, Record
-    from impasto.scorers.params import GatysParams
+    from impasto.scorers.base import Inputs, Record
+    from impasto.scorers.gatys.params import GatysParams
 
 SMALLEST = 16
 """Pixels of a side below which VGG's last convolutions have no value left."""

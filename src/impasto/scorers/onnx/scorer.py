@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import BadInput
-from impasto.scorers import Scorer, Scores
+from impasto.scorers.base import Scorer, Scores
 from impasto.scorers.fitting import Fit
 from impasto.scorers.onnx import signature
 from impasto.scorers.onnx.session import open_session
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from impasto.scorers import Inputs, Record
+    from impasto.scorers.base import Inputs, Record
     from impasto.scorers.fitting import Made
-    from impasto.scorers.params import OnnxParams
+    from impasto.scorers.onnx.params import OnnxParams
 
 
 class OnnxScorer(Scorer):

@@ -11,7 +11,7 @@ from impasto.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from impasto.scorers.params import OnnxParams
+    from impasto.scorers.onnx.params import OnnxParams
 
 PIXELS = {"float": "float32", "float16": "float16", "double": "float64", "uint8": "uint8"}
 """numpy's names of the element types that pictures may have, by ONNX Runtime's."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from impasto.settings import cpu_isa
+from impasto.machine import cpu_isa
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,23 +9,15 @@ and is what runs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from impasto.scorers import SCORERS, Scorer, weights
-from impasto.scorers.style.fast import FastTransformer, fast_dtype, keep_freed_memory
-
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
-    from impasto.scorers import Inputs
-    from impasto.scorers.params import StyleParams
-
-STYLE_SIZE = 256
 STYLE_LENGTH = 100
 
 
@@ -161,127 +153,3 @@ class Transformer(nn.Module):
 def reflect_pad(x: Tensor, size: int) -> Tensor:
     """Mirror the borders so that a convolution of this size keeps the picture's."""
     return F.pad(x, (size // 2,) * 4, mode="reflect")
-
-
-class StyleScorer(Scorer):
-    """Repaint pictures of any size in the style of a painting.
-
-    With strength s, the style vector is (1 - s) * own + s * painting, where own is that of the
-    source's first picture, and the output is source + m * (repainted - source), m = s * (2 - s).
-    The network repaints even with a picture's own vector, hence the mix: 0 is exactly the source
-    and 1 exactly the repainted picture; m runs ahead of s, so that in between the style vector
-    does most of the work and the source shows through little.
-
-    Attributes:
-        batch: the preferred mini-batch. Pictures are painted one at a time on every device, so that
-            none depends on its neighbours; on CUDA a mini-batch saves transfers.
-    """
-
-    def __init__(
-        self, params: StyleParams, prepared: dict[str, Any], inputs: Inputs, device: torch.device
-    ) -> None:
-        """Load the transformer for the prepared style; raises what `weights.load` does."""
-        if device.type == "cpu":
-            keep_freed_memory()
-        self.params, self.device = params, device
-        self.batch = 8 if device.type == "cuda" else 1
-        style = torch.tensor(prepared["style"], dtype=torch.float32)
-        tensors = _weights(params, inputs, "transformer")
-        with torch.inference_mode():
-            self.network = FastTransformer(tensors, style, device, fast_dtype(device))
-
-    @classmethod
-    def prepare(cls, params: StyleParams, inputs: Inputs) -> dict[str, Any]:
-        """Predict the style vector: ``{"style": 100 floats}``, each exactly a float32.
-
-        Raises:
-            BadInput: the painting, the source's first picture or the weights cannot be read.
-            Unavailable: a store did not answer.
-        """
-        with torch.device("meta"):
-            predictor = Predictor()
-        predictor.load_state_dict(_weights(params, inputs, "predictor"), assign=True)
-        with torch.inference_mode():
-            style = predictor(square(inputs.image(params.style)))
-            if params.strength < 1:
-                style = torch.lerp(predictor(square(inputs.sample())), style, params.strength)
-        return {"style": style[0].tolist()}
-
-    def score(self, batch: Tensor) -> Tensor:
-        """Repaint RGB pictures: float32 in [0, 1], (N, 3, H, W), any size, to the same."""
-        if self.params.strength == 0:
-            return batch
-        with torch.inference_mode():
-            painted = [self._paint(picture[None]) for picture in batch]
-            return painted[0] if len(painted) == 1 else torch.cat(painted)
-
-    def _paint(self, source: Tensor) -> Tensor:
-        picture = source.to(self.device)
-        height, width = picture.shape[2:]
-        scale = self.params.style_scale
-        size = (max(1, round(height / scale)), max(1, round(width / scale)))
-        result = resize(self._repaint(resize(picture, size)), (height, width))
-        if self.params.preserve_colour:
-            result = with_luma_of(result, picture)
-        if (strength := self.params.strength) < 1:
-            result = torch.lerp(picture, result, strength * (2 - strength))
-        return result.to(source.device)
-
-    def _repaint(self, picture: Tensor) -> Tensor:
-        height, width = picture.shape[2:]
-        return self.network(pad_to_fit(picture))[:, :, :height, :width]
-
-
-def square(picture: NDArray[np.uint8]) -> Tensor:
-    """Crop a picture's centre to a square and shrink it for the predictor: (1, 3, 256, 256)."""
-    import numpy as np
-    from PIL import Image
-
-    image = Image.fromarray(picture)
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    image = image.crop((left, top, left + side, top + side))
-    image = image.resize((STYLE_SIZE, STYLE_SIZE), Image.Resampling.LANCZOS)
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
-
-
-def resize(picture: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize (N, 3, H, W) in [0, 1] to a size, bicubic and without aliasing."""
-    if picture.shape[2:] == size:
-        return picture
-    resized = F.interpolate(picture, size, mode="bicubic", antialias=True, align_corners=False)
-    return resized.clamp_(0, 1)
-
-
-def pad_to_fit(picture: Tensor) -> Tensor:
-    """Mirror the right and bottom so that H and W are multiples of 4, from 8 up.
-
-    Where there is too little to mirror, the edge is repeated.
-    """
-    height, width = picture.shape[2:]
-    right, bottom = (max(8, -(-size // 4) * 4) - size for size in (width, height))
-    if right:
-        picture = F.pad(picture, (0, right, 0, 0), "reflect" if right < width else "replicate")
-    if bottom:
-        picture = F.pad(picture, (0, 0, 0, bottom), "reflect" if bottom < height else "replicate")
-    return picture
-
-
-def with_luma_of(result: Tensor, source: Tensor) -> Tensor:
-    """Move the source's colours to the result's luma (BT.709): differences of channels stay."""
-    weights_709 = source.new_tensor([0.2126, 0.7152, 0.0722]).view(1, 3, 1, 1)
-    change = ((result - source) * weights_709).sum(1, keepdim=True)
-    return (source + change).clamp_(0, 1)
-
-
-def load_weights(part: str) -> dict[str, Tensor]:
-    """Load ``predictor`` or ``transformer``; raises what `weights.load` does."""
-    return weights.load("style.safetensors", SCORERS["style"].weights, part)
-
-
-def _weights(params: StyleParams, inputs: Inputs, part: str) -> dict[str, Tensor]:
-    """Load the user's weights if there are any, else those that ship with the package."""
-    if params.weights is None:
-        return load_weights(part)
-    content = inputs.trusted(params.weights, params.weights_sha256 or "")
-    return weights.parse(content, part, params.weights)

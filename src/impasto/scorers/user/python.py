@@ -40,15 +40,16 @@ import numpy as np
 import torch
 
 from impasto.errors import BadInput
-from impasto.scorers import Scorer, Scores, results
+from impasto.scorers import results
+from impasto.scorers.base import Scorer, Scores
 from impasto.scorers.user import loading
 from impasto.scorers.user.loading import ScriptError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from impasto.scorers import Inputs, Record
-    from impasto.scorers.params import PythonParams
+    from impasto.scorers.base import Inputs, Record
+    from impasto.scorers.user.params import PythonParams
 
 _PICTURES = "pictures must be a numpy array, uint8, (N, height, width, 3), RGB"
 _RECORDS = "it must return N pictures, or a list or DataFrame of N records"

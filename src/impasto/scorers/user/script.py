@@ -25,7 +25,8 @@ import torch
 
 from impasto.errors import BadInput
 from impasto.schema.url import parse
-from impasto.scorers import Scorer, Scores, results
+from impasto.scorers import results
+from impasto.scorers.base import Scorer, Scores
 from impasto.scorers.user import azureml, loading
 from impasto.scorers.user.loading import ScriptError
 
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from impasto.scorers import Inputs, Record
-    from impasto.scorers.params import ScriptParams
+    from impasto.scorers.base import Inputs, Record
+    from impasto.scorers.user.params import ScriptParams
 
 _EXPECTED = "it must return a list, tuple or DataFrame with one element for every item"
 _CONTEXT = "mini_batch_context"

@@ -14,16 +14,8 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from impasto.errors import BadInput, ImpastoError
-from impasto.storage.local import (
-    Denied,
-    Exists,
-    Missing,
-    make_folder,
-    mapped,
-    publishing,
-    sweep_partial,
-)
+from impasto.errors import BadInput, Denied, Exists, ImpastoError, Missing
+from impasto.storage.local import make_folder, mapped, publishing, sweep_partial
 from impasto.storage.store import PART, PARTS, Store
 from impasto.storage.transfer.listing import Folder, parts
 from impasto.storage.transfer.placing import Placing

@@ -11,9 +11,9 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING
 
-from impasto.errors import BadInput
+from impasto.errors import BadInput, Changed, Denied, Missing
 from impasto.schema.url import check_key, parse, unsigned
-from impasto.storage.local import Changed, Denied, Missing, etag, mapped
+from impasto.storage.local import etag, mapped
 from impasto.storage.parallel import in_order
 from impasto.storage.store import PART, PARTS, Stat, Store
 from impasto.storage.stores import Stores

@@ -7,9 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from impasto.errors import BadInput
+from impasto.errors import BadInput, Denied
 from impasto.schema.url import parse
-from impasto.storage.local import Denied
 from impasto.storage.store import MANY, Stat, Store
 from impasto.storage.transfer.listing import (
     Folder,

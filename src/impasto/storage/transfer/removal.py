@@ -6,9 +6,8 @@ from functools import partial
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, cast
 
-from impasto.errors import BadInput, ImpastoError, Unavailable
+from impasto.errors import BadInput, ImpastoError, Missing, Unavailable
 from impasto.schema.url import parse
-from impasto.storage.local import Missing
 from impasto.storage.parallel import in_order
 from impasto.storage.store import BULK, MANY, PARTS
 from impasto.storage.transfer.listing import ends_as_folder, find

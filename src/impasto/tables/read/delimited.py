@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from impasto.errors import BadInput
-from impasto.schema import TableFacts
+from impasto.schema.source import TableFacts
 from impasto.storage.span import open_span
 from impasto.tables.read.record_ends import borders
 from impasto.tables.read.scan import BLOCK_BYTES, BLOCK_ROWS, Cuts, Scan
@@ -24,8 +24,8 @@ from impasto.tables.read.scan import BLOCK_BYTES, BLOCK_ROWS, Cuts, Scan
 if TYPE_CHECKING:
     import pandas as pd
 
-    from impasto.schema import Shard
-    from impasto.storage.ranges import File
+    from impasto.schema.plan import Shard
+    from impasto.storage.named_file import File
     from impasto.tables.read.scan import Wanted
 
 LONGEST = 16 << 20
@@ -163,7 +163,7 @@ def scan(file: File, size: Wanted) -> Scan:
             raise BadInput(f"{file.url}: line {text.number}: {fact}; correct the table") from None
         columns.flush()
     facts = facts.model_copy(update={"columns": columns.found()})
-    return Scan(facts, *cuts.cut())
+    return Scan.of_lines(facts, cuts)
 
 
 def _scan_rows(text: _Lines, width: int, columns: _Columns, cuts: Cuts) -> None:

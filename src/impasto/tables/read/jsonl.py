@@ -10,7 +10,7 @@ from itertools import accumulate, compress
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput
-from impasto.schema import TableFacts
+from impasto.schema.source import TableFacts
 from impasto.storage.span import open_span
 from impasto.tables.read.jsonl_columns import BLANKS, frame_of, kinds_of
 from impasto.tables.read.scan import BLOCK_BYTES, BLOCK_ROWS, Cuts, Scan
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from impasto.schema import Shard
-    from impasto.storage.ranges import File
+    from impasto.schema.plan import Shard
+    from impasto.storage.named_file import File
     from impasto.tables.read.scan import Wanted
 
 INT64 = range(-(2**63), 2**63)
@@ -57,7 +57,7 @@ def scan(file: File, size: Wanted) -> Scan:
                     texts = columns.add_each(block, number, file.url)
                 cuts.add([*compress(where, texts)])
                 end, number = where[-1], number + len(block)
-    return Scan(TableFacts(format="jsonl", columns=columns.found()), *cuts.cut())
+    return Scan.of_lines(TableFacts(format="jsonl", columns=columns.found()), cuts)
 
 
 def read(file: File, facts: TableFacts, shard: Shard) -> Iterator[pd.DataFrame]:

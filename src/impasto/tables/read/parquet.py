@@ -1,4 +1,4 @@
-"""Parquet as rows: shards are runs of rows, cut between row groups where one is near."""
+"""Parquet as rows: a shard is a run of rows, read from the row groups that hold them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput, ImpastoError
-from impasto.planning import cuts
-from impasto.schema import TableFacts
+from impasto.schema.source import TableFacts
 from impasto.tables.read.scan import BLOCK_ROWS, Scan
 
 if TYPE_CHECKING:
@@ -16,12 +15,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from impasto.schema import Shard
-    from impasto.storage.ranges import File
+    from impasto.schema.plan import Shard
+    from impasto.storage.named_file import File
     from impasto.tables.read.scan import Wanted
 
 
-def scan(file: File, size: Wanted) -> Scan:
+def scan(file: File, _: Wanted) -> Scan:
     """Read the schema and where row groups begin; no rows.
 
     Raises:
@@ -31,8 +30,6 @@ def scan(file: File, size: Wanted) -> Scan:
     with _opened(file) as table:
         meta = table.metadata
         starts = list(_starts(meta))
-        rows = size if isinstance(size, int) else size(meta.num_rows)
-        borders = cuts.cut_points(meta.num_rows, rows, starts)
         frame = _frame(table.schema_arrow.empty_table())
         missing = _with_missing(meta)
         if not frame.columns.is_unique:
@@ -41,7 +38,7 @@ def scan(file: File, size: Wanted) -> Scan:
             (str(name), _dtype(str(dtype), missing=name in missing))
             for name, dtype in frame.dtypes.items()
         )
-    return Scan(TableFacts(format="parquet", columns=columns), tuple(borders))
+    return Scan(TableFacts(format="parquet", columns=columns), meta.num_rows, tuple(starts))
 
 
 def read(file: File, facts: TableFacts, shard: Shard) -> Iterator[pd.DataFrame]:

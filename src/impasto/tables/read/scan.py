@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
-    from impasto.schema import TableFacts
+    from impasto.schema.source import TableFacts
 
     Wanted: TypeAlias = int | Callable[[int], int]
     """Rows of a shard, or what chooses them once it is known how many rows there are."""
@@ -22,22 +22,28 @@ BLOCK_ROWS, BLOCK_BYTES = 10_000, 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A table's facts and its cuts.
+    """A table's facts, and where it can be cut.
 
     Attributes:
         facts: what is known of it.
-        borders: rows at which shards begin, from 0, and the number of rows.
-        spans: the half-open range of bytes of every shard, where rows are lines.
+        rows: how many there are.
+        cheap_cuts: rows at which a cut costs a reader nothing, ascending.
+        borders: where shards begin and the last one ends, of a table whose rows are lines: only
+            the pass over it knows their bytes. Empty where any row will do.
+        spans: the half-open range of bytes of each of these shards.
     """
 
     facts: TableFacts
-    borders: tuple[int, ...]
+    rows: int
+    cheap_cuts: tuple[int, ...] = ()
+    borders: tuple[int, ...] = ()
     spans: tuple[tuple[int, int], ...] = ()
 
-    @property
-    def rows(self) -> int:
-        """How many rows there are."""
-        return self.borders[-1]
+    @classmethod
+    def of_lines(cls, facts: TableFacts, cuts: Cuts) -> Scan:
+        """Return what a pass over a table of lines found."""
+        borders, spans = cuts.cut()
+        return cls(facts, borders[-1], borders=borders, spans=spans)
 
 
 @dataclass(slots=True)

@@ -15,7 +15,6 @@ from impasto.tables.write.jsonl import ITEM, parsed
 Segment: TypeAlias = Path | Callable[[], BinaryIO]
 """A segment's path, or what opens it for reading."""
 
-SUFFIXES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".txt")
 _BUFFER = 1 << 20
 
 
@@ -37,8 +36,8 @@ def assemble(path: Path, segments: Iterable[Segment], suffix: str) -> int:
 
     Args:
         path: a new file.
-        segments: what `impasto.tables.write.line` wrote; each is read once or twice.
-        suffix: one of `SUFFIXES`.
+        segments: what `impasto.tables.write.jsonl.line` wrote; each is read once or twice.
+        suffix: one of `formats.RECORDS`.
 
     Returns:
         How many records there are.

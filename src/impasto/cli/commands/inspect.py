@@ -1,0 +1,46 @@
+"""Commands that look at media and scorers: scorers, probe, verify."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from typer.exceptions import Exit
+
+from impasto.cli.options import AsJson, Config, ItemKind, load_settings, open_stores
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command()(scorers)
+    app.command()(probe)
+    app.command()(verify)
+
+
+def scorers(
+    scorer: Annotated[
+        str | None, typer.Argument(help="One of them, or python:FILE.py:CLASS.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the scorers, or one of them with all that it takes."""
+    from impasto.cli.render import facts
+
+    facts.scorers(scorer, as_json=as_json)
+
+
+def probe(
+    source: str, items: ItemKind = None, config: Config = None, as_json: AsJson = False
+) -> None:
+    """Show the facts of a video, images, files or a table."""
+    from impasto.cli.render import facts
+
+    facts.probe(open_stores(load_settings(config)), source, items, as_json=as_json)
+
+
+def verify(source: str, output: str, config: Config = None, as_json: AsJson = False) -> None:
+    """Prove, item by item, that an output video keeps all of its source but the pictures."""
+    from impasto.cli.render import facts
+
+    if not facts.verify(open_stores(load_settings(config)), source, output, as_json=as_json):
+        raise Exit(1)

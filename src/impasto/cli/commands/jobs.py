@@ -1,0 +1,62 @@
+"""Commands about jobs: jobs, show, logs, cancel."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from impasto.cli.options import AsJson, Config, Home, JobId, find_job, load_settings, open_stores
+from impasto.errors import BadInput
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command()(jobs)
+    app.command()(show)
+    app.command()(logs)
+    app.command()(cancel)
+
+
+def jobs(home: Home = None, config: Config = None, as_json: AsJson = False) -> None:
+    """List the jobs, newest first."""
+    from impasto.cli.render import jobs as display
+    from impasto.jobs import find
+
+    settings = load_settings(config, home)
+    home_store = open_stores(settings).home(settings.home)
+    display.jobs(find.jobs(home_store), as_json=as_json)
+
+
+def show(job: JobId, home: Home = None, config: Config = None, as_json: AsJson = False) -> None:
+    """Show a job: what it does, how far it is, and where its time went."""
+    from impasto.cli.render import jobs as display
+
+    display.job(find_job(job, load_settings(config, home)), as_json=as_json)
+
+
+def logs(
+    job: JobId,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Print what comes until the job ends, too.")
+    ] = False,
+    home: Home = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a job's log, down to every frame."""
+    from impasto.cli.render import logs as display
+
+    display.logs(find_job(job, load_settings(config, home)), as_json=as_json, follow=follow)
+
+
+def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
+    """Ask whoever runs a job to stop; what is done is kept."""
+    from impasto.cli.render.text import say
+
+    found = find_job(job, load_settings(config, home))
+    status = found.listing().status
+    if status == "done":
+        raise BadInput(f"job {found.id}: is done already; there is nothing to cancel")
+    found.cancel()
+    say(f"job {found.id}: cancelled; 'impasto resume {found.named}' takes that back")

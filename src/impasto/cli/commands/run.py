@@ -1,0 +1,157 @@
+"""Commands that run a job: run, plan, resume, retry."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from impasto.cli.options import (
+    AsJson,
+    JobId,
+    Plot,
+    Quiet,
+    early,
+    find_job,
+    takes_changes,
+    takes_settings,
+)
+from impasto.cli.scorer_flags import ScorerCommand
+from impasto.cli.spec_options import takes_spec
+from impasto.errors import BadInput, ImpastoError
+
+if TYPE_CHECKING:
+    from impasto.jobs.job import Job
+    from impasto.schema.job import JobSpec
+    from impasto.schema.outcome import Result
+    from impasto.settings import Settings
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command(cls=ScorerCommand)(run)
+    app.command(cls=ScorerCommand)(plan)
+    app.command()(resume)
+    app.command()(retry)
+
+
+@early
+@takes_spec
+@takes_settings
+def run(
+    spec: JobSpec,
+    settings: Settings,
+    plot: Plot = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Score SOURCE; the same command again goes on where it stopped."""
+    if plot:
+        _check_plot(spec.scorer, plot)
+    finish_job(None, spec, settings, as_json=as_json, quiet=quiet, plot=plot)
+
+
+@takes_spec
+@takes_settings
+def plan(spec: JobSpec, settings: Settings, as_json: AsJson = False) -> None:
+    """Show how 'run' would cut SOURCE into shards, and why; writes nothing."""
+    from impasto.cli.render import facts
+    from impasto.driver import preview
+
+    draft = preview.draft(spec, settings)
+    facts.plan(draft, as_json=as_json)
+
+
+@takes_changes
+@takes_settings
+def resume(
+    job: JobId,
+    changes: dict[str, object],
+    settings: Settings,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace what is at the output.")
+    ] = False,
+    as_submitted: Annotated[
+        bool, typer.Option("--as-submitted", help="Stay cancelled, if the job was.")
+    ] = False,
+) -> None:
+    """Go on with a job where it stopped."""
+    found = find_job(job, settings)
+    spec = found.spec()
+    spec = spec.model_copy(update={**changes, "overwrite": overwrite or spec.overwrite})
+    finish_job(found, spec, settings, as_json=as_json, quiet=quiet, as_submitted=as_submitted)
+
+
+@takes_changes
+@takes_settings
+def retry(
+    job: JobId,
+    changes: dict[str, object],
+    settings: Settings,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Try a job's items again that were set aside, and only those."""
+    found = find_job(job, settings)
+    spec = found.spec().model_copy(update=changes)
+    finish_job(found, spec, settings, as_json=as_json, quiet=quiet, retry=True)
+
+
+def finish_job(
+    found: Job | None,
+    spec: JobSpec,
+    settings: Settings,
+    *,
+    as_json: bool,
+    quiet: bool,
+    plot: str | None = None,
+    **how: bool,
+) -> Result:
+    """Run a job, new or found, with a progress bar, and print what came of it."""
+    from impasto.cli import interrupt, progress
+    from impasto.cli.render import jobs as display
+    from impasto.driver import api
+    from impasto.driver.submit import submit
+    from impasto.schema.progress import Progress
+
+    last: Progress | None = None
+
+    def on_progress(event: Progress) -> None:
+        nonlocal last
+        last = event
+        shown.update(event)
+
+    try:
+        with progress.progress(quiet) as shown, interrupt.interruptible(shown.stopping) as stop:
+            job = found or submit(spec, settings)
+            result = api.finish(
+                job, spec, settings=settings, on_progress=on_progress, stop=stop, **how
+            )
+            if plot:
+                display.plot(job, plot)
+    except ImpastoError as error:
+        if as_json:
+            display.failure(error, last)
+        raise
+    plan = job.plan()
+    called = plan.called if plan else "items"
+    display.result(result, called, job.named, as_json=as_json, quiet=quiet)
+    return result
+
+
+def _check_plot(scorer: str, path: str) -> None:
+    """Refuse, before hours are spent, a plot that cannot be drawn."""
+    from importlib.util import find_spec
+
+    from impasto.scorers import registry
+
+    if not registry.find(scorer.partition(":")[0]).losses:
+        raise BadInput(f"--plot: scorer {scorer} tells no losses; leave it out")
+    if find_spec("matplotlib") is None:
+        raise BadInput("--plot: needs matplotlib; run pip install 'impasto[plot]'")
+    folder = os.path.dirname(path) or "."  # noqa: PTH120 (a path as the user gave it)
+    if not os.access(folder, os.W_OK):
+        raise BadInput(f"--plot {path}: cannot be written there; choose another place")

@@ -1,0 +1,73 @@
+"""What Ctrl-C does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from impasto.cli.render.text import ERR
+from impasto.errors import Interrupted
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+GRACE = 1.0
+"""Seconds that the second Ctrl-C gives what runs to end by itself."""
+STOPPED = "stopped at once; what is done is kept, and the same command goes on"
+
+
+@contextmanager
+def interruptible(on_stop: Callable[[], None]) -> Iterator[threading.Event]:
+    """Give an event that the first Ctrl-C (or SIGTERM) sets; the second one interrupts at once.
+
+    Python hears of a signal only between two of its own steps, and a request may wait for minutes
+    on a network that is dead. So a thread hears of it too, and ends the process a moment after the
+    second one if nothing else did.
+
+    Args:
+        on_stop: called at the first one, from the signal handler.
+    """
+    stop = threading.Event()
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        on_stop()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    woken = signal.set_wakeup_fd(ours.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=_insist, args=(theirs, numbers), daemon=True).start()
+    before = {number: signal.signal(number, on_signal) for number in numbers}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(woken)
+        ours.close()
+
+
+def _insist(heard: socket.socket, numbers: tuple[signal.Signals, ...]) -> None:
+    """End the process after the second signal, unless the other end is closed in time."""
+    with heard:
+        asked = 0
+        while asked < 2:
+            data = heard.recv(64)
+            if not data:
+                return
+            asked += sum(number in numbers for number in data)
+        heard.settimeout(GRACE)
+        try:
+            while heard.recv(64):
+                pass
+        except TimeoutError:
+            ERR.print(f"impasto: {STOPPED}", markup=False)
+            os._exit(Interrupted.exit_code)

@@ -1,0 +1,100 @@
+"""Scorers, sources, fidelity reports and plans."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from impasto.cli.render.text import OUT, clock, fact_lines, json_line, say
+
+if TYPE_CHECKING:
+    from impasto.driver.preview import Draft
+    from impasto.schema.job import Items
+    from impasto.storage.stores import Stores
+
+
+def scorers(name: str | None, *, as_json: bool) -> None:
+    """Print the scorers with their parameters, or one of them; or a JSON line each."""
+    from impasto.cli.scorer_flags import describe
+    from impasto.scorers.registry import SCORERS
+
+    names: list[str] = [name] if name else list(SCORERS)
+    for each in names:
+        about, flags = describe(each)
+        if as_json:
+            json_line(
+                {"scorer": each, "about": about, "parameters": [asdict(flag) for flag in flags]}
+            )
+            continue
+        argument = ":FILE" if each in SCORERS and SCORERS[each].argument else ""
+        say(f"{each}{argument}: {about}")
+        table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
+        for flag in flags:
+            default = flag.default if flag.default == "required" else f"[{flag.default}]"
+            table.add_row(f"  {flag.flag}", flag.type, Text(default), Text(flag.about))
+        OUT.print(table)
+
+
+def plan(draft: Draft, *, as_json: bool) -> None:
+    """Print how a job would be cut, or how it is; or a JSON line."""
+    found, called = draft.plan, draft.plan.called
+    sizes = [len(shard) for shard in found.shards]
+    facts: dict[str, Any] = {
+        "job": draft.job,
+        "stored": draft.stored,
+        "output": found.output,
+        "items": found.count,
+        "shards": len(sizes),
+        "smallest_shard": min(sizes),
+        "largest_shard": max(sizes),
+        "workers": draft.workers,
+        "seconds": draft.seconds and round(draft.seconds, 3),
+        "reasons": list(draft.reasons),
+        "warnings": list(found.warnings),
+    }
+    if not as_json:
+        standing = "is planned already: this plan rules" if draft.stored else "is not planned yet"
+        facts |= {"job": f"{draft.job} {standing}", "items": f"{found.count:,} {called}"}
+        del facts["stored"], facts["smallest_shard"], facts["largest_shard"]
+        spread = f"{min(sizes):,}" if len({*sizes}) == 1 else f"{min(sizes):,} to {max(sizes):,}"
+        facts["shards"] = f"{len(sizes):,} of {spread} {called}"
+        facts["seconds"] = _expected(draft.seconds, min(draft.workers, len(sizes)))
+    fact_lines(facts, as_json=as_json)
+
+
+def _expected(seconds: float | None, workers: int) -> str:
+    """Say how long work will take."""
+    if seconds is None:
+        return "not known before a first job with this scorer"
+    words = f"{clock(seconds)} of work, as earlier jobs tell"
+    if workers == 1:
+        return words
+    return f"{words}; about {clock(seconds / workers)} with {workers} workers"
+
+
+def probe(stores: Stores, source: str, items: Items | None, *, as_json: bool) -> None:
+    """Print the facts of a source, taken for these items."""
+    from impasto.sources.open import open_source
+
+    fact_lines(open_source(stores, source, items).facts(), as_json=as_json)
+
+
+def verify(stores: Stores, source: str, output: str, *, as_json: bool) -> bool:
+    """Print the fidelity report; returns whether all that can be kept is."""
+    from impasto.media.verify import verify as checker
+    from impasto.storage.named_file import File
+
+    before, after = File(stores, source), File(stores, output)
+    report = checker.verify(before.open(), after.open(), before.name, after.name)
+    marks = {True: "ok", False: "LOST", None: "n/a"}
+    for check in report.checks:
+        if as_json:
+            json_line({"item": check.item, "ok": check.ok, "detail": check.detail})
+        else:
+            say(f"{marks[check.ok]:<5} {check.item:<16} {check.detail}".rstrip())
+    if not as_json:
+        say("the output keeps all that it can" if report.ok else "the output is not faithful")
+    return report.ok

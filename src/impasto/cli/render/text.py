@@ -1,0 +1,73 @@
+"""Text on a terminal: results on stdout, notes on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+
+OUT = Console(highlight=False, soft_wrap=True)
+ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Print one line on stdout."""
+    OUT.print(text, markup=False)
+
+
+def note(line: str) -> None:
+    """Print a remark on stderr."""
+    ERR.print(f"note: {plain(line)}", markup=False)
+
+
+def plain(text: str) -> str:
+    """Return a name as terminals may be given it."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return shown.encode(errors="replace").decode()
+
+
+def clock(seconds: float) -> str:
+    """Write seconds as h:mm:ss or m:ss, or with a decimal when there are few."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def size(count: int) -> str:
+    """Write bytes in the unit that fits."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def objects(count: int) -> str:
+    """Write a number of objects."""
+    return f"{count:,} object{'s' if count != 1 else ''}"
+
+
+def fact_lines(facts: dict[str, Any], *, as_json: bool) -> None:
+    """Print facts that are not empty, a line each with its name; or all as one JSON line."""
+    if as_json:
+        json_line(facts)
+        return
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {part}" for key, part in value.items() if part is not None)
+        if isinstance(value, list):
+            for n, part in enumerate(value):
+                say(f"{'' if n else name:<16} {part}")
+        if value not in (None, "", []) and not isinstance(value, list):
+            say(f"{name:<16} {value}")
+
+
+def json_line(value: object) -> None:
+    """Print a value as one JSON line on stdout."""
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,89 @@
+"""Run a job: what every face of Impasto calls."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from impasto.driver.loop import Run
+from impasto.driver.pinning import placed
+from impasto.driver.submit import submit
+from impasto.errors import ImpastoError, Interrupted
+from impasto.jobs.job import Job
+from impasto.schema.job import JobSpec
+from impasto.schema.outcome import Result
+from impasto.settings import Settings, load
+from impasto.storage.stores import Stores
+
+if TYPE_CHECKING:
+    from impasto.schema.progress import OnProgress
+
+
+def run(
+    spec: JobSpec,
+    *,
+    settings: Settings | None = None,
+    on_progress: OnProgress | None = None,
+    stop: threading.Event | None = None,
+) -> Result:
+    """Do a job, or go on with it where an earlier call stopped.
+
+    Args:
+        spec: what to do.
+        settings: where the job lives and how it runs; None reads the environment.
+        on_progress: called in this thread as items are written.
+        stop: once set, the shards that run are finished, and `Interrupted` is raised unless they
+            were the last ones.
+
+    Returns:
+        The result, once the output stands whole at its place.
+
+    Raises:
+        BadInput: the request or the source is wrong.
+        Incomplete: shards or too many items failed; what is done is kept.
+        Unavailable: the store, the disk or the device does not answer.
+        Interrupted: ``stop`` was set, or the job was cancelled.
+    """
+    settings = settings or load()
+    job = submit(spec, settings)
+    return finish(job, spec, settings=settings, on_progress=on_progress, stop=stop)
+
+
+def finish(
+    job: Job,
+    spec: JobSpec | None = None,
+    *,
+    settings: Settings | None = None,
+    on_progress: OnProgress | None = None,
+    stop: threading.Event | None = None,
+    retry: bool = False,
+    as_submitted: bool = False,
+) -> Result:
+    """Do what is left of a job; raises what `run` does.
+
+    Args:
+        job: a submitted job.
+        spec: what to do; None takes the job's own. It may differ from that only in where files
+            are and how many items may fail.
+        settings: as for `run`.
+        on_progress: as for `run`.
+        stop: as for `run`.
+        retry: whether to try the items again that were set aside, of a finished job too.
+        as_submitted: whether a cancellation holds that came before; otherwise it is taken back.
+    """
+    settings = settings or load()
+    spec = placed(spec or job.spec(), Stores(settings.stores), settings)
+    ignore: OnProgress = lambda _: None  # noqa: E731 (a typed default)
+    stop = stop or threading.Event()
+    if as_submitted and job.cancelled():
+        raise Interrupted(
+            f"job {job.id}: was cancelled; 'impasto resume {job.named}' takes that back"
+        )
+    if not as_submitted:
+        job.uncancel()
+    current = Run(job, spec, settings, on_progress or ignore, stop, retry)
+    try:
+        return current.finish()
+    except ImpastoError as error:
+        current.note_end(error)
+        raise

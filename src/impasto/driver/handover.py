@@ -1,0 +1,116 @@
+"""Handing a job to a cluster."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from impasto.driver.pinning import named, placed, refuse_signatures
+from impasto.driver.submit import submit
+from impasto.errors import BadInput, ImpastoError, Unavailable
+from impasto.outputs.delivery.open import open_delivery
+from impasto.schema.url import is_local, is_loopback
+from impasto.storage.stores import Stores
+
+if TYPE_CHECKING:
+    from impasto.engines.ray.submission import Cluster
+    from impasto.jobs.job import Job
+    from impasto.schema.job import JobSpec
+    from impasto.settings import Settings
+
+_NO_NEWS = {"overwrite", "requirements_sha256"}
+"""Fields of a spec that are of no interest once its job runs, or go with another one."""
+
+
+def hand_over(spec: JobSpec, settings: Settings) -> dict[str, Any]:
+    """Have a cluster do a job; returns what became of that.
+
+    Raises:
+        BadInput: the request or the source is wrong, or the cluster could not do it.
+        Unavailable: the store or the cluster does not answer, or refuses.
+    """
+    _check_travels(spec, settings)
+    # Before anything is written, which would be a job that nobody runs.
+    cluster = connect(settings)
+    stores = Stores(settings.stores)
+    spec = placed(spec, stores, settings)
+    job = submit(spec, settings)
+    result = job.result()
+    outcome = {"job": job.id, "named": job.named, "output": spec.output, "ignored": []}
+    if result and open_delivery(stores, job, spec.output).stands(result):
+        return outcome | {"state": "done", "submission": None}
+    standing = cluster.standing(job.id, settings.home)
+    if standing:
+        ignored = _check_standing(job, spec)
+        state = "already submitted"
+        return outcome | {"state": state, "submission": standing.id, "ignored": ignored}
+    job.uncancel()
+    if job.spec() != spec:
+        # The driver has nothing else to go by.
+        job.replace_spec(spec)
+    # Who follows the log shall wait for the new driver, whatever the last one said.
+    job.log([{"time": time.time(), "event": "submitted"}])
+    try:
+        made, new = cluster.submit(job.id, settings)
+    except ImpastoError as error:
+        job.log([{"time": time.time(), "event": "stopped", "error": str(error)}])
+        raise
+    state = "submitted" if new else "already submitted"
+    return outcome | {"state": state, "submission": made.id}
+
+
+def _check_standing(job: Job, spec: JobSpec) -> list[str]:
+    """Refuse what a driver that runs already would not do; returns other fields that differ.
+
+    Raises:
+        BadInput: it makes another output.
+        Unavailable: it is about to end.
+    """
+    if job.cancelled():
+        raise Unavailable(
+            f"job {job.id}: is being cancelled; submit it again once it is, see 'impasto cluster "
+            "status'"
+        )
+    running = job.spec()
+    if running.output != spec.output:
+        raise BadInput(
+            f"job {job.id}: runs already, for {running.output}; submit it again once that is "
+            "done, which then takes seconds"
+        )
+    before, after = running.model_dump(), spec.model_dump()
+    return [name for name in after if before[name] != after[name] and name not in _NO_NEWS]
+
+
+def connect(settings: Settings) -> Cluster:
+    """Reach the cluster, with its token."""
+    from impasto.engines.ray.environment import configure_ray
+
+    # Ray reads its environment when it is first imported.
+    configure_ray()
+    try:
+        from impasto.engines.ray.submission import Cluster
+    except ImportError:
+        raise BadInput("clusters need Ray; run pip install 'impasto[ray]'") from None
+    return Cluster(str(settings.address))
+
+
+def _check_travels(spec: JobSpec, settings: Settings) -> None:
+    """Refuse what a driver on the cluster could not reach.
+
+    Raises:
+        BadInput: a signature in a URL, which is in this process's memory alone, or a path of this
+            machine.
+    """
+    refuse_signatures(spec, settings)
+    if is_loopback(urlsplit(str(settings.address)).netloc):
+        return
+    urls = named(spec, settings)
+    for what in ("source", "output", "--home"):
+        if is_local(urls[what]):
+            remedy = f"copy it to a store: impasto cp {urls[what]} az://CONTAINER/"
+            if what != "source":
+                remedy = "name one in a store"
+            raise BadInput(
+                f"{what} {urls[what]}: is on this machine, and the cluster is not; {remedy}"
+            )

@@ -1,0 +1,127 @@
+"""A spec made absolute, its files pinned by digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from impasto.driver.staging import stage, staged
+from impasto.errors import BadInput
+from impasto.schema.job import JobSpec
+from impasto.schema.url import normal, parse
+from impasto.scorers import registry
+from impasto.scorers.user import signature
+from impasto.secrecy import redact
+from impasto.secrecy import signature as signature_of
+from impasto.settings import Settings
+from impasto.storage.stores import Stores
+
+
+def placed(spec: JobSpec, stores: Stores, settings: Settings) -> JobSpec:
+    """Make a spec mean the same on every machine that will see it.
+
+    Raises:
+        BadInput: a file is missing, or lies where outsiders may write, or a signature would have
+            to leave this machine.
+        Unavailable: the store does not answer.
+    """
+    refuse_signatures(spec, settings)
+    spec = absolute(spec, stores, settings.home)
+    if settings.engine == "local":
+        return spec
+    staged = stage(spec, stores, settings.home)
+    return spec if staged == spec else absolute(staged, stores, settings.home)
+
+
+def named(spec: JobSpec, settings: Settings) -> dict[str, str]:
+    """Return the URLs that a job is given, by what people call them."""
+    texts = {f"--{name}": text for name, text in spec.params.items() if isinstance(text, str)}
+    more = {"--home": settings.home, "--requirements": spec.requirements or ""}
+    return {"source": spec.source, "output": spec.output} | more | texts
+
+
+def refuse_signatures(spec: JobSpec, settings: Settings) -> None:
+    """Refuse, for a cluster, a signature in a URL: it never leaves this process's memory.
+
+    Raises:
+        BadInput: there is one.
+    """
+    if settings.engine == "local" or not settings.address:
+        return
+    for what, url in named(spec, settings).items():
+        if "://" in url and signature_of(url):
+            raise BadInput(
+                f"{what} {url}: its signature stays in this process; for a cluster name a profile "
+                "of its store in impasto.toml instead"
+            )
+
+
+def absolute(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
+    """Make every path of a spec absolute and pin its weights, so that it means the same anywhere.
+
+    Raises:
+        BadInput: weights are missing, or lie where outsiders may write.
+    """
+    scorer, params = registry.named(spec.scorer, spec.params)
+    entry = registry.find(scorer)
+    for name in (*entry.pictures, *entry.trusted, *entry.folders):
+        if isinstance(params.get(name), str):
+            params[name] = normal(params[name])
+    for name in entry.trusted:
+        if params.get(name):
+            stores.check_trusted(params[name], home)
+            params[f"{name}_sha256"] = staged(params[name], home) or _sha256(stores, params[name])
+    for name in entry.folders:
+        if params.get(name):
+            stores.check_trusted(params[name], home)
+            params[f"{name}_digest"] = stores.fingerprint(params[name])
+    if scorer == "python":
+        source = stores.read(params["module"])
+        known = signature.arguments(source, params["name"], params["module"])
+        params["args"] = signature.check(known, params.get("args", {}))
+    _refuse_secrets(params)
+    registry.parse_params(entry, params)
+    return spec.model_copy(
+        update={
+            "source": str(parse(spec.source)),
+            "output": normal(spec.output),
+            "scorer": scorer,
+            "params": params,
+            **_requirements(spec, stores, home),
+        }
+    )
+
+
+def _requirements(spec: JobSpec, stores: Stores, home: str) -> dict[str, str]:
+    """Pin the file of packages that workers of a cluster install: they run as the job does."""
+    if not spec.requirements:
+        return {}
+    url = normal(spec.requirements)
+    stores.check_trusted(url, home)
+    # Whoever installs them checks what was pinned; other engines have no use for the file.
+    return {
+        "requirements": url,
+        "requirements_sha256": spec.requirements_sha256 or _sha256(stores, url),
+    }
+
+
+def _sha256(stores: Stores, url: str) -> str:
+    return hashlib.sha256(stores.read(url)).hexdigest()
+
+
+def _refuse_secrets(params: dict[str, Any]) -> None:
+    """Refuse what would stand in the job's records for all to read; raises BadInput.
+
+    Signatures of the URLs that Impasto itself opens were split off before.
+    """
+    for name, value in params.items():
+        if isinstance(value, dict):
+            _refuse_secrets(value)
+            continue
+        text = json.dumps(value, default=str)
+        if redact(text) != text:
+            raise BadInput(
+                f"--{name.replace('_', '-')}: holds what looks like a key or a signature, which "
+                "would be written into the job; have the scorer read an environment variable"
+            )

@@ -1,0 +1,68 @@
+"""The Engine protocol, and what its engines share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, Self
+
+from impasto.schema.outcome import Attempt, Done, Failed
+
+if TYPE_CHECKING:
+    from impasto.schema.workers import Capacity, Staff
+    from impasto.worker.task import Task
+
+ENCODER_THREADS = 8
+"""Threads of an encoder beside a GPU, where cores are free; it is part of what determines bytes."""
+ASKED_FOR = "at most, as is asked for"
+AS_HERE = "at most, as many as this machine has room for"
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """How a caller watches and stops an engine.
+
+    Attributes:
+        progress: called with a shard's index and how many of its items are written.
+        stopping: asked often; once true, no further shard starts and those that run finish.
+        staffed: called when the workers change.
+        noted: called with what befell the workers without being any shard's fault, for the log.
+    """
+
+    progress: Callable[[int, int], None]
+    stopping: Callable[[], bool]
+    staffed: Callable[[Staff], None] = lambda _: None
+    noted: Callable[[str], None] = lambda _: None
+
+
+class Engine(Protocol):
+    """Runs shards on workers; a context that ends every worker when it is left."""
+
+    @property
+    def capacity(self) -> Capacity:
+        """How many workers there may be; more is known once the context is entered."""
+        ...
+
+    @property
+    def encoder_threads(self) -> int:
+        """How many threads one encoder should use, so that it keeps up with the scorer."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Start what takes long and needs no plan, such as a first worker's interpreter."""
+        ...
+
+    def __exit__(self, *error: object) -> None:
+        """Stop every worker at once."""
+        ...
+
+    def run(self, task: Task, attempts: Sequence[Attempt]) -> Iterator[Done | Failed]:
+        """Try each shard once and yield one outcome a shard, as they finish.
+
+        A shard's error is an outcome, not an exception. Given no shards, it does nothing.
+
+        Raises:
+            BadInput: the scorer cannot be loaded and never will.
+            Unavailable: no worker can start.
+        """
+        ...

@@ -1,0 +1,40 @@
+"""The choice of an engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from impasto.engines.process import stop_spare
+from impasto.engines.ray.environment import configure_ray
+from impasto.errors import BadInput
+from impasto.schema.job import JobSpec
+from impasto.settings import Settings
+
+if TYPE_CHECKING:
+    from impasto.engines.base import Control, Engine
+
+
+def open_engine(settings: Settings, spec: JobSpec, control: Control) -> Engine:
+    """Choose the engine that the settings name; nothing starts before its context is entered.
+
+    Args:
+        settings: how jobs run here.
+        spec: what to do; a cluster's machines are given its scripts.
+        control: how the caller watches and stops the engine.
+
+    Raises:
+        BadInput: the settings contradict each other, or the engine is not installed.
+    """
+    if settings.engine == "ray":
+        # It was on its way before the settings were known.
+        stop_spare()
+        # Ray reads its environment when it is first imported.
+        configure_ray()
+        try:
+            from impasto.engines.ray.engine import RayEngine
+        except ModuleNotFoundError:
+            raise BadInput("--engine ray: needs Ray; run pip install 'impasto[ray]'") from None
+        return RayEngine(settings, control, spec)
+    from impasto.engines.local import LocalEngine
+
+    return LocalEngine(settings, control)

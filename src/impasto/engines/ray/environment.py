@@ -1,0 +1,30 @@
+"""What Ray reads from the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def configure_ray() -> None:
+    """Prepare this process's environment for Ray: token authentication unless it is refused.
+
+    Ray reads these when it is first imported. Nothing that is set already is changed.
+    """
+    os.environ.update(
+        {
+            "RAY_AUTH_MODE": "token",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            # A worker with no GPU of its own must see none.
+            "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+        }
+        | os.environ
+    )
+
+
+def ray_token() -> Path | None:
+    """Return the file that holds this user's token for Ray; None when it is not looked at."""
+    named = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    if named or os.environ.get("RAY_AUTH_MODE", "token") != "token":
+        return None
+    return Path.home() / ".ray" / "auth_token"

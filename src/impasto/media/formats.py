@@ -1,0 +1,42 @@
+"""Formats of images and videos, by their names' endings."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Literal
+
+from impasto.errors import BadInput
+
+if TYPE_CHECKING:
+    pass
+
+Family = Literal["mp4", "mov", "mkv", "webm"]
+FAMILIES: dict[str, Family] = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "mkv",
+    ".webm": "webm",
+}
+
+
+def family_of(name: str) -> Family:
+    """Return the container that a file name asks for.
+
+    Raises:
+        BadInput: none has that suffix.
+    """
+    suffix = PurePosixPath(name).suffix
+    if suffix.lower() not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        raise BadInput(f"{name}: no video container has the suffix '{suffix}'; use one of {known}")
+    return FAMILIES[suffix.lower()]
+
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+WRITABLE: dict[str, str] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+
+
+def is_image(name: str) -> bool:
+    """Tell by its name whether an object is a picture."""
+    return name.lower().endswith(SUFFIXES)

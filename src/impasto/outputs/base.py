@@ -1,0 +1,73 @@
+"""What a worker gives an output, and the ShardOutput protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from impasto.schema.outcome import ItemError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from impasto.media.frame import Plane
+    from impasto.scorers.base import Record
+
+
+class ShardOutput(Protocol):
+    """Where one attempt at a shard is written; a context that leaves nothing behind on errors.
+
+    Attributes:
+        segment: key of what is written, within the job.
+    """
+
+    segment: str
+
+    def __enter__(self) -> Self:
+        """Start writing."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        """Drop what was not finished."""
+        ...
+
+    def write(self, scored: Scored) -> None:
+        """Write the next picture; raises Unavailable when the disk is full."""
+        ...
+
+    def finish(self) -> tuple[int, tuple[str, ...]]:
+        """Store what was written; returns its bytes, and the names when it is images."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """An item on its way from the device to a writer.
+
+    Attributes:
+        index: place in the source.
+        planes: as the output's layout wants them; empty when there is no picture to write.
+        alpha: the source's transparency (H, W), or None.
+        records: what the scorer says of it.
+        facts: what the log shall say of it.
+        seconds: time on the device, its share of the mini-batch's.
+        concealed: whether the source's picture could not be decoded.
+        error: why it was set aside.
+    """
+
+    index: int
+    planes: tuple[Plane, ...] = ()
+    alpha: NDArray[np.uint8] | None = None
+    records: Sequence[Record] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    concealed: bool = False
+    error: ItemError | None = None

@@ -1,0 +1,143 @@
+"""Delivery to an object store."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from impasto.errors import BadInput, Denied, Exists
+from impasto.media.formats import WRITABLE
+from impasto.outputs.delivery.digest import digest_all, each_file, mime_type
+from impasto.storage.local import scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Sequence
+
+    from impasto.jobs.job import Job
+    from impasto.outputs.delivery.digest import Digest
+    from impasto.schema.outcome import Done, Result
+    from impasto.storage.stores import Stores
+
+
+class ToStore:
+    """By upload, many images at once."""
+
+    def __init__(self, stores: Stores, job: Job, output: str) -> None:
+        self._stores, self._job, self._output = stores, job, output
+        self._ended = ""
+
+    def check(self, replaceable: Container[str] | None) -> None:
+        """See `Delivery.check`."""
+        noted = self._job.delivery(self._output)
+        if noted == "":
+            return
+        self._ended = noted or ""
+        store, key = self._stores.beside(self._output)
+        store.check_writable(f"{key}/0" if self._output.endswith("/") else key)
+        try:
+            stat = store.stat(key)
+            objects = store.list_all(key)
+        except Denied:
+            # Whoever may only write cannot look; then the upload itself will not replace anything.
+            if replaceable is not None and self._output.endswith("/"):
+                raise
+            return
+        if replaceable is None and (stat or objects):
+            raise BadInput(f"{self._output}: exists already; choose another or add --overwrite")
+        for each in objects:
+            if replaceable is not None and PurePath(each.key).suffix.lower() not in replaceable:
+                raise BadInput(
+                    f"{self._output}: holds {PurePath(each.key).name}, which is nothing of ours "
+                    "to replace; choose another folder"
+                )
+
+    def stands(self, result: Result) -> bool:
+        """See `Delivery.stands`."""
+        noted = self._job.delivery(self._output)
+        if not noted:
+            return False
+        try:
+            return noted == self._fingerprint()
+        except Denied:
+            # Whoever may only write takes the job's word for it.
+            rights = self._stores.beside(self._output)[0].rights
+            if rights is None or "r" in rights:
+                raise
+            return True
+
+    @contextmanager
+    def file(self, *, overwrite: bool) -> Iterator[Path]:
+        """See `Delivery.file`."""
+        store, key = self._stores.beside(self._output)
+        with scratch() as folder:
+            path = folder / PurePath(key).name
+            yield path
+            create = self._begin() and not overwrite
+            with self._unnoted_if_taken():
+                etag = store.put_file(key, path, kind=mime_type(key), create=create)
+            self._job.note_delivery(self._output, etag)
+
+    @contextmanager
+    def folder(self, records: Sequence[Done], *, overwrite: bool) -> Iterator[Digest]:
+        """See `Delivery.folder`."""
+        store = self._stores.open(self._output)
+        create = self._begin() and not overwrite
+
+        def bring(pair: tuple[str, str]) -> tuple[str, int, str]:
+            key, name = pair
+            data = self._job.read(key)
+            if not create:
+                store.put(name, data, mime_type(name))
+            elif not store.create(name, data, mime_type(name)):
+                raise Exists(f"{store.where(name)}: exists already; choose another or --overwrite")
+            return name, len(data), hashlib.sha256(data).hexdigest()
+
+        with self._unnoted_if_taken():
+            brought = sorted(each_file(records, bring))
+        names = {name for name, _, _ in brought}
+        if overwrite:
+            old = (each.key for each in store.list_all() if each.key not in names)
+            store.delete(*(key for key in old if PurePath(key).suffix.lower() in WRITABLE))
+        yield sum(size for _, size, _ in brought), digest_all((n, sha) for n, _, sha in brought)
+        try:
+            self._job.note_delivery(self._output, self._fingerprint())
+        except Denied:
+            self._job.note_delivery(self._output, "unseen")
+
+    def _begin(self) -> bool:
+        """Note that the delivery begins.
+
+        Returns:
+            Whether nothing of this job's can stand there yet; else another run began and did not
+            end, and what stands there is its.
+
+        Raises:
+            Exists: another run of this job has just ended.
+        """
+        noted = self._job.delivery(self._output)
+        if noted and noted != self._ended:
+            raise Exists(f"{self._output}: another run of this job has just written it; look there")
+        if noted:
+            self._job.note_delivery(self._output, None)
+        return self._job.begin_delivery(self._output)
+
+    @contextmanager
+    def _unnoted_if_taken(self) -> Iterator[None]:
+        """Forget that the delivery began where it ends at something of another's."""
+        try:
+            yield
+        except Exists:
+            if self._job.delivery(self._output) == "":
+                self._job.note_delivery(self._output, None)
+            raise
+
+    def _fingerprint(self) -> str:
+        """Digest what stands at the output now, by etags."""
+        store, key = self._stores.beside(self._output)
+        stat = None if self._output.endswith("/") else store.stat(key)
+        if stat:
+            return stat.etag
+        objects = self._stores.open(self._output).list_all()
+        return digest_all((each.key, each.etag) for each in objects)

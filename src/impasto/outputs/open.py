@@ -1,0 +1,77 @@
+"""The choice of an output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from impasto.outputs.files import FilesShard
+from impasto.outputs.images import ImagesShard, write_image
+from impasto.outputs.records import RecordsShard, write_records
+from impasto.outputs.video import VideoShard, write_video
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from impasto.jobs.job import Job
+    from impasto.outputs.base import ShardOutput
+    from impasto.schema.job import JobSpec
+    from impasto.schema.outcome import Attempt, Done
+    from impasto.schema.plan import PictureSize, Plan
+    from impasto.storage.stores import Stores
+
+
+def open_shard(job: Job, spec: JobSpec, plan: Plan, attempt: Attempt, files: Path) -> ShardOutput:
+    """Open a new attempt at a shard for writing.
+
+    Args:
+        job: the job.
+        spec: its spec.
+        plan: its plan, with the size that pictures have after scoring.
+        attempt: the attempt; what its base holds is kept.
+        files: the folder that a script writes into.
+    """
+    match plan.output:
+        case "video":
+            return VideoShard(job, spec, plan, attempt.shard)
+        case "records":
+            return RecordsShard(job, plan, attempt)
+        case "files":
+            return FilesShard(job, attempt.shard, files)
+        case _:
+            return ImagesShard(job, plan, attempt)
+
+
+def write(
+    path: Path, stores: Stores, job: Job, spec: JobSpec, plan: Plan, done: Sequence[Done]
+) -> tuple[str, ...]:
+    """Make the one file of a job of its finished shards.
+
+    Args:
+        path: where to; nothing is there.
+        stores: what may be opened.
+        job: the job.
+        spec: its spec.
+        plan: its plan.
+        done: the records of its shards, in order.
+
+    Returns:
+        What the file could not carry, one line each.
+
+    Raises:
+        BadInput: a container cannot carry one of the source's streams.
+        Unavailable: the disk is full.
+    """
+    match plan.output:
+        case "video":
+            return write_video(path, stores, job, spec, sized(plan, job.picture_size()), done)
+        case "records":
+            write_records(path, job, done)
+        case _:
+            write_image(path, job, done)
+    return ()
+
+
+def sized(plan: Plan, size: PictureSize | None) -> Plan:
+    """Return a plan with the size that a video's pictures have after scoring."""
+    return plan if size is None else plan.model_copy(update=size.model_dump())

@@ -1,0 +1,133 @@
+"""What a job takes its source for, and what it makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from impasto.errors import BadInput
+from impasto.media import formats
+from impasto.media.formats import FAMILIES
+from impasto.schema.job import Items, JobSpec
+from impasto.schema.plan import OutputKind
+from impasto.schema.url import parse
+from impasto.scorers import registry
+from impasto.tables.formats import RECORDS, TABLES, is_table
+
+if TYPE_CHECKING:
+    from impasto.schema.kinds import SourceKind
+
+_REMEDIES = {
+    "pictures": "a video, an image or a folder",
+    "records": ", ".join(RECORDS),
+    "files": "a folder",
+}
+
+
+def items_of(spec: JobSpec) -> Items:
+    """Decide what a job takes its source for; raises BadInput when its scorer cannot."""
+    return decide_items(spec, registry.find(spec.scorer).takes)
+
+
+def output_kind(spec: JobSpec, kind: SourceKind) -> OutputKind:
+    """Decide what a job makes of a kind of source; raises BadInput when it cannot."""
+    place = parse(spec.output)
+    is_folder = place.local and place.path.is_dir()
+    return decide_output(spec, kind, registry.find(spec.scorer).gives, is_folder=is_folder)
+
+
+def decide_items(spec: JobSpec, takes: Sequence[Items]) -> Items:
+    """Decide what a source is taken for: what is asked, else what it and the scorer suggest.
+
+    A table is its rows to a scorer that takes rows; to any other it names what is to be scored.
+
+    Args:
+        spec: the job.
+        takes: what its scorer can score, the most usual first.
+
+    Raises:
+        BadInput: the scorer does not take that.
+    """
+    others = [items for items in takes if items != "rows"]
+    table = is_table(PurePath(spec.source).name)
+    items = spec.items or ("rows" if "rows" in takes and (table or not others) else others[0])
+    if items not in takes:
+        raise BadInput(f"scorer {spec.scorer}: does not take {items}; choose {', '.join(takes)}")
+    if items == "rows" and not table:
+        raise BadInput(f"{spec.source}: is no table; rows come from {', '.join(TABLES)}")
+    return items
+
+
+def decide_output(
+    spec: JobSpec, source: SourceKind, gives: Sequence[str], *, is_folder: bool
+) -> OutputKind:
+    """Decide what to make from what the source is and how the output is named.
+
+    Args:
+        spec: the job.
+        source: what the source is.
+        gives: what the scorer can make: pictures, records, files.
+        is_folder: whether a folder is at the output already.
+
+    Raises:
+        BadInput: that source or scorer cannot give that output, or the options contradict
+            each other.
+    """
+    suffix = PurePath(spec.output).suffix.lower()
+    folder = is_folder or not suffix or spec.output.endswith("/")
+    if spec.fps is not None and (source == "video" or suffix not in FAMILIES):
+        raise BadInput(f"{spec.source}: --fps is for videos made from images; leave it out")
+    if suffix in RECORDS and not spec.frames and (is_folder or spec.output.endswith("/")):
+        raise BadInput(f"{spec.output}: is named as a file of records, but is a folder; rename it")
+    if suffix in RECORDS and spec.frames:
+        raise BadInput(f"{spec.output}: is a file of records; --frames needs a folder")
+    if suffix in RECORDS:
+        made: OutputKind = "records"
+    elif source in {"files", "table"}:
+        made = _files_kind(spec, source, folder=folder)
+    else:
+        made = _picture_kind(spec, source, suffix, is_folder=is_folder)
+    _check_given(spec, made, gives)
+    return made
+
+
+def _check_given(spec: JobSpec, made: OutputKind, gives: Sequence[str]) -> None:
+    """Refuse an output that is not what the scorer gives."""
+    needed = made if made in {"records", "files"} else "pictures"
+    if needed in gives:
+        return
+    choices = [_REMEDIES[each] for each in gives]
+    raise BadInput(
+        f"{spec.output}: scorer {spec.scorer} gives no {needed}; choose {' or '.join(choices)}"
+    )
+
+
+def _files_kind(spec: JobSpec, source: SourceKind, *, folder: bool) -> OutputKind:
+    """What becomes of files or rows when the output is no file of records."""
+    if source == "table":
+        raise BadInput(f"{spec.output}: rows become records; choose {', '.join(RECORDS)}")
+    if not folder or spec.frames:
+        raise BadInput(
+            f"{spec.output}: files cannot become pictures; choose {', '.join(RECORDS)}, or a folder"
+        )
+    return "files"
+
+
+def _picture_kind(spec: JobSpec, source: SourceKind, suffix: str, *, is_folder: bool) -> OutputKind:
+    """What becomes of pictures when the output is no file of records."""
+    named = suffix in FAMILIES or suffix in formats.WRITABLE
+    if named and (is_folder or spec.frames or spec.output.endswith("/")):
+        raise BadInput(f"{spec.output}: is named as a file, but images need a folder; rename it")
+    if source == "image" and suffix in formats.WRITABLE:
+        return "image"
+    if is_folder or spec.frames or not suffix or spec.output.endswith("/"):
+        return "folder"
+    if source != "image" and suffix in FAMILIES:
+        return "video"
+    kinds = formats.WRITABLE if source == "image" else FAMILIES
+    what = {"image": "an image", "folder": "a folder of images", "video": "a video"}[source]
+    raise BadInput(
+        f"{spec.output}: {what} cannot become {suffix}; choose {', '.join(kinds)}, a folder, or "
+        f"records: {', '.join(RECORDS)}"
+    )

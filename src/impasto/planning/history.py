@@ -1,0 +1,86 @@
+"""How fast earlier jobs were."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from impasto.errors import ImpastoError, Missing
+from impasto.jobs.job import Job
+from impasto.schema.job import JobSpec
+from impasto.schema.outcome import Done
+from impasto.schema.plan import Plan
+from impasto.schema.speed import Speed
+from impasto.scorers import registry
+from impasto.storage.parallel import in_order
+from impasto.storage.store import MANY
+
+if TYPE_CHECKING:
+    from impasto.storage.store import Store
+
+
+def learn(job: Job, spec: JobSpec, plan: Plan, records: Iterable[Done]) -> None:
+    """Note how fast a finished job was; that this cannot be done is no reason for it to fail."""
+    told = [
+        (record, (record.seconds - record.overhead) / record.items)
+        for record in records
+        if record.items and record.seconds > record.overhead
+    ]
+    if not told:
+        return
+    devices = Counter(record.worker.rpartition("/")[2].partition(":")[0] for record, _ in told)
+    speed = Speed(
+        job=job.id,
+        scorer=scorer_key(spec),
+        kind=plan.items,
+        width=plan.width,
+        height=plan.height,
+        device=devices.most_common(1)[0][0],
+        items=sum(record.items for record, _ in told),
+        seconds=median(seconds for _, seconds in told),
+        overhead=median(record.overhead for record, _ in told),
+    )
+    with suppress(ImpastoError):
+        record_speed(job.home, speed)
+
+
+def scorer_key(spec: JobSpec) -> str:
+    """Name a scorer with a digest of its model or script: another one has another speed."""
+    entry = registry.find(spec.scorer)
+    names = [f"{name}_sha256" for name in entry.trusted]
+    names += [f"{name}_digest" for name in entry.folders]
+    names += ["name"] if spec.scorer == "python" else []
+    given = [str(spec.params[name]) for name in names if spec.params.get(name)]
+    if not given:
+        return spec.scorer
+    return f"{spec.scorer}-{hashlib.sha256(' '.join(given).encode()).hexdigest()[:8]}"
+
+
+FACTS = 20
+"""Newest facts that are read."""
+
+
+def record_speed(home: Store, speed: Speed) -> None:
+    """Write how fast a job was; what a run of it told before gives way."""
+    key = f"facts/{speed.scorer}/{speed.job}.json"
+    home.put(key, speed.model_dump_json(indent=1).encode())
+
+
+def speeds(home: Store, scorer: str) -> list[Speed]:
+    """Read how fast jobs with a scorer were, newest first; damaged facts are left out."""
+    stats = sorted(home.list_all(f"facts/{scorer}/"), key=lambda stat: -stat.modified)
+    found = in_order(partial(_speed, home), [stat.key for stat in stats[:FACTS]], MANY)
+    return [speed for speed in found if speed]
+
+
+def _speed(home: Store, key: str) -> Speed | None:
+    with suppress(ValidationError, Missing):
+        return Speed.model_validate_json(home.read(key))
+    return None

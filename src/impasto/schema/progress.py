@@ -1,0 +1,41 @@
+"""Where a job is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from impasto.schema.workers import Staff
+
+Stage = Literal["planning", "scoring", "assembling", "delivering"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a job is.
+
+    Attributes:
+        stage: what happens now.
+        job: the job's id.
+        done: items scored and written, those of earlier runs included.
+        total: items of the job.
+        resumed: of ``done``, items that earlier runs left.
+        items: what they are, for people.
+        warnings: what the user should know of the source and of what befell the workers.
+        shards: how many are done, and how many there are.
+        staff: the workers, by what they do.
+    """
+
+    stage: Stage
+    job: str
+    done: int = 0
+    total: int = 0
+    resumed: int = 0
+    items: str = "items"
+    warnings: tuple[str, ...] = ()
+    shards: tuple[int, int] = (0, 0)
+    staff: Staff = field(default_factory=Staff)
+
+
+OnProgress = Callable[[Progress], None]

@@ -1,0 +1,129 @@
+"""The Scorer class: what a model is to Impasto."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import pandas as pd
+    import torch
+    from numpy.typing import NDArray
+
+    Batch: TypeAlias = torch.Tensor | pd.DataFrame | list[str]
+    """A mini-batch: N RGB pictures, float32 in [0, 1], (N, 3, H, W); N rows; or the local paths of
+    N files."""
+
+Record: TypeAlias = dict[str, Any]
+"""One line of an output of records; JSON's types, numpy's scalars and arrays."""
+
+
+class Inputs(Protocol):
+    """What a scorer may look at while it prepares a job, is loaded, or scores.
+
+    Attributes:
+        consecutive: whether pictures come as the consecutive frames of a video.
+        files: folder into which a script may write files, which become the output.
+    """
+
+    consecutive: bool
+    files: Path
+
+    def trusted(self, url: str, sha256: str) -> bytes:
+        """Read weights or a script, verified, from this machine or a control store.
+
+        Raises:
+            BadInput: it lies elsewhere, is missing, or is not what it was when the job began.
+            Unavailable: the store does not answer.
+        """
+        ...
+
+    def folder(self, url: str, digest: str) -> Path:
+        """Return a local path of a trusted file or folder, fetched where it is in a store.
+
+        Raises:
+            BadInput, Unavailable: as `trusted`.
+        """
+        ...
+
+    def image(self, url: str) -> NDArray[np.uint8]:
+        """Read a picture as RGB, (H, W, 3); raises BadInput or Unavailable."""
+        ...
+
+    def sample(self) -> NDArray[np.uint8]:
+        """Read the source's first picture as RGB, (H, W, 3); raises BadInput."""
+        ...
+
+    def alive(self) -> None:
+        """Say that a mini-batch that takes long is still being worked on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a scorer made of a mini-batch of N items: pictures, records, or files it has written.
+
+    Attributes:
+        pictures: N pictures, float32 in [0, 1], (N, 3, H, W), of any one size; or None.
+        records: the records of each item, N sequences; or None.
+        facts: what the log shall say of each item, N values; or empty.
+    """
+
+    pictures: torch.Tensor | None = None
+    records: Sequence[Sequence[Record]] | None = None
+    facts: Sequence[Record] = ()
+
+
+class Scorer(ABC):
+    """A model: mini-batch in, mini-batch out. Loaded once per worker.
+
+    Attributes:
+        batch: items of a mini-batch on this device; 0 lets a probe of speed and memory decide.
+        serial: whether mini-batches must come one after the other and in order. One that is not
+            serial is called from several threads at once, and what it makes of an item must not
+            depend on which others share the mini-batch.
+        resizes: whether pictures may come out in another size.
+        notes: what the user should know of the model, one line each.
+    """
+
+    batch: int = 1
+    serial: bool = False
+    resizes: bool = False
+    notes: tuple[str, ...] = ()
+
+    @abstractmethod
+    def __init__(
+        self, params: Any, prepared: dict[str, Any], inputs: Inputs, device: torch.device
+    ) -> None:
+        """Load the model onto a device; ``prepared`` is what `prepare` returned for this job."""
+
+    @classmethod
+    def prepare(cls, params: Any, inputs: Inputs) -> dict[str, Any]:
+        """Compute, once a job, what every worker shares; must survive JSON exactly."""
+        return {}
+
+    def restart(self) -> None:  # noqa: B027 (most have nothing to forget)
+        """Forget what came before: the next mini-batch is the first of a shard."""
+
+    @abstractmethod
+    def score(self, batch: Any) -> torch.Tensor | Scores:
+        """Score a mini-batch.
+
+        Args:
+            batch: a `Batch` of what the job's items are: pictures, rows or files.
+
+        Returns:
+            The scores; a tensor is their pictures.
+
+        Raises:
+            Exception: any at all; the mini-batch is then halved until the items that cause it are
+                found, and these are set aside.
+        """
+
+    def close(self) -> None:  # noqa: B027 (most have nothing to let go)
+        """Let go; called before the worker ends, unless it is killed."""

@@ -1,0 +1,30 @@
+"""Parameters of style transfer in one pass."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from impasto.schema.base import Frozen
+
+WEIGHTS_SHA256 = "f93ebd66508913fdde881a01620a026510ebbdbe53a95b3b990d4b52d2516f2f"
+"""Digest of the weights that come with Impasto."""
+
+
+class StyleParams(Frozen):
+    """Parameters of style transfer.
+
+    Attributes:
+        style: URL or path of the painting whose style is taken.
+        strength: 0 keeps the source, 1 is the painting's full style.
+        style_scale: size of the strokes; 2 doubles them, and is four times as fast.
+        preserve_colour: keep the source's colours and take only the painting's light and strokes.
+        weights: URL or path of other weights of the same networks (safetensors).
+        weights_sha256: their digest, filled in when a job begins.
+    """
+
+    style: str
+    strength: float = Field(default=1.0, ge=0.0, le=1.0)
+    style_scale: float = Field(default=1.0, ge=0.25, le=8.0)
+    preserve_colour: bool = False
+    weights: str | None = None
+    weights_sha256: str | None = None

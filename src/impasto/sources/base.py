@@ -1,0 +1,110 @@
+"""The Source protocol, and what a source tells the planner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from impasto.schema.kinds import SourceKind
+from impasto.sources.item import Blob, Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from fractions import Fraction
+
+    from impasto.media.frame import Frame
+    from impasto.schema.job import JobSpec
+    from impasto.schema.outcome import ItemError
+    from impasto.schema.plan import Plan, Shard
+    from impasto.schema.source import TableFacts, VideoFacts
+    from impasto.tables.read.scan import Wanted
+
+    Item: TypeAlias = Frame | Rows | Blob | ItemError
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What one look over a source tells of it, before it is cut.
+
+    Attributes:
+        start: the first item that the job takes.
+        stop: one past the last.
+        shard: makes the shard of a number and a half-open range of items.
+        base: URL of the folder that the shards' names are under, or "".
+        cheap_cuts: items at which a cut costs a reader nothing, ascending.
+        borders: where it must be cut, if it can be cut there alone; else empty.
+        names: the names of images or files, in order.
+        facts: a video's picture stream.
+        table: what is known of a table.
+        clip: the half-open range of time taken, in a video's time base, or None for all.
+        warnings: what the user should know of the source, one line each.
+        reasons: why it is cut where it must be, one line each.
+        etag: of the one object that workers read, or "".
+        as_video: what images are as a video of a frame rate; None where they are none.
+        rehearse: raises BadInput where a container, named by its suffix, cannot hold pictures of
+            a width and height beside the source's other streams; None where there are none.
+    """
+
+    start: int
+    stop: int
+    shard: Callable[[int, int, int], Shard]
+    base: str = ""
+    cheap_cuts: Sequence[int] = ()
+    borders: Sequence[int] = ()
+    names: tuple[str, ...] = ()
+    facts: VideoFacts | None = None
+    table: TableFacts | None = None
+    clip: tuple[int, int] | None = None
+    warnings: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    etag: str = ""
+    as_video: Callable[[Fraction], VideoFacts] | None = None
+    rehearse: Callable[[str, int, int], None] | None = None
+
+    @property
+    def count(self) -> int:
+        """How many items the job takes."""
+        return self.stop - self.start
+
+
+class Source(Protocol):
+    """Where items come from.
+
+    Attributes:
+        url: the place, absolute.
+        kind: what it is.
+    """
+
+    url: str
+    kind: SourceKind
+
+    @property
+    def etag(self) -> str:
+        """Changes whenever the content does."""
+        ...
+
+    @property
+    def base(self) -> str:
+        """URL of the folder that all lies in; "" where it lies in several places."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """Say what the source is, for a person; raises BadInput when it cannot be read."""
+        ...
+
+    def survey(self, spec: JobSpec, size: Wanted) -> Survey:
+        """Look the source over once, to be cut; raises BadInput when it cannot be read.
+
+        Args:
+            spec: the job.
+            size: items of a shard, or what chooses them once they are counted. Of use only to a
+                source whose cuts are found in the pass over it.
+        """
+        ...
+
+    def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Item]:
+        """Yield a shard's items in order: frames, files, or runs of rows.
+
+        An ItemError stands in the place of an item that cannot be read.
+        """
+        ...

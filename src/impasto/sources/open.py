@@ -1,0 +1,85 @@
+"""The choice of a source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from impasto.errors import BadInput, Denied, Missing
+from impasto.media.formats import is_image
+from impasto.schema.url import parse
+from impasto.sources.files import Files
+from impasto.sources.images import Images
+from impasto.sources.selection import form_of
+from impasto.sources.table import Table
+from impasto.sources.video import Video
+from impasto.storage.named_file import File
+from impasto.tables.formats import is_table
+
+if TYPE_CHECKING:
+    from impasto.schema.job import Items
+    from impasto.schema.plan import Plan
+    from impasto.sources.base import Source
+    from impasto.sources.selection import Form
+    from impasto.storage.stores import Stores
+
+
+def open_source(stores: Stores, url: str, items: Items | None = None) -> Source:
+    """Open a source.
+
+    Args:
+        stores: what may be opened.
+        url: URL or path.
+        items: what it is taken for (`items_of`); None takes a table for its rows, and all else for
+            pictures.
+
+    Raises:
+        BadInput: there is none.
+        Unavailable: its store does not answer.
+    """
+    items = items or ("rows" if is_table(parse(url).name) else "pictures")
+    form = form_of(stores, url)
+    if items == "rows":
+        if form != "manifest":
+            raise BadInput(f"{url}: rows come from one table; give the file or object itself")
+        return Table(File(stores, url))
+    if items == "files":
+        files = Files(stores, url, form)
+        return files if form != "one" or _exists(files) else Files(stores, url, "folder")
+    if form != "one" or is_image(parse(url).name):
+        return Images(stores, url, form)
+    try:
+        return Video(File(stores, url))
+    except Missing:
+        return _prefix(stores, url)
+
+
+def _exists(source: Files) -> bool:
+    """Tell whether what may be an object is one."""
+    try:
+        return bool(source.found.etags)
+    except Missing:
+        return False
+
+
+def _prefix(stores: Stores, url: str) -> Images:
+    """Open what is no object as a folder of images; raises Missing when it is none either."""
+    place = parse(url)
+    found = Images(stores, url, "folder")
+    try:
+        if not place.local and found.found.etags:
+            return found
+    except (Denied, Missing):
+        pass
+    raise Missing(f"{place}: no such object or folder; check the URL")
+
+
+def open_planned(stores: Stores, url: str, plan: Plan) -> Source:
+    """Open a source whose plan tells what it is, without listing it; raises as `open_source`."""
+    form: Form = "folder"  # of what it holds, only the plan's names are read
+    if plan.source == "video":
+        return Video(File(stores, url))
+    if plan.source == "table":
+        return Table(File(stores, url))
+    if plan.source == "files":
+        return Files(stores, url, form)
+    return Images(stores, url, form)

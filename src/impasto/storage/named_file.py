@@ -1,0 +1,56 @@
+"""A file or object that a user names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO
+
+from impasto.errors import Changed, Missing
+from impasto.schema.url import parse
+from impasto.storage.local import etag
+from impasto.storage.ranges import open_object
+
+if TYPE_CHECKING:
+    from impasto.storage.store import Stat, Store
+    from impasto.storage.stores import Stores
+
+
+class File:
+    """A file or an object that a user names.
+
+    Attributes:
+        url: where it is.
+        name: its last part.
+        etag: changes whenever its content does.
+    """
+
+    def __init__(self, stores: Stores, url: str) -> None:
+        """Look the file up; raises Missing when there is none, and what `Store.stat` does."""
+        place = parse(url)
+        self.url, self.name = str(place), place.name
+        self._remote: tuple[Store, Stat] | None = None
+        if place.local:
+            self.etag = etag(place.path)
+            return
+        store, key = stores.beside(url)
+        stat = store.stat(key)
+        if stat is None:
+            raise Missing(f"{self.url}: no such object; check the URL")
+        self._remote, self.etag = (store, stat), stat.etag
+
+    def open(self, span: tuple[int, int] | None = None) -> str | BinaryIO:
+        """Return a local path, or a reader of the version that was looked up.
+
+        Args:
+            span: the half-open range of bytes that will be read in order; None is all of them.
+        """
+        if self._remote is None:
+            return self.url
+        store, stat = self._remote
+        return open_object(store, stat, span)
+
+    def expect(self, version: str) -> None:
+        """Raise Changed unless the file is the version of this etag."""
+        if version and self.etag != version:
+            raise Changed(
+                f"{self.url}: has changed since the job began; run it anew with 'impasto run'"
+            )

@@ -1,0 +1,50 @@
+"""What a worker notes of a shard."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from impasto.outputs.base import Scored
+from impasto.schema.outcome import ItemError
+
+if TYPE_CHECKING:
+    from impasto.schema.outcome import Attempt
+
+
+class _Report:
+    """What is told of a shard while it is scored."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._shard = attempt.shard
+        base = attempt.base
+        again = len(base.failed) if base else 0
+        self.items = base.items - again if base else 0
+        self.journal: list[dict[str, object]] = []
+        self.failed: list[ItemError] = []
+        self.concealed: list[int] = list(base.concealed) if base else []
+
+    def add(self, scored: Scored) -> Scored:
+        """Note a scored item; its error is given the item's name."""
+        shard = self._shard
+        name = shard.names[scored.index - shard.start] if shard.names else ""
+        error = scored.error
+        if error and name and not error.key:
+            error = error.model_copy(update={"key": name})
+        line: dict[str, object] = {"time": time.time(), "event": "item", "shard": shard.index}
+        line |= {"item": scored.index} | ({"name": name} if name else {})
+        line["score_ms"] = round(scored.seconds * 1000, 2)
+        line |= scored.facts
+        if scored.concealed:
+            line["concealed"] = True
+            self.concealed.append(scored.index)
+        if error:
+            line |= {"error": error.error, "traceback": error.traceback}
+            self.failed.append(error)
+        self.items += 1
+        self.journal.append(line)
+        return scored
+
+    def failed_batches(self, size: int) -> int:
+        """Return how many mini-batches of a size have items that were set aside."""
+        return len({(it.item - self._shard.start) // max(1, size) for it in self.failed})

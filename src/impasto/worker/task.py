@@ -1,0 +1,57 @@
+"""What a worker is told, and what it tells."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from impasto.schema.base import Frozen
+from impasto.schema.job import JobSpec
+from impasto.schema.plan import Plan, Shard
+from impasto.schema.profile import StoreProfile
+
+
+class Task(Frozen):
+    """What a worker is told when it starts; data only, so that it can start anywhere.
+
+    Attributes:
+        home: URL of the folder that holds the jobs.
+        stores: how stores are reached; secrets are named, and come from the worker's own node.
+        job: the job's id.
+        spec: the job's spec.
+        plan: the job's plan, without its shards.
+        sample: the first shard, from which a scorer may look at a picture.
+        memory: bytes that a worker may hold, 0 when nobody said.
+        code: folder on the worker's machine with the user's scripts, named by their digests, where
+            the engine has brought them; "" where workers read them themselves.
+        stall: seconds without a sign of life after which a busy worker counts as hung.
+    """
+
+    home: str
+    stores: dict[str, StoreProfile]
+    job: str
+    spec: JobSpec
+    plan: Plan
+    sample: Shard
+    memory: int = 0
+    code: str = ""
+    stall: float = 600.0
+
+
+class Watch(Protocol):
+    """What a worker tells its engine besides how far it is."""
+
+    def scoring(self, items: tuple[int, ...]) -> AbstractContextManager[None]:
+        """Say that a mini-batch is being scored, from the start of the block to its end.
+
+        If the worker ends meanwhile, or takes too long, its end may be the fault of an item.
+        """
+        ...
+
+    def alive(self) -> None:
+        """Say that a long mini-batch is still being worked on."""
+        ...
+
+    def printed(self) -> str:
+        """Return what the process has printed since the last time it was asked."""
+        ...
