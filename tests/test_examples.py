@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from command import impasto
+from support.command import impasto
 
 if TYPE_CHECKING:
     from types import ModuleType

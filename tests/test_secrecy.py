@@ -16,8 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from cloud import DATA
-from command import impasto
 from impasto import secrecy
 from impasto.errors import BadInput, Denied
 from impasto.schema.job import JobSpec
@@ -36,12 +34,14 @@ from impasto.secrecy import (
 )
 from impasto.settings import Settings, secret
 from impasto.storage.stores import Stores
+from support.cloud import DATA
+from support.command import impasto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from cloud import Azurite
+    from support.cloud import Azurite
 
     Env = pytest.MonkeyPatch
 
@@ -342,7 +342,7 @@ def test_two_signatures_in_one_container_stay_apart(azurite: Azurite) -> None:
     reads, writes = (azurite.container_sas(DATA, name, rights) for rights in ("rl", "cw"))
     spec = JobSpec(source=f"{box}/in/?{reads}", output=f"{box}/out/made.mp4?{writes}")
     source = stores.open(spec.source)
-    target, key = stores.beside(spec.output)
+    target, key = stores.open_parent(spec.output)
     assert target.create(key, b"made")
     assert source.list_all() == []
     with pytest.raises(Denied, match="the SAS in its URL, which allows 'cw'"):

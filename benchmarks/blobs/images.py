@@ -14,8 +14,8 @@ from blobs.child import Cost, alone
 from blobs.reading import plan_folder, read_images
 from blobs.server import Proxy, serving
 from common import clip
-from faults import Delay
 from impasto.storage.store import MANY
+from support.faults import Delay
 
 if TYPE_CHECKING:
     from pathlib import Path

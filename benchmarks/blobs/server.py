@@ -13,8 +13,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from blobs.child import KEY, Place, alone
 from blobs.reading import seed
-from cloud import DATA, Authority, Azurite, NotReady
-from faults import Proxy
+from support.cloud import DATA, Authority, Azurite, NotReady
+from support.faults import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

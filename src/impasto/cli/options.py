@@ -233,4 +233,4 @@ def find_job(job_id: str, settings: Settings) -> Job:
     """Return the job that an id, or its beginning, names; raises BadInput when there is none."""
     from impasto.jobs import find
 
-    return find.find(open_stores(settings).home(settings.home), job_id)
+    return find.find(open_stores(settings).open_home(settings.home), job_id)

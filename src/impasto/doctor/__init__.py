@@ -66,13 +66,15 @@ def _separation(patient: Patient, others: list[Patient]) -> Iterator[Check]:
     if inside:
         yield patient.fail(
             "role",
-            f"{patient.place} is in one container with {_named(inside)}, and a SAS opens all of it",
+            f"{patient.place} is in one container with {_join_names(inside)}, and a SAS opens all "
+            "of it",
             "give it a container of its own",
         )
     elif near:
         yield patient.note(
             "role",
-            f"{patient.place} is in one account with {_named(near)}, and its key opens all of it",
+            f"{patient.place} is in one account with {_join_names(near)}, and its key opens all of "
+            "it",
             "give it an account of its own",
         )
     if profile is None:
@@ -87,5 +89,5 @@ def _separation(patient: Patient, others: list[Patient]) -> Iterator[Check]:
         )
 
 
-def _named(stores: list[Patient]) -> str:
+def _join_names(stores: list[Patient]) -> str:
     return f"data store{'s' if len(stores) > 1 else ''} {', '.join(each.name for each in stores)}"

@@ -33,11 +33,11 @@ def check_machine(settings: Settings) -> Iterator[Check]:
     import torch
 
     words = f"impasto {version('impasto')}, Python {platform.python_version()}"
-    yield _say("version", "ok", f"{words}, torch {torch.__version__}")
+    yield _check("version", "ok", f"{words}, torch {torch.__version__}")
     cores = len(os.sched_getaffinity(0))
     held = f", held to {cpu_isa()}" if cpu_isa() else ""
     isa = torch.backends.cpu.get_cpu_capability()
-    yield _say("cpu", "ok", f"{cores} core{'s' if cores != 1 else ''}, {isa}{held}")
+    yield _check("cpu", "ok", f"{cores} core{'s' if cores != 1 else ''}, {isa}{held}")
     yield _cuda(settings)
     yield _codecs()
     on_cuda = settings.device != "cpu" and cuda_devices()
@@ -45,7 +45,7 @@ def check_machine(settings: Settings) -> Iterator[Check]:
     yield from _disks(settings)
 
 
-def _say(item: str, state: State, detail: str, remedy: str = "") -> Check:
+def _check(item: str, state: State, detail: str, remedy: str = "") -> Check:
     return Check("machine", item, state, detail, remedy)
 
 
@@ -56,14 +56,14 @@ def _cuda(settings: Settings) -> Check:
     if not count:
         if wanted == "cuda":
             remedy = "check the driver, or use device = 'cpu'"
-            return _say("cuda", "FAIL", "device cuda is set, and there is none", remedy)
-        return _say("cuda", "ok", "no device; workers score on the CPU")
+            return _check("cuda", "FAIL", "device cuda is set, and there is none", remedy)
+        return _check("cuda", "ok", "no device; workers score on the CPU")
     if torch.cuda.is_available():
         names = {torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())}
-        return _say("cuda", "ok", f"{torch.cuda.device_count()} x {', '.join(sorted(names))}")
+        return _check("cuda", "ok", f"{torch.cuda.device_count()} x {', '.join(sorted(names))}")
     fact = f"devices: {count}, but torch {torch.__version__} cannot use them"
     remedy = "install a torch for CUDA and the driver that it wants, or use device = 'cpu'"
-    return _say("cuda", "note" if wanted == "cpu" else "FAIL", fact, remedy)
+    return _check("cuda", "note" if wanted == "cpu" else "FAIL", fact, remedy)
 
 
 def _codecs() -> Check:
@@ -75,8 +75,8 @@ def _codecs() -> Check:
     missing = _missing((*OPTIONS, *SUBTITLES))
     if missing:
         remedy = "install PyAV's own wheel: pip install --force-reinstall --only-binary av av"
-        return _say("codecs", "FAIL", f"{words} lacks {', '.join(missing)}", remedy)
-    return _say("codecs", "ok", f"{words} with {', '.join(OPTIONS)}")
+        return _check("codecs", "FAIL", f"{words} lacks {', '.join(missing)}", remedy)
+    return _check("codecs", "ok", f"{words} with {', '.join(OPTIONS)}")
 
 
 def _missing(encoders: Iterable[str]) -> list[str]:
@@ -97,8 +97,8 @@ def _memory(workers: int) -> Check:
     words = f"{available / GB:.1f} of {total / GB:.1f} GB available"
     if available < workers * WORKER:
         fact = f"{words}, for {workers} workers of about {WORKER / GB:.0f} GB each"
-        return _say("memory", "note", fact, f"use --workers {max(1, available // WORKER)}")
-    return _say("memory", "ok", words)
+        return _check("memory", "note", fact, f"use --workers {max(1, available // WORKER)}")
+    return _check("memory", "ok", words)
 
 
 def _bytes_of_memory() -> tuple[int, int]:
@@ -127,6 +127,6 @@ def _disks(settings: Settings) -> Iterator[Check]:
         words = f"{free / GB:.1f} GB free in {place}"
         if free < SPARE:
             remedy = "make room, or choose another (TMPDIR, home)"
-            yield _say(f"disk {name}", "note", words, remedy)
+            yield _check(f"disk {name}", "note", words, remedy)
         else:
-            yield _say(f"disk {name}", "ok", words)
+            yield _check(f"disk {name}", "ok", words)

@@ -68,7 +68,7 @@ class Tried:
 
 def check_rights(patient: Patient, store: Store) -> list[Check]:
     """Try every right and say which are lacking."""
-    tried = attempt(store)
+    tried = try_rights(store)
     allows = sas_fields(store.signed).get("sp", "")
     if tried.read and isinstance(tried.write, Denied) and "c" in allows and "w" not in allows:
         # Where it is there already, creating it is refused as replacing it would be.
@@ -89,7 +89,7 @@ def check_rights(patient: Patient, store: Store) -> list[Check]:
     return found
 
 
-def attempt(store: Store) -> Tried:
+def try_rights(store: Store) -> Tried:
     """Read, list, write, write again and delete the object, whatever is refused."""
     tried = Tried(list=_refusal(lambda: next(store.walk(), None)))
     # What an earlier doctor was not allowed to remove may go now.

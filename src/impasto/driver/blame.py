@@ -21,7 +21,7 @@ ATTEMPTS = 3
 """How often one run tries a shard for other reasons before it leaves it for another day."""
 
 
-def attempt(
+def next_attempt(
     shard: Shard, now: Sequence[Failed], before: Sequence[Failed], base: Done | None
 ) -> Attempt:
     """Plan the next attempt at a shard.
@@ -51,7 +51,7 @@ def set_aside(failures: Sequence[Failed]) -> tuple[ItemError, ...]:
     return tuple(found[item] for item in sorted(found))
 
 
-def hopeless(failures: Sequence[Failed], allowed: float) -> bool:
+def exhausted(failures: Sequence[Failed], allowed: float) -> bool:
     """Tell whether a run should try a shard no more.
 
     Args:

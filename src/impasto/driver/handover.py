@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from impasto.driver.pinning import named, placed, refuse_signatures
+from impasto.driver.pinning import named_urls, placed, refuse_signatures
 from impasto.driver.submit import submit
 from impasto.errors import BadInput, ImpastoError, Unavailable
 from impasto.outputs.delivery.open import open_delivery
@@ -105,7 +105,7 @@ def _check_travels(spec: JobSpec, settings: Settings) -> None:
     refuse_signatures(spec, settings)
     if is_loopback(urlsplit(str(settings.address)).netloc):
         return
-    urls = named(spec, settings)
+    urls = named_urls(spec, settings)
     for what in ("source", "output", "--home"):
         if is_local(urls[what]):
             remedy = f"copy it to a store: impasto cp {urls[what]} az://CONTAINER/"

@@ -14,7 +14,7 @@ from impasto.storage.stores import Stores
 
 FORMAT = 2
 """Raised when the same spec would give another output; older jobs are then not resumed."""
-HOW = {"source", "scorer", "params", "output", "overwrite", "timeout"} | {
+RUNTIME_FIELDS = {"source", "scorer", "params", "output", "overwrite", "timeout"} | {
     "requirements",
     "requirements_sha256",
     "max_failed",
@@ -48,7 +48,7 @@ def job_id(stores: Stores, spec: JobSpec, source: Source) -> str:
         "output": [output_kind(spec, source.kind), PurePath(spec.output).suffix.lower()],
         "spec": spec.model_dump(
             mode="json",
-            exclude=HOW | (set() if entry.batched else {"mini_batch"}),
+            exclude=RUNTIME_FIELDS | (set() if entry.batched else {"mini_batch"}),
         ),
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]

@@ -24,7 +24,7 @@ from impasto.errors import BadInput, ImpastoError, Incomplete, Interrupted, Unav
 from impasto.jobs.job import Job
 from impasto.jobs.listing import whole
 from impasto.media import formats
-from impasto.outputs.delivery.base import Delivery, Everything
+from impasto.outputs.delivery.base import ANY_SUFFIX, Delivery
 from impasto.outputs.delivery.digest import digest
 from impasto.outputs.delivery.open import open_delivery
 from impasto.planning.decide import items_of
@@ -35,7 +35,7 @@ from impasto.schema.outcome import Done, Failed, Result
 from impasto.schema.plan import Plan, Shard
 from impasto.schema.progress import Progress
 from impasto.schema.url import is_local
-from impasto.schema.workers import Staff
+from impasto.schema.workers import WorkerCounts
 from impasto.settings import Settings
 from impasto.sources.open import open_source
 from impasto.storage.local import sweep_scratch
@@ -73,7 +73,7 @@ class Run:
     cancelled: bool = False
     overwrite: bool = False
     plan: Plan | None = None
-    staff: Staff = field(default_factory=Staff)
+    staff: WorkerCounts = field(default_factory=WorkerCounts)
     notes: tuple[str, ...] = ()
     _looked: float = field(default_factory=time.perf_counter)
 
@@ -90,7 +90,7 @@ class Run:
             return standing
         self.on_progress(Progress("planning", self.job.id))
         replaceable = formats.WRITABLE if self.spec.overwrite else None
-        self.delivery.check(Everything() if standing else replaceable)
+        self.delivery.check(ANY_SUFFIX if standing else replaceable)
         self.overwrite = self.spec.overwrite or standing is not None
         self._check_source()
         plan = self.job.plan()
@@ -185,7 +185,7 @@ class Run:
             before.setdefault(failed.shard, []).append(failed)
         while missing := self._missing(plan, failures):
             tries = [
-                blame.attempt(
+                blame.next_attempt(
                     shard,
                     failures.get(shard.index, ()),
                     before.get(shard.index, ()),
@@ -218,7 +218,7 @@ class Run:
 
     def _refuse_hopeless(self, plan: Plan, last: Done) -> None:
         """Raise Incomplete when the rest would be a waste."""
-        why = tolerance.hopeless(self.spec, plan, self.tally, last)
+        why = tolerance.abort_reason(self.spec, plan, self.tally, last)
         if why:
             raise Incomplete(f"job {self.job.id}: {why}")
 
@@ -234,7 +234,7 @@ class Run:
             shard
             for shard in plan.shards
             if shard.index not in self.done
-            and not blame.hopeless(
+            and not blame.exhausted(
                 failures.get(shard.index, ()), tolerance.allowed(self.spec, plan.count)
             )
         ]
@@ -328,7 +328,7 @@ class Run:
         assert self.plan
         self._report(self.plan)
 
-    def _staffed(self, staff: Staff) -> None:
+    def _staffed(self, staff: WorkerCounts) -> None:
         if staff != self.staff:
             self.staff = staff
             if self.plan:
@@ -351,7 +351,7 @@ class Run:
             self.finished + sum(self.running.values()),
             plan.count,
             self.resumed,
-            plan.called,
+            plan.noun,
             plan.warnings + self.notes,
             (len(self.done), len(plan.shards)),
             self.staff,

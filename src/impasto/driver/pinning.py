@@ -34,7 +34,7 @@ def placed(spec: JobSpec, stores: Stores, settings: Settings) -> JobSpec:
     return spec if staged == spec else absolute(staged, stores, settings.home)
 
 
-def named(spec: JobSpec, settings: Settings) -> dict[str, str]:
+def named_urls(spec: JobSpec, settings: Settings) -> dict[str, str]:
     """Return the URLs that a job is given, by what people call them."""
     texts = {f"--{name}": text for name, text in spec.params.items() if isinstance(text, str)}
     more = {"--home": settings.home, "--requirements": spec.requirements or ""}
@@ -49,7 +49,7 @@ def refuse_signatures(spec: JobSpec, settings: Settings) -> None:
     """
     if settings.engine == "local" or not settings.address:
         return
-    for what, url in named(spec, settings).items():
+    for what, url in named_urls(spec, settings).items():
         if "://" in url and signature_of(url):
             raise BadInput(
                 f"{what} {url}: its signature stays in this process; for a cluster name a profile "
@@ -63,7 +63,7 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
     Raises:
         BadInput: weights are missing, or lie where outsiders may write.
     """
-    scorer, params = registry.named(spec.scorer, spec.params)
+    scorer, params = registry.split_name(spec.scorer, spec.params)
     entry = registry.find(scorer)
     for name in (*entry.pictures, *entry.trusted, *entry.folders):
         if isinstance(params.get(name), str):

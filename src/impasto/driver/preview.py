@@ -10,7 +10,7 @@ from impasto.engines.base import Control
 from impasto.engines.open import open_engine
 from impasto.jobs.job import Job
 from impasto.planning.decide import items_of
-from impasto.planning.forecast import USUAL, Work
+from impasto.planning.forecast import USUAL, Workload
 from impasto.planning.planner import cut, forecast
 from impasto.schema.job import JobSpec
 from impasto.schema.plan import Plan
@@ -64,7 +64,7 @@ def draft(spec: JobSpec, settings: Settings) -> Draft:
         capacity=engine.capacity,
         threads=engine.encoder_threads,
     )
-    work = Work(
+    work = Workload(
         plan.count,
         plan.items,
         encoded=plan.output == "video",
@@ -87,7 +87,7 @@ def draft(spec: JobSpec, settings: Settings) -> Draft:
 def _home(stores: Stores, url: str) -> Store | None:
     """Open the home of jobs, but do not make it: opening a folder does."""
     place = parse(url)
-    return None if place.local and not place.path.is_dir() else stores.home(url)
+    return None if place.local and not place.path.is_dir() else stores.open_home(url)
 
 
 def _asked(spec: JobSpec, plan: Plan) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def stage(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
     if parse(home).local:
         return spec
     entry = registry.find(spec.scorer)
-    store = stores.home(home)
+    store = stores.open_home(home)
     put = partial(_copied, store)
     params = dict(spec.params)
     for name in (*entry.pictures, *entry.trusted):

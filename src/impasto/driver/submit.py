@@ -30,7 +30,7 @@ def submit(spec: JobSpec, settings: Settings) -> Job:
     spec = placed(spec, stores, settings)
     source = open_source(stores, spec.source, items_of(spec))
     _protect(spec, source)
-    job = Job(stores.home(settings.home), job_id(stores, spec, source))
+    job = Job(stores.open_home(settings.home), job_id(stores, spec, source))
     if job.result() is None:
         _refuse(stores, spec, job)
     job.record(spec)

@@ -39,7 +39,7 @@ class Tally:
         self.batches += record.failed_batches
 
 
-def hopeless(spec: JobSpec, plan: Plan, tally: Tally, last: Done) -> str:
+def abort_reason(spec: JobSpec, plan: Plan, tally: Tally, last: Done) -> str:
     """Say why the rest of a job would be a waste, or "".
 
     Who allows no failure at all wants to know of each, so that job goes on to its end, unless the

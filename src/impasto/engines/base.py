@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from impasto.schema.outcome import Attempt, Done, Failed
 
 if TYPE_CHECKING:
-    from impasto.schema.workers import Capacity, Staff
+    from impasto.schema.workers import Capacity, WorkerCounts
     from impasto.worker.task import Task
 
 ENCODER_THREADS = 8
@@ -31,7 +31,7 @@ class Control:
 
     progress: Callable[[int, int], None]
     stopping: Callable[[], bool]
-    staffed: Callable[[Staff], None] = lambda _: None
+    staffed: Callable[[WorkerCounts], None] = lambda _: None
     noted: Callable[[str], None] = lambda _: None
 
 

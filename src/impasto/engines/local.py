@@ -9,12 +9,12 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Self
 
 from impasto.engines.base import AS_HERE, ASKED_FOR, ENCODER_THREADS, Control
-from impasto.engines.messages import Broken
-from impasto.engines.supervisor import GRACE, POLL, SPOILT, Child, memory_limit
+from impasto.engines.messages import StartFailed
+from impasto.engines.supervisor import GRACE, POLL, REPLACE_AFTER, Supervisor, memory_limit
 from impasto.errors import Unavailable
 from impasto.machine import cuda_devices
 from impasto.schema.outcome import Attempt, Done, Failed
-from impasto.schema.workers import Capacity, Staff
+from impasto.schema.workers import Capacity, WorkerCounts
 from impasto.settings import Settings
 from impasto.worker.task import Task
 
@@ -39,7 +39,7 @@ class LocalEngine:
         self._device = settings.device
         self._memory = memory_limit(settings.memory)
         self._control = control
-        self._children: list[Child] = []
+        self._children: list[Supervisor] = []
         self._stillborn = 0
 
     @property
@@ -55,15 +55,15 @@ class LocalEngine:
 
     def __enter__(self) -> Self:
         """Start a first worker, which imports its libraries while the job is planned."""
-        self._children.append(Child(_devices(self._device, self._workers)[0]))
+        self._children.append(Supervisor(_devices(self._device, self._workers)[0]))
         return self
 
     def __exit__(self, *error: object) -> None:
         """Stop every worker: in order when all went well, else at once."""
         if not any(error):
-            _part(child for child in self._children if child.ready and not child.shard)
-        for child in self._children:
-            child.stop()
+            _part(worker for worker in self._children if worker.ready and not worker.shard)
+        for worker in self._children:
+            worker.stop()
         self._children.clear()
 
     def run(self, task: Task, attempts: Sequence[Attempt]) -> Iterator[Done | Failed]:
@@ -75,80 +75,82 @@ class LocalEngine:
                 waiting.clear()
             _dispatch(self._children, waiting)
             self._tell()
-            if not any(child.shard for child in self._children):
+            if not any(worker.shard for worker in self._children):
                 return
-            for child, said in _busy(self._children):
-                outcome = self._receive(child) if said else None
-                outcome = outcome or child.fault(self._memory)
+            for worker, said in _busy(self._children):
+                outcome = self._receive(worker) if said else None
+                outcome = outcome or worker.fault(self._memory)
                 if outcome is None:
                     continue
-                child.finish()
-                if not child.alive or (isinstance(outcome, Failed) and outcome.kind in SPOILT):
+                worker.finish()
+                if not worker.alive or (
+                    isinstance(outcome, Failed) and outcome.kind in REPLACE_AFTER
+                ):
                     # Whatever spoiled it, a device's lost context say, would spoil the next shard.
-                    child.stop()
-                    self._children.remove(child)
+                    worker.stop()
+                    self._children.remove(worker)
                     self._staff(task, len(waiting))
                 yield outcome
 
     def _staff(self, task: Task, shards: int) -> None:
         """Have a worker on every device, but no more idle ones than shards that wait for one."""
         free = Counter(_devices(self._device, self._workers))
-        free.subtract(child.device for child in self._children)
-        missing = shards - sum(child.shard is None for child in self._children)
-        self._children += [Child(device) for device in [*free.elements()][: max(0, missing)]]
-        for child in self._children:
-            child.employ(task)
+        free.subtract(worker.device for worker in self._children)
+        missing = shards - sum(worker.shard is None for worker in self._children)
+        self._children += [Supervisor(device) for device in [*free.elements()][: max(0, missing)]]
+        for worker in self._children:
+            worker.assign(task)
 
-    def _receive(self, child: Child) -> Done | Failed | None:
+    def _receive(self, worker: Supervisor) -> Done | Failed | None:
         """Take one message from a worker; returns the outcome of its shard if that is one.
 
         Raises:
             BadInput: the scorer cannot be loaded and never will.
             Unavailable: it cannot now, or workers die one after the other before they score.
         """
-        said = child.receive()
-        self._stillborn = 0 if child.alive else self._stillborn + 1
+        said = worker.receive()
+        self._stillborn = 0 if worker.alive else self._stillborn + 1
         match said:
-            case Broken():
+            case StartFailed():
                 raise said.as_error()
             case Failed() if self._stillborn >= STILLBORN:
                 raise Unavailable(f"workers cannot start: {said.error}; see 'impasto logs'")
             case Done() | Failed():
                 return said
-            case int() if child.shard:
-                self._control.progress(child.shard.index, said)
+            case int() if worker.shard:
+                self._control.progress(worker.shard.index, said)
         return None
 
     def _tell(self) -> None:
         """Tell the caller what the workers do."""
-        running = sum(child.shard is not None and child.ready for child in self._children)
-        idle = sum(child.shard is None and child.ready for child in self._children)
+        running = sum(worker.shard is not None and worker.ready for worker in self._children)
+        idle = sum(worker.shard is None and worker.ready for worker in self._children)
         starting = len(self._children) - running - idle
-        self._control.staffed(Staff(starting=starting, running=running, idle=idle))
+        self._control.staffed(WorkerCounts(starting=starting, running=running, idle=idle))
 
 
-def _part(idle: Iterable[Child]) -> None:
+def _part(idle: Iterable[Supervisor]) -> None:
     """Let idle workers end in order, but not for ever."""
     asked = list(idle)
-    for child in asked:
-        child.part()
+    for worker in asked:
+        worker.request_exit()
     until = time.monotonic() + GRACE
-    for child in asked:
-        child.parted(max(0.0, until - time.monotonic()))
+    for worker in asked:
+        worker.wait_exit(max(0.0, until - time.monotonic()))
 
 
-def _dispatch(children: list[Child], waiting: deque[Attempt]) -> None:
+def _dispatch(workers: list[Supervisor], waiting: deque[Attempt]) -> None:
     """Give shards to idle workers, and the cores of those left idle to the busy ones."""
-    idle = [child for child in children if not child.shard]
+    idle = [worker for worker in workers if not worker.shard]
     starting = idle[: len(waiting)]
-    busy = [child for child in children if child.shard] + starting
+    busy = [worker for worker in workers if worker.shard] + starting
     shares = dict(zip(busy, _shares(len(busy)), strict=True))
-    for child in busy:
-        threads = 2 if child.device.startswith("cuda") else shares[child]
-        if child in starting:
-            child.start(waiting.popleft(), threads)
+    for worker in busy:
+        threads = 2 if worker.device.startswith("cuda") else shares[worker]
+        if worker in starting:
+            worker.start(waiting.popleft(), threads)
         else:
-            child.spread(threads)
+            worker.set_threads(threads)
 
 
 def _shares(workers: int) -> list[int]:
@@ -156,11 +158,11 @@ def _shares(workers: int) -> list[int]:
     return [max(1, (cores + n) // workers) for n in range(workers)]
 
 
-def _busy(children: list[Child]) -> Iterator[tuple[Child, bool]]:
+def _busy(workers: list[Supervisor]) -> Iterator[tuple[Supervisor, bool]]:
     """Wait a moment; yield the busy workers, and whether they have something to say."""
-    busy = [child for child in children if child.shard]
-    ready = wait([child.conn for child in busy], POLL)
-    yield from ((child, child.conn in ready) for child in busy)
+    busy = [worker for worker in workers if worker.shard]
+    ready = wait([worker.conn for worker in busy], POLL)
+    yield from ((worker, worker.conn in ready) for worker in busy)
 
 
 def _has_cuda(device: str) -> bool:

@@ -6,7 +6,7 @@ from impasto.errors import BadInput, Unavailable
 from impasto.schema.base import Frozen
 
 
-class Broken(Frozen):
+class StartFailed(Frozen):
     """A worker could not load its scorer.
 
     Attributes:
@@ -26,7 +26,7 @@ class Broken(Frozen):
         return error
 
 
-class Mark(Frozen):
+class BatchMark(Frozen):
     """A mini-batch is being scored from now on, or no longer.
 
     Attributes:

@@ -22,10 +22,10 @@ from impasto.secrecy import redact
 TAIL = 4000
 """Characters kept of what a dead worker printed."""
 
-_spare: list[Process] = []
+_spare: list[WorkerProcess] = []
 
 
-class Process:
+class WorkerProcess:
     """A fresh interpreter that waits for a task on a socket, and ends when the socket closes.
 
     Never a fork: neither CUDA nor the store's client survives one.
@@ -64,14 +64,14 @@ class Process:
             start_new_session=True,
         )
 
-    def fate(self) -> str:
+    def exit_reason(self) -> str:
         """Wait for the end of the process and say how it came."""
         code = self._process.wait()
         if code == -signal.SIGKILL:
             return f"signal {-code}, perhaps out of memory"
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 
-    def said(self) -> str:
+    def output_tail(self) -> str:
         """Return the end of what the process has printed."""
         size = self._said.seek(0, os.SEEK_END)
         self._said.seek(max(0, size - TAIL))
@@ -107,7 +107,7 @@ class Process:
 @contextmanager
 def spare() -> Iterator[None]:
     """Have a process on its way that the first worker of the block takes; else it is stopped."""
-    _spare.append(Process())
+    _spare.append(WorkerProcess())
     try:
         yield
     finally:
@@ -120,6 +120,6 @@ def stop_spare() -> None:
         _spare.pop().stop()
 
 
-def take() -> Process:
+def take() -> WorkerProcess:
     """Return the spare process, or a new one."""
-    return _spare.pop() if _spare else Process()
+    return _spare.pop() if _spare else WorkerProcess()

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from impasto import secrecy
-from impasto.engines.messages import Broken, Mark
+from impasto.engines.messages import BatchMark, StartFailed
 from impasto.engines.process import take
 from impasto.machine import machine_memory
 from impasto.schema.outcome import Attempt, Done, Failed, FailedKind
@@ -27,7 +27,7 @@ START = 600.0
 """Seconds without a sign of life in which a worker may load its scorer."""
 GRACE = 10.0
 """Seconds that workers have for ending in order, when all is done."""
-SPOILT = {"unavailable", "error", "died"}
+REPLACE_AFTER = {"unavailable", "error", "died"}
 """Kinds of failure that may be the worker's own; the others would be those of any worker."""
 MOST = 0.8
 """Share of the machine's memory that one worker may hold."""
@@ -38,7 +38,7 @@ def memory_limit(memory: int | None) -> int:
     return memory or int(MOST * machine_memory())
 
 
-class Child:
+class Supervisor:
     """One worker process, seen from whoever gives it shards.
 
     Attributes:
@@ -62,7 +62,7 @@ class Child:
         self._process = take()
         self.conn = self._process.conn
 
-    def employ(self, task: Task) -> None:
+    def assign(self, task: Task) -> None:
         """Tell the worker its task, once."""
         if self._task is None:
             self._task = task
@@ -75,17 +75,17 @@ class Child:
         self._scoring.clear()
         self._send((attempt, threads))
 
-    def spread(self, threads: int) -> None:
+    def set_threads(self, threads: int) -> None:
         """Let the worker score this many mini-batches at once from now on."""
         if threads != self._threads:
             self._threads = threads
             self._send(threads)
 
-    def receive(self) -> Done | Failed | Broken | int | None:
+    def receive(self) -> Done | Failed | StartFailed | int | None:
         """Take one message: the outcome of the shard, or how many of its items are written.
 
         Returns:
-            `Broken` when the scorer cannot be loaded; None when there is nothing to be told.
+            `StartFailed` when the scorer cannot be loaded; None when there is nothing to be told.
         """
         try:
             message = self.conn.recv()
@@ -93,11 +93,11 @@ class Child:
             return self._died()
         self._heard, self.ready = time.monotonic(), True
         match message:
-            case Mark(items=items, begun=True):
+            case BatchMark(items=items, begun=True):
                 self._scoring[items] = time.monotonic()
-            case Mark(items=items):
+            case BatchMark(items=items):
                 self._scoring.pop(items, None)
-            case Done() | Failed() | Broken() | int():
+            case Done() | Failed() | StartFailed() | int():
                 return message
         return None
 
@@ -133,15 +133,15 @@ class Child:
     def _died(self) -> Failed:
         """Describe a worker that went away."""
         self.alive = False
-        fate, said = self._process.fate(), self._process.said().strip().splitlines()
+        fate, said = self._process.exit_reason(), self._process.output_tail().strip().splitlines()
         error = f"the worker died ({fate})" + (f": {said[-1]}" if said else "")
         return self._failed(error, "died", self._scoring)
 
-    def part(self) -> None:
+    def request_exit(self) -> None:
         """Ask an idle worker to end in order."""
         self._send(None)
 
-    def parted(self, seconds: float) -> None:
+    def wait_exit(self, seconds: float) -> None:
         """Wait for the end of a worker that was asked to."""
         self._process.wait(seconds)
 
@@ -160,7 +160,7 @@ class Child:
             shard=self.shard.index,
             error=error,
             kind=kind,
-            traceback=self._process.said(),
+            traceback=self._process.output_tail(),
             items=items,
         )
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
 from impasto import secrecy
-from impasto.engines.messages import Alive, Broken, Mark
+from impasto.engines.messages import Alive, BatchMark, StartFailed
 from impasto.errors import BadInput, Changed, Denied, ImpastoError, Unavailable
 from impasto.machine import own_device
 from impasto.schema.outcome import Attempt, Failed, FailedKind
@@ -26,7 +26,7 @@ ENDS = {"MemoryError", "AcceleratorError"}
 """Names of errors after which a worker is of no use: this machine's memory or device is gone."""
 
 
-class _Line:
+class _Channel:
     """The worker's side of the socket: a `Watch`, and the end when the driver says no more.
 
     Attributes:
@@ -52,11 +52,11 @@ class _Line:
     def scoring(self, items: tuple[int, ...]) -> Iterator[None]:
         """Say that a mini-batch is being scored; see `Watch`."""
         self._scoring.append(items)
-        self.send(Mark(items=items, begun=True))
+        self.send(BatchMark(items=items, begun=True))
         yield
         # What raises stays marked: the error is told with the items it may be the fault of.
         self._scoring.remove(items)
-        self.send(Mark(items=items, begun=False))
+        self.send(BatchMark(items=items, begun=False))
 
     def alive(self) -> None:
         """Say that a long mini-batch is still being worked on; see `Watch`."""
@@ -111,14 +111,16 @@ def serve(fd: int) -> None:
     except EOFError:
         return
     secrecy.accept(signatures)
-    line = _Line(conn)
+    line = _Channel(conn)
     if device == "cpu":
         torch.set_num_threads(1)
     try:
         worker = Worker(task, own_device(device), line)
     except Exception as error:  # noqa: BLE001 (the driver raises it)
         bad = isinstance(error, BadInput)
-        line.send(Broken(error=_words(error), bad_input=bad, traceback=secrecy.explain(error)))
+        line.send(
+            StartFailed(error=_message(error), bad_input=bad, traceback=secrecy.explain(error))
+        )
         return
     # From here on its end is the end of an attempt, and no failure to start.
     line.alive()
@@ -136,7 +138,7 @@ def serve(fd: int) -> None:
             line.send(
                 Failed(
                     shard=attempt.shard.index,
-                    error=_words(error),
+                    error=_message(error),
                     kind=kind,
                     traceback=secrecy.explain(error),
                     worker=worker.name,
@@ -166,6 +168,6 @@ def kind_of(error: Exception) -> FailedKind:
     return "error"
 
 
-def _words(error: Exception) -> str:
+def _message(error: Exception) -> str:
     text = secrecy.redact(" ".join(str(error).split()))
     return text if isinstance(error, ImpastoError) else f"{type(error).__name__}: {text}"

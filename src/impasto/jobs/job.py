@@ -122,7 +122,7 @@ class Job:
                 key = _done_key(value.shard)
             case Failed():
                 key = f"failed/{value.shard:05d}-{attempt}.json"
-        return self._create(key, _told(value).model_dump_json(indent=1).encode())
+        return self._create(key, _redacted(value).model_dump_json(indent=1).encode())
 
     def record_done(self, done: Done) -> Done:
         """Write a shard's done record unless there is one; returns the one that stands."""
@@ -164,7 +164,7 @@ class Job:
     def keep_base(self, done: Done) -> None:
         """Keep a done record as the base of the next attempt at its shard."""
         key = f"{self.prefix}bases/{done.shard:05d}.json"
-        self.home.put(key, _told(done).model_dump_json(indent=1).encode())
+        self.home.put(key, _redacted(done).model_dump_json(indent=1).encode())
 
     def bases(self, listing: Listing) -> dict[int, Done]:
         """Read the bases of shards, by shard."""
@@ -318,7 +318,7 @@ def _delivery_note(output: str, fingerprint: str) -> bytes:
     return json.dumps({"output": output, "fingerprint": fingerprint}).encode()
 
 
-def _told(value: Record) -> Record:
+def _redacted(value: Record) -> Record:
     """Redact what others said in a record; names and URLs stay, or they would name nothing."""
     match value:
         case Failed():

@@ -107,11 +107,11 @@ def _opened(data: bytes, name: str) -> Iterator[Image]:
     except Exception as error:  # noqa: BLE001
         # Pillow's decoders let out whatever a damaged file makes them trip over: struct.error,
         # KeyError, ZeroDivisionError, ... None of it is about anything but this one picture.
-        reason = "it is empty" if not data else _told(error)
+        reason = "it is empty" if not data else _message(error)
         raise BadInput(f"{name}: not a readable picture ({reason}); replace the file") from None
 
 
-def _told(error: Exception) -> str:
+def _message(error: Exception) -> str:
     """Return an exception's own words on one line, without the addresses of objects."""
     said = " ".join(str(error).split("<")[0].split()).strip(" '")
     return said or type(error).__name__

@@ -106,7 +106,7 @@ def write_video(
     source = None
     if plan.source == "video":
         file = File(stores, spec.source)
-        file.expect(plan.etag)
+        file.require_version(plan.etag)
         source = file.open()
     notes = assemble.assemble(
         path,

@@ -37,13 +37,13 @@ NEWEST = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Workload:
     """What is to be done.
 
     Attributes:
         count: items.
         kind: what they are.
-        called: what people call them.
+        noun: what people call them.
         encoded: whether each shard becomes a segment of video.
         width: of the pictures, in pixels; 0 where they differ or are none.
         height: likewise.
@@ -51,7 +51,7 @@ class Work:
 
     count: int
     kind: Items = "pictures"
-    called: str = "items"
+    noun: str = "items"
     encoded: bool = False
     width: int = 0
     height: int = 0
@@ -107,7 +107,7 @@ class Forecast:
     device: str = ""
     speeds: Sequence[Speed] = ()
 
-    def size(self, asked: object, work: Work) -> Size:
+    def size(self, asked: object, work: Workload) -> Size:
         """Say how many items a shard shall hold.
 
         Args:
@@ -118,7 +118,7 @@ class Forecast:
             return self._balanced(work)
         return Size(asked if isinstance(asked, int) else USUAL[work.kind])
 
-    def pace(self, work: Work) -> Pace:
+    def pace(self, work: Workload) -> Pace:
         """Say how fast a worker will be, from earlier jobs, those most like this one."""
         found = [each for each in self.speeds if _fits(each, self, work)]
         same = [each for each in found if (each.width, each.height) == (work.width, work.height)]
@@ -127,7 +127,7 @@ class Forecast:
             seconds = SECONDS[work.kind]
             reason = (
                 f"no earlier job tells how fast this is here: {_seconds(seconds)} for each of the "
-                f"{work.called} and {_seconds(OVERHEAD)} for a shard's start and end are assumed"
+                f"{work.noun} and {_seconds(OVERHEAD)} for a shard's start and end are assumed"
             )
             return Pace(seconds, OVERHEAD, known=False, reason=reason)
         seconds = median(each.seconds * _scale(each, work) for each in found)
@@ -137,12 +137,12 @@ class Forecast:
             ", scaled by the pictures' area" if not same and _scale(found[0], work) != 1 else ""
         )
         reason = (
-            f"{jobs} before took {_seconds(seconds)} for each of the {work.called}{scaled}, and "
+            f"{jobs} before took {_seconds(seconds)} for each of the {work.noun}{scaled}, and "
             f"{_seconds(overhead)} for a shard's start and end"
         )
         return Pace(seconds, overhead, known=True, reason=reason)
 
-    def _balanced(self, work: Work) -> Size:
+    def _balanced(self, work: Workload) -> Size:
         pace = self.pace(work)
         spread = max(1.0, work.count / (SPREAD * self.workers))
         costly = pace.overhead / pace.seconds
@@ -166,7 +166,7 @@ class Forecast:
             # Of few items a rounding makes a difference: rather one shard more than too few.
             size = work.count // shards
         shards = math.ceil(work.count / size)
-        verdict = f"so {_plural(shards, 'shard')} of about {size:,} {work.called}"
+        verdict = f"so {_plural(shards, 'shard')} of about {size:,} {work.noun}"
         if floor > min(most.values()):
             verdict += ", since the largest lower limit rules"
         if shards < self.workers:
@@ -190,12 +190,12 @@ def _shards(count: int, floor: int, ceiling: int) -> int:
     return max(1, min(math.ceil(count / ceiling), count // floor))
 
 
-def _fits(speed: Speed, forecast: Forecast, work: Work) -> bool:
+def _fits(speed: Speed, forecast: Forecast, work: Workload) -> bool:
     device = not (forecast.device and speed.device) or speed.device == forecast.device
     return device and (speed.scorer, speed.kind) == (forecast.scorer, work.kind)
 
 
-def _scale(speed: Speed, work: Work) -> float:
+def _scale(speed: Speed, work: Workload) -> float:
     """Return how much larger pictures are than those of an earlier job, by area."""
     before, now = speed.width * speed.height, work.width * work.height
     return now / before if before and now else 1.0

@@ -14,7 +14,7 @@ from impasto.machine import cuda_devices
 from impasto.media.frame import output_size
 from impasto.planning.cuts import cut_points
 from impasto.planning.decide import output_kind
-from impasto.planning.forecast import UNKNOWN, Forecast, Size, Work
+from impasto.planning.forecast import UNKNOWN, Forecast, Size, Workload
 from impasto.planning.history import scorer_key, speeds
 from impasto.planning.output_names import frame_names, tree_names
 from impasto.schema.plan import Encoding, Plan
@@ -77,9 +77,9 @@ def plan(source: Source, spec: JobSpec, encoding: Encoding, expected: Forecast =
 
     def size(count: int, width: int = 0, height: int = 0) -> Size:
         video = made == "video"
-        called = "frames" if video or source.kind == "video" else "images"
-        called = called if kind.items == "pictures" else kind.items
-        work = Work(count, kind.items, called, encoded=video, width=width, height=height)
+        noun = "frames" if video or source.kind == "video" else "images"
+        noun = noun if kind.items == "pictures" else kind.items
+        work = Workload(count, kind.items, noun, encoded=video, width=width, height=height)
         return expected.size(spec.shard_frames, work)
 
     # A number is known before the items are counted, and cuts then need not be looked for.

@@ -96,7 +96,7 @@ class Plan(Frozen):
         return sum(len(shard) for shard in self.shards)
 
     @property
-    def called(self) -> str:
+    def noun(self) -> str:
         """What its items are, for people: frames, images, files or rows."""
         if self.items == "pictures":
             return "frames" if self.source == "video" or self.output == "video" else "images"

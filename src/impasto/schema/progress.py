@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from impasto.schema.workers import Staff
+from impasto.schema.workers import WorkerCounts
 
 Stage = Literal["planning", "scoring", "assembling", "delivering"]
 
@@ -35,7 +35,7 @@ class Progress:
     items: str = "items"
     warnings: tuple[str, ...] = ()
     shards: tuple[int, int] = (0, 0)
-    staff: Staff = field(default_factory=Staff)
+    staff: WorkerCounts = field(default_factory=WorkerCounts)
 
 
 OnProgress = Callable[[Progress], None]

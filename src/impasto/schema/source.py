@@ -60,7 +60,7 @@ class VideoFacts(Frozen):
     sequential: str = ""
 
 
-class Key(Frozen):
+class Keyframe(Frozen):
     """A keyframe: where a decoder can start.
 
     Attributes:
@@ -87,7 +87,7 @@ class VideoCut(Frozen):
     """
 
     pts: tuple[int, ...]
-    keys: tuple[Key, ...] = ()
+    keys: tuple[Keyframe, ...] = ()
     stop: int
     reorder: int = 0
     span: tuple[int, int] | None = None

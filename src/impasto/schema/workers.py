@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Staff:
+class WorkerCounts:
     """How many workers there are, by what they do.
 
     Attributes:

@@ -126,7 +126,7 @@ SCORERS: dict[str, Entry] = {
 }
 
 
-def named(scorer: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def split_name(scorer: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Split a scorer's name from the model behind its colon, which is one of its parameters.
 
     Raises:

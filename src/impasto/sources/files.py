@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from impasto.schema.job import JobSpec
     from impasto.schema.kinds import SourceKind
-    from impasto.sources.selection import Form, Found
+    from impasto.sources.selection import Selected, Selection
     from impasto.storage.stores import Stores
     from impasto.tables.read.scan import Wanted
 
@@ -36,7 +36,7 @@ AHEAD = 4
 class Files:
     """One file, or those of a folder, a pattern or a manifest."""
 
-    def __init__(self, stores: Stores, url: str, form: Form) -> None:
+    def __init__(self, stores: Stores, url: str, form: Selection) -> None:
         """Say where the files are; nothing is listed before it must be."""
         self.url = str(parse(url))
         self.kind: SourceKind = "files"
@@ -47,7 +47,7 @@ class Files:
         self._numbers = count()
 
     @cached_property
-    def found(self) -> Found:
+    def found(self) -> Selected:
         """The files; raises what `naming.find` does."""
         return selection.find(self._stores, self.url, self._form, lambda _: True, "files")
 

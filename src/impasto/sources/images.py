@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from impasto.media.frame import Frame
     from impasto.schema.job import JobSpec
     from impasto.schema.kinds import SourceKind
-    from impasto.sources.selection import Form, Found
+    from impasto.sources.selection import Selected, Selection
     from impasto.storage.stores import Stores
     from impasto.tables.read.scan import Wanted
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 class Images:
     """One image, or those of a folder, a pattern or a manifest."""
 
-    def __init__(self, stores: Stores, url: str, form: Form) -> None:
+    def __init__(self, stores: Stores, url: str, form: Selection) -> None:
         """Say where the images are; nothing is listed before it must be."""
         self.url = str(parse(url))
         self.kind: SourceKind = "image" if form == "one" else "folder"
         self._stores, self._form = stores, form
 
     @cached_property
-    def found(self) -> Found:
+    def found(self) -> Selected:
         """The images; raises what `naming.find` does."""
         what = f"images ({', '.join(formats.SUFFIXES)})"
         return selection.find(self._stores, self.url, self._form, formats.is_image, what)

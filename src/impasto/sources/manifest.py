@@ -45,7 +45,7 @@ def read(stores: Stores, url: str) -> list[Url]:
         Unavailable: its store does not answer.
     """
     place = parse(url)
-    home = None if place.local else stores.beside(url)[0].root
+    home = None if place.local else stores.open_parent(url)[0].root
     seen: dict[Url, int] = {}
     for line, text in _entries(place, stores.read(url)):
         where = f"{place}: line {line}"

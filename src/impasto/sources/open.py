@@ -9,7 +9,7 @@ from impasto.media.formats import is_image
 from impasto.schema.url import parse
 from impasto.sources.files import Files
 from impasto.sources.images import Images
-from impasto.sources.selection import form_of
+from impasto.sources.selection import selection_of
 from impasto.sources.table import Table
 from impasto.sources.video import Video
 from impasto.storage.named_file import File
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from impasto.schema.job import Items
     from impasto.schema.plan import Plan
     from impasto.sources.base import Source
-    from impasto.sources.selection import Form
+    from impasto.sources.selection import Selection
     from impasto.storage.stores import Stores
 
 
@@ -37,7 +37,7 @@ def open_source(stores: Stores, url: str, items: Items | None = None) -> Source:
         Unavailable: its store does not answer.
     """
     items = items or ("rows" if is_table(parse(url).name) else "pictures")
-    form = form_of(stores, url)
+    form = selection_of(stores, url)
     if items == "rows":
         if form != "manifest":
             raise BadInput(f"{url}: rows come from one table; give the file or object itself")
@@ -75,7 +75,7 @@ def _prefix(stores: Stores, url: str) -> Images:
 
 def open_planned(stores: Stores, url: str, plan: Plan) -> Source:
     """Open a source whose plan tells what it is, without listing it; raises as `open_source`."""
-    form: Form = "folder"  # of what it holds, only the plan's names are read
+    form: Selection = "folder"  # of what it holds, only the plan's names are read
     if plan.source == "video":
         return Video(File(stores, url))
     if plan.source == "table":

@@ -29,13 +29,13 @@ from impasto.storage.stores import Stores
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-Form = Literal["one", "folder", "glob", "manifest"]
+Selection = Literal["one", "folder", "glob", "manifest"]
 WILD = re.compile(r"[*?\[]")
 """What makes a name a pattern."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Selected:
     """What a source names.
 
     Attributes:
@@ -58,7 +58,7 @@ class Found:
         return hashlib.sha256(facts.encode(errors="surrogateescape")).hexdigest()
 
 
-def form_of(stores: Stores, url: str) -> Form:
+def selection_of(stores: Stores, url: str) -> Selection:
     """Tell what a URL or path names by what is there; raises Missing for a file that is not.
 
     What exists under that very name is meant, even where the name holds a ``*`` or ``[``. An
@@ -80,13 +80,15 @@ def form_of(stores: Stores, url: str) -> Form:
     return "manifest" if manifest.is_manifest(place.name) else "one"
 
 
-def find(stores: Stores, url: str, form: Form, accept: Callable[[str], bool], what: str) -> Found:
+def find(
+    stores: Stores, url: str, form: Selection, accept: Callable[[str], bool], what: str
+) -> Selected:
     """Name what a source is.
 
     Args:
         stores: what may be opened.
         url: the source.
-        form: what `form_of` told.
+        form: what `selection_of` told.
         accept: whether a name is wanted; not asked of what is named one by one.
         what: what is wanted, for a person, such as ``images``.
 
@@ -98,10 +100,10 @@ def find(stores: Stores, url: str, form: Form, accept: Callable[[str], bool], wh
     if form == "manifest":
         base, names = _relative(manifest.read(stores, url))
         objects = Objects(stores, base, url)
-        return Found(objects, objects.etags(names))
+        return Selected(objects, objects.etags(names))
     if form == "one":
         objects = Objects(stores, str(place.parent), url)
-        return Found(objects, {place.name: objects.etag(place.name)})
+        return Selected(objects, {place.name: objects.etag(place.name)})
     folder, pattern = (place, ["*"]) if form == "folder" else _split(place)
     if folder.local and not folder.path.is_dir():
         raise Missing(f"{folder}: no such folder; check the path")
@@ -116,7 +118,7 @@ def find(stores: Stores, url: str, form: Form, accept: Callable[[str], bool], wh
             raise BadInput(f"{folder}: holds {name!a}, a name that is not UTF-8; rename it")
     if not found:
         raise Missing(f"{place}: holds no {what}; check the {form}")
-    return Found(objects, {name: found[name] for name in sorted(found, key=natural)})
+    return Selected(objects, {name: found[name] for name in sorted(found, key=natural)})
 
 
 def natural(name: str) -> list[list[tuple[int, str]]]:
@@ -128,7 +130,7 @@ def natural(name: str) -> list[list[tuple[int, str]]]:
 
 
 def _stat(stores: Stores, url: str) -> object:
-    store, key = stores.beside(url)
+    store, key = stores.open_parent(url)
     return store.stat(key)
 
 

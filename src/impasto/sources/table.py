@@ -101,7 +101,7 @@ class Table:
             Unavailable: its store does not answer.
         """
         assert plan.table
-        self._file.expect(plan.etag)
+        self._file.require_version(plan.etag)
         frames = self._reader.read(self._file, plan.table, shard)
         at = shard.start
         for frame in frames:

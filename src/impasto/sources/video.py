@@ -102,7 +102,7 @@ class Video:
         """Decode exactly the shard's frames; raises BadInput when the file has changed."""
         assert plan.facts
         assert shard.cut
-        self._file.expect(plan.etag)
+        self._file.require_version(plan.etag)
         opened = self._file.open(shard.cut.span)
         return decode.read(opened, self.name, plan.facts, shard.cut, shard.start, threads)
 

@@ -110,12 +110,12 @@ def _azure(place: Url, profile: StoreProfile | None) -> Credential:
         return _signed(given, "the SAS in its URL", account, endpoint)
     match profile.auth if profile else "identity":
         case "sas":
-            return _signed(_secret(profile), _by("SAS", profile), account, endpoint)
+            return _signed(_secret(profile), _label("SAS", profile), account, endpoint)
         case "key":
             key = {"access_key": _secret(profile)}
-            return Credential(_by("key", profile), account, endpoint, key)
+            return Credential(_label("key", profile), account, endpoint, key)
         case "connection_string":
-            return Credential(_by("connection string", profile), account, endpoint, fields)
+            return Credential(_label("connection string", profile), account, endpoint, fields)
         case "anonymous":
             return Credential("nobody (anonymous)", account, endpoint)
     return Credential("the Azure identity", account, endpoint, provider=identities.azure())
@@ -125,7 +125,7 @@ def _secret(profile: StoreProfile | None) -> str:
     return secret((profile and profile.secret) or "")
 
 
-def _by(what: str, profile: StoreProfile | None) -> str:
+def _label(what: str, profile: StoreProfile | None) -> str:
     return f"the {what} in {profile.secret if profile else '?'}"
 
 
@@ -176,7 +176,7 @@ def _amazon(place: Url, profile: StoreProfile | None) -> Credential:
             "access_key_id": secret((profile and profile.key_id) or ""),
             "secret_access_key": _secret(profile),
         }
-        return Credential(_by("key", profile), "", endpoint, fields, region=region)
+        return Credential(_label("key", profile), "", endpoint, fields, region=region)
     if auth == "anonymous":
         return Credential("nobody (anonymous)", "", endpoint, region=region)
     return Credential("the AWS identity", "", endpoint, provider=provider, region=region)
@@ -188,6 +188,6 @@ def _google(place: Url, profile: StoreProfile | None) -> Credential:
     if auth == "anonymous":
         return Credential("nobody (anonymous)", "", endpoint)
     if auth == "key":
-        provider = identities.google_key(_secret(profile), _by("key", profile))
-        return Credential(_by("key", profile), "", endpoint, provider=provider)
+        provider = identities.google_key(_secret(profile), _label("key", profile))
+        return Credential(_label("key", profile), "", endpoint, provider=provider)
     return Credential("the Google identity", "", endpoint, provider=identities.google())

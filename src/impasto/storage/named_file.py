@@ -31,7 +31,7 @@ class File:
         if place.local:
             self.etag = etag(place.path)
             return
-        store, key = stores.beside(url)
+        store, key = stores.open_parent(url)
         stat = store.stat(key)
         if stat is None:
             raise Missing(f"{self.url}: no such object; check the URL")
@@ -48,7 +48,7 @@ class File:
         store, stat = self._remote
         return open_object(store, stat, span)
 
-    def expect(self, version: str) -> None:
+    def require_version(self, version: str) -> None:
         """Raise Changed unless the file is the version of this etag."""
         if version and self.etag != version:
             raise Changed(

@@ -24,9 +24,9 @@ class RangeReader(io.RawIOBase):
     """Reads one version of an object by ranges, ahead of who reads on and on.
 
     A request is small after a seek and twice as long each time that reading goes on where the last
-    one ended, up to `WINDOW` blocks; where the reader was told what will be read (`expect`) it is
-    as long as can be from the start, stops where that stops, and the next one is on its way while
-    this one is used. Not safe for several threads at once.
+    one ended, up to `WINDOW` blocks; where the reader was told what will be read (`will_read`) it
+    is as long as can be from the start, stops where that stops, and the next one is on its way
+    while this one is used. Not safe for several threads at once.
 
     Attributes:
         requests: how many were sent.
@@ -48,7 +48,7 @@ class RangeReader(io.RawIOBase):
         self.requests = 0
         self.fetched = 0
 
-    def expect(self, start: int, stop: int) -> None:
+    def will_read(self, start: int, stop: int) -> None:
         """Say that the bytes from ``start`` up to ``stop`` will be read in order, and no more."""
         self._expected = range(start // BLOCK, -(-min(stop, self._stat.size) // BLOCK))
 
@@ -156,5 +156,5 @@ class RangeReader(io.RawIOBase):
 def open_object(store: Store, stat: Stat, span: tuple[int, int] | None = None) -> BinaryIO:
     """Open an object, all of which or a range of which will be read in order."""
     reader = RangeReader(store, stat)
-    reader.expect(*(span or (0, stat.size)))
+    reader.will_read(*(span or (0, stat.size)))
     return cast("BinaryIO", reader)

@@ -30,7 +30,7 @@ class Stores:
         place = parse(url)
         return Store(place, self.profile(place))
 
-    def home(self, url: str) -> Store:
+    def open_home(self, url: str) -> Store:
         """Open the home of jobs; raises BadInput, too, where outsiders may reach it."""
         profile = self.profile(parse(url))
         if profile and profile.role == "data":
@@ -40,7 +40,7 @@ class Stores:
             )
         return self.open(url)
 
-    def beside(self, url: str) -> tuple[Store, str]:
+    def open_parent(self, url: str) -> tuple[Store, str]:
         """Open the folder or prefix that an object lies in; returns also the object's key there."""
         place = parse(url)
         if not place.name:
@@ -52,7 +52,7 @@ class Stores:
         place = parse(url)
         if place.local:
             return read_file(place.path)
-        store, key = self.beside(url)
+        store, key = self.open_parent(url)
         return store.read(key)
 
     def fingerprint(self, url: str) -> str:
@@ -66,7 +66,7 @@ class Stores:
         if place.local:
             found = tree(place.path)
         else:
-            store, key = self.beside(url)
+            store, key = self.open_parent(url)
             stat = store.stat(key)
             stats = [stat] if stat else self.open(url).list_all()
             found = {each.key: each.etag for each in stats}

@@ -73,7 +73,7 @@ class JobInputs:
         place = parse(url)
         if place.local:
             return place.path
-        store, key = self._stores.beside(url)
+        store, key = self._stores.open_parent(url)
         root = self._fetched / key
         if store.stat(key):
             _fetch(store, key, root)

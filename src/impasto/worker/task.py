@@ -38,7 +38,7 @@ class Task(Frozen):
     stall: float = 600.0
 
 
-class Watch(Protocol):
+class WorkerEvents(Protocol):
     """What a worker tells its engine besides how far it is."""
 
     def scoring(self, items: tuple[int, ...]) -> AbstractContextManager[None]:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from impasto.schema.outcome import Attempt
     from impasto.schema.plan import Plan
-    from impasto.worker.task import Task, Watch
+    from impasto.worker.task import Task, WorkerEvents
 
 AHEAD = 4
 """Items, or mini-batches when those are larger, that may wait between two stages."""
@@ -59,7 +59,7 @@ ROWS = 4096
 class Worker:
     """Runs shards of one job on one device."""
 
-    def __init__(self, task: Task, device: str, watch: Watch) -> None:
+    def __init__(self, task: Task, device: str, watch: WorkerEvents) -> None:
         """Load the scorer.
 
         Args:
@@ -74,7 +74,7 @@ class Worker:
         self._task = task
         self._watch = watch
         stores = Stores(task.stores)
-        self._job = Job(stores.home(task.home), task.job)
+        self._job = Job(stores.open_home(task.home), task.job)
         self._check_seen()
         self._source = open_planned(stores, task.spec.source, task.plan)
         self._device = torch.device(device)

@@ -135,7 +135,7 @@ def status(
     settings = _settings(address, config, home=home)
     cluster = connect(settings)
     facts, submissions = cluster.facts(), cluster.submissions()
-    jobs = _told(submissions, settings)
+    jobs = _job_rows(submissions, settings)
     if as_json:
         print(json.dumps({"cluster": cluster.url, **words.as_json(facts), "jobs": jobs}))
         return
@@ -143,7 +143,7 @@ def status(
         say(line)
 
 
-def _told(submissions: list[Submission], settings: Settings) -> list[dict[str, Any]]:
+def _job_rows(submissions: list[Submission], settings: Settings) -> list[dict[str, Any]]:
     """Tell of the jobs that run and of the last others, with their shards where they are known."""
     others = [each for each in submissions if not each.open][:SHOWN]
     jobs = []
@@ -159,7 +159,7 @@ def _told(submissions: list[Submission], settings: Settings) -> list[dict[str, A
 def _shards(stores: Stores, submission: Submission) -> dict[str, int]:
     from impasto.jobs.job import Job
 
-    job = Job(stores.home(submission.home), submission.job)
+    job = Job(stores.open_home(submission.home), submission.job)
     plan = job.plan()
     if plan is None:
         return {}

@@ -24,7 +24,7 @@ def jobs(home: Home = None, config: Config = None, as_json: AsJson = False) -> N
     from impasto.jobs import find
 
     settings = load_settings(config, home)
-    home_store = open_stores(settings).home(settings.home)
+    home_store = open_stores(settings).open_home(settings.home)
     display.jobs(find.jobs(home_store), as_json=as_json)
 
 

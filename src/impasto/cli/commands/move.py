@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from impasto.cli.progress import Units
-    from impasto.storage.transfer.tasks import Tally, Watch
+    from impasto.storage.transfer.tasks import Observer, Tally
 
 
 def add(app: typer.Typer) -> None:
@@ -101,12 +101,17 @@ def rm(
 
 
 def _show(
-    act: Callable[[Watch], Tally], units: Units, target: str | None, *, as_json: bool, quiet: bool
+    act: Callable[[Observer], Tally],
+    units: Units,
+    target: str | None,
+    *,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Do something and show how far it is and how it ended."""
     from impasto.cli import interrupt, progress
     from impasto.cli.render import transfer
-    from impasto.storage.transfer.tasks import Tally, Watch
+    from impasto.storage.transfer.tasks import Observer, Tally
 
     last = Tally()
 
@@ -120,7 +125,7 @@ def _show(
             progress.progress(quiet, units) as shown,
             interrupt.interruptible(shown.stopping) as stop,
         ):
-            done = act(Watch(update, progress.failed, stop))
+            done = act(Observer(update, progress.failed, stop))
     except ImpastoError as error:
         if as_json:
             transfer.moved(last, target, error, as_json=True)

@@ -137,7 +137,7 @@ def finish_job(
             display.failure(error, last)
         raise
     plan = job.plan()
-    called = plan.called if plan else "items"
+    called = plan.noun if plan else "items"
     display.result(result, called, job.named, as_json=as_json, quiet=quiet)
     return result
 

@@ -40,7 +40,7 @@ def scorers(name: str | None, *, as_json: bool) -> None:
 
 def plan(draft: Draft, *, as_json: bool) -> None:
     """Print how a job would be cut, or how it is; or a JSON line."""
-    found, called = draft.plan, draft.plan.called
+    found, called = draft.plan, draft.plan.noun
     sizes = [len(shard) for shard in found.shards]
     facts: dict[str, Any] = {
         "job": draft.job,

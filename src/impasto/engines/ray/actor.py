@@ -10,9 +10,9 @@ from multiprocessing.connection import wait
 import ray
 
 from impasto import secrecy
-from impasto.engines.messages import Broken
+from impasto.engines.messages import StartFailed
 from impasto.engines.ray.runtime_env import delivered
-from impasto.engines.supervisor import GRACE, POLL, SPOILT, Child, memory_limit
+from impasto.engines.supervisor import GRACE, POLL, REPLACE_AFTER, Supervisor, memory_limit
 from impasto.schema.outcome import Attempt, Done, Failed
 from impasto.worker.task import Task
 
@@ -22,7 +22,7 @@ BEAT = 5.0
 """Seconds between two signs of life when there is nothing to be said."""
 
 
-class Slot:
+class WorkerActor:
     """Looks after one worker process, and replaces it when it is spoilt."""
 
     def __init__(self, device: str, memory: int | None) -> None:
@@ -34,10 +34,10 @@ class Slot:
         """
         self._device = device
         self._memory = memory_limit(memory)
-        self._child: Child | None = Child(device)
+        self._child: Supervisor | None = Supervisor(device)
         self._task: Task | None = None
 
-    def employ(self, task: Task, signatures: dict[str, str]) -> str:
+    def assign(self, task: Task, signatures: dict[str, str]) -> str:
         """Take the job.
 
         Args:
@@ -51,7 +51,9 @@ class Slot:
         self._task = task.model_copy(update={"code": delivered()})
         return f"{socket.gethostname()}/{ray.get_runtime_context().get_node_id()}"
 
-    def run(self, attempt: Attempt, threads: int) -> Iterator[int | Done | Failed | Broken | None]:
+    def run(
+        self, attempt: Attempt, threads: int
+    ) -> Iterator[int | Done | Failed | StartFailed | None]:
         """Score one shard.
 
         Args:
@@ -62,53 +64,55 @@ class Slot:
             How many items are written so far, None while the scorer is being loaded; last, the
             outcome.
         """
-        child = self._employed()
-        child.start(attempt, threads)
+        worker = self._assigned()
+        worker.start(attempt, threads)
         items, told, beat = 0, -1, time.monotonic()
         while True:
-            said = child.receive() if wait([child.conn], POLL) else None
+            said = worker.receive() if wait([worker.conn], POLL) else None
             if isinstance(said, int):
                 items = said
-            outcome = said if isinstance(said, Done | Failed | Broken) else None
-            outcome = outcome or child.fault(self._memory)
+            outcome = said if isinstance(said, Done | Failed | StartFailed) else None
+            outcome = outcome or worker.fault(self._memory)
             if outcome is not None:
-                yield self._finish(child, outcome)
+                yield self._finish(worker, outcome)
                 return
             now = time.monotonic()
-            if now - beat > (SAY if told != items and child.ready else BEAT):
+            if now - beat > (SAY if told != items and worker.ready else BEAT):
                 told, beat = items, now
-                yield items if child.ready else None
+                yield items if worker.ready else None
 
     def close(self) -> None:
         """Let the worker end in order."""
         if self._child:
-            self._child.part()
-            self._child.parted(GRACE)
+            self._child.request_exit()
+            self._child.wait_exit(GRACE)
             self._drop(self._child)
 
-    def _employed(self) -> Child:
+    def _assigned(self) -> Supervisor:
         """Return the worker, a new one if the last one was spoilt."""
         assert self._task
-        self._child = self._child or Child(self._device)
-        self._child.employ(self._task)
+        self._child = self._child or Supervisor(self._device)
+        self._child.assign(self._task)
         return self._child
 
-    def _finish(self, child: Child, outcome: Done | Failed | Broken) -> Done | Failed | Broken:
+    def _finish(
+        self, worker: Supervisor, outcome: Done | Failed | StartFailed
+    ) -> Done | Failed | StartFailed:
         """Replace the worker if need be; one that died before it was ready could not start."""
-        ready = child.ready
-        child.finish()
+        ready = worker.ready
+        worker.finish()
         if isinstance(outcome, Done):
             return outcome
-        if not child.alive or isinstance(outcome, Broken) or outcome.kind in SPOILT:
-            self._drop(child)
+        if not worker.alive or isinstance(outcome, StartFailed) or outcome.kind in REPLACE_AFTER:
+            self._drop(worker)
         if isinstance(outcome, Failed) and not ready:
-            return Broken(
+            return StartFailed(
                 error=f"workers cannot start: {outcome.error}",
                 bad_input=False,
                 traceback=outcome.traceback,
             )
         return outcome
 
-    def _drop(self, child: Child) -> None:
-        child.stop()
+    def _drop(self, worker: Supervisor) -> None:
+        worker.stop()
         self._child = None

@@ -1,8 +1,8 @@
 """The Ray engine: workers on the machines of a cluster.
 
 Ray places actors, and its autoscaler brings machines for those that wait. All policy is here, in
-the driver; nothing is restarted or retried by Ray. An actor (`Slot`) takes one worker's share of a
-machine and looks after one worker process there, the same that the local engine runs.
+the driver; nothing is restarted or retried by Ray. An actor (`WorkerActor`) takes one worker's
+share of a machine and looks after one worker process there, the same that the local engine runs.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ import ray
 from ray import exceptions
 
 from impasto.engines.base import AS_HERE, ASKED_FOR, ENCODER_THREADS, Control
-from impasto.engines.messages import Broken
-from impasto.engines.ray.actor import Slot as Slot
+from impasto.engines.messages import StartFailed
+from impasto.engines.ray.actor import WorkerActor as WorkerActor
 from impasto.engines.ray.connection import complaint, join, words
-from impasto.engines.ray.pool import Crew
-from impasto.engines.ray.start_failures import TRIES, Starts
+from impasto.engines.ray.pool import WorkerPool
+from impasto.engines.ray.start_failures import TRIES, StartFailures
 from impasto.errors import BadInput, Unavailable
 from impasto.machine import cuda_devices
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Attempt, Done, Failed
-from impasto.schema.workers import Capacity, Staff
+from impasto.schema.workers import Capacity, WorkerCounts
 from impasto.secrecy import handover
 from impasto.settings import Settings, WorkerRange
 from impasto.worker.task import Task
@@ -34,7 +34,7 @@ from impasto.worker.task import Task
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from impasto.engines.ray.remote_worker import Hired
+    from impasto.engines.ray.remote_worker import RemoteWorker
 
 SETTLE = 3.0
 """Seconds in which a machine that lives tells of an actor that died there."""
@@ -85,7 +85,7 @@ class RayEngine:
         self._losses: Counter[int] = Counter()
         self._seconds: list[float] = []
         self._copied: set[int] = set()
-        self._starts = Starts()
+        self._starts = StartFailures()
         self._refusal: Unavailable | BadInput | None = None
         self._roomless = 0.0
         self._told = False
@@ -170,11 +170,11 @@ class RayEngine:
         options |= {"num_cpus": self._settings.cpus_per_worker, "num_gpus": self._gpus}
         given = ("cuda:0" if self._cuda else "cpu", self._settings.memory)
         self._roomless = time.monotonic()
-        self._crew = Crew(Slot, given, options, self._bounds())
+        self._pool = WorkerPool(WorkerActor, given, options, self._bounds())
 
     def __exit__(self, *error: object) -> None:
         """End every worker: in order when all went well, else at once."""
-        self._crew.close(in_order=not any(error))
+        self._pool.close(in_order=not any(error))
         ray.shutdown()
 
     def run(self, task: Task, attempts: Sequence[Attempt]) -> Iterator[Done | Failed]:
@@ -187,30 +187,30 @@ class RayEngine:
             self._task = ray.put(task)
         # Signatures in URLs go to processes of this machine alone.
         signatures = {} if self._settings.address else handover()
-        while queue or self._crew.busy():
+        while queue or self._pool.busy():
             if self._control.stopping():
                 queue.clear()
             copies = self._settings.speculate and not self._control.stopping()
-            self._crew.scale(len(queue), len(self._alone()) if copies else 0)
-            self._crew.employ(self._task, signatures)
+            self._pool.scale(len(queue), len(self._alone()) if copies else 0)
+            self._pool.assign(self._task, signatures)
             self._dispatch(queue)
             # What another one said just now may have ended a worker.
-            for hired in self._crew.talking():
-                if hired in self._crew and (outcome := self._hear(hired, queue)):
+            for worker in self._pool.talking():
+                if worker in self._pool and (outcome := self._hear(worker, queue)):
                     yield outcome
-            for hired in self._crew:
-                if hired in self._crew and (lost := self._fault(hired, queue)):
+            for worker in self._pool:
+                if worker in self._pool and (lost := self._fault(worker, queue)):
                     yield lost
             self._tell()
 
     def _dispatch(self, queue: deque[Attempt]) -> None:
         """Give shards to idle workers, and second copies of stragglers if that is wanted."""
         threads = CUDA_THREADS if self._cuda else self._settings.cpus_per_worker
-        for hired in self._crew.free():
+        for worker in self._pool.free():
             attempt = queue.popleft() if queue else self._straggler()
             if attempt is None:
                 return
-            hired.begin(attempt, threads)
+            worker.begin(attempt, threads)
 
     def _straggler(self) -> Attempt | None:
         """Return the attempt of a shard that takes far longer than others, and is alone."""
@@ -224,11 +224,11 @@ class RayEngine:
         self._copied.add(slowest.shard)
         return slowest.attempt
 
-    def _alone(self) -> list[Hired]:
+    def _alone(self) -> list[RemoteWorker]:
         """Return those at shards that nobody else has tried at the same time."""
-        return [hired for hired in self._crew.busy() if hired.shard not in self._copied]
+        return [worker for worker in self._pool.busy() if worker.shard not in self._copied]
 
-    def _hear(self, hired: Hired, queue: deque[Attempt]) -> Done | Failed | None:
+    def _hear(self, worker: RemoteWorker, queue: deque[Attempt]) -> Done | Failed | None:
         """Take one message; returns the outcome of a shard if that is one.
 
         Raises:
@@ -236,60 +236,60 @@ class RayEngine:
             Unavailable: workers cannot start, or cannot install what the job requires.
         """
         try:
-            if hired.asking is not None:
+            if worker.asking is not None:
                 # It answers again, but what it said meanwhile is lost.
-                hired.asking = ray.get(hired.asking) and None
+                worker.asking = ray.get(worker.asking) and None
                 return None
-            if hired.attempt is None:
-                hired.machine = ray.get(hired.placing)
-                hired.heard = hired.since = time.monotonic()
+            if worker.attempt is None:
+                worker.machine = ray.get(worker.placing)
+                worker.heard = worker.since = time.monotonic()
                 return None
-            said = ray.get(next(hired.stream))
+            said = ray.get(next(worker.stream))
         except StopIteration:
-            hired.rest()
+            worker.rest()
             return None
         except exceptions.RuntimeEnvSetupError as error:
             what = self._spec.requirements or "the scripts"
             problem = f"{what}: cannot be installed: {complaint(error)}"
-            return self._spoilt(hired, f"{problem}; correct it, or check the machines' network")
+            return self._spoilt(worker, f"{problem}; correct it, or check the machines' network")
         except exceptions.RayTaskError as error:
-            return self._spoilt(hired, f"the worker failed: {error.cause}")
+            return self._spoilt(worker, f"the worker failed: {error.cause}")
         except exceptions.ActorUnavailableError as error:
-            hired.ask(error)
+            worker.ask(error)
             return None
         except exceptions.RayError as error:
-            hired.gone, hired.asking = error, None
+            worker.gone, worker.asking = error, None
             return None
-        hired.heard = time.monotonic()
+        worker.heard = time.monotonic()
         match said:
-            case Broken():
-                self._refused(hired, queue, said)
+            case StartFailed():
+                self._refused(worker, queue, said)
             case Done() | Failed():
-                return self._finished(hired, said)
-            case int() if hired.attempt:
-                self._started(hired)
-                self._control.progress(hired.shard, said)
+                return self._finished(worker, said)
+            case int() if worker.attempt:
+                self._started(worker)
+                self._control.progress(worker.shard, said)
         return None
 
-    def _finished(self, hired: Hired, said: Done | Failed) -> Done | Failed | None:
+    def _finished(self, worker: RemoteWorker, said: Done | Failed) -> Done | Failed | None:
         """Let a worker rest; its shard has an outcome unless another one is still at it."""
-        twins = self._crew.twins(hired)
-        self._started(hired)
+        twins = self._pool.twins(worker)
+        self._started(worker)
         # It goes on with a new process then.
-        hired.ready = isinstance(said, Done) or said.kind not in {"died", "timeout"}
+        worker.ready = isinstance(said, Done) or said.kind not in {"died", "timeout"}
         if isinstance(said, Failed) and twins:
             self._control.noted(f"a copy of shard {said.shard} failed: {said.error}")
-            hired.rest()
+            worker.rest()
             return None
         if isinstance(said, Done):
-            self._seconds.append(time.monotonic() - hired.since)
+            self._seconds.append(time.monotonic() - worker.since)
         for twin in twins:
-            self._crew.dismiss(twin)
+            self._pool.dismiss(twin)
         self._copied.discard(said.shard)
-        hired.rest()
+        worker.rest()
         return said
 
-    def _refused(self, hired: Hired, queue: deque[Attempt], said: Broken) -> None:
+    def _refused(self, worker: RemoteWorker, queue: deque[Attempt], said: StartFailed) -> None:
         """Put the shard back that a worker could not begin.
 
         Raises:
@@ -298,38 +298,38 @@ class RayEngine:
         """
         if said.bad_input:
             raise said.as_error()
-        self._put_back(hired, queue)
-        self._crew.dismiss(hired)
+        self._put_back(worker, queue)
+        self._pool.dismiss(worker)
         why = said.error.removeprefix("workers cannot start: ")
-        self._failed_start(hired, why, said.as_error())
+        self._failed_start(worker, why, said.as_error())
 
-    def _started(self, hired: Hired) -> None:
+    def _started(self, worker: RemoteWorker) -> None:
         """Note that a worker has loaded its scorer."""
-        if not hired.ready:
-            hired.ready = True
-            self._starts.succeeded(hired.node)
+        if not worker.ready:
+            worker.ready = True
+            self._starts.succeeded(worker.node)
             self._refusal = None
 
-    def _failed_start(self, hired: Hired, why: str, error: Unavailable | BadInput) -> None:
+    def _failed_start(self, worker: RemoteWorker, why: str, error: Unavailable | BadInput) -> None:
         """Note that a worker could not start, and bar its machine when it was not the first.
 
         Raises:
             Unavailable: ``error``, when nobody is at work and no other machine can be hoped for.
         """
-        node = hired.node or hired.last_node()
-        self._control.noted(f"{hired.called} could not start: {why}")
+        node = worker.node or worker.last_node()
+        self._control.noted(f"{worker.label} could not start: {why}")
         barred = self._starts.failed(node)
         bad = self._starts.barred
-        if any(it.ready or (it.machine and it.node not in bad) for it in self._crew):
+        if any(it.ready or (it.machine and it.node not in bad) for it in self._pool):
             self._refusal = None
-        elif self._starts.hopeless or (bad and not self._settings.address):
+        elif self._starts.exhausted or (bad and not self._settings.address):
             raise error
         elif bad and self._machines() <= bad:
             self._refusal = error
         if barred and node:
-            machine = f"machine {hired.host or node}"
+            machine = f"machine {worker.host or node}"
             self._control.noted(f"{machine} is used no more: {TRIES} workers could not start there")
-            self._crew.bar(node)
+            self._pool.bar(node)
         if barred and self._refusal:
             patience = f"waiting {RENEWAL / 60:.0f} minutes for another one"
             self._control.noted(f"there is no machine left on which workers can start; {patience}")
@@ -344,61 +344,61 @@ class RayEngine:
             if self._fitting(has.get("CPU", 0), has.get("GPU", 0))
         }
 
-    def _fault(self, hired: Hired, queue: deque[Attempt]) -> Failed | None:
+    def _fault(self, worker: RemoteWorker, queue: deque[Attempt]) -> Failed | None:
         """Look whether a busy worker went away or fell silent."""
-        silent = hired.attempt is not None and time.monotonic() - hired.heard > SILENCE
-        if silent and not hired.gone and ray.wait([hired.stream], timeout=0)[0]:
+        silent = worker.attempt is not None and time.monotonic() - worker.heard > SILENCE
+        if silent and not worker.gone and ray.wait([worker.stream], timeout=0)[0]:
             # It was this driver that did not listen.
             return None
-        if not (hired.gone or silent):
+        if not (worker.gone or silent):
             return None
-        unknown = isinstance(hired.gone, exceptions.ActorUnavailableError)
-        if unknown and hired.asking is not None and time.monotonic() - hired.heard < SETTLE:
+        unknown = isinstance(worker.gone, exceptions.ActorUnavailableError)
+        if unknown and worker.asking is not None and time.monotonic() - worker.heard < SETTLE:
             return None
-        preempted = getattr(hired.gone, "preempted", False)
-        if preempted or unknown or self._lost(hired):
-            if hired.attempt:
-                self._losses[hired.shard] += not preempted
-                what = f"machine {hired.host} went away; shard {hired.shard} is redone"
+        preempted = getattr(worker.gone, "preempted", False)
+        if preempted or unknown or self._lost(worker):
+            if worker.attempt:
+                self._losses[worker.shard] += not preempted
+                what = f"machine {worker.host} went away; shard {worker.shard} is redone"
                 self._control.noted(what)
-            if preempted or self._losses[hired.shard] < LOST:
-                self._put_back(hired, queue)
-                self._crew.dismiss(hired)
+            if preempted or self._losses[worker.shard] < LOST:
+                self._put_back(worker, queue)
+                self._pool.dismiss(worker)
                 return None
-        why = f"gave no sign for {SILENCE:.0f} s" if silent else words(hired.gone)
-        return self._spoilt(hired, f"{hired.called} went away: {why}")
+        why = f"gave no sign for {SILENCE:.0f} s" if silent else words(worker.gone)
+        return self._spoilt(worker, f"{worker.label} went away: {why}")
 
-    def _lost(self, hired: Hired) -> bool:
+    def _lost(self, worker: RemoteWorker) -> bool:
         """Tell whether a worker's machine was taken away."""
-        if not hired.machine:
-            return "node has died" in str(hired.gone)
-        return all(node["NodeID"] != hired.node or not node["Alive"] for node in ray.nodes())
+        if not worker.machine:
+            return "node has died" in str(worker.gone)
+        return all(node["NodeID"] != worker.node or not node["Alive"] for node in ray.nodes())
 
-    def _spoilt(self, hired: Hired, error: str) -> Failed | None:
+    def _spoilt(self, worker: RemoteWorker, error: str) -> Failed | None:
         """Dismiss a worker; returns the outcome of its shard, unless another one is at it.
 
         Raises:
             Unavailable: workers end before they have begun, one after the other.
         """
-        self._crew.dismiss(hired)
-        if not hired.ready:
+        self._pool.dismiss(worker)
+        if not worker.ready:
             words = f"workers cannot start: {error}; see 'impasto cluster status'"
-            self._failed_start(hired, error, Unavailable(words))
-        if hired.attempt is None:
+            self._failed_start(worker, error, Unavailable(words))
+        if worker.attempt is None:
             return None
-        twins = self._crew.twins(hired)
-        self._copied.discard(hired.shard)
+        twins = self._pool.twins(worker)
+        self._copied.discard(worker.shard)
         if twins:
             return None
-        return Failed(shard=hired.shard, error=error, kind="died")
+        return Failed(shard=worker.shard, error=error, kind="died")
 
-    def _put_back(self, hired: Hired, queue: deque[Attempt]) -> None:
-        twins = self._crew.twins(hired)
-        self._copied.discard(hired.shard)
-        if hired.attempt and not twins:
-            self._control.progress(hired.shard, 0)
+    def _put_back(self, worker: RemoteWorker, queue: deque[Attempt]) -> None:
+        twins = self._pool.twins(worker)
+        self._copied.discard(worker.shard)
+        if worker.attempt and not twins:
+            self._control.progress(worker.shard, 0)
             if not self._control.stopping():
-                queue.appendleft(hired.attempt)
+                queue.appendleft(worker.attempt)
 
     def _tell(self) -> None:
         """Tell the caller what the workers do, and when there is no room for any.
@@ -406,10 +406,10 @@ class RayEngine:
         Raises:
             Unavailable: no machine came.
         """
-        staff = self._crew.staff()
+        staff = self._pool.staff()
         self._control.staffed(staff)
         now = time.monotonic()
-        if not staff.asked or staff != Staff(asked=staff.asked):
+        if not staff.asked or staff != WorkerCounts(asked=staff.asked):
             self._roomless, self._told = now, False
             return
         if self._refusal and now - self._roomless > RENEWAL:

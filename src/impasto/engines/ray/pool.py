@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray import exceptions
 
-from impasto.engines.ray.remote_worker import Hired
+from impasto.engines.ray.remote_worker import RemoteWorker
 from impasto.engines.supervisor import GRACE
-from impasto.schema.workers import Staff
+from impasto.schema.workers import WorkerCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ ASKED = 32
 """Workers that wait for machines at most, where no maximum is given."""
 
 
-class Crew:
+class WorkerPool:
     """Asks Ray for workers and lets them go; knows nothing of what shards there are.
 
     Iterating gives all that have not left.
@@ -49,34 +49,34 @@ class Crew:
         self._options = options | {"max_restarts": 0, "max_task_retries": 0}
         self._bounds = bounds
         self._barred: set[str] = set()
-        self._hired: list[Hired] = []
-        self._parting: list[Hired] = []
-        self._hire(max(1, bounds.least))
+        self._hired: list[RemoteWorker] = []
+        self._parting: list[RemoteWorker] = []
+        self._start(max(1, bounds.least))
 
-    def __iter__(self) -> Iterator[Hired]:
+    def __iter__(self) -> Iterator[RemoteWorker]:
         return iter([*self._hired])
 
-    def __contains__(self, hired: Hired) -> bool:
-        return hired in self._hired
+    def __contains__(self, worker: RemoteWorker) -> bool:
+        return worker in self._hired
 
-    def busy(self) -> list[Hired]:
+    def busy(self) -> list[RemoteWorker]:
         """List those that have a shard."""
-        return [hired for hired in self._hired if hired.attempt]
+        return [worker for worker in self._hired if worker.attempt]
 
-    def free(self) -> list[Hired]:
+    def free(self) -> list[RemoteWorker]:
         """List those that have a machine and nothing to do."""
         return [it for it in self._hired if it.machine and not it.attempt and not it.gone]
 
-    def twins(self, hired: Hired) -> list[Hired]:
+    def twins(self, worker: RemoteWorker) -> list[RemoteWorker]:
         """List the others that are at the same shard."""
-        return [it for it in self.busy() if it.shard == hired.shard and it is not hired]
+        return [it for it in self.busy() if it.shard == worker.shard and it is not worker]
 
-    def staff(self) -> Staff:
+    def staff(self) -> WorkerCounts:
         """Count them by what they do."""
-        asked = sum(not hired.machine for hired in self._hired)
-        running = sum(hired.attempt is not None and hired.ready for hired in self._hired)
-        idle = sum(bool(hired.machine) and not hired.attempt for hired in self._hired)
-        return Staff(asked, len(self._hired) - asked - running - idle, running, idle)
+        asked = sum(not worker.machine for worker in self._hired)
+        running = sum(worker.attempt is not None and worker.ready for worker in self._hired)
+        idle = sum(bool(worker.machine) and not worker.attempt for worker in self._hired)
+        return WorkerCounts(asked, len(self._hired) - asked - running - idle, running, idle)
 
     def scale(self, waiting: int, spare: int) -> None:
         """Have a worker for each shard, within bounds; release those for which none is left.
@@ -85,30 +85,30 @@ class Crew:
             waiting: shards that nobody is at.
             spare: idle workers that are kept for shards that somebody is at.
         """
-        placed = sum(hired.machine != "" for hired in self._hired)
+        placed = sum(worker.machine != "" for worker in self._hired)
         most = self._bounds.most or placed + ASKED
         want = min(max(waiting + len(self.busy()), self._bounds.least), most)
-        self._hire(want - len(self._hired))
+        self._start(want - len(self._hired))
         now = time.monotonic()
         # Those that wait for a machine go first: it shall not be brought for nothing.
         unplaced = [it for it in self._hired if not it.machine and not it.gone]
-        for hired in unplaced[: max(0, len(self._hired) - max(want, 1))]:
-            self._part(hired)
+        for worker in unplaced[: max(0, len(self._hired) - max(want, 1))]:
+            self._stop(worker)
         surplus = len(self._hired) - max(want + spare, 1)
-        for hired in self.free()[: max(0, surplus)]:
-            if now - hired.since > IDLE:
-                self._part(hired)
-        self._bury()
+        for worker in self.free()[: max(0, surplus)]:
+            if now - worker.since > IDLE:
+                self._stop(worker)
+        self._remove_dead()
 
-    def employ(self, task: Any, signatures: dict[str, str]) -> None:
+    def assign(self, task: Any, signatures: dict[str, str]) -> None:
         """Tell new workers their task, which they hear once there is a machine for them."""
-        for hired in self._hired:
-            if not hired.placing and not hired.machine:
-                hired.placing = hired.actor.employ.remote(task, signatures)
+        for worker in self._hired:
+            if not worker.placing and not worker.machine:
+                worker.placing = worker.actor.employ.remote(task, signatures)
 
-    def talking(self) -> list[Hired]:
+    def talking(self) -> list[RemoteWorker]:
         """Wait a moment; return those that have something to say."""
-        refs = {hired.awaited: hired for hired in self._hired if hired.awaited is not None}
+        refs = {worker.awaited: worker for worker in self._hired if worker.awaited is not None}
         if not refs:
             time.sleep(POLL)
             return []
@@ -116,54 +116,54 @@ class Crew:
         said = ray.wait([*refs], num_returns=len(refs), timeout=0)[0] if len(some) else []
         return [refs[ref] for ref in said]
 
-    def dismiss(self, hired: Hired) -> None:
+    def dismiss(self, worker: RemoteWorker) -> None:
         """End a worker at once; a machine that lives gets its share back."""
-        self._hired.remove(hired)
-        ray.kill(hired.actor)
+        self._hired.remove(worker)
+        ray.kill(worker.actor)
 
     def bar(self, node: str) -> None:
         """Use a machine no more, but for those that are at work there."""
         self._barred.add(node)
         # Those that wait would be given that machine.
-        for hired in self:
-            if hired.node in {"", node} and not hired.attempt and not hired.ready:
-                self.dismiss(hired)
+        for worker in self:
+            if worker.node in {"", node} and not worker.attempt and not worker.ready:
+                self.dismiss(worker)
 
     def close(self, *, in_order: bool) -> None:
         """End all of them: those that are idle in order if that is wanted, others at once."""
         with suppress(exceptions.RayError):
             if in_order:
-                for hired in [each for each in self._hired if not each.attempt]:
-                    self._part(hired)
-                refs = [hired.parting for hired in self._parting]
+                for worker in [each for each in self._hired if not each.attempt]:
+                    self._stop(worker)
+                refs = [worker.parting for worker in self._parting]
                 if refs:
                     ray.wait(refs, num_returns=len(refs), timeout=GRACE + 1)
-            for hired in (*self._hired, *self._parting):
-                ray.kill(hired.actor)
+            for worker in (*self._hired, *self._parting):
+                ray.kill(worker.actor)
         self._hired.clear()
         self._parting.clear()
 
-    def _hire(self, count: int) -> None:
+    def _start(self, count: int) -> None:
         """Ask for so many more; those that find no room are what the autoscaler sees."""
         if self._barred:
             others = f"!in({','.join(sorted(self._barred))})"
             self._options["label_selector"] = {"ray.io/node-id": others}
         slot = self._slot.options(**self._options)
-        self._hired += [Hired(slot.remote(*self._given)) for _ in range(count)]
+        self._hired += [RemoteWorker(slot.remote(*self._given)) for _ in range(count)]
 
-    def _part(self, hired: Hired) -> None:
+    def _stop(self, worker: RemoteWorker) -> None:
         """Let a worker that has nothing to do end in order."""
-        self._hired.remove(hired)
-        if not hired.machine:
-            ray.kill(hired.actor)
+        self._hired.remove(worker)
+        if not worker.machine:
+            ray.kill(worker.actor)
             return
-        hired.parting, hired.since = hired.actor.close.remote(), time.monotonic()
-        self._parting.append(hired)
+        worker.parting, worker.since = worker.actor.close.remote(), time.monotonic()
+        self._parting.append(worker)
 
-    def _bury(self) -> None:
+    def _remove_dead(self) -> None:
         """Let go of the machines' share of those that have ended in order, or would not."""
-        for hired in [*self._parting]:
-            ended, _ = ray.wait([hired.parting], timeout=0)
-            if ended or time.monotonic() - hired.since > GRACE + 1:
-                ray.kill(hired.actor)
-                self._parting.remove(hired)
+        for worker in [*self._parting]:
+            ended, _ = ray.wait([worker.parting], timeout=0)
+            if ended or time.monotonic() - worker.since > GRACE + 1:
+                ray.kill(worker.actor)
+                self._parting.remove(worker)

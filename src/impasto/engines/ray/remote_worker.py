@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False)
-class Hired:
+class RemoteWorker:
     """The driver's side of one worker of the cluster.
 
     Attributes:
@@ -58,7 +58,7 @@ class Hired:
         return self.machine.partition("/")[2]
 
     @property
-    def called(self) -> str:
+    def label(self) -> str:
         """What it is called, for people."""
         return f"the worker on {self.host}" if self.host else "a new worker"
 

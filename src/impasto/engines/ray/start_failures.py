@@ -10,7 +10,7 @@ MACHINES = 3
 """Machines that may be given up so, one after the other, before it is no fault of theirs."""
 
 
-class Starts:
+class StartFailures:
     """Counts failed starts by machine.
 
     Attributes:
@@ -41,6 +41,6 @@ class Starts:
         return True
 
     @property
-    def hopeless(self) -> bool:
+    def exhausted(self) -> bool:
         """Whether other machines would do no better, as far as can be told."""
         return self._in_a_row >= MACHINES or "" in self.barred

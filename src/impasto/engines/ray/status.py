@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-ACTOR = "Slot"
+ACTOR = "WorkerActor"
 """What Ray calls our workers."""
 RECENT = timedelta(seconds=60)
 """How old a warning of the autoscaler's may be; it repeats those that still hold."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from impasto.media.formats import Family
     from impasto.media.join.carry import Timed
     from impasto.media.join.join import Opened, Segment
-    from impasto.media.join.timeline import Origin
+    from impasto.media.join.timeline import Timeline
     from impasto.media.join.tracks import Track
     from impasto.media.read.container import Source
     from impasto.media.write.target import Target
@@ -173,7 +173,7 @@ def _others(
     out: OutputContainer,
     container: InputContainer,
     tracks: list[Track],
-    origin: Origin,
+    origin: Timeline,
     scale: int,
 ) -> Iterator[Timed]:
     out.set_chapters(chapters(container.chapters(), origin.others, origin.window))

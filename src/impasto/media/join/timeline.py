@@ -22,7 +22,7 @@ FREE_CLOCKS = {"mpegts", "mpeg"}
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class Timeline:
     """Where the output's time 0 lies.
 
     Attributes:
@@ -35,10 +35,10 @@ class Origin:
     others: Fraction
     window: Window | None = None
 
-    def not_before(self, time: Fraction) -> Origin:
+    def not_before(self, time: Fraction) -> Timeline:
         """Move it back to a second of the others' clock, if that is earlier."""
         by = max(self.others - time, Fraction(0))
-        return Origin(self.pictures - by, self.others - by, self.window)
+        return Timeline(self.pictures - by, self.others - by, self.window)
 
 
 def start_of(
@@ -46,7 +46,7 @@ def start_of(
     pts: Sequence[int],
     clip: tuple[int, int] | None = None,
     given: tuple[InputContainer, VideoStream] | None = None,
-) -> Origin:
+) -> Timeline:
     """Decide where the output's time 0 lies.
 
     It lies where the source's does, save that a range starts at its own start, that pictures at
@@ -64,13 +64,13 @@ def start_of(
     first = pts[0] * facts.time_base
     if clip is not None:
         start, end = (time * facts.time_base for time in clip)
-        return Origin(start, start + lead, Window(start + lead, end + lead))
+        return Timeline(start, start + lead, Window(start + lead, end + lead))
     if facts.container in FREE_CLOCKS or facts.sequential:
         sounds = given[0].streams.audio if given else ()
         moved = min([first, *(_start(sound) - lead for sound in sounds)])
     else:
         moved = min(first, Fraction(0))
-    return Origin(moved, moved + lead)
+    return Timeline(moved, moved + lead)
 
 
 def _start(stream: Stream) -> Fraction:

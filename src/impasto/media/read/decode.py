@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from impasto.media.frame import Plane
     from impasto.media.read.container import Source
-    from impasto.schema.source import Key, VideoCut, VideoFacts
+    from impasto.schema.source import Keyframe, VideoCut, VideoFacts
 
     Packets = Iterator[Packet[VideoStream]]
 
@@ -96,7 +96,7 @@ def _timed(
 
 
 def _attempt(
-    source: Source, name: str, cut: VideoCut, keys: Sequence[Key], threads: int
+    source: Source, name: str, cut: VideoCut, keys: Sequence[Keyframe], threads: int
 ) -> Iterator[tuple[VideoFrame, bool]]:
     """Decode the wanted frames from the first of ``keys``, or from the file's start."""
     container, stream, packets, position = _positioned(source, name, keys)
@@ -135,7 +135,7 @@ def _decoder(stream: VideoStream, cut: VideoCut, threads: int) -> VideoCodecCont
 
 
 def _positioned(
-    source: Source, name: str, keys: Sequence[Key]
+    source: Source, name: str, keys: Sequence[Keyframe]
 ) -> tuple[InputContainer, VideoStream, Packets, int]:
     """Open a file; return also its packets from the first of ``keys`` on, and its position.
 
@@ -158,13 +158,15 @@ def _positioned(
     raise _Astray("has lost a keyframe since it was scanned")
 
 
-def _places(keys: Sequence[Key]) -> list[int]:
+def _places(keys: Sequence[Keyframe]) -> list[int]:
     """List times to seek to, best first: some containers go by decoding time, some land late."""
     times = [keys[0].pts, *(k.dts if k.dts is not None else k.pts for k in keys)]
     return list(dict.fromkeys(times))
 
 
-def _sought(container: InputContainer, stream: VideoStream, time: int, key: Key) -> Packets | None:
+def _sought(
+    container: InputContainer, stream: VideoStream, time: int, key: Keyframe
+) -> Packets | None:
     try:
         container.seek(time, stream=stream)
     except av.FFmpegError:
@@ -172,7 +174,7 @@ def _sought(container: InputContainer, stream: VideoStream, time: int, key: Key)
     return _from_key(pictures(container, stream), key)
 
 
-def _from_key(packets: Packets, key: Key) -> Packets | None:
+def _from_key(packets: Packets, key: Keyframe) -> Packets | None:
     """Return the packets from exactly this keyframe on; None where a later one comes first."""
     try:
         for packet in packets:

@@ -22,7 +22,7 @@ from impasto.errors import BadInput
 from impasto.media.read.container import open_source
 from impasto.media.read.packets import decoded, pictures
 from impasto.media.read.probe import agree, first_frames, video_facts
-from impasto.schema.source import Key, VideoCut, VideoFacts
+from impasto.schema.source import Keyframe, VideoCut, VideoFacts
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -64,7 +64,7 @@ class VideoIndex:
     facts: VideoFacts
     pts: tuple[int, ...]
     positions: tuple[int, ...]
-    keys: tuple[Key, ...] = ()
+    keys: tuple[Keyframe, ...] = ()
     reorder: int = 0
     warnings: tuple[str, ...] = ()
     spans: array[int] = field(default_factory=_no_spans)
@@ -245,9 +245,9 @@ def _shown(packets: list[_Packet]) -> list[_Shown]:
     ]
 
 
-def _keys(packets: list[_Packet]) -> tuple[Key, ...]:
+def _keys(packets: list[_Packet]) -> tuple[Keyframe, ...]:
     keys = (p for p in packets if p.key and not p.discard)
-    found = [Key(pts=p.pts, dts=p.dts, position=p.position) for p in keys if p.pts is not None]
+    found = [Keyframe(pts=p.pts, dts=p.dts, position=p.position) for p in keys if p.pts is not None]
     return tuple(sorted(found, key=lambda k: k.pts))
 
 

@@ -59,14 +59,14 @@ def check_labels(item: str, before: Contents, after: Contents, family: Family) -
         yield _equal(f"{item} title", title, track_tags(after.tags, family).get("title"))
     kept, lost = flags(before.flags, family)
     ok = kept & ~after.flags == 0
-    detail = f"{_named(after.flags)}, wanted {_named(kept)}"
+    detail = f"{_join_names(after.flags)}, wanted {_join_names(kept)}"
     yield Check(item=f"{item} flags", ok=ok, detail=detail)
     if lost:
-        detail = f"{family} has no place for {_named(lost)}"
+        detail = f"{family} has no place for {_join_names(lost)}"
         yield Check(item=f"{item} flags", ok=None, detail=detail)
 
 
-def _named(disposition: Disposition) -> str:
+def _join_names(disposition: Disposition) -> str:
     return ", ".join(str(flag.name) for flag in disposition) or "none"
 
 

@@ -18,7 +18,7 @@ from impasto.media.join.streams import (
     to_movie_text,
     to_plain_text,
 )
-from impasto.media.join.timeline import Origin, start_of
+from impasto.media.join.timeline import Timeline, start_of
 from impasto.media.join.tracks import Track, data_kind
 from impasto.media.read.container import open_source
 from impasto.media.read.index import scan
@@ -74,7 +74,7 @@ class Inventory:
 
     pictures: VideoIndex
     picture: Contents
-    origin: Origin
+    origin: Timeline
     tags: Mapping[str, str]
     chapters: list[Chapter]
     streams: list[Contents]

@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from impasto.schema.outcome import Done, Result
 
 
-class Everything:
-    """Contains every suffix: what a job has put there itself may all be replaced."""
+class _AnySuffix:
+    """Contains every suffix."""
 
     def __contains__(self, _: object) -> bool:
         return True
+
+
+ANY_SUFFIX: Container[str] = _AnySuffix()
+"""What may be replaced where all that stands is the job's own."""
 
 
 class Delivery(Protocol):

@@ -44,10 +44,10 @@ def digest_all(named: Iterable[tuple[str, str]]) -> str:
 
 def each_file(records: Sequence[Done], act: Callable[[tuple[str, str]], T]) -> list[T]:
     """Do something with every file, many at once: its key within the job, and its name."""
-    return list(in_order(act, named(records).items(), MANY))
+    return list(in_order(act, file_names(records).items(), MANY))
 
 
-def named(records: Sequence[Done]) -> dict[str, str]:
+def file_names(records: Sequence[Done]) -> dict[str, str]:
     """Name the files of a folder by their keys within the job.
 
     A script may write the same name in several shards; then the later ones are told apart by the

@@ -34,7 +34,7 @@ class ToStore:
         if noted == "":
             return
         self._ended = noted or ""
-        store, key = self._stores.beside(self._output)
+        store, key = self._stores.open_parent(self._output)
         store.check_writable(f"{key}/0" if self._output.endswith("/") else key)
         try:
             stat = store.stat(key)
@@ -62,7 +62,7 @@ class ToStore:
             return noted == self._fingerprint()
         except Denied:
             # Whoever may only write takes the job's word for it.
-            rights = self._stores.beside(self._output)[0].rights
+            rights = self._stores.open_parent(self._output)[0].rights
             if rights is None or "r" in rights:
                 raise
             return True
@@ -70,7 +70,7 @@ class ToStore:
     @contextmanager
     def file(self, *, overwrite: bool) -> Iterator[Path]:
         """See `Delivery.file`."""
-        store, key = self._stores.beside(self._output)
+        store, key = self._stores.open_parent(self._output)
         with scratch() as folder:
             path = folder / PurePath(key).name
             yield path
@@ -135,7 +135,7 @@ class ToStore:
 
     def _fingerprint(self) -> str:
         """Digest what stands at the output now, by etags."""
-        store, key = self._stores.beside(self._output)
+        store, key = self._stores.open_parent(self._output)
         stat = None if self._output.endswith("/") else store.stat(key)
         if stat:
             return stat.etag

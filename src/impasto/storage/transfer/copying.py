@@ -19,7 +19,7 @@ from impasto.storage.local import make_folder, mapped, publishing, sweep_partial
 from impasto.storage.store import PART, PARTS, Store
 from impasto.storage.transfer.listing import Folder, parts
 from impasto.storage.transfer.placing import Placing
-from impasto.storage.transfer.tasks import DONE, Outcome, Watch, Work
+from impasto.storage.transfer.tasks import DONE, Observer, Outcome, TransferQueue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ def copy(
     target: str,
     *,
     overwrite: bool = False,
-    watch: Watch | None = None,
+    watch: Observer | None = None,
 ) -> Tally:
     """Copy files, objects and folders of them, but for what an earlier call copied.
 
@@ -63,7 +63,7 @@ def copy(
         Unavailable: a store or disk does not answer.
         Interrupted: it was stopped.
     """
-    work = Work("copying", watch or Watch())
+    work = TransferQueue("copying", watch or Observer())
     placing = Placing(stores, work, sources, target, look=not overwrite)
     tasks = list(placing.tasks.values())
     total = sum(task.stat.size for task in tasks)
@@ -74,7 +74,7 @@ def copy(
 class _Copier:
     """Copies one object at a time, in any thread."""
 
-    def __init__(self, placing: Placing, work: Work, *, overwrite: bool) -> None:
+    def __init__(self, placing: Placing, work: TransferQueue, *, overwrite: bool) -> None:
         self._to, self._standing = placing.to, placing.standing
         self._work, self._overwrite = work, overwrite
         self._folders = {folder for key in placing.tasks for folder in _folders(key)}

@@ -141,7 +141,7 @@ def open_place(stores: Stores, url: Url, note: Note) -> Place:
 def above(stores: Stores, text: str, note: Note) -> Place:
     """Open the folder or prefix that a file or object lies in."""
     url = parse(text)
-    return Folder(_parent(url), note) if url.local else stores.beside(text)[0]
+    return Folder(_parent(url), note) if url.local else stores.open_parent(text)[0]
 
 
 def ends_as_folder(text: str) -> bool:
@@ -169,7 +169,7 @@ def find(stores: Stores, text: str, note: Note) -> tuple[Place, Stat | None]:
         if not url.key or is_folder(below, refused=True):
             return below, None
         raise Missing(f"{url}/: there is nothing below that name; check the URL")
-    beside, key = stores.beside(text)
+    beside, key = stores.open_parent(text)
     stat = beside.stat(key)
     if stat and (stat.size or not is_folder(below)):
         return beside, stat

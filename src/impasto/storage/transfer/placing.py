@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from impasto.storage.stores import Stores
-    from impasto.storage.transfer.tasks import Work
+    from impasto.storage.transfer.tasks import TransferQueue
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,13 @@ class Placing:
     """
 
     def __init__(
-        self, stores: Stores, work: Work, sources: Sequence[str], target: str, *, look: bool
+        self,
+        stores: Stores,
+        work: TransferQueue,
+        sources: Sequence[str],
+        target: str,
+        *,
+        look: bool,
     ) -> None:
         """Find what goes where.
 

@@ -11,7 +11,7 @@ from impasto.schema.url import parse
 from impasto.storage.parallel import in_order
 from impasto.storage.store import BULK, MANY, PARTS
 from impasto.storage.transfer.listing import ends_as_folder, find
-from impasto.storage.transfer.tasks import BUDGET, GIVE_UP, Outcome, Watch, Work
+from impasto.storage.transfer.tasks import BUDGET, GIVE_UP, Observer, Outcome, TransferQueue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def remove(
-    stores: Stores, urls: Sequence[str], *, recursive: bool = False, watch: Watch | None = None
+    stores: Stores, urls: Sequence[str], *, recursive: bool = False, watch: Observer | None = None
 ) -> Tally:
     """Delete objects of stores.
 
@@ -38,7 +38,7 @@ def remove(
         Unavailable: a store does not answer.
         Interrupted: it was stopped.
     """
-    work = Work("deleting", watch or Watch())
+    work = TransferQueue("deleting", watch or Observer())
     doomed: dict[str, tuple[Store, Stat]] = {}
     for url in urls:
         for store, stat in _doomed(stores, url, work, recursive=recursive):
@@ -55,7 +55,7 @@ def _groups(doomed: Iterable[tuple[Store, Stat]]) -> Iterator[tuple[Store, list[
             yield group[0][0], [stat for _, stat in group]
 
 
-def _delete(work: Work, group: tuple[Store, list[Stat]]) -> Outcome:
+def _delete(work: TransferQueue, group: tuple[Store, list[Stat]]) -> Outcome:
     """Delete objects of one store, all at once or, where that fails, one by one."""
     store, stats = group
     keys = [stat.key for stat in stats]
@@ -98,7 +98,7 @@ def _one_by_one(store: Store, keys: list[str]) -> list[ImpastoError]:
 
 
 def _doomed(
-    stores: Stores, text: str, work: Work, *, recursive: bool
+    stores: Stores, text: str, work: TransferQueue, *, recursive: bool
 ) -> Iterator[tuple[Store, Stat]]:
     """Find what a URL tells to delete."""
     url, found = parse(text), False
@@ -111,7 +111,7 @@ def _doomed(
         yield cast("Store", place), stat
         return
     if not ends_as_folder(text):
-        beside, key = stores.beside(text)
+        beside, key = stores.open_parent(text)
         if stat := beside.stat(key):
             found = True
             yield beside, stat

@@ -61,7 +61,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class Observer:
     """Who is told how it goes, and may stop it.
 
     Attributes:
@@ -93,14 +93,14 @@ class Outcome:
 DONE = Outcome()
 
 
-class Work:
+class TransferQueue:
     """Tasks, from their listing to the end.
 
     Attributes:
         tally: how far it is.
     """
 
-    def __init__(self, stage: Literal["copying", "deleting"], watch: Watch) -> None:
+    def __init__(self, stage: Literal["copying", "deleting"], watch: Observer) -> None:
         self.tally = Tally()
         self._stage, self._watch = stage, watch
         self._began = time.perf_counter()

@@ -18,7 +18,7 @@ import numpy as np
 from impasto.errors import BadInput
 from impasto.schema.source import TableFacts
 from impasto.storage.span import open_span
-from impasto.tables.read.record_ends import borders
+from impasto.tables.read.record_ends import record_ends
 from impasto.tables.read.scan import BLOCK_BYTES, BLOCK_ROWS, Cuts, Scan
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _scan_rows(text: _Lines, width: int, columns: _Columns, cuts: Cuts) -> None:
     """Take all records: together where they are plain, one by one where something is odd."""
     size = AHEAD
     while data := text.ahead(size):
-        ends = borders(data, columns.facts.delimiter, width)
+        ends = record_ends(data, columns.facts.delimiter, width)
         if ends is not None and not len(ends) and len(data) >= size and size <= LONGEST:
             size *= 2
             continue

@@ -9,7 +9,7 @@ import numpy as np
 _LINE, _RETURN, _QUOTE = b'\n\r"'
 
 
-def borders(data: bytes, delimiter: str, width: int) -> Any:
+def record_ends(data: bytes, delimiter: str, width: int) -> Any:
     """Find where records end, or nothing where a block must be looked at record by record.
 
     Args:

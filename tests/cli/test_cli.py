@@ -1,0 +1,335 @@
+"""The command line as a user meets it: exit codes, one-line errors, JSON on stdout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from impasto.cli.main import app
+from impasto.errors import BadInput
+from support import inprocess
+from support.clips import real_clip
+from support.command import impasto
+
+if TYPE_CHECKING:
+    from conftest import MakeClip
+
+COMMANDS = [
+    "run",
+    "plan",
+    "resume",
+    "retry",
+    "jobs",
+    "show",
+    "logs",
+    "cancel",
+    "probe",
+    "verify",
+    "demo",
+]
+COMMANDS += ["ls", "cp", "rm", "sas", "doctor"]
+
+
+def test_help_names_every_command() -> None:
+    done = impasto("--help")
+    assert done.returncode == 0
+    assert all(f"\n  {command} " in done.stdout for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    done = CliRunner().invoke(app, [command, "--help"])
+    assert done.exit_code == 0
+    assert "Usage" in done.stdout
+
+
+BAD = {
+    "a missing source": (["run", "none.mp4", "--style", "s.png", "-o", "o.mp4"], "none.mp4"),
+    "a missing style": (["run", "{clip}", "-o", "o.mp4"], "--style"),
+    "a style that is not there": (["run", "{clip}", "--style", "no.png", "-o", "o.mp4"], "no.png"),
+    "a style that is no picture": (
+        ["run", "{clip}", "--style", "{text}", "-o", "o.mp4"],
+        "picture",
+    ),
+    "a source that is no video": (["run", "{text}", "--scorer", "identity", "-o", "o.mp4"], "text"),
+    "an unknown scorer": (["run", "{clip}", "--scorer", "nope", "-o", "o.mp4"], "identity"),
+    "an unknown container": (["run", "{clip}", "--scorer", "identity", "-o", "o.xyz"], ".mkv"),
+    "an unknown preset": (
+        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--preset", "x"],
+        "preset",
+    ),
+    "a crf out of range": (
+        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--crf", "99"],
+        "crf",
+    ),
+    "no workers": (
+        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--workers", "0"],
+        "workers",
+    ),
+    "workers that are no range": (
+        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--workers", "4:2"],
+        "workers",
+    ),
+    "no engine": (
+        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--engine", "x"],
+        "--engine",
+    ),
+    "a strange size of shards": (
+        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--shard-frames", "some"],
+        "'auto'",
+    ),
+    "no items a shard": (
+        ["plan", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--shard-frames", "0"],
+        "shard_frames",
+    ),
+    "planning nothing": (["plan", "none.mp4", "--scorer", "identity", "-o", "o.mp4"], "none.mp4"),
+    "a cluster's option without one": (
+        ["resume", "abcdef", "--gpus-per-worker", "0.5"],
+        "--engine ray",
+    ),
+    "a strange time": (
+        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--start", "noon"],
+        "--start",
+    ),
+    "an unknown option": (["run", "{clip}", "--nope"], "--nope"),
+    "an unknown command": (["nope"], "nope"),
+    "an unknown job": (["show", "abcdef"], "abcdef"),
+    "an unknown job to resume": (["resume", "abcdef"], "abcdef"),
+    "probing nothing": (["probe", "none.mp4"], "none.mp4"),
+    "verifying nothing": (["verify", "{clip}", "none.mp4"], "none.mp4"),
+    "a cloud store": (["run", "az://c/x.mp4", "--scorer", "identity", "-o", "o.mp4"], "az://"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_gets_one_clear_line_and_exit_code_2(
+    case: str, tmp_path: Path, clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("text\n" * 99)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
+    words, hint = BAD[case]
+    done = impasto(*(word.format(clip=clip(), text=text) for word in words))
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("job ")]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("impasto: ")
+    assert hint in lines[0]
+    assert not list(tmp_path.glob("o.*"))
+
+
+def test_a_partly_failed_job_exits_3_and_says_how_to_accept_it(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.new("RGB", (32, 32)).save(folder / "good.png")
+    (folder / "bad.png").write_text("no picture")
+    words = ["run", folder, "--scorer", "identity", "-o", tmp_path / "out"]
+    done = impasto(*words, "--home", tmp_path / "home")
+    assert done.returncode == 3
+    assert "--max-failed 1" in done.stderr.splitlines()[-1]
+    assert json.loads(impasto(*words, "--home", tmp_path / "home", "--json").stdout) | {
+        "job": "",
+        "error": "",
+    } == {"job": "", "output": None, "items": 2, "total": 2, "error": "", "exit_code": 3}
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="this machine has a CUDA device")
+def test_a_device_that_is_not_there_exits_4(tmp_path: Path, clip: MakeClip) -> None:
+    words = ["run", clip(), "--scorer", "identity", "-o", tmp_path / "o.mp4", "--device", "cuda"]
+    done = impasto(*words, "--home", tmp_path / "home")
+    assert done.returncode == 4
+    assert "--device cpu" in done.stderr.splitlines()[-1]
+
+
+REFUSED = {
+    "an output in the way": ["--scorer", "identity", "-o", "{text}"],
+    "an empty range": ["--scorer", "identity", "-o", "o.mp4", "--start", "99"],
+    "a style that is no picture": ["--style", "{text}", "-o", "o.mp4"],
+    "a container that cannot carry the sound": ["--scorer", "identity", "-o", "o.webm"],
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_refused_command_leaves_no_job(
+    case: str, tmp_path: Path, clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = tmp_path / "text.mp4"
+    text.write_text("mine")
+    words = [word.format(text=text) for word in REFUSED[case]]
+    done = impasto("run", clip(frames=24, audio=("aac",)), *words, "--home", tmp_path / "home")
+    assert done.returncode == 2, done.stderr
+    listed = CliRunner().invoke(app, ["jobs", "--json", "--home", str(tmp_path / "home")])
+    assert (listed.exit_code, listed.stdout) == (0, "")
+    assert text.read_text() == "mine"
+
+
+def test_debug_shows_the_traceback() -> None:
+    done = impasto("--debug", "probe", "none.mp4")
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+
+
+@pytest.fixture(scope="session")
+def job(tmp_path_factory: pytest.TempPathFactory, clip: MakeClip) -> tuple[Path, dict[str, object]]:
+    """A finished job's folder and the JSON line that it printed."""
+    folder = tmp_path_factory.mktemp("job")
+    source = clip(frames=30, audio=("aac",))
+    words = ["run", source, "--scorer", "identity", "-o", folder / "out.mp4", "--shard-frames", 12]
+    done = impasto(*words, "--home", folder / "home", "--json")
+    assert done.returncode == 0, done.stderr
+    return folder, json.loads(done.stdout)
+
+
+def test_json_is_one_line_that_a_program_can_use(job: tuple[Path, dict[str, object]]) -> None:
+    folder, line = job
+    assert {"job", "output", "items", "failed", "seconds", "fps"} <= set(line)
+    assert line["items"] == 30
+    assert line["failed"] == 0
+    assert Path(str(line["output"])) == folder / "out.mp4"
+
+
+def test_jobs_show_and_logs_tell_of_a_job(job: tuple[Path, dict[str, object]]) -> None:
+    folder, line = job
+    home = ["--home", str(folder / "home")]
+    name = str(line["job"])
+    runner = CliRunner()
+    table = runner.invoke(app, ["jobs", *home])
+    assert name in table.stdout
+    assert "done" in table.stdout
+    shown = json.loads(runner.invoke(app, ["show", name[:5], "--json", *home]).stdout)
+    assert (shown["status"], shown["items_done"], shown["shards_done"]) == ("done", 30, 3)
+    assert set(shown["seconds"]) == {"read", "score", "write"}
+    logs = runner.invoke(app, ["logs", name, "--json", *home]).stdout.splitlines()
+    events = [json.loads(entry)["event"] for entry in logs]
+    assert events.count("item") == 30
+    assert events[-1] == "finished"
+    assert "item=29" in runner.invoke(app, ["logs", name, *home]).stdout
+
+
+def test_quiet_prints_nothing(tmp_path: Path, clip: MakeClip) -> None:
+    words = ["run", clip(frames=3), "--scorer", "identity", "-o", tmp_path / "o.mp4", "--quiet"]
+    done = impasto(*words, "--home", tmp_path / "home")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_finished_job_cannot_be_cancelled(job: tuple[Path, dict[str, object]]) -> None:
+    folder, line = job
+    done = impasto("cancel", line["job"], "--home", folder / "home")
+    assert done.returncode == 2
+    assert "done already" in done.stderr
+
+
+def test_cancel_stops_a_job_that_runs_elsewhere(
+    tmp_path: Path, clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from impasto.driver import api, loop
+    from impasto.errors import Interrupted
+    from impasto.jobs import find
+    from impasto.schema.job import JobSpec
+    from impasto.settings import Settings
+    from impasto.storage.stores import Stores
+
+    inprocess.install(monkeypatch)
+    monkeypatch.setattr(loop, "CANCEL_POLL", 0.0)
+    spec = JobSpec(
+        source=str(clip(frames=48)),
+        output=str(tmp_path / "o.mp4"),
+        scorer="identity",
+        shard_frames=12,
+    )
+    settings = Settings(home=str(tmp_path / "home"))
+
+    def on_progress(event: object) -> None:
+        (found,) = find.jobs(Stores({}).open(str(tmp_path / "home")))
+        if found.listing().shards_done == 1:
+            CliRunner().invoke(app, ["cancel", found.id, "--home", str(tmp_path / "home")])
+
+    with pytest.raises(Interrupted, match="cancelled"):
+        api.run(spec, settings=settings, on_progress=on_progress)
+
+
+def test_probe_tells_the_facts_of_a_real_clip() -> None:
+    done = CliRunner().invoke(app, ["probe", str(real_clip("bigbuckbunny")), "--json"])
+    facts = json.loads(done.stdout)
+    assert facts["frames"] == 132
+    assert (facts["width"], facts["height"]) == (1280, 720)
+    assert facts["shardable"] is True
+    assert any("aac" in stream for stream in facts["streams"])
+    assert facts["timestamps"] == "constant"
+
+
+def test_probe_tells_the_rotation_that_a_player_applies(clip: MakeClip) -> None:
+    facts = json.loads(
+        CliRunner().invoke(app, ["probe", str(clip(rotation=90, frames=3)), "--json"]).stdout
+    )
+    assert facts["rotation"] == 270
+
+
+def test_verify_passes_the_output_and_fails_a_stranger(
+    job: tuple[Path, dict[str, object]], clip: MakeClip
+) -> None:
+    folder, _ = job
+    source = str(clip(frames=30, audio=("aac",)))
+    good = CliRunner().invoke(app, ["verify", source, str(folder / "out.mp4")])
+    assert good.exit_code == 0, good.stdout
+    bad = CliRunner().invoke(app, ["verify", str(clip(frames=29)), str(folder / "out.mp4")])
+    assert bad.exit_code == 1
+    assert "LOST" in bad.stdout
+
+
+def test_settings_come_from_flags_then_environment_then_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from impasto.settings import load
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "impasto.toml").write_text('home = "file"\nworkers = 3\ndevice = "cpu"\n')
+    monkeypatch.setenv("IMPASTO_HOME", "environment")
+    monkeypatch.setenv("IMPASTO_WORKERS", "2")
+    settings = load(workers=1)
+    assert (settings.home, settings.workers.most, settings.device) == (
+        str(tmp_path / "environment"),
+        1,
+        "cpu",
+    )
+
+
+CLUSTERS = [["--address", "auto"], ["--cpus-per-worker", "2"], ["--speculate"]]
+
+
+@pytest.mark.parametrize("words", CLUSTERS, ids=lambda words: words[0])
+def test_options_of_a_cluster_are_refused_where_there_is_none(
+    words: list[str], tmp_path: Path
+) -> None:
+    done = CliRunner().invoke(
+        app, ["demo", "-o", "az://media/demo", "--home", str(tmp_path), *words]
+    )
+    assert isinstance(done.exception, BadInput)
+    assert f"{words[0]}: is for workers of a cluster" in str(done.exception)
+
+
+def test_a_config_file_may_name_a_cluster_that_is_not_used(tmp_path: Path) -> None:
+    config = tmp_path / "impasto.toml"
+    config.write_text('address = "head:6379"\nspeculate = true\n')
+    words = ["demo", "-o", "az://media/demo", "--config", str(config), "--workers", "1:2"]
+    done = CliRunner().invoke(app, words)
+    assert "folder of this machine" in str(done.exception)
+
+
+def test_the_demo_is_not_written_to_a_folder_called_az(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["demo", "-o", "az://media/demo", "--home", "home"])
+    assert isinstance(done.exception, BadInput)
+    assert "folder of this machine" in str(done.exception)
+    assert not (tmp_path / "az:").exists()

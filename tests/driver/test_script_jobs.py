@@ -1,0 +1,189 @@
+"""Scoring scripts, unmodified, run by the command line from end to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import psutil
+
+from support import SCRIPTS
+from support.command import impasto, start, wait_for, workers_of
+
+
+def files(folder: Path, count: int) -> Path:
+    for n in range(count):
+        path = folder / f"{n:02d}.txt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x" * n)
+    return folder
+
+
+def test_a_script_on_files_appends_a_line_an_item_in_order(tmp_path: Path) -> None:
+    model = tmp_path / "models" / "model"
+    model.mkdir(parents=True)
+    (model / "labels.txt").write_text("small\nlarge\n")
+    output = tmp_path / "predictions.txt"
+    done = impasto(
+        *("run", files(tmp_path / "in", 30), "-o", output, "--home", tmp_path / "home"),
+        *("--scorer", f"script:{SCRIPTS / 'classify_new_style.py'}", "--shard-frames", 8),
+        *("--model", model.parent, "--args", "--prefix said", "--mini-batch", 3),
+    )
+    assert done.returncode == 0, done.stderr
+    told = output.read_text().splitlines()
+    assert [line.split(": ")[0] for line in told] == [f"said{n:02d}.txt" for n in range(30)]
+    assert "30 files" in done.stdout
+
+
+def test_a_script_of_the_old_style_scores_a_table(tmp_path: Path) -> None:
+    source, output = tmp_path / "rows.parquet", tmp_path / "out" / "predictions.csv"
+    pd.DataFrame({"x": [float(n) for n in range(100)]}).to_parquet(source)
+    done = impasto(
+        *("run", source, "-o", output, "--home", tmp_path / "home"),
+        *("--scorer", f"script:{SCRIPTS / 'regress_entry_script.py'}", "--args=--slope 3"),
+    )
+    assert done.returncode == 0, done.stderr
+    found = pd.read_csv(output)
+    assert found["item"].tolist() == list(range(100))
+    assert found["prediction"].tolist() == [3.0 * n + 1 for n in range(100)]
+
+
+def test_what_a_script_writes_itself_is_the_output(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    done = impasto(
+        *("run", files(tmp_path / "in", 30), "-o", output, "--home", tmp_path / "home", "--json"),
+        *("--scorer", f"script:{SCRIPTS / 'summary_with_context.py'}", "--shard-frames", 10),
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["items"] == 30
+    found = {path.name: path.read_text() for path in output.iterdir()}
+    assert found == {f"{n:02d}.summary.txt": f"{n} bytes\n" for n in range(30)}
+
+
+def test_files_of_the_same_name_from_several_shards_are_all_kept(tmp_path: Path) -> None:
+    script = tmp_path / "same.py"
+    script.write_text(
+        "import os, pathlib\n"
+        "def run(mini_batch):\n"
+        "    path = pathlib.Path(os.environ['AZUREML_BI_OUTPUT_PATH'], 'log.txt')\n"
+        "    with path.open('a') as file:\n"
+        "        file.writelines(f'{pathlib.Path(each).name}\\n' for each in mini_batch)\n"
+        "    return mini_batch\n"
+    )
+    done = impasto(
+        *(
+            "run",
+            files(tmp_path / "in", 20),
+            "-o",
+            tmp_path / "out",
+            "--scorer",
+            f"script:{script}",
+        ),
+        *("--home", tmp_path / "home", "--shard-frames", 10),
+    )
+    assert done.returncode == 0, done.stderr
+    found = {path.name: path.read_text().split() for path in (tmp_path / "out").iterdir()}
+    assert sorted(found) == ["log-00001.txt", "log.txt"]
+    names = [f"{n:02d}.txt" for n in range(20)]
+    assert (found["log.txt"], found["log-00001.txt"]) == (names[:10], names[10:])
+
+
+def test_a_script_that_cannot_start_is_one_line_with_its_own_error(tmp_path: Path) -> None:
+    done = impasto(
+        *("run", files(tmp_path / "in", 3), "-o", tmp_path / "o.txt", "--home", tmp_path / "home"),
+        *("--scorer", f"script:{SCRIPTS / 'init_fails.py'}", "--quiet"),
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "init_fails.py" in done.stderr
+
+
+def test_a_retry_loses_nothing_that_a_script_wrote(tmp_path: Path) -> None:
+    script, bad = tmp_path / "all.py", tmp_path / "bad"
+    script.write_text(
+        "import os, pathlib\n"
+        "def init():\n"
+        "    global folder\n"
+        "    folder = pathlib.Path(os.environ['AZUREML_BI_OUTPUT_PATH'], 'deep')\n"
+        "    folder.mkdir()\n"
+        "def run(mini_batch):\n"
+        "    for each in mini_batch:\n"
+        f"        if each.endswith('3.txt') and os.path.exists({str(bad)!r}):\n"
+        "            raise ValueError('three')\n"
+        "    with (folder / 'all.txt').open('a') as file:\n"
+        "        file.writelines(pathlib.Path(each).name + ' ' for each in mini_batch)\n"
+        "    return mini_batch\n"
+    )
+    bad.touch()
+    done = impasto(
+        *("run", files(tmp_path / "in", 6), "-o", tmp_path / "out", "--home", tmp_path / "home"),
+        *("--scorer", f"script:{script}", "--mini-batch", 1, "--max-failed", 1, "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    written = tmp_path / "out" / "deep" / "all.txt"
+    assert sorted(written.read_text().split()) == [f"{n:02d}.txt" for n in (0, 1, 2, 4, 5)]
+    bad.unlink()
+    again = impasto("retry", json.loads(done.stdout)["job"], "--home", tmp_path / "home")
+    assert again.returncode == 0, again.stderr
+    assert sorted(written.read_text().split()) == [f"{n:02d}.txt" for n in range(6)]
+
+
+def test_what_a_script_prints_is_in_the_log(tmp_path: Path) -> None:
+    script = tmp_path / "say.py"
+    script.write_text(
+        "from azureml_user.parallel_run import EntryScript\n"
+        "def run(mini_batch):\n"
+        "    print('said to stdout')\n"
+        "    EntryScript().logger.info('said to the logger')\n"
+        "    return mini_batch\n"
+    )
+    home = ("--home", tmp_path / "home")
+    done = impasto(
+        *("run", files(tmp_path / "in", 2), "-o", tmp_path / "o.csv", "--json"),
+        *("--scorer", f"script:{script}", *home),
+    )
+    assert done.returncode == 0, done.stderr
+    log = impasto("logs", json.loads(done.stdout)["job"], *home).stdout
+    assert "said to stdout" in log
+    assert "said to the logger" in log
+
+
+def test_what_a_script_starts_ends_with_its_worker(tmp_path: Path) -> None:
+    script, pid = tmp_path / "child.py", tmp_path / "pid"
+    script.write_text(
+        "import pathlib, subprocess\n"
+        "def run(mini_batch):\n"
+        "    child = subprocess.Popen(['sleep', '1000'])\n"
+        f"    pathlib.Path({str(pid)!r}).write_text(str(child.pid))\n"
+        "    child.wait()\n"
+    )
+    done = impasto(
+        *("run", files(tmp_path / "in", 1), "-o", tmp_path / "o.csv", "--home", tmp_path / "home"),
+        *("--scorer", f"script:{script}", "--timeout", 2),
+    )
+    assert done.returncode == 3
+    assert not Path("/proc", pid.read_text()).exists()
+
+
+def test_what_a_script_starts_ends_with_a_killed_driver_too(tmp_path: Path) -> None:
+    script, note = tmp_path / "starts.py", tmp_path / "pid"
+    script.write_text(
+        "import subprocess, time\n"
+        "from pathlib import Path\n"
+        "def run(mini_batch):\n"
+        "    helper = subprocess.Popen(['sleep', '1000'])\n"
+        f"    Path({str(note)!r}).write_text(str(helper.pid))\n"
+        "    time.sleep(1000)\n"
+    )
+    (tmp_path / "rows.csv").write_text("x\n1\n")
+    words = ("run", tmp_path / "rows.csv", "--scorer", f"script:{script}")
+    driver = start(*words, "-o", tmp_path / "o.jsonl", "--home", tmp_path / "home")
+    wait_for(lambda: note.exists() and note.read_text())
+    helper = psutil.Process(int(note.read_text()))
+    # A worker that is stopped does not notice that it is alone.
+    for process in workers_of(driver):
+        process.suspend()
+    driver.kill()
+    driver.wait()
+    wait_for(lambda: not helper.is_running(), 20)

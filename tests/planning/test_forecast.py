@@ -1,0 +1,285 @@
+"""How large shards become, why, and what jobs tell later ones."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from PIL import Image
+from typer.testing import CliRunner
+
+from impasto.cli.main import app
+from impasto.driver import api, preview
+from impasto.planning import planner
+from impasto.planning.forecast import (
+    EFFICIENT,
+    MOST,
+    REDO,
+    SHARE,
+    SPREAD,
+    USUAL,
+    Forecast,
+    Workload,
+)
+from impasto.planning.history import speeds
+from impasto.schema.job import JobSpec
+from impasto.schema.plan import Encoding
+from impasto.schema.speed import Speed
+from impasto.settings import Settings
+from impasto.sources.open import open_source
+from impasto.storage.stores import Stores
+from impasto.tables.read.scan import Cuts
+from support import inprocess
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import MakeClip
+
+HERE = Stores({})
+
+
+def speed(seconds: float, overhead: float = 0.0, **fields: Any) -> Speed:
+    known: dict[str, Any] = {"job": "a", "scorer": "style", "kind": "pictures", "items": 1}
+    return Speed.model_validate(known | {"seconds": seconds, "overhead": overhead} | fields)
+
+
+def forecast(*facts: Speed, workers: int = 4, device: str = "") -> Forecast:
+    return Forecast(workers, f"{workers} workers", "style", device, facts)
+
+
+def frames(count: int, width: int = 0, height: int = 0) -> Workload:
+    return Workload(count, "pictures", "frames", encoded=True, width=width, height=height)
+
+
+def test_a_number_that_is_asked_for_rules_and_the_usual_one_stands_in_for_none() -> None:
+    known = forecast(speed(1.0))
+    assert known.size(7, frames(9000)).items == 7
+    assert known.size(None, frames(9000)).items == 250
+    assert known.size(None, Workload(10, "rows")).items == 10_000
+
+
+@given(
+    st.integers(1, 200_000),
+    st.integers(1, 64),
+    st.floats(1e-3, 10),
+    st.floats(0, 20),
+    st.booleans(),
+)
+def test_a_chosen_size_keeps_every_bound_but_where_a_lower_one_rules(
+    count: int, workers: int, seconds: float, overhead: float, encoded: bool
+) -> None:
+    work = Workload(count, encoded=encoded)
+    size = forecast(speed(seconds, overhead), workers=workers).size("auto", work)
+    spread = max(1.0, count / (SPREAD * workers))
+    cheap = min(overhead / (SHARE * seconds), spread)
+    lower = max(1.0, cheap, EFFICIENT if encoded else 1.0)
+    upper = min(spread, REDO / seconds, MOST * USUAL["pictures"])
+    shards = -(-count // size.items)
+    assert 1 <= size.least <= size.items <= count
+    assert count // shards >= min(count, math.floor(lower)) - 1
+    # Half as large again as either bound, where a shard more would break the lower one.
+    assert size.items <= max(upper + 1, 2 * (lower + 1))
+
+
+def test_each_worker_has_three_shards_where_items_are_slow() -> None:
+    size = forecast(speed(0.05, 0.1)).size("auto", frames(6000, 0, 0))
+    assert (size.items, 6000 // size.items) == (500, 12)
+    assert "4 workers" in size.reasons
+
+
+def test_a_crash_costs_no_more_than_a_minute_of_work() -> None:
+    assert forecast(speed(0.5, 0.5)).size("auto", frames(100_000)).items == 120
+
+
+def test_a_slow_start_makes_shards_longer_than_a_crash_would_want() -> None:
+    size = forecast(speed(1.0, 5.0)).size("auto", frames(10_000))
+    assert size.items == 100
+    assert any(reason.startswith("at least 100") for reason in size.reasons)
+
+
+@given(st.integers(24, 100_000), st.floats(1e-3, 10), st.floats(0, 20))
+@example(250, 1.0, 0.52)
+@example(419, 8.5, 7.25)
+def test_each_worker_has_three_shards_however_slow_their_start_is(
+    count: int, seconds: float, overhead: float
+) -> None:
+    size = forecast(speed(seconds, overhead), workers=8).size("auto", Workload(count))
+    assert -(-count // size.items) >= SPREAD * 8
+
+
+def test_what_contradicts_itself_is_judged_and_idle_workers_are_told_of() -> None:
+    reasons = forecast(speed(1.0), workers=8).size("auto", frames(250)).reasons
+    assert reasons[-1] == (
+        "so 5 shards of about 50 frames, since the largest lower limit rules; "
+        "3 workers will have nothing to do"
+    )
+
+
+def test_what_many_short_shards_cost_is_told() -> None:
+    size = forecast(speed(0.1, 2.0), workers=8).size("auto", frames(1200))
+    assert size.items == 50
+    assert "at least 50: a shard's start and end cost 40% of its work even so" in size.reasons
+
+
+def test_video_is_never_cut_shorter_than_it_is_encoded_well() -> None:
+    assert forecast(speed(30.0)).size("auto", frames(960)).items == EFFICIENT
+    assert forecast(speed(30.0)).size("auto", Workload(960)).items == 2
+
+
+def test_facts_of_the_same_size_go_first_and_others_are_scaled_by_area() -> None:
+    small, large = speed(0.1, width=640, height=360), speed(0.5, width=1280, height=720)
+    assert forecast(small, large).pace(frames(1, 1280, 720)).seconds == 0.5
+    assert forecast(small).pace(frames(1, 1280, 720)).seconds == pytest.approx(0.4)
+    assert "scaled" in forecast(small).pace(frames(1, 1280, 720)).reason
+
+
+def test_facts_of_another_scorer_kind_or_device_tell_nothing() -> None:
+    others = speed(9, scorer="gatys"), speed(9, kind="files"), speed(9, device="cuda")
+    pace = forecast(*others, device="cpu").pace(frames(1))
+    assert not pace.known
+    assert "assumed" in pace.reason
+    assert forecast(speed(9, device="cuda"), device="cuda").pace(frames(1)).seconds == 9
+
+
+@given(st.integers(0, 3000), st.integers(1, 500), st.integers(1, 64), st.integers(1, 400))
+def test_borders_between_rows_are_the_same_whenever_the_size_is_chosen(
+    rows: int, size: int, most: int, block: int
+) -> None:
+    ends = [3 * n + 5 for n in range(1, rows + 1)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("impasto.tables.read.scan.MOST", most)
+        late = Cuts(lambda _: size, 5)
+        for n in range(0, rows, block):
+            late.add(ends[n : n + block])
+    borders, spans = late.cut()
+    step = borders[1] - borders[0] if len(borders) > 2 else max(rows, 1)
+    known = Cuts(step, 5)
+    known.add(ends)
+    assert known.cut() == (borders, spans)
+    if rows <= most and rows > size:
+        assert step == size
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_a_table_is_read_once_to_be_cut_as_forecast(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / name
+    line = '{"x": 1}\n' if name.endswith("l") else "1\n"
+    path.write_text(("" if name.endswith("l") else "x\n") + line * 600)
+    source = open_source(HERE, str(path), "rows")
+    reader = source._reader  # type: ignore[attr-defined]
+    scan = Mock(wraps=reader.scan)
+    monkeypatch.setattr(reader, "scan", scan)
+    spec = JobSpec(source=str(path), output="o.jsonl", scorer="script", shard_frames="auto")
+    known = Forecast(2, "2 workers", "script", speeds=(speed(1, scorer="script", kind="rows"),))
+    plan = planner.plan(source, spec, Encoding(), known)
+    assert scan.call_count == 1
+    assert [len(shard) for shard in plan.shards] == [60] * 10
+    assert plan.reasons == known.size("auto", Workload(600, "rows", "rows")).reasons
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=str(tmp_path / "home"), device="cpu")
+
+
+def painted(source: Path, output: Path, **fields: Any) -> JobSpec:
+    fields = {"scorer": "identity", "shard_frames": "auto", **fields}
+    return JobSpec.model_validate({"source": str(source), "output": str(output), **fields})
+
+
+def test_a_job_tells_the_next_one_how_fast_it_was(
+    tmp_path: Path, clip: MakeClip, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inprocess.install(monkeypatch)
+    spec = painted(clip(frames=60), tmp_path / "o.mp4", shard_frames=20)
+    assert preview.draft(spec, settings).seconds is None
+    result = api.run(spec, settings=settings)
+    (known,) = speeds(HERE.open(settings.home), "identity")
+    assert (known.job, known.items, known.device) == (result.job, 60, "cpu")
+    assert known.seconds > 0
+    later = preview.draft(painted(clip(frames=61), tmp_path / "p.mp4"), settings)
+    assert later.seconds
+    assert any(f"job {result.job}" in reason for reason in later.reasons)
+
+
+def test_overhead_is_what_a_shard_takes_besides_scoring(
+    tmp_path: Path, clip: MakeClip, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inprocess.install(monkeypatch)
+    result = api.run(painted(clip(frames=24), tmp_path / "o.mp4"), settings=settings)
+    done = json.loads((tmp_path / f"home/jobs/{result.job}/done/00000.json").read_text())
+    assert 0 < done["overhead"] < done["seconds"]
+
+
+def test_damaged_facts_are_ignored_and_the_newest_come_first(
+    tmp_path: Path, settings: Settings
+) -> None:
+    folder = tmp_path / "home" / "facts" / "style"
+    folder.mkdir(parents=True)
+    for n, text in enumerate([speed(1.0).model_dump_json(), "{", "", speed(2.0).model_dump_json()]):
+        (folder / f"{n}.json").write_text(text)
+        os.utime(folder / f"{n}.json", (1000 + n, 1000 + n))
+    assert [each.seconds for each in speeds(HERE.open(settings.home), "style")] == [2.0, 1.0]
+
+
+def test_facts_that_cannot_be_read_or_written_fail_no_job(
+    tmp_path: Path, clip: MakeClip, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inprocess.install(monkeypatch)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "facts").write_text("in the way")
+    result = api.run(painted(clip(frames=24), tmp_path / "o.mp4"), settings=settings)
+    assert result.items == 24
+    assert (tmp_path / "o.mp4").exists()
+
+
+def test_the_plan_command_says_what_run_then_does_and_writes_nothing(
+    tmp_path: Path, clip: MakeClip
+) -> None:
+    words = [str(clip(frames=120)), "--scorer", "identity", "-o", str(tmp_path / "o.mp4")]
+    words += ["--home", str(tmp_path / "home"), "--shard-frames", "auto", "--workers", "2"]
+    before = CliRunner().invoke(app, ["plan", *words, "--json"])
+    assert before.exit_code == 0, before.output
+    told = json.loads(before.stdout)
+    assert [*tmp_path.iterdir()] == []
+    assert (told["stored"], told["shards"], told["smallest_shard"]) == (False, 2, 60)
+    assert "2 workers at most, as is asked for" in told["reasons"]
+    with pytest.MonkeyPatch.context() as patch:
+        inprocess.install(patch)
+        spec = painted(clip(frames=120), tmp_path / "o.mp4")
+        api.run(spec, settings=Settings(home=str(tmp_path / "home"), workers=2))  # type: ignore[arg-type]
+    after = CliRunner().invoke(app, ["plan", *words, "--workers", "9", "--json"])
+    assert json.loads(after.stdout) | {"stored": True, "job": told["job"], "shards": 2} == (
+        json.loads(after.stdout)
+    )
+    assert "planned already" in CliRunner().invoke(app, ["plan", *words]).stdout
+
+
+def test_the_plan_command_names_a_size_that_nobody_chose(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for n in range(3):
+        Image.new("RGB", (32, 32)).save(folder / f"{n}.png")
+    words = ["plan", str(folder), "--scorer", "identity", "-o", str(tmp_path / "out")]
+    shown = CliRunner().invoke(app, [*words, "--home", str(tmp_path / "home")]).stdout
+    assert "3 images" in shown
+    assert "250 items a shard are usual" in shown
+
+
+def test_the_job_of_auto_is_the_same_whatever_size_is_chosen(
+    tmp_path: Path, clip: MakeClip, settings: Settings
+) -> None:
+    spec = painted(clip(frames=400), tmp_path / "o.mp4")
+    one = preview.draft(spec, settings.model_copy(update={"workers": Settings(workers=1).workers}))  # type: ignore[arg-type]
+    two = preview.draft(spec, settings.model_copy(update={"workers": Settings(workers=2).workers}))  # type: ignore[arg-type]
+    assert one.job == two.job
+    assert len(one.plan.shards) < len(two.plan.shards)

@@ -1,0 +1,422 @@
+"""Tables read by shards give the rows and dtypes that pandas reads from the whole."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tracemalloc
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
+
+from impasto.errors import BadInput, Changed
+from impasto.planning import planner
+from impasto.schema.job import JobSpec
+from impasto.schema.plan import Encoding
+from impasto.sources.item import Rows
+from impasto.sources.open import open_planned, open_source
+from impasto.storage.stores import Stores
+from support import stores as places
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from impasto.schema.plan import Plan
+
+HERE = Stores({})
+
+
+def plan_of(url: str, size: int | None = None, stores: Stores = HERE) -> Plan:
+    spec = JobSpec(source=url, output="made.jsonl", scorer="script", shard_frames=size)
+    return planner.plan(open_source(stores, url, "rows"), spec, Encoding())
+
+
+def pieces(url: str, plan: Plan, stores: Stores = HERE) -> list[pd.DataFrame]:
+    """Every piece, after checking that shards and pieces follow each other without a gap."""
+    source, found, at = open_planned(stores, url, plan), [], 0
+    for shard in plan.shards:
+        assert shard.start == at
+        for rows in source.read(plan, shard, 1):
+            assert isinstance(rows, Rows)
+            assert rows.start == at
+            assert list(rows.frame.index) == list(range(len(rows.frame)))
+            at += len(rows.frame)
+            found.append(rows.frame)
+        assert shard.stop == at
+    return found
+
+
+def whole(url: str, size: int | None = None) -> pd.DataFrame:
+    plan = plan_of(url, size)
+    assert plan.table
+    found = pieces(url, plan)
+    for piece in found:
+        assert [(name, str(dtype)) for name, dtype in piece.dtypes.items()] == list(
+            plan.table.columns
+        )
+    return pd.concat(found, ignore_index=True)
+
+
+def dtypes(url: str) -> dict[str, str]:
+    table = plan_of(url).table
+    assert table
+    return dict(table.columns)
+
+
+FIELDS = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6),
+    st.sampled_from(["", "a,b", 'say "so"', "two\nlines", "two\r\nlines", "NA", "7", "1.5", "\t"]),
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(st.tuples(FIELDS, st.integers(), FIELDS), min_size=1, max_size=12),
+    st.integers(1, 5),
+    st.sampled_from([",", "\t"]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+)
+def test_shards_of_csv_hold_what_pandas_reads_from_the_whole(
+    tmp_path: Path,
+    rows: list[tuple[str, int, str]],
+    size: int,
+    delimiter: str,
+    end: str,
+    mark: bool,
+) -> None:
+    path = tmp_path / ("t.csv" if delimiter == "," else "t.tsv")
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL)
+    writer.writerows([("a", "b\nc", "é"), *rows])
+    path.write_bytes(text.getvalue().encode("utf-8-sig" if mark else "utf-8"))
+    found = whole(str(path), size)
+    expected = pd.read_csv(path, sep=delimiter, low_memory=False)
+    assert list(found.columns) == ["a", "b\nc", "é"]
+    for name in expected:
+        dtype = found[name].dtype
+        if str(dtype) in {"str", "boolean"} and str(expected[name].dtype) != "str":
+            continue  # what pandas guesses of a few words; told apart below
+        assert_frame_equal(found[[name]], expected[[name]])
+
+
+@pytest.mark.parametrize(
+    ("fields", "dtype"),
+    [
+        (["1", "2", "3"], "int64"),
+        (["1", "", "3"], "float64"),
+        (["1", "2", "3.5"], "float64"),
+        (["1", "NA", "x"], "str"),
+        (["", "", ""], "float64"),
+        (["True", "False", "TRUE"], "bool"),
+        (["True", "", "false"], "boolean"),
+        (["True", "1", "0"], "str"),
+        (["007", "8", "x"], "str"),
+        (["", "", "x"], "str"),
+        (["inf", "-1e400", "0"], "float64"),
+        (["9223372036854775808", "1", "2"], "str"),
+    ],
+)
+@pytest.mark.parametrize("block", [1, 10_000])
+def test_a_dtype_holds_all_of_a_column_however_it_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fields: list[str], dtype: str, block: int
+) -> None:
+    monkeypatch.setattr("impasto.tables.read.delimited.BLOCK_ROWS", block)
+    path = tmp_path / "t.csv"
+    path.write_text("k,v\n" + "".join(f"x,{field}\n" for field in fields))
+    assert dtypes(str(path))["v"] == dtype
+    frames = [whole(str(path), size) for size in (1, 2, 3)]
+    for frame in frames:
+        assert_frame_equal(frame, frames[0])
+    if dtype == "str":
+        read = [None if value in {"", "NA"} else value for value in fields]
+        assert [None if pd.isna(v) else v for v in frames[0]["v"]] == read
+
+
+def test_blank_lines_and_unnamed_or_repeated_columns(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("\n,a,a\n\n0,1,2\n\n\n1,3,4")
+    frame = whole(str(path), 1)
+    assert frame.to_dict("list") == {"Unnamed: 0": [0, 1], "a": [1, 3], "a.1": [2, 4]}
+
+
+@pytest.mark.parametrize(
+    ("content", "fact"),
+    [
+        (b"a,b\n1,2\n3\n", "line 3: has 1 fields, and the header 2; "),
+        (b'a,b\n"1\n",2\n3,4,5\n', "line 4: has 3 fields, and the header 2; "),
+        (b"a,b\n1,\xff\n", "line 2: is not UTF-8; "),
+        (b'a,b\n1,2\n"3,4\n', "line 3: unexpected end of data; "),
+        (b'a,b\n"x"y,2\n', "line 2: "),
+        (b"a,b\r1,2\r", "line 1: "),
+        (b"a\nx\n  \ny\n", "from line 2 on: "),
+        (b"a,b\n", "holds no rows; "),
+        (b"", "holds no rows; "),
+    ],
+)
+def test_malformed_csv_is_refused_by_its_line(tmp_path: Path, content: bytes, fact: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    with pytest.raises(BadInput) as caught:
+        plan_of(str(path))
+    assert str(caught.value).startswith(f"{path}: {fact}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_quote_that_is_never_closed_does_not_swallow_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("impasto.tables.read.delimited.LONGEST", 1000)
+    path = tmp_path / "t.csv"
+    path.write_text('a,b\n1,"2\n' + "3,4\n" * 1000)
+    with pytest.raises(BadInput, match=r"line \d+: field larger than field limit"):
+        plan_of(str(path))
+
+
+@given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=20))
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_floats_are_read_exactly(tmp_path: Path, values: list[float]) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a\n0.5\n" + "".join(f"{value!r}\n" for value in values))
+    assert list(whole(str(path))["a"]) == [0.5, *values]
+
+
+# JSON lines.
+
+
+def test_json_lines_keep_their_values(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    records: list[dict[str, Any]] = [
+        {"i": 1, "f": 1, "s": "é\n\u2028", "b": True, "n": [1, {"x": None}], "m": 1, "z": None},
+        {"i": 2, "f": 0.1, "s": "2", "b": False, "n": {}, "m": "1", "z": None, "late": 3},
+        {"i": 3, "f": None, "s": None, "b": None, "n": "t", "m": None, "z": None},
+    ]
+    text = "\n\n".join(json.dumps(record, ensure_ascii=False) for record in records)
+    path.write_text("\ufeff" + text, encoding="utf-8")
+    expected = {"i": "int64", "f": "float64", "s": "str", "b": "boolean", "n": "object"}
+    assert dtypes(str(path)) == expected | {"m": "object", "z": "float64", "late": "float64"}
+    for size in (1, 2, 3):
+        frame = whole(str(path), size)
+        for n, record in enumerate(records):
+            for name in map(str, frame):
+                value, given_ = frame[name][n], record.get(name)
+                assert (
+                    given_ is None and not isinstance(value, list | dict) and pd.isna(value)
+                ) or (value == given_)
+
+
+@pytest.mark.parametrize(
+    ("content", "fact"),
+    [
+        (b'{"a": 1}\n\n{"a": }\n', "line 3: is not JSON; "),
+        (b'{"a": 1}\n[1]\n', "line 2: is no JSON object; "),
+        (b'{"a": "\xff"}\n', "line 1: is not UTF-8; "),
+        (b'{"a": "\\ud83d"}\n', "line 1: is not UTF-8; "),
+        (b"[" * 100_000, "line 1: is not JSON; "),
+        (b"\n\n", "holds no rows; "),
+    ],
+)
+def test_malformed_json_lines_are_refused_by_their_line(
+    tmp_path: Path, content: bytes, fact: str
+) -> None:
+    path = tmp_path / "t.ndjson"
+    path.write_bytes(content)
+    with pytest.raises(BadInput) as caught:
+        plan_of(str(path))
+    assert str(caught.value).startswith(f"{path}: {fact}")
+
+
+@pytest.mark.parametrize("shapes", [1, 1000])
+def test_dtypes_of_json_lines_hold_every_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shapes: int
+) -> None:
+    monkeypatch.setattr("impasto.tables.read.jsonl.MOST_SHAPES", shapes)
+    path = tmp_path / "t.jsonl"
+    path.write_text(
+        '{"long": 9223372036854775807, "longer": 1, "text": "1234567890123456789", "gone": 1}\n'
+        '{"long": -9223372036854775808, "longer": 9223372036854775808, "text": "", "late": true}\n'
+    )
+    assert dtypes(str(path)) == {
+        "long": "int64",
+        "longer": "object",
+        "text": "str",
+        "gone": "float64",
+        "late": "boolean",
+    }
+    assert list(whole(str(path), 1)["longer"]) == [1, 2**63]
+
+
+# Parquet.
+
+
+@pytest.fixture
+def parquet(tmp_path: Path) -> tuple[str, pd.DataFrame]:
+    """Seven columns, with what is missing in one row group alone."""
+    count = 100
+    frame = pd.DataFrame(
+        {
+            "i": range(count),
+            "holes": [None if n == 70 else n for n in range(count)],
+            "b": [None if n == 5 else n % 2 == 0 for n in range(count)],
+            "s": [None if n == 99 else f"é{n}" for n in range(count)],
+            "t": pd.date_range("2020-01-01", periods=count, tz="UTC"),
+            "c": pd.Categorical([f"k{n // 30}" for n in range(count)]),
+            "l": [[n, n + 1] for n in range(count)],
+        }
+    )
+    frame["holes"] = frame["holes"].astype("Int64")
+    path = tmp_path / "t.parquet"
+    frame.to_parquet(path, row_group_size=30)
+    return str(path), frame
+
+
+def test_parquet_reads_alike_in_every_shard(parquet: tuple[str, pd.DataFrame]) -> None:
+    url, frame = parquet
+    found = {name: dtype.partition("[")[0] for name, dtype in dtypes(url).items()}
+    assert found == {
+        "i": "int64",
+        "holes": "float64",
+        "b": "boolean",
+        "s": "str",
+        "t": "datetime64",
+        "c": "str",
+        "l": "object",
+    }
+    for size in (7, 30, 1000):
+        read = whole(url, size)
+        assert list(read["i"]) == list(range(100))
+        assert read["holes"].isna().sum() == read["b"].isna().sum() == 1
+        assert list(read["c"]) == list(frame["c"])
+        assert [list(pair) for pair in read["l"]] == list(frame["l"])
+        assert (read["t"] == frame["t"]).all()
+
+
+def test_shards_of_parquet_are_cut_between_row_groups(parquet: tuple[str, pd.DataFrame]) -> None:
+    plan = plan_of(parquet[0], 28)
+    assert [shard.start for shard in plan.shards] == [0, 30, 50, 75]
+    assert all(shard.span is None for shard in plan.shards)
+
+
+def test_what_is_no_parquet_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    for content in (b"", b"words", b"PAR1" + bytes(100) + b"PAR1"):
+        path.write_bytes(content)
+        with pytest.raises(BadInput) as caught:
+            plan_of(str(path))
+        assert str(caught.value).startswith(f"{path}: ")
+        assert "\n" not in str(caught.value)
+
+
+# All of them.
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("kind", places.KINDS)
+def test_a_worker_reads_its_shard_of_a_table_wherever_it_lies(
+    kind: str, suffix: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = places.backend_of(kind, request, monkeypatch)
+    frame = pd.DataFrame({"n": range(5000), "text": [f"row {n}, " * 20 for n in range(5000)]})
+    data = {
+        ".csv": lambda: frame.to_csv(index=False).encode(),
+        ".jsonl": lambda: frame.to_json(orient="records", lines=True).encode(),
+        ".parquet": lambda: frame.to_parquet(row_group_size=700),
+    }[suffix]()
+    store = backend.open()
+    store.put(f"in/t{suffix}", data)
+    url = f"{backend.url}/in/t{suffix}"
+    plan = plan_of(url, 1000, backend.stores)
+    assert len(plan.shards) >= 5
+    found = pd.concat(pieces(url, plan, backend.stores), ignore_index=True)
+    assert_frame_equal(found, frame)
+    facts = open_source(backend.stores, url).facts()
+    assert (facts["rows"], facts["columns"]) == (5000, {"n": "int64", "text": "str"})
+    store.put(f"in/t{suffix}", data)
+    if kind == "s3":
+        return  # there the same content has the same etag
+    source = open_planned(backend.stores, url, plan)
+    with pytest.raises(Changed, match="has changed since the job began"):
+        list(source.read(plan, plan.shards[1], 1))
+
+
+def test_a_shard_costs_its_own_bytes_alone(azurite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from impasto.storage import ranges
+
+    backend = places.azure(monkeypatch, azurite)
+    text = "n,text\n" + "".join(f"{n},{'x' * 90}\n" for n in range(60_000))
+    backend.open().put("t.csv", text.encode())
+    url = f"{backend.url}/t.csv"
+    plan = plan_of(url, 6000, backend.stores)
+    source = open_planned(backend.stores, url, plan)
+    readers: list[ranges.RangeReader] = []
+    made = ranges.RangeReader.__init__
+
+    def spy(self: ranges.RangeReader, *args: Any) -> None:
+        made(self, *args)
+        readers.append(self)
+
+    monkeypatch.setattr(ranges.RangeReader, "__init__", spy)
+    rows = list(source.read(plan, plan.shards[4], 1))
+    assert sum(len(each.frame) for each in rows if isinstance(each, Rows)) == 6000
+    (reader,) = readers
+    assert reader.fetched < 1.3 * len(text) / 10
+    assert reader.requests <= 3
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_planning_and_reading_hold_a_few_blocks_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    for module in ("delimited", "jsonl"):
+        monkeypatch.setattr(f"impasto.tables.read.{module}.BLOCK_ROWS", 500)
+    path = tmp_path / f"t{suffix}"
+    with path.open("w") as file:
+        file.write("n,text\n" if suffix == ".csv" else "")
+        for n in range(40_000):
+            text = "x" * 500
+            file.write(f"{n},{text}\n" if suffix == ".csv" else f'{{"n": {n}, "text": "{text}"}}\n')
+    plan_of(str(path), 1)  # imports what is needed once
+    tracemalloc.start()
+    plan = plan_of(str(path), 40_000)
+    source = open_planned(HERE, str(path), plan)
+    count = sum(1 for _ in source.read(plan, plan.shards[0], 1))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 80
+    assert peak < path.stat().st_size / 2
+
+
+def test_shards_of_rows_are_of_one_size_but_for_the_last(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a\n" + "1\n" * 25)
+    plan = plan_of(str(path), 10)
+    assert [len(shard) for shard in plan.shards] == [10, 10, 5]
+    spans = [shard.span for shard in plan.shards if shard.span]
+    assert all(a[1] == b[0] for a, b in pairwise(spans))
+    assert (spans[0][0], spans[-1][1]) == (2, path.stat().st_size)
+
+
+@pytest.mark.parametrize("fields", [{"output": "made"}, {"output": "made.mp4"}, {"start": 1}])
+def test_what_rows_cannot_become_is_refused(tmp_path: Path, fields: dict[str, Any]) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a\n1\n")
+    spec = JobSpec.model_validate(
+        {"source": str(path), "output": "made.jsonl", "scorer": "script", **fields}
+    )
+    with pytest.raises(BadInput):
+        planner.plan(open_source(HERE, str(path), "rows"), spec, Encoding())
+
+
+def test_rows_come_from_one_table(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="give the file or object itself"):
+        open_source(HERE, f"{tmp_path}/*.csv")
