@@ -66,7 +66,7 @@ class Entry:
 
 SCORERS: dict[str, Entry] = {
     "style": Entry(
-        "impasto.scorers.style.network:StyleScorer",
+        "impasto.scorers.style.scorer:StyleScorer",
         StyleParams,
         "style transfer with any painting, in one pass",
         pictures=("style",),
