@@ -185,7 +185,7 @@ def test_a_machine_that_sees_another_home_or_no_source_is_refused_before_it_scor
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task, attempts = bench.job("fine", "fine")
-    monkeypatch.setattr("impasto.engines.ray.engine.RENEWAL", 0.0)
+    monkeypatch.setattr("impasto.engines.ray.patience.RENEWAL", 0.0)
     monkeypatch.setattr("impasto.engines.ray.start_failures.TRIES", 1)
     elsewhere = task.model_copy(update={"home": str(bench.folder / "another")})
     with pytest.raises(Unavailable, match="name a home that every machine sees"):
@@ -205,7 +205,7 @@ def test_parts_of_gpus_are_counted_as_ray_places_them(
     settings = Settings(engine="ray", gpus_per_worker=share)
     control = Control(lambda *_: None, lambda: False)
     engine = open_engine(settings, JobSpec(source="a.mp4", output="b.mp4"), control)
-    assert engine._fitting(100, gpus) == workers  # type: ignore[attr-defined]
+    assert engine._share.fitting(100, gpus) == workers  # type: ignore[attr-defined]
 
 
 def test_once_asked_to_stop_what_runs_is_finished_and_nothing_starts(bench: Bench) -> None:
@@ -320,7 +320,7 @@ def test_an_idle_worker_stays_for_a_shard_that_may_turn_out_to_be_a_straggler(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("impasto.engines.ray.pool.IDLE", 0.5)
-    monkeypatch.setattr("impasto.engines.ray.engine.SLOW", 8.0)
+    monkeypatch.setattr("impasto.engines.ray.stragglers.SLOW", 8.0)
     fields = {"engine": "ray", "device": "cpu", "workers": "2", "address": cluster.address}
     settings = Settings(home=str(tmp_path / "home"), speculate=True, **fields)  # type: ignore[arg-type]
     bench = Bench(tmp_path, settings)
@@ -341,7 +341,7 @@ def test_a_worker_that_cannot_begin_is_told_of_and_not_waited_for(
             raise OSError("no process can be started here")
 
     monkeypatch.setattr("impasto.engines.ray.engine.WorkerActor", Unable)
-    monkeypatch.setattr("impasto.engines.ray.engine.RENEWAL", 1.0)
+    monkeypatch.setattr("impasto.engines.ray.patience.RENEWAL", 1.0)
     fields = {"engine": "ray", "device": "cpu", "workers": "1", "address": cluster.address}
     bench = Bench(tmp_path, Settings(home=str(tmp_path / "home"), **fields))  # type: ignore[arg-type]
     task, attempts = bench.job("fine", "fine")

@@ -13,15 +13,18 @@ class StartFailed(Frozen):
         error: one line.
         bad_input: whether the user must act.
         traceback: the worker's own.
+        died: whether its process ended before it said why.
     """
 
     error: str
     bad_input: bool
     traceback: str
+    died: bool = False
 
     def as_error(self) -> BadInput | Unavailable:
         """Return the error to raise, with the worker's traceback as a note."""
-        error = (BadInput if self.bad_input else Unavailable)(self.error)
+        line = f"workers cannot start: {self.error}" if self.died else self.error
+        error = (BadInput if self.bad_input else Unavailable)(line)
         error.add_note(self.traceback)
         return error
 

@@ -107,9 +107,7 @@ class WorkerActor:
             self._drop(worker)
         if isinstance(outcome, Failed) and not ready:
             return StartFailed(
-                error=f"workers cannot start: {outcome.error}",
-                bad_input=False,
-                traceback=outcome.traceback,
+                error=outcome.error, bad_input=False, traceback=outcome.traceback, died=True
             )
         return outcome
 

@@ -7,26 +7,28 @@ share of a machine and looks after one worker process there, the same that the l
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter, deque
-from statistics import median
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import ray
 from ray import exceptions
 
-from impasto.engines.base import AS_HERE, ASKED_FOR, ENCODER_THREADS, Control
+from impasto.engines.base import ENCODER_THREADS, Control
 from impasto.engines.messages import StartFailed
+from impasto.engines.ray import nodes, patience
 from impasto.engines.ray.actor import WorkerActor as WorkerActor
 from impasto.engines.ray.connection import complaint, join, words
+from impasto.engines.ray.patience import Patience
 from impasto.engines.ray.pool import WorkerPool
+from impasto.engines.ray.share import Share
 from impasto.engines.ray.start_failures import TRIES, StartFailures
+from impasto.engines.ray.stragglers import Stragglers
 from impasto.errors import BadInput, Unavailable
-from impasto.machine import cuda_devices
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Attempt, Done, Failed
-from impasto.schema.workers import Capacity, WorkerCounts
+from impasto.schema.workers import Capacity
 from impasto.secrecy import handover
 from impasto.settings import Settings, WorkerRange
 from impasto.worker.task import Task
@@ -40,18 +42,8 @@ SETTLE = 3.0
 """Seconds in which a machine that lives tells of an actor that died there."""
 SILENCE = 90.0
 """Seconds without a word from a busy worker's machine; Ray itself notices within about 66."""
-ROOM = 30.0
-"""Seconds without room for any worker after which the user is told."""
-RENEWAL = 300.0
-"""Seconds to wait for another machine when workers can start on none that there is."""
-WAIT = 1800.0
-"""Seconds to wait for a first machine."""
 LOST = 10
 """Machines that may go away unannounced under one shard before the shard is suspected."""
-SLOW = 2.0
-"""How many times as long as the median a shard takes before it is a straggler."""
-EXPECTED = 8
-"""Workers that are expected of a cluster when nobody said, and it has not more room already."""
 CUDA_THREADS = 2
 """Mini-batches at once on a CUDA device, so that copies hide behind scoring."""
 
@@ -73,50 +65,23 @@ class RayEngine:
         self._settings = settings
         self._control = control
         self._spec = spec
-        self._gpus = settings.gpus_per_worker
-        if settings.device == "cpu" or self._gpus is not None:
-            self._gpus = self._gpus or 0.0
-        elif settings.device == "cuda":
-            self._gpus = 1.0
-        if settings.device == "cuda" and not self._gpus:
-            raise BadInput("--gpus-per-worker 0: --device cuda needs a GPU; leave one of them out")
+        self._share = Share.asked(settings)
         self._task: Any = None
         self._room, self._joined = 0, False
         self._losses: Counter[int] = Counter()
-        self._seconds: list[float] = []
-        self._copied: set[int] = set()
+        self._stragglers = Stragglers()
         self._starts = StartFailures()
-        self._refusal: Unavailable | BadInput | None = None
-        self._roomless = 0.0
-        self._told = False
+        self._patience = Patience(settings.address, installs=bool(spec.requirements))
 
     @property
     def capacity(self) -> Capacity:
         """As many workers as are asked for, else those there is room for, else a guess."""
-        most = self._settings.workers.most
-        if not self._settings.address:
-            fit = self._room or self._fitting(len(os.sched_getaffinity(0)), cuda_devices())
-            if not most or most > max(1, fit):
-                return Capacity(max(1, fit), AS_HERE)
-        if most:
-            return Capacity(most, ASKED_FOR)
-        if self._room >= EXPECTED:
-            return Capacity(self._room, "at most, as many as the cluster has room for")
-        counted = f", since the cluster has room for {self._room} but may grow"
-        uncounted = " before the cluster is asked"
-        return Capacity(
-            EXPECTED,
-            f"assumed{counted if self._joined else uncounted}; --workers says otherwise",
-        )
+        return self._share.capacity(self._settings, self._room, joined=self._joined)
 
     @property
     def encoder_threads(self) -> int:
         """One on a CPU, whose cores are all busy scoring; some beside a GPU."""
-        return ENCODER_THREADS if self._cuda else 1
-
-    @property
-    def _cuda(self) -> bool:
-        return bool(self._gpus) and self._settings.device != "cpu"
+        return ENCODER_THREADS if self._share.cuda else 1
 
     def __enter__(self) -> Self:
         """Join the cluster, or start one here, and ask for a first worker."""
@@ -133,13 +98,6 @@ class RayEngine:
             raise
         return self
 
-    def _fitting(self, cpus: float, gpus: float) -> int:
-        """Return how many workers fit into so many cores and GPUs."""
-        room = int(cpus // self._settings.cpus_per_worker)
-        share = self._gpus if self._gpus is not None else float(gpus > 0)
-        # Each of them is on one GPU alone; and a tenth is a little more than 1/10.
-        return min(room, int(gpus) * int(1 / share + 1e-9)) if share else room
-
     def _bounds(self) -> WorkerRange:
         """Return how many workers there may be: a Ray of this machine alone never grows."""
         asked = self._settings.workers
@@ -153,9 +111,9 @@ class RayEngine:
         total: dict[str, float] = ray.cluster_resources()
         # A cluster that has no machine yet tells of none of these.
         cpus, gpus = total.get("CPU", 0), total.get("GPU", 0)
-        self._room, self._joined = self._fitting(cpus, gpus), True
-        if self._gpus is None:
-            self._gpus = 1.0 if gpus else 0.0
+        self._room, self._joined = self._share.fitting(cpus, gpus), True
+        if self._share.gpus is None:
+            self._share = replace(self._share, gpus=1.0 if gpus else 0.0)
             if not cpus and self._settings.address:
                 self._control.noted(
                     "the cluster has no machine yet, so nobody knows whether it has GPUs: workers "
@@ -163,13 +121,13 @@ class RayEngine:
                 )
         if not self._room and self._settings.address is None:
             raise Unavailable(
-                f"this machine has no room for a worker with {self._needs()}; ask for less with "
+                f"this machine has no room for a worker with {self._share}; ask for less with "
                 "--cpus-per-worker or --gpus-per-worker"
             )
         options: dict[str, Any] = {"runtime_env": env} if env else {}
-        options |= {"num_cpus": self._settings.cpus_per_worker, "num_gpus": self._gpus}
-        given = ("cuda:0" if self._cuda else "cpu", self._settings.memory)
-        self._roomless = time.monotonic()
+        options |= {"num_cpus": self._settings.cpus_per_worker, "num_gpus": self._share.gpus}
+        given = ("cuda:0" if self._share.cuda else "cpu", self._settings.memory)
+        self._patience.restart()
         self._pool = WorkerPool(WorkerActor, given, options, self._bounds())
 
     def __exit__(self, *error: object) -> None:
@@ -191,7 +149,9 @@ class RayEngine:
             if self._control.stopping():
                 queue.clear()
             copies = self._settings.speculate and not self._control.stopping()
-            self._pool.scale(len(queue), len(self._alone()) if copies else 0)
+            self._pool.scale(
+                len(queue), len(self._stragglers.alone(self._pool.busy())) if copies else 0
+            )
             self._pool.assign(self._task, signatures)
             self._dispatch(queue)
             # What another one said just now may have ended a worker.
@@ -205,7 +165,7 @@ class RayEngine:
 
     def _dispatch(self, queue: deque[Attempt]) -> None:
         """Give shards to idle workers, and second copies of stragglers if that is wanted."""
-        threads = CUDA_THREADS if self._cuda else self._settings.cpus_per_worker
+        threads = CUDA_THREADS if self._share.cuda else self._settings.cpus_per_worker
         for worker in self._pool.free():
             attempt = queue.popleft() if queue else self._straggler()
             if attempt is None:
@@ -213,20 +173,10 @@ class RayEngine:
             worker.begin(attempt, threads)
 
     def _straggler(self) -> Attempt | None:
-        """Return the attempt of a shard that takes far longer than others, and is alone."""
-        if not self._settings.speculate or len(self._seconds) < 3 or self._control.stopping():
+        """Return the attempt of a straggler that an idle worker is to try again."""
+        if not self._settings.speculate or self._control.stopping():
             return None
-        late = time.monotonic() - SLOW * median(self._seconds)
-        slow = [it for it in self._alone() if it.since < late]
-        if not slow:
-            return None
-        slowest = min(slow, key=lambda it: it.since)
-        self._copied.add(slowest.shard)
-        return slowest.attempt
-
-    def _alone(self) -> list[RemoteWorker]:
-        """Return those at shards that nobody else has tried at the same time."""
-        return [worker for worker in self._pool.busy() if worker.shard not in self._copied]
+        return self._stragglers.next(self._pool.busy())
 
     def _hear(self, worker: RemoteWorker, queue: deque[Attempt]) -> Done | Failed | None:
         """Take one message; returns the outcome of a shard if that is one.
@@ -282,10 +232,10 @@ class RayEngine:
             worker.rest()
             return None
         if isinstance(said, Done):
-            self._seconds.append(time.monotonic() - worker.since)
+            self._stragglers.note(time.monotonic() - worker.since)
         for twin in twins:
             self._pool.dismiss(twin)
-        self._copied.discard(said.shard)
+        self._stragglers.forget(said.shard)
         worker.rest()
         return said
 
@@ -300,15 +250,14 @@ class RayEngine:
             raise said.as_error()
         self._put_back(worker, queue)
         self._pool.dismiss(worker)
-        why = said.error.removeprefix("workers cannot start: ")
-        self._failed_start(worker, why, said.as_error())
+        self._failed_start(worker, said.error, said.as_error())
 
     def _started(self, worker: RemoteWorker) -> None:
         """Note that a worker has loaded its scorer."""
         if not worker.ready:
             worker.ready = True
             self._starts.succeeded(worker.node)
-            self._refusal = None
+            self._patience.refusal = None
 
     def _failed_start(self, worker: RemoteWorker, why: str, error: Unavailable | BadInput) -> None:
         """Note that a worker could not start, and bar its machine when it was not the first.
@@ -321,28 +270,18 @@ class RayEngine:
         barred = self._starts.failed(node)
         bad = self._starts.barred
         if any(it.ready or (it.machine and it.node not in bad) for it in self._pool):
-            self._refusal = None
+            self._patience.refusal = None
         elif self._starts.exhausted or (bad and not self._settings.address):
             raise error
-        elif bad and self._machines() <= bad:
-            self._refusal = error
+        elif bad and nodes.with_room(self._share) <= bad:
+            self._patience.refusal = error
         if barred and node:
             machine = f"machine {worker.host or node}"
             self._control.noted(f"{machine} is used no more: {TRIES} workers could not start there")
             self._pool.bar(node)
-        if barred and self._refusal:
-            patience = f"waiting {RENEWAL / 60:.0f} minutes for another one"
-            self._control.noted(f"there is no machine left on which workers can start; {patience}")
-
-    def _machines(self) -> set[str]:
-        """Return the ids of the machines that have room for a worker when they are idle."""
-        nodes: list[dict[str, Any]] = ray.nodes()
-        totals = {node["NodeID"]: node["Resources"] for node in nodes if node["Alive"]}
-        return {
-            node
-            for node, has in totals.items()
-            if self._fitting(has.get("CPU", 0), has.get("GPU", 0))
-        }
+        if barred and self._patience.refusal:
+            waiting = f"waiting {patience.RENEWAL / 60:.0f} minutes for another one"
+            self._control.noted(f"there is no machine left on which workers can start; {waiting}")
 
     def _fault(self, worker: RemoteWorker, queue: deque[Attempt]) -> Failed | None:
         """Look whether a busy worker went away or fell silent."""
@@ -356,7 +295,7 @@ class RayEngine:
         if unknown and worker.asking is not None and time.monotonic() - worker.heard < SETTLE:
             return None
         preempted = getattr(worker.gone, "preempted", False)
-        if preempted or unknown or self._lost(worker):
+        if preempted or unknown or nodes.lost(worker):
             if worker.attempt:
                 self._losses[worker.shard] += not preempted
                 what = f"machine {worker.host} went away; shard {worker.shard} is redone"
@@ -367,12 +306,6 @@ class RayEngine:
                 return None
         why = f"gave no sign for {SILENCE:.0f} s" if silent else words(worker.gone)
         return self._spoilt(worker, f"{worker.label} went away: {why}")
-
-    def _lost(self, worker: RemoteWorker) -> bool:
-        """Tell whether a worker's machine was taken away."""
-        if not worker.machine:
-            return "node has died" in str(worker.gone)
-        return all(node["NodeID"] != worker.node or not node["Alive"] for node in ray.nodes())
 
     def _spoilt(self, worker: RemoteWorker, error: str) -> Failed | None:
         """Dismiss a worker; returns the outcome of its shard, unless another one is at it.
@@ -387,14 +320,14 @@ class RayEngine:
         if worker.attempt is None:
             return None
         twins = self._pool.twins(worker)
-        self._copied.discard(worker.shard)
+        self._stragglers.forget(worker.shard)
         if twins:
             return None
         return Failed(shard=worker.shard, error=error, kind="died")
 
     def _put_back(self, worker: RemoteWorker, queue: deque[Attempt]) -> None:
         twins = self._pool.twins(worker)
-        self._copied.discard(worker.shard)
+        self._stragglers.forget(worker.shard)
         if worker.attempt and not twins:
             self._control.progress(worker.shard, 0)
             if not self._control.stopping():
@@ -406,30 +339,8 @@ class RayEngine:
         Raises:
             Unavailable: no machine came.
         """
-        staff = self._pool.staff()
-        self._control.staffed(staff)
-        now = time.monotonic()
-        if not staff.asked or staff != WorkerCounts(asked=staff.asked):
-            self._roomless, self._told = now, False
-            return
-        if self._refusal and now - self._roomless > RENEWAL:
-            raise self._refusal
-        if now - self._roomless > ROOM and not self._told:
-            self._told = True
-            what = f"no machine of the cluster has room for a worker with {self._needs()}"
-            if self._spec.requirements:
-                what += ", or they still install what it requires"
-            patience = f"waiting up to {WAIT / 60:.0f} minutes"
-            self._control.noted(f"{what}; {patience}: 'impasto cluster status' tells more")
-        if now - self._roomless > WAIT:
-            raise Unavailable(
-                f"cluster {self._settings.address or 'of this machine'}: no machine with room for "
-                f"a worker with {self._needs()} came in {WAIT / 60:.0f} minutes; see 'impasto "
-                "cluster status'"
-            )
-
-    def _needs(self) -> str:
-        """Say what a worker takes of a machine."""
-        cpus = self._settings.cpus_per_worker
-        words = f"{cpus} core{'s' if cpus > 1 else ''}"
-        return f"{words} and {self._gpus:g} GPU" if self._gpus else words
+        counts = self._pool.staff()
+        self._control.staffed(counts)
+        note = self._patience.look(counts, self._share)
+        if note:
+            self._control.noted(note)

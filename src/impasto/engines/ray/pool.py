@@ -104,7 +104,7 @@ class WorkerPool:
         """Tell new workers their task, which they hear once there is a machine for them."""
         for worker in self._hired:
             if not worker.placing and not worker.machine:
-                worker.placing = worker.actor.employ.remote(task, signatures)
+                worker.placing = worker.actor.assign.remote(task, signatures)
 
     def talking(self) -> list[RemoteWorker]:
         """Wait a moment; return those that have something to say."""
