@@ -340,7 +340,7 @@ def test_installed_modules_are_found_without_running_them(tmp_path: Path) -> Non
     (tmp_path / "paint_kit/__init__.py").write_text("raise SystemExit('was run')")
     (tmp_path / "paint_kit/models/__init__.py").unlink()
     code = (
-        "import sys; from impasto.scorers import signature; "
+        "import sys; from impasto.scorers.user import signature; "
         "print(signature.locate('paint_kit.models.flat'), 'paint_kit' in sys.modules)"
     )
     done = subprocess.run(

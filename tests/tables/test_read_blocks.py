@@ -50,7 +50,7 @@ def check_alike(path: Path, size: int, block: int, ahead: int) -> None:
             patch.setattr(module, "AHEAD", ahead)
         patch.setattr(jsonl, "ROWS", block)
         plan, frames = plan_and_rows(path, size)
-        patch.setattr(delimited, "borders", lambda *_: None)
+        patch.setattr(delimited, "record_ends", lambda *_: None)
         patch.setattr(jsonl, "kinds_of", lambda *_: None)
         patch.setattr(jsonl, "frame_of", lambda *_: None)
         careful, expected = plan_and_rows(path, size)
