@@ -31,6 +31,7 @@ from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Attempt, Done
 from impasto.schema.plan import Plan, Shard
 from impasto.settings import Settings, WorkerRange
+from impasto.storage.stores import Stores
 from impasto.worker.task import Task
 from machine import facts
 
@@ -105,7 +106,7 @@ def engine(
     control = Control(
         lambda *_: None, lambda: False, noted=lambda text: told.append((time.monotonic(), text))
     )
-    with engine_module.RayEngine(settings, control, SPEC) as entered:
+    with engine_module.RayEngine(settings, control, SPEC, Stores({})) as entered:
         first = shards(workers, 0.001)
         while len({worker.machine for worker in entered._pool} - {""}) < workers:
             list(entered.run(task(first), first))

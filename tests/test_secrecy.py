@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import pickle
 import subprocess
 import sys
 from io import StringIO
@@ -17,31 +16,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from impasto import secrecy
-from impasto.errors import BadInput, Denied
-from impasto.schema.job import JobSpec
+from impasto.errors import BadInput
 from impasto.schema.profile import StoreProfile
-from impasto.schema.url import parse
-from impasto.secrecy import (
-    HIDDEN,
-    Redacting,
-    accept,
-    explain,
-    give,
-    handover,
-    redact,
-    remember,
-    signature,
-)
-from impasto.settings import Settings, secret
-from impasto.storage.stores import Stores
-from support.cloud import DATA
+from impasto.secrecy import HIDDEN, Redacting, explain, redact, remember, remember_query
+from impasto.settings import secret
 from support.command import impasto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from support.cloud import Azurite
 
     Env = pytest.MonkeyPatch
 
@@ -57,7 +40,6 @@ PEM = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7"
 def _forgetful(monkeypatch: Env) -> None:
     """Each test begins as a process does."""
     monkeypatch.setattr(secrecy, "_known", set())
-    monkeypatch.setattr(secrecy, "_signatures", {})
 
 
 # What looks like a secret.
@@ -125,6 +107,17 @@ def test_a_known_secret_is_hidden_however_it_is_written() -> None:
     for form in (SIGNATURE, decoded, quote(SIGNATURE, safe="")):
         assert form not in redact(f"x {form} y")
     assert redact(json.dumps({"value": decoded})) == f'{{"value": "{HIDDEN}"}}'
+
+
+def test_the_secrets_of_a_query_are_hidden_and_the_rest_is_not() -> None:
+    query = "sv=2025-01-05&SIG=hushhushhush&X-Amz-Security-Token=silentsilent&prefix=pictures"
+    assert remember_query(query) == query
+    assert redact("hushhushhush silentsilent 2025-01-05 pictures").split() == [
+        HIDDEN,
+        HIDDEN,
+        "2025-01-05",
+        "pictures",
+    ]
 
 
 def test_a_short_value_blots_out_no_words() -> None:
@@ -263,104 +256,8 @@ def test_the_last_words_of_a_process_hold_no_secret() -> None:
     assert "hunter2" not in ended.stderr
 
 
-def test_a_job_holds_no_signature() -> None:
-    spec = JobSpec(
-        source=f"{BOX}/in.mp4?{SAS}",
-        output=f"{BOX}2/out.mp4?{SAS}",
-        params={"style": f"{BOX}/style.jpg?{SAS}", "strength": 1},
-    )
-    assert (spec.source, spec.output) == (f"{BOX}/in.mp4", f"{BOX}2/out.mp4")
-    assert spec.params == {"style": f"{BOX}/style.jpg", "strength": 1}
-    for text in (repr(spec), str(spec), spec.model_dump_json(), pickle.dumps(spec).decode("latin")):
-        assert SIGNATURE not in text
-        assert "sig=" not in text
-    assert signature(spec.source) == signature(spec.output) == SAS
-
-
-@pytest.mark.parametrize("url", [f"az://box/in.mp4?{SAS}", f"ftp://host/a?{SAS}"])
-def test_a_job_refuses_a_signature_that_it_could_not_use(url: str) -> None:
-    with pytest.raises(BadInput) as refused:
-        JobSpec(source=url, output="out.mp4")
-    assert SIGNATURE not in explain(refused.value)
-
-
-def test_settings_hold_no_signature() -> None:
-    there = Settings(
-        home=f"{BOX}/jobs?{SAS}", stores={"a": StoreProfile(url=f"{BOX}?{SAS}", auth="anonymous")}
-    )
-    assert (there.home, there.stores["a"].url) == (f"{BOX}/jobs", BOX)
-    for text in (repr(there), there.model_dump_json(), pickle.dumps(there).decode("latin")):
-        assert "sig=" not in text
-    assert signature(there.home) == SAS
-
-
 def test_a_wrong_value_is_not_repeated_in_its_error() -> None:
     with pytest.raises(ValidationError) as refused:
         StoreProfile(url="az://box", auth="sas", secret=f"?{SAS}")
     assert SIGNATURE not in str(refused.value)
     assert SIGNATURE not in explain(refused.value)
-
-
-# Which signature goes where.
-
-
-def test_the_nearest_signature_above_is_taken() -> None:
-    give(BOX, "sig=container")
-    give(f"{BOX}/a", "sig=folder")
-    give(f"{BOX}/a/b.mp4", "sig=object")
-    wanted = {
-        BOX: "container",
-        f"{BOX}/": "container",
-        f"{BOX}/x/y": "container",
-        f"{BOX}/ab": "container",
-        f"{BOX}/a": "folder",
-        f"{BOX}/a/": "folder",
-        f"{BOX}/a/c/d": "folder",
-        f"{BOX}/a/b.mp4": "object",
-    }
-    assert {url: (signature(url) or "")[4:] for url in wanted} == wanted
-    for url in (f"{BOX}2/a", "https://acct.blob.core.windows.net/", "az://box/a", "/box/a", ""):
-        assert signature(url) is None
-
-
-def test_an_accounts_own_signature_serves_all_its_containers() -> None:
-    parse(f"https://acct.blob.core.windows.net/?{SAS}")
-    assert signature(f"{BOX}/a") == SAS
-    assert signature("https://other.blob.core.windows.net/box/a") is None
-
-
-def test_the_last_signature_given_with_a_url_counts() -> None:
-    parse(f"{BOX}/a?sig=old")
-    parse(f"{BOX}/a?sig=new")
-    assert signature(f"{BOX}/a") == "sig=new"
-
-
-def test_two_signatures_in_one_container_stay_apart(azurite: Azurite) -> None:
-    name = azurite.make_container(DATA)
-    box = f"{azurite.endpoint(DATA)}/{name}"
-    stores = Stores({"it": StoreProfile(url=box, auth="anonymous", ca=str(azurite.ca))})
-    reads, writes = (azurite.container_sas(DATA, name, rights) for rights in ("rl", "cw"))
-    spec = JobSpec(source=f"{box}/in/?{reads}", output=f"{box}/out/made.mp4?{writes}")
-    source = stores.open(spec.source)
-    target, key = stores.open_parent(spec.output)
-    assert target.create(key, b"made")
-    assert source.list_all() == []
-    with pytest.raises(Denied, match="the SAS in its URL, which allows 'cw'"):
-        target.read(key)
-    with pytest.raises(Denied, match="the SAS in its URL, which allows 'rl'"):
-        source.create("new", b"")
-    with pytest.raises(Denied, match="nobody"):
-        stores.open(f"{box}/elsewhere").list_all()
-
-
-def test_a_worker_takes_over_what_its_driver_was_given(monkeypatch: Env) -> None:
-    parse(f"{BOX}/in.mp4?{SAS}")
-    parse(f"{BOX}2?{SAS}")
-    given = handover()
-    monkeypatch.setattr(secrecy, "_known", set())
-    monkeypatch.setattr(secrecy, "_signatures", {})
-    assert signature(f"{BOX}/in.mp4") is None
-    accept(given)
-    assert signature(f"{BOX}/in.mp4") == signature(f"{BOX}2/deep/er") == SAS
-    assert SIGNATURE not in redact(f"x{SIGNATURE}x")
-    assert handover() == given

@@ -1,9 +1,9 @@
 """What must never be written or printed: signatures and keys, which live in memory alone.
 
-A URL that a user gives may carry a signature (a SAS). It is split off at once, so that nothing
-that is stored, logged or sent to a machine ever holds it; whoever opens the URL asks for it here.
 All text that leaves the process goes through `redact`, which knows every secret that was met and
-what unknown ones look like.
+what unknown ones look like. Only the values to hide are known here, not what they open: a URL's
+signature stays with the URL (`impasto.schema.url.Url`), or with what names it
+(`impasto.schema.signatures`).
 """
 
 from __future__ import annotations
@@ -41,40 +41,6 @@ _PATTERNS = [
     )
 ]
 _known: set[str] = set()
-_signatures: dict[str, str] = {}
-
-
-def give(url: str, query: str) -> None:
-    """Keep the signature that came with a URL, which is given here without it."""
-    _signatures[url.rstrip("/")] = query
-    for part in query.split("&"):
-        name, _, value = part.partition("=")
-        if name.lower() == "sig" or name.lower().endswith(("signature", "token")):
-            remember(value)
-
-
-def signature(url: str) -> str | None:
-    """Return the signature that was given with a URL, or with the nearest one above it."""
-    above = url.rstrip("/")
-    while above.count("/") >= 2:
-        if above in _signatures:
-            return _signatures[above]
-        above = above.rpartition("/")[0]
-    return None
-
-
-def handover() -> dict[str, str]:
-    """Return the signatures given to this process, for a worker of its own on the same machine.
-
-    They may travel through memory and a socket between the two, and nowhere else.
-    """
-    return dict(_signatures)
-
-
-def accept(signatures: dict[str, str]) -> None:
-    """Take over the signatures that the driver of this worker was given."""
-    for url, query in signatures.items():
-        give(url, query)
 
 
 def remember(secret: str) -> str:
@@ -82,6 +48,15 @@ def remember(secret: str) -> str:
     if len(secret) >= SHORTEST:
         _known.update({secret, quote(secret, safe=""), quote(secret), unquote(secret)})
     return secret
+
+
+def remember_query(query: str) -> str:
+    """Hide the secrets in a URL's query string from now on; returns it."""
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        if name.lower() == "sig" or name.lower().endswith(("signature", "token")):
+            remember(value)
+    return query
 
 
 def redact(text: str) -> str:

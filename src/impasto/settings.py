@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from platformdirs import user_config_dir, user_data_dir
 from pydantic import ByteSize, Field, field_validator, model_validator
@@ -18,6 +18,7 @@ from impasto.errors import BadInput
 from impasto.schema import url
 from impasto.schema.base import Frozen, parse
 from impasto.schema.profile import StoreProfile
+from impasto.schema.signatures import Signatures, Signed
 from impasto.secrecy import remember
 
 CONFIG_FILE = "impasto.toml"
@@ -56,7 +57,7 @@ class WorkerRange(Frozen):
         return f"{self.least}:{'' if self.most is None else self.most}"
 
 
-class Settings(Frozen):
+class Settings(Signed):
     """How jobs run here.
 
     Attributes:
@@ -76,6 +77,8 @@ class Settings(Frozen):
             than the others.
         stores: how object stores are reached, by a name for people.
     """
+
+    URLS: ClassVar[tuple[str, ...]] = ("home",)
 
     home: str = Field(default_factory=lambda: user_data_dir("impasto"))
     engine: Literal["local", "ray"] = "local"
@@ -104,8 +107,16 @@ class Settings(Frozen):
 
     @field_validator("home")
     @classmethod
-    def _without_signature(cls, home: str) -> str:
+    def _absolute(cls, home: str) -> str:
         return url.normal(home)
+
+    @property
+    def signatures(self) -> Signatures:
+        """The signatures that came with the URLs of the home and the stores."""
+        found = Signatures()
+        for profile in self.stores.values():
+            found |= profile.signatures
+        return found | super().signatures
 
 
 def load(config: str | None = None, **flags: object) -> Settings:

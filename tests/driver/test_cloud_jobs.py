@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from impasto.driver import api
-from impasto.errors import BadInput, Interrupted, Unavailable
+from impasto.errors import BadInput, Denied, Interrupted, Unavailable
 from impasto.jobs import find
 from impasto.jobs import job as jobs
 from impasto.outputs.delivery.digest import digest
@@ -24,7 +24,7 @@ from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Result
 from impasto.schema.profile import StoreProfile
 from impasto.schema.url import parse
-from impasto.settings import Settings, load
+from impasto.settings import Settings, WorkerRange, load
 from impasto.storage.store import Store
 from impasto.storage.stores import Stores
 from support import inprocess
@@ -598,13 +598,8 @@ def everything_written(place: Place, tmp_path: Path) -> dict[str, bytes]:
     return written
 
 
-def test_no_byte_that_a_job_writes_or_prints_holds_a_secret(
-    place: Place, painting: Path, tmp_path: Path
-) -> None:
-    signed = f"{place.endpoint}/{DATA}/{place.inbox}"
-    inbox_sas, outbox_sas = load_variable("INBOX_SAS"), load_variable("OUTBOX_SAS")
-    clip = f"{signed}/new%20clips/clip%20%C3%A9.mp4?{inbox_sas}"
-    output = f"{place.endpoint}/{DATA}/{place.outbox}/clip.mp4?{outbox_sas}"
+def write_unsigned(place: Place) -> None:
+    """Write profiles by which only URLs with signatures reach the data."""
     ca = f'ca = "{place.azurite.ca}"\n'
     place.config.write_text(
         f'home = "az://{place.control}/impasto"\n'
@@ -614,6 +609,16 @@ def test_no_byte_that_a_job_writes_or_prints_holds_a_secret(
             for name in (place.inbox, place.outbox)
         )
     )
+
+
+def test_no_byte_that_a_job_writes_or_prints_holds_a_secret(
+    place: Place, painting: Path, tmp_path: Path
+) -> None:
+    signed = f"{place.endpoint}/{DATA}/{place.inbox}"
+    inbox_sas, outbox_sas = load_variable("INBOX_SAS"), load_variable("OUTBOX_SAS")
+    clip = f"{signed}/new%20clips/clip%20%C3%A9.mp4?{inbox_sas}"
+    output = f"{place.endpoint}/{DATA}/{place.outbox}/clip.mp4?{outbox_sas}"
+    write_unsigned(place)
     style = f"{signed}/{painting.name.replace(' ', '%20').replace('#', '%23')}?{inbox_sas}"
     run = ["--debug", "run", clip, "--style", style, "--shard-frames", 24, "--json"]
     said = [impasto(*run, "-o", output)]
@@ -654,6 +659,46 @@ def test_a_second_ctrl_c_ends_a_command_that_waits_for_a_dead_network(
         _, errors = running.communicate(timeout=20)
     assert running.returncode == 130
     assert "stopped at once" in errors
+
+
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_workers_on_this_machine_sign_with_what_came_in_urls(
+    place: Place, painting: Path, tmp_path: Path, engine: str
+) -> None:
+    write_unsigned(place)
+    boxes = {name: f"{place.endpoint}/{DATA}/{name}" for name in (place.inbox, place.outbox)}
+    reads, writes = load_variable("INBOX_SAS"), load_variable("OUTBOX_SAS")
+    style = painting.name.replace(" ", "%20").replace("#", "%23")
+    words: list[object] = ["run", f"{boxes[place.inbox]}/photos/3.png?{reads}"]
+    words += ["--style", f"{boxes[place.inbox]}/{style}?{reads}", "--engine", engine]
+    words += ["-o", f"{boxes[place.outbox]}/3.png?{writes}", "--workers", 1, "--quiet"]
+    done = impasto(*words)
+    assert done.returncode == 0, done.stderr
+    assert place.admin(place.outbox).stat("3.png")
+
+
+def test_a_job_never_signs_with_what_another_in_this_process_was_given(
+    place: Place, tmp_path: Path
+) -> None:
+    write_unsigned(place)
+    url = f"{place.endpoint}/{DATA}/{place.inbox}/photos/3.png"
+    signed = f"{url}?{load_variable('INBOX_SAS')}"
+    settings = place.settings.model_copy(update={"workers": WorkerRange(most=1)})
+
+    def run(source: str, name: str) -> Result:
+        spec = JobSpec(source=source, output=str(tmp_path / name), scorer="identity")
+        return api.run(spec, settings=settings)
+
+    def refuse(name: str) -> None:
+        with pytest.raises(Denied, match=r"access is refused .*to nobody") as refused:
+            run(url, name)
+        assert str(refused.value).count("\n") == 0
+        assert not (tmp_path / name).exists()
+
+    JobSpec(source=signed, output="elsewhere.png")
+    refuse("before.png")
+    assert run(signed, "signed.png").items == 1
+    refuse("after.png")
 
 
 def test_without_a_signature_or_an_identity_the_error_says_what_is_lacking(place: Place) -> None:

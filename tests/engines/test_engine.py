@@ -100,7 +100,7 @@ class Bench:
             stopping=self.stop.is_set,
             staffed=self.staff.append,
         )
-        return open_engine(self.settings, task.spec, control)
+        return open_engine(self.settings, task.spec, control, Stores({}))
 
     def run(self, task: Task, attempts: list[Attempt]) -> dict[int, Done | Failed]:
         """Run to the end; there is one outcome a shard."""
@@ -204,7 +204,7 @@ def test_parts_of_gpus_are_counted_as_ray_places_them(
 ) -> None:
     settings = Settings(engine="ray", gpus_per_worker=share)
     control = Control(lambda *_: None, lambda: False)
-    engine = open_engine(settings, JobSpec(source="a.mp4", output="b.mp4"), control)
+    engine = open_engine(settings, JobSpec(source="a.mp4", output="b.mp4"), control, Stores({}))
     assert engine._share.fitting(100, gpus) == workers  # type: ignore[attr-defined]
 
 

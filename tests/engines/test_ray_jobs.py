@@ -297,6 +297,30 @@ def test_only_a_cluster_elsewhere_has_no_use_for_signatures(
         refuse_signatures(spec, settings)
 
 
+@pytest.mark.parametrize(
+    ("what", "fields"),
+    [
+        ("output", {"output": "SIGNED"}),
+        ("--requirements", {"requirements": "SIGNED"}),
+        ("--style", {"params": {"style": "SIGNED"}}),
+        ("--model", {"scorer": "onnx:SIGNED"}),
+        ("--module", {"scorer": "python:SIGNED:Paint"}),
+    ],
+)
+def test_a_cluster_elsewhere_refuses_every_url_with_a_signature(
+    what: str, fields: dict[str, object]
+) -> None:
+    url = "https://acct.blob.core.windows.net/signed/x"
+    text = json.dumps({"source": "a.png", "output": "b.png"} | fields)
+    text = text.replace("SIGNED", f"{url}?sv=1&sig=abcdefghijklmnop")
+    settings = Settings(engine="ray", address="10.0.0.1:6379")
+    with pytest.raises(BadInput, match=f"^{what} {url}: its signature stays in this process"):
+        refuse_signatures(JobSpec.model_validate_json(text), settings)
+    home = Settings(engine="ray", address="10.0.0.1:6379", home=f"{url}?sig=abcdefghijklmnop")
+    with pytest.raises(BadInput, match=f"^--home {url}: "):
+        refuse_signatures(JobSpec(source="a.png", output="b.png"), home)
+
+
 @pytest.mark.parametrize("until", [0, 3, 1000])
 def test_a_cluster_that_has_just_started_is_given_time_to_take_jobs(
     until: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import json
+import pickle
 from pathlib import Path
 
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from impasto import secrecy
 from impasto.errors import BadInput
 from impasto.schema.url import (
     MAX_KEY,
@@ -19,8 +23,9 @@ from impasto.schema.url import (
     is_loopback,
     normal,
     parse,
-    unsigned,
+    split_signature,
 )
+from impasto.secrecy import redact
 
 ENDPOINT = "https://acct.blob.core.windows.net"
 SIGNATURE = "c2lnbmF0dXJlIG9mIHRoZSB0ZXN0cw"
@@ -201,17 +206,41 @@ def test_https_endpoints_are_kept() -> None:
 def test_a_signature_is_kept_apart_from_the_text() -> None:
     place = parse(f"{ENDPOINT}/signed/a?{SAS}")
     assert str(place) == f"{ENDPOINT}/signed/a"
-    assert SIGNATURE not in repr(place)
-    assert secrecy.signature(str(place)) == SAS
+    assert place.signature == SAS
     assert normal(f"{ENDPOINT}/signed/b/?{SAS}") == f"{ENDPOINT}/signed/b/"
-    assert unsigned(f"{ENDPOINT}/signed/c?{SAS}") == f"{ENDPOINT}/signed/c"
-    assert secrecy.signature(f"{ENDPOINT}/signed/b/deep/er") == SAS
-    assert secrecy.signature(f"{ENDPOINT}/unsigned/a") is None
+    assert split_signature(f"{ENDPOINT}/signed/c/?{SAS}") == (f"{ENDPOINT}/signed/c/", SAS)
+    assert parse(str(place)).signature == ""
+
+
+def test_a_signature_is_in_nothing_that_is_written_of_a_place() -> None:
+    place = parse(f"{ENDPOINT}/signed/a?{SAS}")
+    bare = parse(f"{ENDPOINT}/signed/a")
+    assert place == bare
+    assert hash(place) == hash(bare)
+    fields = json.dumps(dataclasses.asdict(place))
+    written = [str(place), repr(place), fields, TypeAdapter(Url).dump_json(place).decode()]
+    written.append(pickle.dumps(place).decode("latin"))
+    assert not any("sig=" in text or SIGNATURE in text for text in written)
+    for copied in (pickle.loads(pickle.dumps(place)), copy.copy(place), copy.deepcopy(place)):
+        assert (copied, copied.signature) == (place, "")
+
+
+def test_places_derived_from_a_signed_one_are_signed_alike() -> None:
+    place = parse(f"{ENDPOINT}/signed/a/b?{SAS}")
+    derived = [place.child("c"), place.parent, place.parent.parent, place.at("x"), place.at("")]
+    assert [each.signature for each in derived] == [SAS] * 5
+    assert place.sign("sig=other").child("c").signature == "sig=other"
+    assert parse(f"{ENDPOINT}/signed").child("a").signature == ""
+
+
+def test_the_signature_of_a_parsed_url_is_hidden_from_all_text() -> None:
+    parse(f"{ENDPOINT}/signed/a?sv=1&sig=hushhushhush")
+    assert redact("it is hushhushhush") == "it is REDACTED"
 
 
 def test_what_is_no_signature_is_left_as_it_is() -> None:
     for text in ("clip.mp4", "what?.mp4", "/a?sig=b", "az://box/what?.mp4", f"{ENDPOINT}/box/a/"):
-        assert unsigned(text) == text
+        assert split_signature(text) == (text, "")
 
 
 def test_children_parents_and_neighbours() -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from impasto.schema.job import JobSpec
     from impasto.schema.outcome import Attempt
     from impasto.settings import Settings
+    from impasto.storage.stores import Stores
     from impasto.worker.task import Task
 
 
@@ -35,8 +36,8 @@ class InProcess:
     capacity = Capacity(1, "in this process")
     encoder_threads = 1
 
-    def __init__(self, settings: Settings, spec: JobSpec, control: Control) -> None:
-        self._control = control
+    def __init__(self, settings: Settings, spec: JobSpec, control: Control, stores: Stores) -> None:
+        self._control, self._stores = control, stores
 
     def __enter__(self) -> Self:
         return self
@@ -48,7 +49,7 @@ class InProcess:
         if not attempts:
             return
         watch = Marks()
-        worker = Worker(task, "cpu", watch)
+        worker = Worker(task, "cpu", watch, self._stores.signatures)
         for attempt in attempts:
             if self._control.stopping():
                 break

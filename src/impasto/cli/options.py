@@ -110,7 +110,7 @@ def open_stores(settings: Settings) -> Stores:
     """Return the stores that the settings tell how to reach."""
     from impasto.storage.stores import Stores
 
-    return Stores(settings.stores)
+    return Stores.of(settings)
 
 
 def takes(

@@ -11,7 +11,6 @@ from impasto.doctor import machine
 from impasto.doctor.check import Check
 from impasto.doctor.patient import Patient
 from impasto.doctor.store import check_store
-from impasto.schema.url import parse
 from impasto.storage.parallel import in_order
 from impasto.storage.stores import Stores
 
@@ -38,11 +37,12 @@ def examine(settings: Settings) -> Iterator[Check]:
 
 def _patients(settings: Settings) -> list[Patient]:
     """Return what is to be looked at; the home comes first, and once where it has a profile."""
-    place = parse(settings.home)
-    profile = Stores(settings.stores).profile(place)
+    stores = Stores.of(settings)
+    place = stores.locate(settings.home)
+    profile = stores.profile(place)
     found = [Patient("home", place, profile, home=True)]
     for name, each in settings.stores.items():
-        served = parse(each.url)
+        served = stores.locate(each.url)
         if served != place:
             found.append(Patient(name, served, each))
     return found

@@ -63,8 +63,8 @@ def finish(
 
     Args:
         job: a submitted job.
-        spec: what to do; None takes the job's own. It may differ from that only in where files
-            are and how many items may fail.
+        spec: what to do; None takes the job's own, which holds no signatures of URLs. It may
+            differ from that only in where files are and how many items may fail.
         settings: as for `run`.
         on_progress: as for `run`.
         stop: as for `run`.
@@ -72,7 +72,8 @@ def finish(
         as_submitted: whether a cancellation holds that came before; otherwise it is taken back.
     """
     settings = settings or load()
-    spec = placed(spec or job.spec(), Stores(settings.stores), settings)
+    spec = spec or job.spec()
+    spec = placed(spec, Stores.of(settings, spec), settings)
     ignore: OnProgress = lambda _: None  # noqa: E731 (a typed default)
     stop = stop or threading.Event()
     if as_submitted and job.cancelled():

@@ -33,7 +33,7 @@ def hand_over(spec: JobSpec, settings: Settings) -> dict[str, Any]:
     _check_travels(spec, settings)
     # Before anything is written, which would be a job that nobody runs.
     cluster = connect(settings)
-    stores = Stores(settings.stores)
+    stores = Stores.of(settings, spec)
     spec = placed(spec, stores, settings)
     job = submit(spec, settings)
     result = job.result()
@@ -99,8 +99,8 @@ def _check_travels(spec: JobSpec, settings: Settings) -> None:
     """Refuse what a driver on the cluster could not reach.
 
     Raises:
-        BadInput: a signature in a URL, which is in this process's memory alone, or a path of this
-            machine.
+        BadInput: there is a signature in a URL, which does not leave this machine, or a path of
+            this machine.
     """
     refuse_signatures(spec, settings)
     if is_loopback(urlsplit(str(settings.address)).netloc):

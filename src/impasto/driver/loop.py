@@ -78,7 +78,7 @@ class Run:
     _looked: float = field(default_factory=time.perf_counter)
 
     def __post_init__(self) -> None:
-        self.stores = Stores(self.settings.stores)
+        self.stores = Stores.of(self.settings, self.spec)
         self.delivery: Delivery = open_delivery(self.stores, self.job, self.spec.output)
 
     def finish(self) -> Result:
@@ -164,7 +164,7 @@ class Run:
 
     def _engine(self) -> Engine:
         control = Control(self._written, self._stopping, self._staffed, self._befell)
-        return open_engine(self.settings, self.spec, control)
+        return open_engine(self.settings, self.spec, control, self.stores)
 
     def _score(self, plan: Plan, engine: Engine) -> None:
         """Run the engine until every shard is done, has failed too often, or stop is asked."""

@@ -13,7 +13,6 @@ from impasto.schema.url import normal, parse
 from impasto.scorers import registry
 from impasto.scorers.user import signature
 from impasto.secrecy import redact
-from impasto.secrecy import signature as signature_of
 from impasto.settings import Settings
 from impasto.storage.stores import Stores
 
@@ -36,21 +35,23 @@ def placed(spec: JobSpec, stores: Stores, settings: Settings) -> JobSpec:
 
 def named_urls(spec: JobSpec, settings: Settings) -> dict[str, str]:
     """Return the URLs that a job is given, by what people call them."""
-    texts = {f"--{name}": text for name, text in spec.params.items() if isinstance(text, str)}
+    _, params = registry.split_name(spec.scorer, spec.params)
+    texts = {f"--{name}": text for name, text in params.items() if isinstance(text, str)}
     more = {"--home": settings.home, "--requirements": spec.requirements or ""}
     return {"source": spec.source, "output": spec.output} | more | texts
 
 
 def refuse_signatures(spec: JobSpec, settings: Settings) -> None:
-    """Refuse, for a cluster, a signature in a URL: it never leaves this process's memory.
+    """Refuse, for a cluster elsewhere, a signature in a URL: it never leaves this machine.
 
     Raises:
         BadInput: there is one.
     """
     if settings.engine == "local" or not settings.address:
         return
+    signatures = settings.signatures | spec.signatures
     for what, url in named_urls(spec, settings).items():
-        if "://" in url and signature_of(url):
+        if "://" in url and signatures.nearest(url):
             raise BadInput(
                 f"{what} {url}: its signature stays in this process; for a cluster name a profile "
                 "of its store in impasto.toml instead"

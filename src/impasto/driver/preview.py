@@ -48,13 +48,13 @@ def draft(spec: JobSpec, settings: Settings) -> Draft:
     Raises:
         BadInput: the request or the source is wrong.
     """
-    stores = Stores(settings.stores)
+    stores = Stores.of(settings, spec)
     spec = absolute(spec, stores, settings.home)
     source = open_source(stores, spec.source, items_of(spec))
     home = _home(stores, settings.home)
     job = job_id(stores, spec, source)
     # It is not entered: no worker starts, and no cluster is asked.
-    engine = open_engine(settings, spec, Control(lambda *_: None, lambda: False))
+    engine = open_engine(settings, spec, Control(lambda *_: None, lambda: False), stores)
     stored = Job(home, job).plan() if home else None
     plan = stored or cut(
         source,

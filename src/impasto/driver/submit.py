@@ -26,7 +26,7 @@ def submit(spec: JobSpec, settings: Settings) -> Job:
     Raises:
         BadInput: the request or the source is wrong.
     """
-    stores = Stores(settings.stores)
+    stores = Stores.of(settings, spec)
     spec = placed(spec, stores, settings)
     source = open_source(stores, spec.source, items_of(spec))
     _protect(spec, source)

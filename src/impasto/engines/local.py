@@ -21,6 +21,8 @@ from impasto.worker.task import Task
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from impasto.schema.signatures import Signatures
+
 STILLBORN = 4
 """Workers that may die one after the other, none of which has begun to score."""
 
@@ -28,17 +30,19 @@ STILLBORN = 4
 class LocalEngine:
     """Runs shards on processes of this machine: one a core, or one a CUDA device."""
 
-    def __init__(self, settings: Settings, control: Control) -> None:
+    def __init__(self, settings: Settings, control: Control, signatures: Signatures) -> None:
         """Configure; nothing starts before the context is entered.
 
         Args:
             settings: how many workers, on what, with how much memory.
             control: how the caller watches and stops the engine.
+            signatures: those of URLs, for the workers.
         """
         self._workers = settings.workers.most
         self._device = settings.device
         self._memory = memory_limit(settings.memory)
         self._control = control
+        self._signatures = signatures
         self._children: list[Supervisor] = []
         self._stillborn = 0
 
@@ -99,7 +103,7 @@ class LocalEngine:
         missing = shards - sum(worker.shard is None for worker in self._children)
         self._children += [Supervisor(device) for device in [*free.elements()][: max(0, missing)]]
         for worker in self._children:
-            worker.assign(task)
+            worker.assign(task, self._signatures)
 
     def _receive(self, worker: Supervisor) -> Done | Failed | None:
         """Take one message from a worker; returns the outcome of its shard if that is one.

@@ -12,15 +12,18 @@ from impasto.settings import Settings
 
 if TYPE_CHECKING:
     from impasto.engines.base import Control, Engine
+    from impasto.storage.stores import Stores
 
 
-def open_engine(settings: Settings, spec: JobSpec, control: Control) -> Engine:
+def open_engine(settings: Settings, spec: JobSpec, control: Control, stores: Stores) -> Engine:
     """Choose the engine that the settings name; nothing starts before its context is entered.
 
     Args:
         settings: how jobs run here.
         spec: what to do; a cluster's machines are given its scripts.
         control: how the caller watches and stops the engine.
+        stores: what the driver opens. Workers on this machine are given its signatures, which no
+            `Task` holds.
 
     Raises:
         BadInput: the settings contradict each other, or the engine is not installed.
@@ -34,7 +37,7 @@ def open_engine(settings: Settings, spec: JobSpec, control: Control) -> Engine:
             from impasto.engines.ray.engine import RayEngine
         except ModuleNotFoundError:
             raise BadInput("--engine ray: needs Ray; run pip install 'impasto[ray]'") from None
-        return RayEngine(settings, control, spec)
+        return RayEngine(settings, control, spec, stores)
     from impasto.engines.local import LocalEngine
 
-    return LocalEngine(settings, control)
+    return LocalEngine(settings, control, stores.signatures)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from impasto import secrecy
 from impasto.engines.messages import BatchMark, StartFailed
 from impasto.engines.process import take
 from impasto.machine import machine_memory
@@ -19,6 +18,7 @@ from impasto.schema.plan import Shard
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from impasto.schema.signatures import Signatures
     from impasto.worker.task import Task
 
 POLL = 0.2
@@ -62,12 +62,12 @@ class Supervisor:
         self._process = take()
         self.conn = self._process.conn
 
-    def assign(self, task: Task) -> None:
-        """Tell the worker its task, once."""
+    def assign(self, task: Task, signatures: Signatures) -> None:
+        """Tell the worker its task, once, and the signatures of the URLs in it."""
         if self._task is None:
             self._task = task
-            # Signatures in URLs go to processes of this machine, by socket, and nowhere else.
-            self._send((task, self.device, secrecy.handover()))
+            # Signatures go to processes of this machine, by socket, and nowhere else.
+            self._send((task, self.device, signatures.reveal()))
 
     def start(self, attempt: Attempt, threads: int) -> None:
         """Give the worker a shard; a dead worker is noticed when its answer is read."""

@@ -17,6 +17,7 @@ from impasto.engines.messages import Alive, BatchMark, StartFailed
 from impasto.errors import BadInput, Changed, Denied, ImpastoError, Unavailable
 from impasto.machine import own_device
 from impasto.schema.outcome import Attempt, Failed, FailedKind
+from impasto.schema.signatures import Signatures
 
 PRINTED = 100_000
 """Bytes of what a worker prints during a shard that are logged, the last ones."""
@@ -107,15 +108,15 @@ def serve(fd: int) -> None:
     conn = Connection(fd)
     secrecy.guard()
     try:
-        task, device, signatures = conn.recv()
+        task, device, queries = conn.recv()
     except EOFError:
         return
-    secrecy.accept(signatures)
+    signatures = Signatures(queries)
     line = _Channel(conn)
     if device == "cpu":
         torch.set_num_threads(1)
     try:
-        worker = Worker(task, own_device(device), line)
+        worker = Worker(task, own_device(device), line, signatures)
     except Exception as error:  # noqa: BLE001 (the driver raises it)
         bad = isinstance(error, BadInput)
         line.send(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from impasto.schema.base import Frozen
-from impasto.schema.url import unsigned
+from impasto.schema.signatures import Signed
 
 FrameFormat = Literal["png", "jpg"]
 Items = Literal["pictures", "files", "rows"]
@@ -25,10 +25,14 @@ Preset = Literal[
 ]
 
 
-class JobSpec(Frozen):
+_MODEL = re.compile(r"(\w+:)(https?://.*?)(:[^\W\d]\w*)?", re.IGNORECASE)
+"""A scorer with its model's URL, and the class in that."""
+
+
+class JobSpec(Signed):
     """What a job shall do: the one config object, built alike by every face of Impasto.
 
-    Signatures in URLs are split off and kept in this process's memory (`impasto.secrecy`).
+    Signatures in URLs are kept beside its fields, in memory alone.
 
     Attributes:
         source: URL or path of a video, an image, a table or any file; of a folder, a pattern with
@@ -59,6 +63,8 @@ class JobSpec(Frozen):
         overwrite: whether a file already at ``output`` may be replaced.
     """
 
+    URLS: ClassVar[tuple[str, ...]] = ("source", "output", "scorer", "params", "requirements")
+
     source: str
     output: str
     scorer: str = "style"
@@ -81,17 +87,9 @@ class JobSpec(Frozen):
     requirements_sha256: str | None = None
     overwrite: bool = False
 
-    @field_validator("source", "output")
     @classmethod
-    def _without_signature(cls, url: str) -> str:
-        return unsigned(url)
-
-    @field_validator("requirements")
-    @classmethod
-    def _plain(cls, url: str | None) -> str | None:
-        return unsigned(url) if url else None
-
-    @field_validator("params")
-    @classmethod
-    def _without_signatures(cls, params: dict[str, Any]) -> dict[str, Any]:
-        return {k: unsigned(v) if isinstance(v, str) else v for k, v in params.items()}
+    def _around_url(cls, field: str, text: str) -> tuple[str, str, str]:
+        if field != "scorer":
+            return super()._around_url(field, text)
+        match = _MODEL.fullmatch(text)
+        return (match[1], match[2], match[3] or "") if match else (text, "", "")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from impasto.schema import url
-from impasto.schema.base import Frozen
+from impasto.schema.signatures import Signed
 
 _VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]{0,63}")
 Auth = Literal["identity", "sas", "key", "connection_string", "anonymous"]
 
 
-class StoreProfile(Frozen):
+class StoreProfile(Signed):
     """How one store is reached; names the variables that hold secrets, never the secrets.
 
     Attributes:
@@ -31,6 +31,8 @@ class StoreProfile(Frozen):
             what it stores; it keeps no copy.
         kms_key: id of an S3 key in AWS KMS with which it encrypts.
     """
+
+    URLS: ClassVar[tuple[str, ...]] = ("url",)
 
     url: str
     role: Literal["data", "control"] = "data"

@@ -16,11 +16,11 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote, unquote, urlsplit
 
-from impasto import secrecy
 from impasto.errors import BadInput
+from impasto.secrecy import remember_query
 
 Scheme = Literal["file", "az", "s3", "gs"]
 
@@ -42,9 +42,19 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+class _Signable:
+    """Has room for a signature where nothing that writes out a dataclass's fields finds it."""
+
+    __slots__ = ("_signature",)
+    _signature: str
+
+
 @dataclass(frozen=True, slots=True)
-class Url:
+class Url(_Signable):
     """The place of a file, an object, or of all that begins with a prefix.
+
+    Its signature, if it came with one, is in no text, pickle or comparison of it. Places derived
+    from it keep it: a signature is for a container, or for what lies below a prefix.
 
     Attributes:
         scheme: the kind of store.
@@ -88,7 +98,22 @@ class Url:
 
     def at(self, key: str) -> Url:
         """Return another place in the same container."""
-        return Url(self.scheme, self.container, key, self.account, self.endpoint)
+        place = Url(self.scheme, self.container, key, self.account, self.endpoint)
+        return place.sign(self.signature) if self.signature else place
+
+    @property
+    def signature(self) -> str:
+        """The query string that proves a right to the place, such as a SAS; "" without one."""
+        return getattr(self, "_signature", "")
+
+    def sign(self, signature: str) -> Url:
+        """Return the same place with a signature, in the stead of its own."""
+        place = Url(self.scheme, self.container, self.key, self.account, self.endpoint)
+        object.__setattr__(place, "_signature", signature)
+        return place
+
+    def __reduce__(self) -> tuple[type[Url], tuple[Any, ...]]:
+        return Url, (self.scheme, self.container, self.key, self.account, self.endpoint)
 
     def __str__(self) -> str:
         if self.local:
@@ -100,7 +125,7 @@ class Url:
 
 
 def parse(text: str) -> Url:
-    """Parse a URL or path; a signature in it goes to `impasto.secrecy`.
+    """Parse a URL or path, with the signature in it, which is hidden from all text from then on.
 
     Raises:
         BadInput: the scheme is unknown, or the URL names no place that can be used.
@@ -117,9 +142,7 @@ def parse(text: str) -> Url:
     if scheme in {"https", "http"}:
         bare, _, query = text.partition("?")
         place = _https(bare)
-        if query:
-            secrecy.give(str(place), query)
-        return place
+        return place.sign(remember_query(query)) if query else place
     if _SIGNED.search(rest):
         raise BadInput(f"{text}: a signature goes with an https:// URL alone; write it so")
     if scheme in _ABFS and "@" in rest.partition("/")[0]:
@@ -137,16 +160,26 @@ def parse(text: str) -> Url:
 
 def normal(text: str) -> str:
     """Return a URL or path in the form that is stored: absolute, and without a signature."""
+    return _stored(parse(text), text)
+
+
+def split_signature(text: str) -> tuple[str, str]:
+    """Return a URL in the form that is stored, and its signature; all else as it is, and "".
+
+    Raises:
+        BadInput: no such URL can be signed, or it names no place that can be used.
+    """
+    http = "?" in text and text.lower().startswith(("https://", "http://"))
+    if not http and not ("://" in text and _SIGNED.search(text)):
+        return text, ""
     place = parse(text)
+    return _stored(place, text), place.signature
+
+
+def _stored(place: Url, text: str) -> str:
     written = text if place.local or not place.endpoint else text.partition("?")[0]
     clean = str(place)
     return clean + "/" if written.endswith("/") and not clean.endswith("/") else clean
-
-
-def unsigned(text: str) -> str:
-    """Return a URL without a signature, which goes to `impasto.secrecy`; all else as it is."""
-    http = "?" in text and text.lower().startswith(("https://", "http://"))
-    return normal(text) if http or ("://" in text and _SIGNED.search(text)) else text
 
 
 def is_local(text: str) -> bool:

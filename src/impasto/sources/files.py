@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from impasto.errors import BadInput, Missing
 from impasto.schema.outcome import ItemError
 from impasto.schema.plan import Plan, Shard
-from impasto.schema.url import parse
 from impasto.sources import selection
 from impasto.sources.base import Survey
 from impasto.sources.item import Blob
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from impasto.schema.job import JobSpec
     from impasto.schema.kinds import SourceKind
+    from impasto.schema.url import Url
     from impasto.sources.selection import Selected, Selection
     from impasto.storage.stores import Stores
     from impasto.tables.read.scan import Wanted
@@ -36,9 +36,10 @@ AHEAD = 4
 class Files:
     """One file, or those of a folder, a pattern or a manifest."""
 
-    def __init__(self, stores: Stores, url: str, form: Selection) -> None:
+    def __init__(self, stores: Stores, url: str | Url, form: Selection) -> None:
         """Say where the files are; nothing is listed before it must be."""
-        self.url = str(parse(url))
+        self._place = stores.locate(url)
+        self.url = str(self._place)
         self.kind: SourceKind = "files"
         self._stores, self._form = stores, form
         self._stack = ExitStack()
@@ -49,7 +50,7 @@ class Files:
     @cached_property
     def found(self) -> Selected:
         """The files; raises what `naming.find` does."""
-        return selection.find(self._stores, self.url, self._form, lambda _: True, "files")
+        return selection.find(self._stores, self._place, self._form, lambda _: True, "files")
 
     @property
     def etag(self) -> str:
@@ -90,7 +91,7 @@ class Files:
         Raises:
             Unavailable: a store does not answer, or the disk is full.
         """
-        objects = Objects(self._stores, plan.base, self.url)
+        objects = Objects(self._stores, plan.base, self._place)
         remote = any(objects.local(name) is None for name in shard.names)
         get = partial(self._get, objects)
         numbered = enumerate(shard.names, shard.start)

@@ -11,7 +11,6 @@ from impasto.media import formats, images
 from impasto.schema.outcome import ItemError
 from impasto.schema.plan import Plan, Shard
 from impasto.schema.source import VideoFacts
-from impasto.schema.url import parse
 from impasto.sources import selection
 from impasto.sources.base import Survey
 from impasto.storage.objects import Objects
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from impasto.media.frame import Frame
     from impasto.schema.job import JobSpec
     from impasto.schema.kinds import SourceKind
+    from impasto.schema.url import Url
     from impasto.sources.selection import Selected, Selection
     from impasto.storage.stores import Stores
     from impasto.tables.read.scan import Wanted
@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 class Images:
     """One image, or those of a folder, a pattern or a manifest."""
 
-    def __init__(self, stores: Stores, url: str, form: Selection) -> None:
+    def __init__(self, stores: Stores, url: str | Url, form: Selection) -> None:
         """Say where the images are; nothing is listed before it must be."""
-        self.url = str(parse(url))
+        self._place = stores.locate(url)
+        self.url = str(self._place)
         self.kind: SourceKind = "image" if form == "one" else "folder"
         self._stores, self._form = stores, form
 
@@ -42,7 +43,7 @@ class Images:
     def found(self) -> Selected:
         """The images; raises what `naming.find` does."""
         what = f"images ({', '.join(formats.SUFFIXES)})"
-        return selection.find(self._stores, self.url, self._form, formats.is_image, what)
+        return selection.find(self._stores, self._place, self._form, formats.is_image, what)
 
     @property
     def etag(self) -> str:
@@ -80,7 +81,7 @@ class Images:
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Frame | ItemError]:
         """Decode the shard's images; one of many that cannot be read comes as an ItemError."""
-        objects = Objects(self._stores, plan.base, self.url)
+        objects = Objects(self._stores, plan.base, self._place)
         remote = any(objects.local(name) is None for name in shard.names)
         # One image on its way while one is decoded is plenty for a disk.
         most = MANY if remote else 2

@@ -36,7 +36,7 @@ def is_manifest(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def read(stores: Stores, url: str) -> list[Url]:
+def read(stores: Stores, url: str | Url) -> list[Url]:
     """Read what a manifest names, in its order.
 
     Raises:
@@ -44,10 +44,10 @@ def read(stores: Stores, url: str) -> list[Url]:
             what it may not name; tells the line.
         Unavailable: its store does not answer.
     """
-    place = parse(url)
-    home = None if place.local else stores.open_parent(url)[0].root
+    place = stores.locate(url)
+    home = None if place.local else stores.open_parent(place)[0].root
     seen: dict[Url, int] = {}
-    for line, text in _entries(place, stores.read(url)):
+    for line, text in _entries(place, stores.read(place)):
         where = f"{place}: line {line}"
         named = _at_home(text, place, home, where) if home else _anywhere(text, place, where)
         if not named.name:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput, Denied, Missing
 from impasto.media.formats import is_image
-from impasto.schema.url import parse
 from impasto.sources.files import Files
 from impasto.sources.images import Images
 from impasto.sources.selection import selection_of
@@ -18,12 +17,13 @@ from impasto.tables.formats import is_table
 if TYPE_CHECKING:
     from impasto.schema.job import Items
     from impasto.schema.plan import Plan
+    from impasto.schema.url import Url
     from impasto.sources.base import Source
     from impasto.sources.selection import Selection
     from impasto.storage.stores import Stores
 
 
-def open_source(stores: Stores, url: str, items: Items | None = None) -> Source:
+def open_source(stores: Stores, url: str | Url, items: Items | None = None) -> Source:
     """Open a source.
 
     Args:
@@ -36,21 +36,22 @@ def open_source(stores: Stores, url: str, items: Items | None = None) -> Source:
         BadInput: there is none.
         Unavailable: its store does not answer.
     """
-    items = items or ("rows" if is_table(parse(url).name) else "pictures")
+    place = stores.locate(url)
+    items = items or ("rows" if is_table(place.name) else "pictures")
     form = selection_of(stores, url)
     if items == "rows":
         if form != "manifest":
             raise BadInput(f"{url}: rows come from one table; give the file or object itself")
-        return Table(File(stores, url))
+        return Table(File(stores, place))
     if items == "files":
-        files = Files(stores, url, form)
-        return files if form != "one" or _exists(files) else Files(stores, url, "folder")
-    if form != "one" or is_image(parse(url).name):
-        return Images(stores, url, form)
+        files = Files(stores, place, form)
+        return files if form != "one" or _exists(files) else Files(stores, place, "folder")
+    if form != "one" or is_image(place.name):
+        return Images(stores, place, form)
     try:
-        return Video(File(stores, url))
+        return Video(File(stores, place))
     except Missing:
-        return _prefix(stores, url)
+        return _prefix(stores, place)
 
 
 def _exists(source: Files) -> bool:
@@ -61,10 +62,9 @@ def _exists(source: Files) -> bool:
         return False
 
 
-def _prefix(stores: Stores, url: str) -> Images:
+def _prefix(stores: Stores, place: Url) -> Images:
     """Open what is no object as a folder of images; raises Missing when it is none either."""
-    place = parse(url)
-    found = Images(stores, url, "folder")
+    found = Images(stores, place, "folder")
     try:
         if not place.local and found.found.etags:
             return found

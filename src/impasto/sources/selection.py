@@ -20,7 +20,6 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
 from impasto.errors import BadInput, Missing
-from impasto.schema.url import Url, parse
 from impasto.sources import manifest
 from impasto.storage.local import etag, list_files
 from impasto.storage.objects import Objects
@@ -28,6 +27,8 @@ from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from impasto.schema.url import Url
 
 Selection = Literal["one", "folder", "glob", "manifest"]
 WILD = re.compile(r"[*?\[]")
@@ -58,13 +59,13 @@ class Selected:
         return hashlib.sha256(facts.encode(errors="surrogateescape")).hexdigest()
 
 
-def selection_of(stores: Stores, url: str) -> Selection:
+def selection_of(stores: Stores, url: str | Url) -> Selection:
     """Tell what a URL or path names by what is there; raises Missing for a file that is not.
 
     What exists under that very name is meant, even where the name holds a ``*`` or ``[``. An
     object that may yet turn out to be a prefix counts as one.
     """
-    place = parse(url)
+    place = stores.locate(url)
     wild = WILD.search(place.key)
     if place.local:
         if place.path.is_dir():
@@ -73,15 +74,15 @@ def selection_of(stores: Stores, url: str) -> Selection:
             if wild:
                 return "glob"
             raise Missing(f"{url}: no such file; check the path")
-    elif url.endswith("/") or not place.key:
+    elif place.key.endswith("/") or not place.key:
         return "folder"
-    elif wild and _stat(stores, url) is None:
+    elif wild and _stat(stores, place) is None:
         return "glob"
     return "manifest" if manifest.is_manifest(place.name) else "one"
 
 
 def find(
-    stores: Stores, url: str, form: Selection, accept: Callable[[str], bool], what: str
+    stores: Stores, url: str | Url, form: Selection, accept: Callable[[str], bool], what: str
 ) -> Selected:
     """Name what a source is.
 
@@ -96,18 +97,18 @@ def find(
         Missing: there is nothing of that.
         BadInput: the manifest is wrong.
     """
-    place = parse(url)
+    place = stores.locate(url)
     if form == "manifest":
-        base, names = _relative(manifest.read(stores, url))
-        objects = Objects(stores, base, url)
+        base, names = _relative(manifest.read(stores, place))
+        objects = Objects(stores, base, place)
         return Selected(objects, objects.etags(names))
     if form == "one":
-        objects = Objects(stores, str(place.parent), url)
+        objects = Objects(stores, place.parent, place)
         return Selected(objects, {place.name: objects.etag(place.name)})
     folder, pattern = (place, ["*"]) if form == "folder" else _split(place)
     if folder.local and not folder.path.is_dir():
         raise Missing(f"{folder}: no such folder; check the path")
-    objects = Objects(stores, str(folder), url)
+    objects = Objects(stores, folder, place)
     found = {
         name: version
         for name, version in _listed(objects, pattern)
@@ -129,8 +130,8 @@ def natural(name: str) -> list[list[tuple[int, str]]]:
     ]
 
 
-def _stat(stores: Stores, url: str) -> object:
-    store, key = stores.open_parent(url)
+def _stat(stores: Stores, place: Url) -> object:
+    store, key = stores.open_parent(place)
     return store.stat(key)
 
 

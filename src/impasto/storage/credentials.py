@@ -95,7 +95,6 @@ def credential(place: Url, profile: StoreProfile | None) -> Credential:
 def _azure(place: Url, profile: StoreProfile | None) -> Credential:
     account = place.account or (profile.account if profile else None) or ""
     endpoint = place.endpoint or (profile.endpoint if profile else None)
-    given = secrecy.signature(str(place))
     fields: dict[str, Any] | None = None
     if profile and profile.auth == "connection_string":
         fields, account, endpoint = _connection_string(profile, account, endpoint)
@@ -106,8 +105,8 @@ def _azure(place: Url, profile: StoreProfile | None) -> Credential:
         )
     account = account or str(endpoint).rpartition("/")[2].partition(".")[0]
     endpoint = endpoint or f"https://{account}.blob.core.windows.net"
-    if given:
-        return _signed(given, "the SAS in its URL", account, endpoint)
+    if place.signature:
+        return _signed(place.signature, "the SAS in its URL", account, endpoint)
     match profile.auth if profile else "identity":
         case "sas":
             return _signed(_secret(profile), _label("SAS", profile), account, endpoint)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO
 
 from impasto.errors import Changed, Missing
-from impasto.schema.url import parse
 from impasto.storage.local import etag
 from impasto.storage.ranges import open_object
 
 if TYPE_CHECKING:
+    from impasto.schema.url import Url
     from impasto.storage.store import Stat, Store
     from impasto.storage.stores import Stores
 
@@ -23,15 +23,15 @@ class File:
         etag: changes whenever its content does.
     """
 
-    def __init__(self, stores: Stores, url: str) -> None:
+    def __init__(self, stores: Stores, url: str | Url) -> None:
         """Look the file up; raises Missing when there is none, and what `Store.stat` does."""
-        place = parse(url)
+        place = stores.locate(url)
         self.url, self.name = str(place), place.name
         self._remote: tuple[Store, Stat] | None = None
         if place.local:
             self.etag = etag(place.path)
             return
-        store, key = stores.open_parent(url)
+        store, key = stores.open_parent(place)
         stat = store.stat(key)
         if stat is None:
             raise Missing(f"{self.url}: no such object; check the URL")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Objects:
     """Reads what names stand for; safe for several threads at once."""
 
-    def __init__(self, stores: Stores, base: str, source: str) -> None:
+    def __init__(self, stores: Stores, base: str | Url, source: str | Url) -> None:
         """Prepare to read; no request is sent yet.
 
         Args:
@@ -31,9 +31,9 @@ class Objects:
             base: URL of the folder that the names are under; "" where they are whole URLs.
             source: the URL that the user gave, whose signature serves the base.
         """
-        self.base = parse(base) if base else None
+        self.base = (parse(base) if isinstance(base, str) else base) if base else None
         self._stores = stores
-        self._source = parse(source)
+        self._source = stores.locate(source)
         self._opened: dict[Url, Store] = {}
 
     def place(self, name: str) -> Url:
@@ -50,9 +50,9 @@ class Objects:
         if folder not in self._opened:
             source = self._source
             mine = folder == self.base and source.at("") == folder.at("")
-            signed_for = source if mine else folder
-            profile = self._stores.profile(signed_for)
-            self._opened[folder] = Store(folder, profile, signed_for=signed_for)
+            place = folder.sign(source.signature) if mine else self._stores.locate(folder)
+            profile = self._stores.profile(source if mine else folder)
+            self._opened[folder] = Store(place, profile)
         return self._opened[folder]
 
     def read(self, name: str) -> bytes:

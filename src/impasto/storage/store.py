@@ -86,15 +86,13 @@ class Store:
         place: Url,
         profile: StoreProfile | None = None,
         *,
-        signed_for: Url | None = None,
         retry: Any = None,
     ) -> None:
         """Open a place; no request is sent yet.
 
         Args:
-            place: a local folder, which is made, or a prefix.
+            place: a local folder, which is made, or a prefix, with its signature if it has one.
             profile: how to reach it; None for folders, URLs that sign themselves and identities.
-            signed_for: the URL below the place whose signature to use, if it came with one.
             retry: how long to sit out troubles; None is a minute or so.
 
         Raises:
@@ -111,7 +109,7 @@ class Store:
             with mapped(str(place)):
                 self._store = LocalStore(place.path)
             return
-        self.signed = signed = credentials.credential(signed_for or place, profile)
+        self.signed = signed = credentials.credential(place, profile)
         self._asker = signed.asker
         try:
             self._store = clients.connect(place, profile, signed, retry or clients.RETRY)

@@ -5,70 +5,94 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput, Missing
+from impasto.schema.signatures import Signatures
 from impasto.schema.url import parse
 from impasto.storage import credentials
 from impasto.storage.local import read_file, tree
 from impasto.storage.store import Store
 
 if TYPE_CHECKING:
+    from impasto.schema.job import JobSpec
     from impasto.schema.profile import StoreProfile
     from impasto.schema.url import Url
+    from impasto.settings import Settings
 
 
 @dataclass(frozen=True)
 class Stores:
-    """Every store that this process may open; travels as what it is made of: names, no secrets."""
+    """Every store that may be opened; travels as what it is made of: names, no secrets.
+
+    Attributes:
+        profiles: how stores are reached.
+        signatures: those of the URLs that are opened, as far as these bring none of their own.
+    """
 
     profiles: Mapping[str, StoreProfile]
+    signatures: Signatures = field(default_factory=Signatures)
 
-    def open(self, url: str) -> Store:
+    @classmethod
+    def of(cls, settings: Settings, spec: JobSpec | None = None) -> Stores:
+        """Return what serves the URLs of the settings and of a job."""
+        given = settings.signatures
+        return cls(settings.stores, given | spec.signatures if spec else given)
+
+    def locate(self, url: str | Url) -> Url:
+        """Return a place with its own signature, or else the one given for it or above it."""
+        place = parse(url) if isinstance(url, str) else url
+        if place.local or place.signature:
+            return place
+        signature = self.signatures.nearest(str(place))
+        return place.sign(signature) if signature else place
+
+    def open(self, url: str | Url) -> Store:
         """Open a folder or prefix; raises what `Store` does."""
-        place = parse(url)
+        place = self.locate(url)
         return Store(place, self.profile(place))
 
     def open_home(self, url: str) -> Store:
         """Open the home of jobs; raises BadInput, too, where outsiders may reach it."""
-        profile = self.profile(parse(url))
+        place = self.locate(url)
+        profile = self.profile(place)
         if profile and profile.role == "data":
             raise BadInput(
                 f"{url}: the jobs' home is in a store of role data, which outsiders may reach; "
                 "put it into one with role = 'control'"
             )
-        return self.open(url)
+        return Store(place, profile)
 
-    def open_parent(self, url: str) -> tuple[Store, str]:
+    def open_parent(self, url: str | Url) -> tuple[Store, str]:
         """Open the folder or prefix that an object lies in; returns also the object's key there."""
-        place = parse(url)
+        place = self.locate(url)
         if not place.name:
             raise BadInput(f"{place}: names no object; give its whole name")
-        return Store(place.parent, self.profile(place), signed_for=place), place.name
+        return Store(place.parent, self.profile(place)), place.name
 
-    def read(self, url: str) -> bytes:
+    def read(self, url: str | Url) -> bytes:
         """Return a file or object that a user names; raises BadInput or Unavailable."""
-        place = parse(url)
+        place = self.locate(url)
         if place.local:
             return read_file(place.path)
-        store, key = self.open_parent(url)
+        store, key = self.open_parent(place)
         return store.read(key)
 
-    def fingerprint(self, url: str) -> str:
+    def fingerprint(self, url: str | Url) -> str:
         """Digest the names and versions of a file, or of all that is in a folder.
 
         Raises:
             BadInput: there is nothing.
             Unavailable: the store does not answer.
         """
-        place = parse(url)
+        place = self.locate(url)
         if place.local:
             found = tree(place.path)
         else:
-            store, key = self.open_parent(url)
+            store, key = self.open_parent(place)
             stat = store.stat(key)
-            stats = [stat] if stat else self.open(url).list_all()
+            stats = [stat] if stat else self.open(place).list_all()
             found = {each.key: each.etag for each in stats}
         if not found:
             raise Missing(f"{url}: there is nothing; check the path")

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from impasto.schema.outcome import Attempt
     from impasto.schema.plan import Plan
+    from impasto.schema.signatures import Signatures
     from impasto.worker.task import Task, WorkerEvents
 
 AHEAD = 4
@@ -59,13 +60,16 @@ ROWS = 4096
 class Worker:
     """Runs shards of one job on one device."""
 
-    def __init__(self, task: Task, device: str, watch: WorkerEvents) -> None:
+    def __init__(
+        self, task: Task, device: str, watch: WorkerEvents, signatures: Signatures
+    ) -> None:
         """Load the scorer.
 
         Args:
             task: the job and its plan.
             device: ``cpu`` or ``cuda:<n>``.
             watch: told what is being scored.
+            signatures: those of the URLs in the task.
 
         Raises:
             BadInput: the scorer's files are wrong.
@@ -73,7 +77,7 @@ class Worker:
         """
         self._task = task
         self._watch = watch
-        stores = Stores(task.stores)
+        stores = Stores(task.stores, signatures)
         self._job = Job(stores.open_home(task.home), task.job)
         self._check_seen()
         self._source = open_planned(stores, task.spec.source, task.plan)

@@ -9,11 +9,11 @@ from multiprocessing.connection import wait
 
 import ray
 
-from impasto import secrecy
 from impasto.engines.messages import StartFailed
 from impasto.engines.ray.runtime_env import delivered
 from impasto.engines.supervisor import GRACE, POLL, REPLACE_AFTER, Supervisor, memory_limit
 from impasto.schema.outcome import Attempt, Done, Failed
+from impasto.schema.signatures import Signatures
 from impasto.worker.task import Task
 
 SAY = 0.5
@@ -36,18 +36,19 @@ class WorkerActor:
         self._memory = memory_limit(memory)
         self._child: Supervisor | None = Supervisor(device)
         self._task: Task | None = None
+        self._signatures = Signatures()
 
-    def assign(self, task: Task, signatures: dict[str, str]) -> str:
+    def assign(self, task: Task, queries: dict[str, str]) -> str:
         """Take the job.
 
         Args:
             task: the job and its plan.
-            signatures: those of URLs, where driver and worker share a machine.
+            queries: the signatures of URLs, where driver and worker share a machine.
 
         Returns:
             Where this is: ``<host>/<node id>``.
         """
-        secrecy.accept(signatures)
+        self._signatures = Signatures(queries)
         self._task = task.model_copy(update={"code": delivered()})
         return f"{socket.gethostname()}/{ray.get_runtime_context().get_node_id()}"
 
@@ -92,7 +93,7 @@ class WorkerActor:
         """Return the worker, a new one if the last one was spoilt."""
         assert self._task
         self._child = self._child or Supervisor(self._device)
-        self._child.assign(self._task)
+        self._child.assign(self._task, self._signatures)
         return self._child
 
     def _finish(

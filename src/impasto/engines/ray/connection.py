@@ -24,22 +24,23 @@ from impasto.engines.ray.environment import ray_token
 from impasto.engines.ray.runtime_env import runtime_env
 from impasto.errors import Unavailable
 from impasto.storage.local import mapped
-from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
     from impasto.schema.job import JobSpec
     from impasto.settings import Settings
+    from impasto.storage.stores import Stores
 
 KNOCK = 10.0
 """Seconds to wait for a cluster's head to answer at all."""
 
 
-def join(settings: Settings, spec: JobSpec) -> dict[str, Any]:
+def join(settings: Settings, spec: JobSpec, stores: Stores) -> dict[str, Any]:
     """Make this process a driver of the cluster.
 
     Args:
         settings: its address.
         spec: the job, whose scripts go to the machines.
+        stores: opens the scripts.
 
     Returns:
         The runtime environment of the workers.
@@ -57,7 +58,7 @@ def join(settings: Settings, spec: JobSpec) -> dict[str, Any]:
     # Else it prints pages about each lost machine among our results, whatever `log_to_driver` is.
     vars(ray_worker)["_worker_logs_enabled"] = False
     with TemporaryDirectory() as folder:
-        whole, own = runtime_env(spec, Stores(settings.stores), settings.home, folder)
+        whole, own = runtime_env(spec, stores, settings.home, folder)
         try:
             with _own_signals(), _silence(), nullcontext() if address else _loopback():
                 ray.init(

@@ -29,7 +29,6 @@ from impasto.errors import BadInput, Unavailable
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Attempt, Done, Failed
 from impasto.schema.workers import Capacity
-from impasto.secrecy import handover
 from impasto.settings import Settings, WorkerRange
 from impasto.worker.task import Task
 
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from impasto.engines.ray.remote_worker import RemoteWorker
+    from impasto.storage.stores import Stores
 
 SETTLE = 3.0
 """Seconds in which a machine that lives tells of an actor that died there."""
@@ -51,13 +51,14 @@ CUDA_THREADS = 2
 class RayEngine:
     """Runs shards on a cluster, or on a Ray of its own on this machine."""
 
-    def __init__(self, settings: Settings, control: Control, spec: JobSpec) -> None:
+    def __init__(self, settings: Settings, control: Control, spec: JobSpec, stores: Stores) -> None:
         """Configure; nothing starts before the context is entered.
 
         Args:
             settings: the cluster's address, how many workers, and what each takes.
             control: how the caller watches and stops the engine.
             spec: the job; its scripts and requirements go to the machines.
+            stores: opens those, and has the signatures for workers on this machine.
 
         Raises:
             BadInput: the settings contradict each other.
@@ -65,6 +66,7 @@ class RayEngine:
         self._settings = settings
         self._control = control
         self._spec = spec
+        self._stores = stores
         self._share = Share.asked(settings)
         self._task: Any = None
         self._room, self._joined = 0, False
@@ -90,7 +92,7 @@ class RayEngine:
                 f"{self._settings.address}: is a dashboard's address, for 'impasto submit'; a "
                 "driver needs HOST:PORT of the cluster's head, or auto"
             )
-        env = join(self._settings, self._spec)
+        env = join(self._settings, self._spec, self._stores)
         try:
             self._open(env)
         except BaseException:
@@ -144,7 +146,7 @@ class RayEngine:
         if queue and self._task is None:
             self._task = ray.put(task)
         # Signatures in URLs go to processes of this machine alone.
-        signatures = {} if self._settings.address else handover()
+        queries = {} if self._settings.address else self._stores.signatures.reveal()
         while queue or self._pool.busy():
             if self._control.stopping():
                 queue.clear()
@@ -152,7 +154,7 @@ class RayEngine:
             self._pool.scale(
                 len(queue), len(self._stragglers.alone(self._pool.busy())) if copies else 0
             )
-            self._pool.assign(self._task, signatures)
+            self._pool.assign(self._task, queries)
             self._dispatch(queue)
             # What another one said just now may have ended a worker.
             for worker in self._pool.talking():

@@ -100,11 +100,17 @@ class WorkerPool:
                 self._stop(worker)
         self._remove_dead()
 
-    def assign(self, task: Any, signatures: dict[str, str]) -> None:
-        """Tell new workers their task, which they hear once there is a machine for them."""
+    def assign(self, task: Any, queries: dict[str, str]) -> None:
+        """Tell new workers their task, which they hear once there is a machine for them.
+
+        Args:
+            task: Ray's reference to the task.
+            queries: the signatures of URLs (`Signatures.reveal`); none where a worker may be on
+                another machine.
+        """
         for worker in self._hired:
             if not worker.placing and not worker.machine:
-                worker.placing = worker.actor.assign.remote(task, signatures)
+                worker.placing = worker.actor.assign.remote(task, queries)
 
     def talking(self) -> list[RemoteWorker]:
         """Wait a moment; return those that have something to say."""

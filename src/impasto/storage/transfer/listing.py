@@ -12,7 +12,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput, Changed, Denied, Missing
-from impasto.schema.url import check_key, parse, unsigned
+from impasto.schema.url import check_key, parse, split_signature
 from impasto.storage.local import etag, mapped
 from impasto.storage.parallel import in_order
 from impasto.storage.store import PART, PARTS, Stat, Store
@@ -135,18 +135,17 @@ class Entry:
 
 def open_place(stores: Stores, url: Url, note: Note) -> Place:
     """Open a folder or prefix, which need not exist; raises what `Store` does."""
-    return Folder(url, note) if url.local else stores.open(str(url))
+    return Folder(url, note) if url.local else stores.open(url)
 
 
-def above(stores: Stores, text: str, note: Note) -> Place:
+def above(stores: Stores, url: Url, note: Note) -> Place:
     """Open the folder or prefix that a file or object lies in."""
-    url = parse(text)
-    return Folder(_parent(url), note) if url.local else stores.open_parent(text)[0]
+    return Folder(_parent(url), note) if url.local else stores.open_parent(url)[0]
 
 
 def ends_as_folder(text: str) -> bool:
     """Tell whether a URL or path ends so that it names a folder's content."""
-    last = unsigned(text).rpartition("/")[2]
+    last = split_signature(text)[0].rpartition("/")[2]
     return last in {"", ".", ".."} or not parse(text).key.strip("/")
 
 
@@ -169,7 +168,7 @@ def find(stores: Stores, text: str, note: Note) -> tuple[Place, Stat | None]:
         if not url.key or is_folder(below, refused=True):
             return below, None
         raise Missing(f"{url}/: there is nothing below that name; check the URL")
-    beside, key = stores.open_parent(text)
+    beside, key = stores.open_parent(url)
     stat = beside.stat(key)
     if stat and (stat.size or not is_folder(below)):
         return beside, stat

@@ -81,7 +81,7 @@ class Placing:
         self.to, name = open_place(stores, url, work.note), ""
         into = len(found) > 1 or ends_as_folder(target) or is_folder(self.to)
         if found[0][2] and not into:
-            self.to, name = above(stores, target, work.note), url.name
+            self.to, name = above(stores, url, work.note), url.name
         for text, place, stat in found:
             if stat:
                 self._take(place, stat, name or stat.key)

@@ -111,11 +111,11 @@ def _doomed(
         yield cast("Store", place), stat
         return
     if not ends_as_folder(text):
-        beside, key = stores.open_parent(text)
+        beside, key = stores.open_parent(url)
         if stat := beside.stat(key):
             found = True
             yield beside, stat
-    below = stores.open(text)
+    below = stores.open(url)
     for stat in work.listed(below.walk()):
         found = True
         yield below, stat
