@@ -23,12 +23,14 @@ class ImpastoError(Exception):
 
     Attributes:
         exit_code: what the command line exits with.
+        job: the id of a job that can be resumed, or "".
     """
 
     exit_code = 1
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, job: str = "") -> None:
         super().__init__(redact(message))
+        self.job = job
 
 
 class BadInput(ImpastoError):

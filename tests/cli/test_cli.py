@@ -231,7 +231,7 @@ def test_a_finished_job_cannot_be_cancelled(job: tuple[Path, dict[str, object]])
 def test_cancel_stops_a_job_that_runs_elsewhere(
     tmp_path: Path, clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from impasto.driver import api, loop
+    from impasto.driver import api, stopping
     from impasto.errors import Interrupted
     from impasto.jobs import find
     from impasto.schema.job import JobSpec
@@ -239,7 +239,7 @@ def test_cancel_stops_a_job_that_runs_elsewhere(
     from impasto.storage.stores import Stores
 
     inprocess.install(monkeypatch)
-    monkeypatch.setattr(loop, "CANCEL_POLL", 0.0)
+    monkeypatch.setattr(stopping, "POLL", 0.0)
     spec = JobSpec(
         source=str(clip(frames=48)),
         output=str(tmp_path / "o.mp4"),

@@ -350,7 +350,7 @@ def test_two_runs_of_one_job_deliver_once_and_both_end_well(
         assembled.wait(60)
         return digest(path)
 
-    monkeypatch.setattr("impasto.driver.loop.digest", together)
+    monkeypatch.setattr("impasto.driver.assembling.digest", together)
     ended: list[str] = []
     threads = [
         threading.Thread(target=lambda: ended.append(api.run(video_job(place)).sha256))

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from impasto import BadInput, Incomplete, Interrupted, JobSpec, Progress, Result, Settings
-from impasto.driver import api, loop
+from impasto.driver import api, stopping
 from impasto.jobs import find
 from impasto.jobs.job import Job
 from impasto.storage.stores import Stores
@@ -246,8 +246,9 @@ def test_resume_runs_only_missing_shards_and_gives_the_same_bytes(
     job = spec(clip(frames=48), tmp_path / "out.mp4")
     stop, on_progress = stopped_after(2)
     inprocess.InProcess.ran = []
-    with pytest.raises(Interrupted, match="impasto resume"):
+    with pytest.raises(Interrupted, match="2 of 4 shards are done and kept") as interrupted:
         api.run(job, settings=other, on_progress=on_progress, stop=stop)
+    assert interrupted.value.job == the_job(other).id
     assert not (tmp_path / "out.mp4").exists()
     assert inprocess.InProcess.ran == [0, 1]
     resumed = api.finish(the_job(other), settings=other)
@@ -294,7 +295,7 @@ def test_a_source_that_changed_is_another_job(
 def test_a_cancelled_job_stops_and_the_same_command_takes_it_up(
     tmp_path: Path, settings: Settings, clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "CANCEL_POLL", 0.0)
+    monkeypatch.setattr(stopping, "POLL", 0.0)
     job = spec(clip(frames=48), tmp_path / "out.mp4")
 
     def on_progress(event: Progress) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from impasto.driver.loop import Run
 from impasto.driver.pinning import placed
+from impasto.driver.reporter import Reporter
 from impasto.driver.submit import submit
 from impasto.errors import ImpastoError, Interrupted
 from impasto.jobs.job import Job
@@ -77,14 +78,12 @@ def finish(
     ignore: OnProgress = lambda _: None  # noqa: E731 (a typed default)
     stop = stop or threading.Event()
     if as_submitted and job.cancelled():
-        raise Interrupted(
-            f"job {job.id}: was cancelled; 'impasto resume {job.named}' takes that back"
-        )
+        raise Interrupted(f"job {job.id}: was cancelled", job=job.id)
     if not as_submitted:
         job.uncancel()
-    current = Run(job, spec, settings, on_progress or ignore, stop, retry)
+    reporter = Reporter(job, on_progress or ignore)
     try:
-        return current.finish()
+        return Run(job, spec, settings, reporter, stop, retry=retry).finish()
     except ImpastoError as error:
-        current.note_end(error)
+        reporter.stopped(error)
         raise

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from impasto.driver.pinning import named_urls, placed, refuse_signatures
@@ -23,8 +24,27 @@ _NO_NEWS = {"overwrite", "requirements_sha256"}
 """Fields of a spec that are of no interest once its job runs, or go with another one."""
 
 
-def hand_over(spec: JobSpec, settings: Settings) -> dict[str, Any]:
-    """Have a cluster do a job; returns what became of that.
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """What became of handing a job to a cluster.
+
+    Attributes:
+        state: whether the cluster has the job now, had it before, or its output stands already.
+        job: the job's id.
+        output: where the output is, or will be.
+        submission: the cluster's name for it; None when the output stands.
+        ignored: fields of the spec that the driver which runs already will not heed.
+    """
+
+    state: Literal["submitted", "already submitted", "done"]
+    job: str
+    output: str
+    submission: str | None = None
+    ignored: tuple[str, ...] = ()
+
+
+def hand_over(spec: JobSpec, settings: Settings) -> HandOver:
+    """Have a cluster do a job.
 
     Raises:
         BadInput: the request or the source is wrong, or the cluster could not do it.
@@ -37,30 +57,27 @@ def hand_over(spec: JobSpec, settings: Settings) -> dict[str, Any]:
     spec = placed(spec, stores, settings)
     job = submit(spec, settings)
     result = job.result()
-    outcome = {"job": job.id, "named": job.named, "output": spec.output, "ignored": []}
     if result and open_delivery(stores, job, spec.output).stands(result):
-        return outcome | {"state": "done", "submission": None}
+        return HandOver("done", job.id, spec.output)
     standing = cluster.standing(job.id, settings.home)
     if standing:
         ignored = _check_standing(job, spec)
-        state = "already submitted"
-        return outcome | {"state": state, "submission": standing.id, "ignored": ignored}
+        return HandOver("already submitted", job.id, spec.output, standing.id, ignored)
     job.uncancel()
     if job.spec() != spec:
         # The driver has nothing else to go by.
         job.replace_spec(spec)
-    # Who follows the log shall wait for the new driver, whatever the last one said.
+    # Those who follow the log then wait for the new driver, whatever the last one said.
     job.log([{"time": time.time(), "event": "submitted"}])
     try:
         made, new = cluster.submit(job.id, settings)
     except ImpastoError as error:
         job.log([{"time": time.time(), "event": "stopped", "error": str(error)}])
         raise
-    state = "submitted" if new else "already submitted"
-    return outcome | {"state": state, "submission": made.id}
+    return HandOver("submitted" if new else "already submitted", job.id, spec.output, made.id)
 
 
-def _check_standing(job: Job, spec: JobSpec) -> list[str]:
+def _check_standing(job: Job, spec: JobSpec) -> tuple[str, ...]:
     """Refuse what a driver that runs already would not do; returns other fields that differ.
 
     Raises:
@@ -79,7 +96,8 @@ def _check_standing(job: Job, spec: JobSpec) -> list[str]:
             "done, which then takes seconds"
         )
     before, after = running.model_dump(), spec.model_dump()
-    return [name for name in after if before[name] != after[name] and name not in _NO_NEWS]
+    changed = (name for name in after if before[name] != after[name])
+    return tuple(name for name in changed if name not in _NO_NEWS)
 
 
 def connect(settings: Settings) -> Cluster:

@@ -24,17 +24,20 @@ class Tally:
 
     Attributes:
         shards: how many there are.
+        items: items done.
         failed: items that they set aside.
         batches: mini-batches with such items.
     """
 
     shards: int = 0
+    items: int = 0
     failed: int = 0
     batches: int = 0
 
     def add(self, record: Done) -> None:
         """Count one more."""
         self.shards += 1
+        self.items += record.items
         self.failed += len(record.failed)
         self.batches += record.failed_batches
 

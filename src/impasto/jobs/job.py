@@ -16,9 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 import time
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar
 from uuid import uuid4
@@ -32,7 +30,6 @@ from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Done, Failed, Result
 from impasto.schema.plan import PictureSize, Plan, Prepared
 from impasto.secrecy import redact, redact_all
-from impasto.settings import load
 from impasto.storage.parallel import in_order
 from impasto.storage.ranges import open_object
 from impasto.storage.store import MANY
@@ -54,14 +51,6 @@ class Job:
         self.home = home
         self.id = job_id
         self.prefix = f"jobs/{job_id}/"
-
-    @property
-    def named(self) -> str:
-        """What commands are to be given: its id, and its home if they would not look there."""
-        home, usual = str(self.home.place), ""
-        with suppress(BadInput):
-            usual = load().home.rstrip("/")
-        return self.id if home == usual else f"{self.id} --home {shlex.quote(home)}"
 
     def listing(self) -> Listing:
         """List the job's objects once."""

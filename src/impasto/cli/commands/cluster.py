@@ -104,24 +104,26 @@ def _dashboard(address: str) -> str:
 @takes("settings", _handed)
 def submit(spec: JobSpec, settings: Settings, as_json: AsJson = False) -> None:
     """Hand a job to a running cluster, and return."""
-    from impasto.cli.render.text import note, say
+    from impasto.cli.job_argument import job_argument
+    from impasto.cli.render.text import json_line, note, say
     from impasto.driver.handover import hand_over
 
-    outcome = hand_over(spec, settings)
-    job, named = outcome["job"], outcome.pop("named")
+    made = hand_over(spec, settings)
     if as_json:
-        print(json.dumps(outcome))
+        fields = ("job", "output", "ignored", "state", "submission")
+        json_line({name: getattr(made, name) for name in fields})
         return
-    if outcome["ignored"]:
-        new = ", ".join(outcome["ignored"])
+    if made.ignored:
+        new = ", ".join(made.ignored)
         note(f"it goes on without what is new ({new}); cancel it first to have that")
-    if outcome["state"] == "done":
-        say(f"{outcome['output']}: done already (job {job})")
-    else:
-        say(
-            f"job {job}: {outcome['state']} to {settings.address} as {outcome['submission']}; "
-            f"see 'impasto logs -f {named}', 'impasto show {named}', 'impasto cancel {named}'"
-        )
+    if made.state == "done":
+        say(f"{made.output}: done already (job {made.job})")
+        return
+    named = job_argument(made.job, settings.home)
+    say(
+        f"job {made.job}: {made.state} to {settings.address} as {made.submission}; "
+        f"see 'impasto logs -f {named}', 'impasto show {named}', 'impasto cancel {named}'"
+    )
 
 
 def status(

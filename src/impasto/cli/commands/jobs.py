@@ -52,11 +52,14 @@ def logs(
 
 def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
     """Ask whoever runs a job to stop; what is done is kept."""
+    from impasto.cli.job_argument import job_argument
     from impasto.cli.render.text import say
 
-    found = find_job(job, load_settings(config, home))
+    settings = load_settings(config, home)
+    found = find_job(job, settings)
     status = found.listing().status
     if status == "done":
         raise BadInput(f"job {found.id}: is done already; there is nothing to cancel")
     found.cancel()
-    say(f"job {found.id}: cancelled; 'impasto resume {found.named}' takes that back")
+    named = job_argument(found.id, settings.home)
+    say(f"job {found.id}: cancelled; 'impasto resume {named}' takes that back")

@@ -108,10 +108,12 @@ def finish_job(
     as_json: bool,
     quiet: bool,
     plot: str | None = None,
-    **how: bool,
+    retry: bool = False,
+    as_submitted: bool = False,
 ) -> Result:
     """Run a job, new or found, with a progress bar, and print what came of it."""
     from impasto.cli import interrupt, progress
+    from impasto.cli.job_argument import add_remedy, job_argument
     from impasto.cli.render import jobs as display
     from impasto.driver import api
     from impasto.driver.submit import submit
@@ -128,17 +130,25 @@ def finish_job(
         with progress.progress(quiet) as shown, interrupt.interruptible(shown.stopping) as stop:
             job = found or submit(spec, settings)
             result = api.finish(
-                job, spec, settings=settings, on_progress=on_progress, stop=stop, **how
+                job,
+                spec,
+                settings=settings,
+                on_progress=on_progress,
+                stop=stop,
+                retry=retry,
+                as_submitted=as_submitted,
             )
             if plot:
                 display.plot(job, plot)
     except ImpastoError as error:
+        add_remedy(error, settings.home, as_submitted=as_submitted)
         if as_json:
             display.failure(error, last)
         raise
     plan = job.plan()
     called = plan.noun if plan else "items"
-    display.result(result, called, job.named, as_json=as_json, quiet=quiet)
+    named = job_argument(job.id, settings.home)
+    display.result(result, called, named, as_json=as_json, quiet=quiet)
     return result
 
 

@@ -6,12 +6,14 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any
 
+from impasto.cli.job_argument import job_argument
 from impasto.cli.render.text import json_line, note, say
-from impasto.errors import Interrupted
+from impasto.errors import Incomplete, Interrupted, Unavailable
 
 if TYPE_CHECKING:
     from impasto.jobs.job import Job
 
+RESUMABLE = {kind.exit_code for kind in (Incomplete, Unavailable, Interrupted)}
 FOLLOW = 2.0
 """Seconds between two looks for new log lines."""
 LAST_WORDS = 15
@@ -40,6 +42,7 @@ def logs(found: Job, *, as_json: bool, follow: bool = False) -> None:
                 last, quiet = str(line["event"]), 0
                 if last == "stopped":
                     words = f"job {found.id}: {line['error']}"
+                    words += _remedy(found, line)
                 _log_line(line, as_json=as_json)
             # The last line comes after the result, once the output stands.
             late = ended == "done" and last != "finished" and quiet < LAST_WORDS
@@ -54,6 +57,13 @@ def logs(found: Job, *, as_json: bool, follow: bool = False) -> None:
         raise
     if follow:
         note(words if ended == "stopped" else f"job {found.id}: is {ended}")
+
+
+def _remedy(found: Job, stopped: dict[str, Any]) -> str:
+    """Name the command that resumes a job, unless its input must be corrected first."""
+    if stopped.get("exit_code") not in RESUMABLE:
+        return ""
+    return f"; 'impasto resume {job_argument(found.id, str(found.home.place))}' goes on"
 
 
 def _log_line(line: dict[str, Any], *, as_json: bool) -> None:

@@ -1,0 +1,167 @@
+"""What became of a plan's shards: done by this run or an earlier one, failed, or still to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from impasto.driver import blame, tolerance
+from impasto.jobs.listing import whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from impasto.jobs.job import Job
+    from impasto.jobs.listing import Listing
+    from impasto.schema.job import JobSpec
+    from impasto.schema.outcome import Attempt, Done, Failed
+    from impasto.schema.plan import Plan, Shard
+
+
+class Ledger:
+    """What became of a plan's shards.
+
+    Attributes:
+        plan: the plan.
+        total: items of the plan.
+        resumed: items that earlier runs left done.
+        bases: done records whose failed items alone are tried again, by shard.
+        tally: sums over the done records.
+    """
+
+    def __init__(
+        self,
+        spec: JobSpec,
+        plan: Plan,
+        done: Iterable[Done] = (),
+        bases: Mapping[int, Done] | None = None,
+        failed: Iterable[Failed] = (),
+        attempts: Mapping[int, int] | None = None,
+    ) -> None:
+        """Begin with what earlier runs left.
+
+        Args:
+            spec: the job's spec.
+            plan: its plan.
+            done: the done records that hold.
+            bases: done records whose failed items alone are tried again, by shard.
+            failed: the records of failed attempts.
+            attempts: how many failed attempts there are by shard, damaged records included.
+        """
+        self.plan = plan
+        self.total = plan.count
+        self.bases = dict(bases or {})
+        self.tally = tolerance.Tally()
+        self._allowed = tolerance.allowed(spec, self.total)
+        self._done: dict[int, Done] = {}
+        for record in done:
+            self.finish(record)
+        self.resumed = self.tally.items
+        self._earlier: dict[int, list[Failed]] = {}
+        for attempt in failed:
+            self._earlier.setdefault(attempt.shard, []).append(attempt)
+        self._failures: dict[int, list[Failed]] = {}
+        self._attempts = Counter(attempts)
+
+    @property
+    def done(self) -> int:
+        """How many shards are done."""
+        return len(self._done)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every shard is done."""
+        return self.done == len(self.plan.shards)
+
+    @property
+    def left(self) -> list[Shard]:
+        """The shards that are not done and may be tried again."""
+        return [
+            shard
+            for shard in self.plan.shards
+            if shard.index not in self._done
+            and not blame.exhausted(self._failures.get(shard.index, ()), self._allowed)
+        ]
+
+    @property
+    def records(self) -> list[Done]:
+        """The done records in the order of their shards."""
+        return [self._done[each.index] for each in self.plan.shards if each.index in self._done]
+
+    @property
+    def scored_whole(self) -> list[Done]:
+        """The done records of shards of which every item was scored in one attempt."""
+        return [record for record in self.records if record.shard not in self.bases]
+
+    @property
+    def last_failure(self) -> Failed:
+        """The last failed attempt at the shard that failed first in this run."""
+        return next(iter(self._failures.values()))[-1]
+
+    @property
+    def plain_failures(self) -> int:
+        """How often this run's most unlucky shard failed through no item's fault."""
+        counts = (sum(not it.items for it in each) for each in self._failures.values())
+        return max(counts, default=0)
+
+    def finish(self, record: Done) -> None:
+        """Add a done record."""
+        self._done[record.shard] = record
+        self.tally.add(record)
+
+    def fail(self, record: Failed) -> int:
+        """Add a failed attempt; returns its number among all attempts at the shard, from 1."""
+        self._failures.setdefault(record.shard, []).append(record)
+        self._attempts[record.shard] += 1
+        return self._attempts[record.shard]
+
+    def attempts(self) -> list[Attempt]:
+        """Plan the next attempt at each shard that is left."""
+        return [
+            blame.next_attempt(
+                shard,
+                self._failures.get(shard.index, ()),
+                self._earlier.get(shard.index, ()),
+                self.bases.get(shard.index),
+            )
+            for shard in self.left
+        ]
+
+
+def open_ledger(job: Job, spec: JobSpec, plan: Plan, *, retry: bool) -> Ledger:
+    """Read what earlier runs left of a job, and drop what does not hold.
+
+    Records whose segments were torn are dropped. Items that were set aside are tried again when
+    there are more of them than the user allows, or when asked for: what made them fail may have
+    gone. Of a shard of records or images only those items are scored, on the base of the record,
+    which is kept until another one stands.
+
+    Args:
+        job: the job.
+        spec: its spec.
+        plan: its plan.
+        retry: whether to try the items again that were set aside.
+    """
+    listing = job.listing()
+    records = job.done(listing)
+    retry = retry or bool(tolerance.excess(spec, plan, [*records.values()]))
+    again = {n for n, record in records.items() if record.failed and retry}
+    # Listed after the records were read, since a segment is always older than its record.
+    listing = job.listing() if records else listing
+    torn = {n for n, record in records.items() if not whole(record, listing)}
+    bases: dict[int, Done] = {}
+    if plan.output in {"records", "folder"}:
+        bases = _keep_bases(job, [records[n] for n in again - torn], listing)
+    job.drop(again | torn)
+    done = [record for n, record in records.items() if n not in again | torn]
+    # What failed before is of use only to those that are tried again.
+    failed = job.failed(listing) if len(done) < len(plan.shards) else []
+    return Ledger(spec, plan, done, bases, failed, listing.attempts)
+
+
+def _keep_bases(job: Job, records: list[Done], listing: Listing) -> dict[int, Done]:
+    """Keep these records as bases; returns all bases whose segments are whole, by shard."""
+    for record in records:
+        job.keep_base(record)
+    bases = job.bases(job.listing() if records else listing)
+    return {n: base for n, base in bases.items() if whole(base, listing)}

@@ -1,0 +1,115 @@
+"""What a driver tells: its caller how far the job is, and the job's log what happens."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from impasto.errors import ImpastoError
+from impasto.schema.progress import Progress
+from impasto.schema.workers import WorkerCounts
+
+if TYPE_CHECKING:
+    from impasto.driver.ledger import Ledger
+    from impasto.jobs.job import Job
+    from impasto.schema.outcome import Done, Failed, Result
+    from impasto.schema.progress import OnProgress, Stage
+
+
+class Reporter:
+    """Reports one driver's pass over a job, to its caller and to the job's log."""
+
+    def __init__(self, job: Job, on_progress: OnProgress) -> None:
+        self._job = job
+        self._on_progress = on_progress
+        self._scored: Ledger | None = None
+        self._running: dict[int, int] = {}
+        self._workers = WorkerCounts()
+        self._notes: tuple[str, ...] = ()
+
+    def planning(self) -> None:
+        """Report that the job is being planned."""
+        self._on_progress(Progress("planning", self._job.id))
+
+    def started(self, resumed: int) -> None:
+        """Log that this driver starts, and how many items earlier runs left."""
+        self._log("started", host=os.uname().nodename, pid=os.getpid(), resumed=resumed)
+
+    def scoring(self, ledger: Ledger) -> None:
+        """Report that scoring begins; from now on workers' progress is reported, too."""
+        self._scored = ledger
+        self._show_scoring()
+
+    def written(self, shard: int, items: int) -> None:
+        """Report how many items of a running shard are written."""
+        self._running[shard] = items
+        self._show_scoring()
+
+    def staffed(self, workers: WorkerCounts) -> None:
+        """Report how many workers there are, if that has changed."""
+        if workers != self._workers:
+            self._workers = workers
+            self._show_scoring()
+
+    def noted(self, text: str) -> None:
+        """Report and log what happened to the workers."""
+        self._log("workers", text=text)
+        self._notes += (text,)
+        self._show_scoring()
+
+    def done(self, record: Done) -> None:
+        """Log a finished shard."""
+        self._running.pop(record.shard, None)
+        self._log("done", **record.model_dump(mode="json", exclude={"names"}))
+
+    def failed(self, record: Failed) -> None:
+        """Log a failed attempt at a shard."""
+        self._running.pop(record.shard, None)
+        self._log("failed", **record.model_dump(mode="json"))
+
+    def stopping(self) -> None:
+        """Log that the job was cancelled, and no further shard starts."""
+        self._log("stopping", why="cancelled", running=self._workers.running)
+
+    def assembling(self, ledger: Ledger) -> None:
+        """Report that the output is being made."""
+        self._show("assembling", ledger)
+
+    def delivering(self, ledger: Ledger) -> None:
+        """Report that the output is being brought to its store."""
+        self._show("delivering", ledger)
+
+    def finished(self, result: Result) -> None:
+        """Log the result."""
+        self._log("finished", **result.model_dump(mode="json"))
+
+    def stopped(self, error: ImpastoError) -> None:
+        """Log why this driver stops, for those who follow; the error itself matters more."""
+        with suppress(ImpastoError):
+            if self._job.exists():
+                self._log("stopped", error=str(error), exit_code=error.exit_code)
+
+    def _show_scoring(self) -> None:
+        """Report how far scoring is; workers that start before there is a plan wait for it."""
+        if self._scored:
+            self._show("scoring", self._scored)
+
+    def _show(self, stage: Stage, ledger: Ledger) -> None:
+        self._on_progress(
+            Progress(
+                stage,
+                self._job.id,
+                ledger.tally.items + sum(self._running.values()),
+                ledger.total,
+                ledger.resumed,
+                ledger.plan.noun,
+                ledger.plan.warnings + self._notes,
+                (ledger.done, len(ledger.plan.shards)),
+                self._workers,
+            )
+        )
+
+    def _log(self, event: str, **facts: object) -> None:
+        self._job.log([{"time": time.time(), "event": event, **facts}])
