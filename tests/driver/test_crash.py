@@ -161,8 +161,8 @@ def test_a_worker_killed_while_it_starts_does_not_end_the_job(
 def test_a_worker_that_hangs_is_stopped_and_its_shard_tried_again(
     source: Path, painting: Path, uninterrupted: bytes, tmp_path: Path
 ) -> None:
-    impatient = "import functools; from impasto import driver"
-    impatient += "; driver.Task = functools.partial(driver.Task, stall=12.0)"
+    impatient = "import functools; from impasto.driver import loop"
+    impatient += "; loop.Task = functools.partial(loop.Task, stall=12.0)"
     code = f"{impatient}; from impasto.__main__ import main; main()"
     words = [sys.executable, "-c", code, *map(str, command(source, painting, tmp_path))]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
