@@ -50,7 +50,7 @@ def plan(place: Place, name: str, shard: int) -> Plan:
     """Plan a video as the source of a video."""
     url = f"{place.url}/{name}"
     spec = JobSpec(source=url, output=VIDEO, shard_frames=shard)
-    return planner.plan(open_source(stores(place), url), spec, Encoding())
+    return planner.plan(open_source(stores(place), url), spec, "video", Encoding())
 
 
 def read_shard(place: Place, name: str, planned: Plan, shard: Shard) -> int:
@@ -120,7 +120,7 @@ def read_images(place: Place, many: int, count: int) -> Cost:
     """Read the first images of a folder, shard by shard, with so many requests in flight."""
     url = f"{place.url}/"
     opened = open_source(stores(place), url)
-    planned = planner.plan(opened, JobSpec(source=url, output=FOLDER), Encoding())
+    planned = planner.plan(opened, JobSpec(source=url, output=FOLDER), "folder", Encoding())
     shards = [shard for shard in planned.shards if shard.start < count]
 
     def read() -> int:
@@ -140,7 +140,7 @@ def plan_folder(place: Place) -> Cost:
     held: list[Plan] = []
 
     def work() -> int:
-        held.append(planner.plan(open_source(given, url), spec, Encoding()))
+        held.append(planner.plan(open_source(given, url), spec, "folder", Encoding()))
         return held[0].count
 
     return measure(work)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from impasto.driver.open_job import open_job
 from impasto.driver.pinning import absolute
 from impasto.driver.staging import stage
 from impasto.driver.submit import submit
@@ -76,19 +77,19 @@ def scripted(rows: Path, folder: Path) -> JobSpec:
 
 def test_a_home_on_this_machine_needs_no_copies(painted: JobSpec, tmp_path: Path) -> None:
     stores, home = Stores({}), str(tmp_path / "home")
-    spec = absolute(painted, stores, home)
+    spec = absolute(painted, stores, home).spec
     assert stage(spec, stores, home) is spec
     assert not (tmp_path / "home").exists()
 
 
 def test_a_copied_picture_makes_the_same_job(painted: JobSpec, away: Settings) -> None:
     stores = Stores(away.stores)
-    staged = stage(absolute(painted, stores, away.home), stores, away.home)
+    staged = stage(absolute(painted, stores, away.home).spec, stores, away.home)
     assert staged.params["style"].startswith(f"{away.home}/staged/")
     assert staged.params["style"].endswith("/style.png")
     assert stores.read(staged.params["style"]) == Path(painted.params["style"]).read_bytes()
     assert staged.source == painted.source
-    assert submit(staged, away).id == submit(painted, away).id
+    assert submit(open_job(staged, away)).id == submit(open_job(painted, away)).id
 
 
 def test_scripts_models_and_requirements_are_copied_once(
@@ -96,7 +97,7 @@ def test_scripts_models_and_requirements_are_copied_once(
 ) -> None:
     stores = Stores(away.stores)
     home = stores.open_home(away.home)
-    spec = absolute(scripted(rows, tmp_path), stores, away.home)
+    spec = absolute(scripted(rows, tmp_path), stores, away.home).spec
     staged = stage(spec, stores, away.home)
     before = {stat.key: (stat.etag, stat.modified) for stat in home.list_all("staged")}
     names = sorted(key.partition("/")[2].partition("/")[2] for key in before)
@@ -111,17 +112,17 @@ def test_copied_scripts_and_folders_make_one_job(
     rows: Path, tmp_path: Path, away: Settings
 ) -> None:
     stores = Stores(away.stores)
-    spec = absolute(scripted(rows, tmp_path), stores, away.home)
-    first = absolute(stage(spec, stores, away.home), stores, away.home)
-    again = absolute(stage(spec, stores, away.home), stores, away.home)
+    spec = absolute(scripted(rows, tmp_path), stores, away.home).spec
+    first = absolute(stage(spec, stores, away.home), stores, away.home).spec
+    again = absolute(stage(spec, stores, away.home), stores, away.home).spec
     assert first == again
     assert first.params["script_sha256"] == spec.params["script_sha256"]
-    assert submit(first, away).id == submit(again, away).id
+    assert submit(open_job(first, away)).id == submit(open_job(again, away)).id
 
 
 def test_changed_content_is_copied_anew(rows: Path, tmp_path: Path, away: Settings) -> None:
     stores = Stores(away.stores)
-    spec = absolute(scripted(rows, tmp_path), stores, away.home)
+    spec = absolute(scripted(rows, tmp_path), stores, away.home).spec
     staged = stage(spec, stores, away.home)
     (tmp_path / "model/deep/labels.txt").write_text("cat\ncow\n")
     (tmp_path / "needs.txt").write_text("scipy\n")
@@ -135,7 +136,7 @@ def test_changed_content_is_copied_anew(rows: Path, tmp_path: Path, away: Settin
 
 def test_a_missing_file_is_named(painted: JobSpec, away: Settings) -> None:
     stores = Stores(away.stores)
-    spec = absolute(painted, stores, away.home)
+    spec = absolute(painted, stores, away.home).spec
     Path(painted.params["style"]).unlink()
     with pytest.raises(Missing, match=r"style\.png"):
         stage(spec, stores, away.home)
@@ -145,11 +146,11 @@ def test_a_missing_file_is_named(painted: JobSpec, away: Settings) -> None:
 def test_requirements_are_pinned_and_no_part_of_the_id(rows: Path, tmp_path: Path) -> None:
     settings = Settings(home=str(tmp_path / "home"))
     spec = scripted(rows, tmp_path)
-    pinned = absolute(spec, Stores({}), settings.home)
+    pinned = absolute(spec, Stores({}), settings.home).spec
     assert pinned.requirements == str(tmp_path / "needs.txt")
     assert pinned.requirements_sha256
     without = spec.model_copy(update={"requirements": None})
-    assert submit(spec, settings).id == submit(without, settings).id
+    assert submit(open_job(spec, settings)).id == submit(open_job(without, settings)).id
 
 
 def test_requirements_from_a_data_store_are_refused(
@@ -161,4 +162,4 @@ def test_requirements_from_a_data_store_are_refused(
     settings = Settings(home=str(tmp_path / "home"), stores={"data": data.profile})
     spec = scripted(rows, tmp_path).model_copy(update={"requirements": f"{data.url}/needs.txt"})
     with pytest.raises(BadInput, match="control store alone"):
-        submit(spec, settings)
+        submit(open_job(spec, settings))

@@ -12,22 +12,20 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from impasto.driver.open_job import open_job
 from impasto.driver.submit import submit
 from impasto.engines.base import Control, Engine
 from impasto.engines.open import open_engine
 from impasto.errors import BadInput, Unavailable
-from impasto.planning import planner
-from impasto.planning.decide import items_of
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Attempt, Done, Failed
-from impasto.schema.plan import Encoding
 from impasto.schema.workers import WorkerCounts
 from impasto.settings import Settings
-from impasto.sources.open import open_source
 from impasto.storage.stores import Stores
 from impasto.worker.task import Task
 from support import SCRIPTS
 from support.command import wait_for
+from support.planned import planned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,10 +76,10 @@ class Bench:
             shard_frames=2,
             **given,  # type: ignore[arg-type]
         )
-        job = submit(spec, self.settings)
+        opened = open_job(spec, self.settings)
+        job = submit(opened)
         spec = job.spec()
-        source = open_source(Stores({}), spec.source, items_of(spec))
-        plan = planner.plan(source, spec, Encoding())
+        plan = planned(opened.source, spec)
         job.record(plan)
         task = Task(
             home=self.settings.home,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from impasto.cli.render.cluster import lines
+from impasto.driver.open_job import open_job
 from impasto.driver.pinning import refuse_signatures
 from impasto.driver.submit import submit
 from impasto.engines.ray.status import Size, facts
@@ -492,7 +493,7 @@ def test_a_job_that_was_cancelled_before_its_driver_started_stays_so(tmp_path: P
     model.write_text("class Model:\n    def score(self, batch):\n        return [1] * len(batch)\n")
     scorer = f"python:{model}:Model"
     spec = JobSpec(source=str(rows), output=str(tmp_path / "o.jsonl"), scorer=scorer)
-    made = submit(spec, Settings(home=str(tmp_path)))
+    made = submit(open_job(spec, Settings(home=str(tmp_path))))
     made.cancel()
     driver = impasto("resume", made.id, "--as-submitted", "--home", tmp_path)
     assert driver.returncode == 130

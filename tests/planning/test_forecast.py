@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 
 from impasto.cli.main import app
 from impasto.driver import api, preview
-from impasto.planning import planner
 from impasto.planning.forecast import (
     EFFICIENT,
     MOST,
@@ -29,13 +28,13 @@ from impasto.planning.forecast import (
 )
 from impasto.planning.history import speeds
 from impasto.schema.job import JobSpec
-from impasto.schema.plan import Encoding
 from impasto.schema.speed import Speed
 from impasto.settings import Settings
 from impasto.sources.open import open_source
 from impasto.storage.stores import Stores
 from impasto.tables.read.scan import Cuts
 from support import inprocess
+from support.planned import planned
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -180,7 +179,7 @@ def test_a_table_is_read_once_to_be_cut_as_forecast(
     monkeypatch.setattr(reader, "scan", scan)
     spec = JobSpec(source=str(path), output="o.jsonl", scorer="script", shard_frames="auto")
     known = Forecast(2, "2 workers", "script", speeds=(speed(1, scorer="script", kind="rows"),))
-    plan = planner.plan(source, spec, Encoding(), known)
+    plan = planned(source, spec, known)
     assert scan.call_count == 1
     assert [len(shard) for shard in plan.shards] == [60] * 10
     assert plan.reasons == known.size("auto", Workload(600, "rows", "rows")).reasons

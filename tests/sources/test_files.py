@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from impasto.errors import BadInput
-from impasto.planning import planner
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import ItemError
-from impasto.schema.plan import Encoding
 from impasto.sources.files import AHEAD
 from impasto.sources.item import Blob
 from impasto.sources.open import open_planned, open_source
 from support import stores as places
+from support.planned import planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +41,7 @@ def plan_of(place: Backend, source: str, **fields: Any) -> Plan:
     spec = JobSpec.model_validate(
         {"source": url, "output": "made.jsonl", "scorer": "script", **fields}
     )
-    return planner.plan(open_source(place.stores, url, "files"), spec, Encoding())
+    return planned(open_source(place.stores, url, "files"), spec)
 
 
 def opened(place: Backend, source: str, plan: Plan) -> Source:

@@ -14,14 +14,13 @@ from PIL import Image
 
 from impasto.errors import BadInput, Missing
 from impasto.media.frame import Frame
-from impasto.planning import planner
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import ItemError
-from impasto.schema.plan import Encoding
 from impasto.sources.open import open_planned, open_source
 from impasto.sources.selection import natural
 from impasto.storage.stores import Stores
 from support import stores as places
+from support.planned import planned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +60,7 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ba
 
 def plan_of(stores: Stores, url: str, output: str = "made/", **fields: Any) -> Plan:
     spec = JobSpec.model_validate({"source": url, "output": output, **fields})
-    return planner.plan(open_source(stores, url), spec, Encoding())
+    return planned(open_source(stores, url), spec)
 
 
 def names(plan: Plan) -> list[str]:
@@ -174,10 +173,9 @@ def test_a_manifest_names_pictures_in_its_own_order(place: Backend, name: str) -
     place.open().put(name, MANIFESTS[name].encode())
     url = f"{place.url}/{name}"
     stores = place.stores
-    plan = planner.plan(
+    plan = planned(
         open_source(stores, url, "pictures"),
         JobSpec(source=url, output="made/", shard_frames=2),
-        Encoding(),
     )
     assert plan.base == f"{place.url}/photos"
     assert names(plan) == ["a/b/1.png", "10.png", "2.png"]
@@ -239,10 +237,9 @@ def test_a_manifest_in_a_store_names_nothing_outside_its_container(
     backend.open().put("in/list.jsonl", f'"a.png"\n{json.dumps(entry)}\n'.encode())
     url = f"{backend.url}/in/list.jsonl"
     with pytest.raises(BadInput) as caught:
-        planner.plan(
+        planned(
             open_source(backend.stores, url, "pictures"),
             JobSpec(source=url, output="made/"),
-            Encoding(),
         )
     places.check_line(caught.value, f"{url}: line 2: ")
     assert "c2VjcmV0" not in str(caught.value)

@@ -17,9 +17,7 @@ import pytest
 
 from impasto.errors import Changed, Missing, Unavailable
 from impasto.media.frame import Frame
-from impasto.planning import planner
 from impasto.schema.job import JobSpec
-from impasto.schema.plan import Encoding
 from impasto.sources.open import open_source
 from impasto.storage import clients
 from impasto.storage.named_file import File
@@ -27,6 +25,7 @@ from impasto.storage.ranges import BLOCK, WINDOW, RangeReader, open_object
 from support import stores as places
 from support.clips import make_clip
 from support.faults import CutBody, Fault, LoseReply, Proxy, Refuse, Reset
+from support.planned import planned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -86,10 +85,10 @@ def put(store: Store, size: int) -> tuple[bytes, Stat]:
     return data, stat
 
 
-def planned(source: Source, etag: str = "", shard: int = SHARD) -> Plan:
+def plan_of(source: Source, etag: str = "", shard: int = SHARD) -> Plan:
     """Plan to read a source, as the version of an etag."""
     spec = JobSpec(source=source.url, output="frames/", shard_frames=shard)
-    return planner.plan(source, spec, Encoding()).model_copy(update={"etag": etag})
+    return planned(source, spec).model_copy(update={"etag": etag})
 
 
 def digests(frames: Iterable[object]) -> list[str]:
@@ -280,8 +279,8 @@ def test_a_shard_of_a_film_costs_little_more_than_its_packets(
     uploaded: Callable[[str], Source], proxy: Proxy, films: Path, name: str
 ) -> None:
     source, local = uploaded(name), nearby(films, name)
-    plan = planned(source)
-    assert plan == planned(local)
+    plan = plan_of(source)
+    assert plan == plan_of(local)
     shard = plan.shards[1]
     assert shard.cut
     assert shard.cut.span
@@ -301,7 +300,7 @@ def test_a_film_replaced_while_it_is_read_ends_the_reading(
     far: Backend, uploaded: Callable[[str], Source], films: Path, name: str
 ) -> None:
     source, local = uploaded(name), nearby(films, name)
-    plan = planned(local, source.etag, 3 * SHARD)
+    plan = plan_of(local, source.etag, 3 * SHARD)
     (shard,) = plan.shards
     frames = source.read(plan, shard, 2)
     seen = [next(frames)]
@@ -320,7 +319,7 @@ def test_trouble_on_the_way_changes_no_frame(
     uploaded: Callable[[str], Source], proxy: Proxy, films: Path, fault: Fault
 ) -> None:
     source, local = uploaded(FILMS[0]), nearby(films, FILMS[0])
-    plan = planned(local)
+    plan = plan_of(local)
     number = count()
     proxy.clear()
     proxy.fault = lambda _: None if next(number) % 2 else fault
@@ -333,7 +332,7 @@ def test_lasting_trouble_ends_the_reading_in_one_line(
     uploaded: Callable[[str], Source], proxy: Proxy, films: Path
 ) -> None:
     source = uploaded(FILMS[2])
-    plan = planned(nearby(films, FILMS[2]))
+    plan = plan_of(nearby(films, FILMS[2]))
     proxy.fault = lambda _: Refuse()
     with pytest.raises(Unavailable, match=f"{FILMS[2]}: .* answers 503"):
         digests(source.read(plan, plan.shards[1], 1))

@@ -16,13 +16,12 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from impasto.errors import BadInput, Changed
-from impasto.planning import planner
 from impasto.schema.job import JobSpec
-from impasto.schema.plan import Encoding
 from impasto.sources.item import Rows
 from impasto.sources.open import open_planned, open_source
 from impasto.storage.stores import Stores
 from support import stores as places
+from support.planned import planned
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +33,7 @@ HERE = Stores({})
 
 def plan_of(url: str, size: int | None = None, stores: Stores = HERE) -> Plan:
     spec = JobSpec(source=url, output="made.jsonl", scorer="script", shard_frames=size)
-    return planner.plan(open_source(stores, url, "rows"), spec, Encoding())
+    return planned(open_source(stores, url, "rows"), spec)
 
 
 def pieces(url: str, plan: Plan, stores: Stores = HERE) -> list[pd.DataFrame]:
@@ -414,7 +413,7 @@ def test_what_rows_cannot_become_is_refused(tmp_path: Path, fields: dict[str, An
         {"source": str(path), "output": "made.jsonl", "scorer": "script", **fields}
     )
     with pytest.raises(BadInput):
-        planner.plan(open_source(HERE, str(path), "rows"), spec, Encoding())
+        planned(open_source(HERE, str(path), "rows"), spec)
 
 
 def test_rows_come_from_one_table(tmp_path: Path) -> None:

@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from impasto.errors import BadInput
-from impasto.planning import planner
 from impasto.schema.job import JobSpec
-from impasto.schema.plan import Encoding
 from impasto.sources.item import Rows
 from impasto.sources.open import open_planned, open_source
 from impasto.storage.stores import Stores
 from impasto.tables.read import delimited, jsonl, jsonl_columns
+from support.planned import planned
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +34,7 @@ def plan_and_rows(path: Path, size: int) -> tuple[Plan | str, list[pd.DataFrame]
     """A table's plan and pieces, or the error that refuses it."""
     spec = JobSpec(source=str(path), output="made.jsonl", scorer="script", shard_frames=size)
     try:
-        plan = planner.plan(open_source(HERE, str(path), "rows"), spec, Encoding())
+        plan = planned(open_source(HERE, str(path), "rows"), spec)
     except BadInput as error:
         return str(error), []
     source = open_planned(HERE, str(path), plan)
@@ -240,7 +239,7 @@ def test_columns_of_one_record_each_take_little_memory(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text("".join(f'{{"k{n}": {n}}}\n' for n in range(3000)))
     spec = JobSpec(source=str(path), output="made.jsonl", scorer="script")
-    plan = planner.plan(open_source(HERE, str(path), "rows"), spec, Encoding())
+    plan = planned(open_source(HERE, str(path), "rows"), spec)
     assert plan.table
     assert plan.table.columns == tuple((f"k{n}", "float64") for n in range(3000))
 

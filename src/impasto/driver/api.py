@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from impasto.driver.loop import Run
-from impasto.driver.pinning import placed
+from impasto.driver.open_job import OpenJob, open_job
 from impasto.driver.reporter import Reporter
 from impasto.driver.submit import submit
 from impasto.errors import ImpastoError, Interrupted
@@ -14,7 +14,6 @@ from impasto.jobs.job import Job
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Result
 from impasto.settings import Settings, load
-from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
     from impasto.schema.progress import OnProgress
@@ -45,9 +44,9 @@ def run(
         Unavailable: the store, the disk or the device does not answer.
         Interrupted: ``stop`` was set, or the job was cancelled.
     """
-    settings = settings or load()
-    job = submit(spec, settings)
-    return finish(job, spec, settings=settings, on_progress=on_progress, stop=stop)
+    opened = open_job(spec, settings or load())
+    submit(opened)
+    return finish_open(opened, on_progress=on_progress, stop=stop)
 
 
 def finish(
@@ -72,18 +71,30 @@ def finish(
         retry: whether to try the items again that were set aside, of a finished job too.
         as_submitted: whether a cancellation holds that came before; otherwise it is taken back.
     """
-    settings = settings or load()
-    spec = spec or job.spec()
-    spec = placed(spec, Stores.of(settings, spec), settings)
+    opened = open_job(spec or job.spec(), settings or load(), job)
+    return finish_open(
+        opened, on_progress=on_progress, stop=stop, retry=retry, as_submitted=as_submitted
+    )
+
+
+def finish_open(
+    opened: OpenJob,
+    *,
+    on_progress: OnProgress | None = None,
+    stop: threading.Event | None = None,
+    retry: bool = False,
+    as_submitted: bool = False,
+) -> Result:
+    """Do what is left of an open job; takes and raises what `finish` does."""
+    job = opened.job
     ignore: OnProgress = lambda _: None  # noqa: E731 (a typed default)
-    stop = stop or threading.Event()
     if as_submitted and job.cancelled():
         raise Interrupted(f"job {job.id}: was cancelled", job=job.id)
     if not as_submitted:
         job.uncancel()
     reporter = Reporter(job, on_progress or ignore)
     try:
-        return Run(job, spec, settings, reporter, stop, retry=retry).finish()
+        return Run(opened, reporter, stop or threading.Event(), retry=retry).finish()
     except ImpastoError as error:
         reporter.stopped(error)
         raise

@@ -10,25 +10,22 @@ from impasto.errors import BadInput
 from impasto.outputs.delivery.digest import digest
 from impasto.planning.history import learn
 from impasto.schema.outcome import Result
-from impasto.schema.url import is_local
 
 if TYPE_CHECKING:
     from impasto.driver.ledger import Ledger
+    from impasto.driver.open_job import OpenJob
     from impasto.driver.reporter import Reporter
-    from impasto.jobs.job import Job
-    from impasto.outputs.delivery.base import Delivery
-    from impasto.schema.job import JobSpec
-    from impasto.storage.stores import Stores
 
 NAMED = 100
 """Items set aside that a result names."""
 
 
-def standing(job: Job, delivery: Delivery, output: str) -> Result | None:
+def standing(opened: OpenJob) -> Result | None:
     """Return a job's earlier result if its output still stands where it is wanted."""
-    earlier = job.result()
-    if earlier and delivery.stands(earlier):
-        return earlier.model_copy(update={"output": output, "seconds": 0.0, "fps": 0})
+    earlier = opened.job.result()
+    if earlier and opened.delivery.stands(earlier):
+        changes = {"output": opened.spec.output, "seconds": 0.0, "fps": 0}
+        return earlier.model_copy(update=changes)
     return None
 
 
@@ -37,20 +34,14 @@ class Assembler:
     """Makes a job's output and records its result.
 
     Attributes:
-        job: the job.
-        spec: its spec.
-        stores: what may be opened.
-        delivery: where the output goes.
+        opened: the job.
         reporter: told how far this is.
         begun: when this run began, by `time.perf_counter`.
         overwrite: whether what is at the output may be replaced.
         retry: whether an earlier result gives way.
     """
 
-    job: Job
-    spec: JobSpec
-    stores: Stores
-    delivery: Delivery
+    opened: OpenJob
     reporter: Reporter
     begun: float
     overwrite: bool
@@ -69,14 +60,15 @@ class Assembler:
             result = self._deliver(ledger)
         except BadInput:
             # Another driver of this job may have been faster.
-            earlier = standing(self.job, self.delivery, self.spec.output)
+            earlier = standing(self.opened)
             if earlier is None:
                 raise
             return earlier
         # Whatever has items set aside is kept, so that a retry scores nothing else.
         kept = ledger.plan.output in {"video", "records"} or result.failed
-        self.job.sweep(ledger.records if kept else (), self.job.listing())
-        learn(self.job, self.spec, ledger.plan, ledger.scored_whole)
+        job = self.opened.job
+        job.sweep(ledger.records if kept else (), job.listing())
+        learn(job, self.opened.scorer_key, ledger.plan, ledger.scored_whole)
         self.reporter.finished(result)
         return result
 
@@ -90,27 +82,29 @@ class Assembler:
         # Codecs are not needed before, and take time to load.
         from impasto.outputs.open import write
 
-        plan, records = ledger.plan, ledger.records
+        opened, plan, records = self.opened, ledger.plan, ledger.records
         if plan.output in {"folder", "files"}:
-            with self.delivery.folder(records, overwrite=self.overwrite) as made:
+            with opened.delivery.folder(records, overwrite=self.overwrite) as made:
                 return self._record(ledger, *made, ())
-        with self.delivery.file(overwrite=self.overwrite) as path:
-            notes = write(path, self.stores, self.job, self.spec, plan, records)
+        with opened.delivery.file(overwrite=self.overwrite) as path:
+            source = (opened.stores, opened.source_url)
+            notes = write(path, *source, opened.job, opened.spec, plan, records)
             result = self._record(ledger, *digest(path), notes)
-            if not is_local(self.spec.output):
+            if not opened.output.local:
                 self.reporter.delivering(ledger)
             return result
 
     def _record(self, ledger: Ledger, size: int, sha256: str, notes: tuple[str, ...]) -> Result:
         """Record the result; that of before a retry gives way."""
+        job = self.opened.job
         if self.retry:
-            self.job.reopen()
+            job.reopen()
         seconds = time.perf_counter() - self.begun
         failed = [error for record in ledger.records for error in record.failed]
-        prepared = self.job.prepared()
+        prepared = job.prepared()
         result = Result(
-            job=self.job.id,
-            output=self.spec.output,
+            job=job.id,
+            output=self.opened.spec.output,
             items=ledger.tally.items,
             failed=len(failed),
             aside=tuple(failed[:NAMED]),
@@ -121,5 +115,5 @@ class Assembler:
             sha256=sha256,
             notes=(prepared.notes if prepared else ()) + notes,
         )
-        self.job.record(result)
+        job.record(result)
         return result

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from impasto.driver.pinning import named_urls, placed, refuse_signatures
+from impasto.driver.assembling import standing
+from impasto.driver.open_job import open_job
+from impasto.driver.pinning import named_urls, refuse_signatures
 from impasto.driver.submit import submit
 from impasto.errors import BadInput, ImpastoError, Unavailable
-from impasto.outputs.delivery.open import open_delivery
 from impasto.schema.url import is_local, is_loopback
-from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
     from impasto.engines.ray.submission import Cluster
@@ -53,16 +53,14 @@ def hand_over(spec: JobSpec, settings: Settings) -> HandOver:
     _check_travels(spec, settings)
     # Before anything is written, which would be a job that nobody runs.
     cluster = connect(settings)
-    stores = Stores.of(settings, spec)
-    spec = placed(spec, stores, settings)
-    job = submit(spec, settings)
-    result = job.result()
-    if result and open_delivery(stores, job, spec.output).stands(result):
+    opened = open_job(spec, settings)
+    spec, job = opened.spec, submit(opened)
+    if standing(opened):
         return HandOver("done", job.id, spec.output)
-    standing = cluster.standing(job.id, settings.home)
-    if standing:
-        ignored = _check_standing(job, spec)
-        return HandOver("already submitted", job.id, spec.output, standing.id, ignored)
+    running = cluster.standing(job.id, settings.home)
+    if running:
+        ignored = _check_running(job, spec)
+        return HandOver("already submitted", job.id, spec.output, running.id, ignored)
     job.uncancel()
     if job.spec() != spec:
         # The driver has nothing else to go by.
@@ -77,7 +75,7 @@ def hand_over(spec: JobSpec, settings: Settings) -> HandOver:
     return HandOver("submitted" if new else "already submitted", job.id, spec.output, made.id)
 
 
-def _check_standing(job: Job, spec: JobSpec) -> tuple[str, ...]:
+def _check_running(job: Job, spec: JobSpec) -> tuple[str, ...]:
     """Refuse what a driver that runs already would not do; returns other fields that differ.
 
     Raises:

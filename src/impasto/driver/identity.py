@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
-from impasto.planning.decide import output_kind
-from impasto.schema.job import JobSpec
-from impasto.scorers import registry
-from impasto.sources.base import Source
-from impasto.storage.stores import Stores
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from impasto.schema.base import Frozen
+    from impasto.schema.job import JobSpec
+    from impasto.schema.plan import OutputKind
+    from impasto.scorers.registry import Entry
+    from impasto.sources.base import Source
 
 FORMAT = 2
 """Raised when the same spec would give another output; older jobs are then not resumed."""
@@ -24,16 +28,27 @@ RUNTIME_FIELDS = {"source", "scorer", "params", "output", "overwrite", "timeout"
 """Fields of a spec that do not determine the output, or that the job's id holds in another form."""
 
 
-def job_id(stores: Stores, spec: JobSpec, source: Source) -> str:
+def job_id(
+    spec: JobSpec,
+    entry: Entry,
+    parsed: Frozen,
+    source: Source,
+    makes: OutputKind,
+    pictures: Mapping[str, bytes],
+) -> str:
     """Digest what determines a job's output, and nothing of how it runs.
 
-    Raises:
-        BadInput: the scorer or its parameters are wrong, or one of its files is missing.
+    Args:
+        spec: the job's spec, made absolute.
+        entry: its scorer's line of the table.
+        parsed: its scorer's parameters, checked.
+        source: its source.
+        makes: what is made of that.
+        pictures: the pictures that parameters name, by parameter.
     """
-    entry = registry.find(spec.scorer)
-    params = registry.parse_params(entry, spec.params).model_dump(mode="json")
+    params = parsed.model_dump(mode="json")
     for name in entry.pictures:
-        params[name] = hashlib.sha256(stores.read(params[name])).hexdigest()
+        params[name] = hashlib.sha256(pictures[name]).hexdigest()
     for name in entry.folders:
         params.pop(name)
     for name in entry.trusted:
@@ -45,7 +60,7 @@ def job_id(stores: Stores, spec: JobSpec, source: Source) -> str:
         "format": FORMAT,
         "source": [source.url, source.etag],
         "scorer": [spec.scorer, params, entry.weights],
-        "output": [output_kind(spec, source.kind), PurePath(spec.output).suffix.lower()],
+        "output": [makes, PurePath(spec.output).suffix.lower()],
         "spec": spec.model_dump(
             mode="json",
             exclude=RUNTIME_FIELDS | (set() if entry.batched else {"mini_batch"}),

@@ -13,32 +13,24 @@ from typing import TYPE_CHECKING
 
 from impasto.driver import tolerance
 from impasto.driver.assembling import Assembler, standing
-from impasto.driver.identity import job_id
 from impasto.driver.ledger import Ledger, open_ledger
-from impasto.driver.reporter import Reporter
 from impasto.driver.stopping import StopCheck
 from impasto.engines.base import Control
 from impasto.engines.open import open_engine
 from impasto.errors import BadInput, Incomplete, Interrupted, Unavailable
 from impasto.media import formats
 from impasto.outputs.delivery.base import ANY_SUFFIX
-from impasto.outputs.delivery.open import open_delivery
-from impasto.planning.decide import items_of
-from impasto.planning.planner import cut
 from impasto.schema.outcome import Done, Failed, Result
-from impasto.sources.open import open_source
 from impasto.storage.local import sweep_scratch
-from impasto.storage.stores import Stores
 from impasto.worker.task import Task
 
 if TYPE_CHECKING:
     import threading
 
+    from impasto.driver.open_job import OpenJob
+    from impasto.driver.reporter import Reporter
     from impasto.engines.base import Engine
-    from impasto.jobs.job import Job
-    from impasto.schema.job import JobSpec
     from impasto.schema.plan import Plan
-    from impasto.settings import Settings
 
 BACKOFF = 1.0
 """Seconds to wait after a failed attempt, times the attempts so far."""
@@ -48,65 +40,40 @@ class Run:
     """One driver's pass over a job."""
 
     def __init__(
-        self,
-        job: Job,
-        spec: JobSpec,
-        settings: Settings,
-        reporter: Reporter,
-        stop: threading.Event,
-        *,
-        retry: bool,
+        self, opened: OpenJob, reporter: Reporter, stop: threading.Event, *, retry: bool
     ) -> None:
         """Prepare the pass; nothing is read before `finish`.
 
         Args:
-            job: the job.
-            spec: what to do, made absolute.
-            settings: how it runs.
+            opened: the job.
             reporter: is told how far it is.
             stop: once set, no further shard starts.
             retry: whether to try the items again that were set aside.
         """
         self._begun = time.perf_counter()
-        self._job, self._spec, self._settings = job, spec, settings
-        self._reporter, self._retry = reporter, retry
+        self._opened, self._reporter, self._retry = opened, reporter, retry
+        self._job, self._spec = opened.job, opened.spec
         self._stop = stop
-        self._stopping = StopCheck(job, stop, reporter)
-        self._stores = Stores.of(settings, spec)
-        self._delivery = open_delivery(self._stores, job, spec.output)
+        self._stopping = StopCheck(opened.job, stop, reporter)
 
     def finish(self) -> Result:
         """Do what is left; raises what `impasto.driver.api.finish` does."""
         sweep_scratch()
-        earlier = standing(self._job, self._delivery, self._spec.output)
+        opened = self._opened
+        earlier = standing(opened)
         if earlier and not (self._retry and earlier.failed):
             return earlier
         self._reporter.planning()
         replaceable = formats.WRITABLE if self._spec.overwrite else None
-        self._delivery.check(ANY_SUFFIX if earlier else replaceable)
-        self._check_source()
+        opened.delivery.check(ANY_SUFFIX if earlier else replaceable)
+        opened.check_source()
         ledger = self._finish_shards()
         self._judge(ledger)
-        self._check_source()
-        assembler = Assembler(
-            self._job,
-            self._spec,
-            self._stores,
-            self._delivery,
-            self._reporter,
-            begun=self._begun,
-            overwrite=self._spec.overwrite or earlier is not None,
-            retry=self._retry,
-        )
+        # Workers read for hours; what they read must be what the job's id says.
+        opened.check_unchanged()
+        overwrite = self._spec.overwrite or earlier is not None
+        assembler = Assembler(opened, self._reporter, self._begun, overwrite, self._retry)
         return assembler.assemble(ledger)
-
-    def _check_source(self) -> None:
-        source = open_source(self._stores, self._spec.source, items_of(self._spec))
-        if job_id(self._stores, self._spec, source) != self._job.id:
-            raise BadInput(
-                f"{self._spec.source}: it, or a file that the job uses, has changed since job "
-                f"{self._job.id} began; run it anew with 'impasto run'"
-            )
 
     def _finish_shards(self) -> Ledger:
         """Score what is not done yet; an engine is opened only where something is left."""
@@ -118,7 +85,8 @@ class Run:
         control = Control(
             self._reporter.written, self._stopping, self._reporter.staffed, self._reporter.noted
         )
-        with open_engine(self._settings, self._spec, control, self._stores) as engine:
+        opened = self._opened
+        with open_engine(opened.settings, opened.spec, control, opened.stores) as engine:
             ledger = ledger or self._open_ledger(self._make_plan(engine))
             self._score(ledger, engine)
         return ledger
@@ -128,15 +96,7 @@ class Run:
 
     def _make_plan(self, engine: Engine) -> Plan:
         try:
-            source = open_source(self._stores, self._spec.source, items_of(self._spec))
-            plan = cut(
-                source,
-                self._spec,
-                self._settings,
-                self._job.home,
-                capacity=engine.capacity,
-                threads=engine.encoder_threads,
-            )
+            plan = self._opened.plan(engine.capacity, engine.encoder_threads, self._job.home)
             self._job.record(plan)
         except BadInput:
             # Nothing can come of it; what cannot be planned should not be listed for ever.
@@ -162,14 +122,15 @@ class Run:
             self._give_up(ledger)
 
     def _task(self, plan: Plan) -> Task:
+        settings = self._opened.settings
         return Task(
-            home=self._settings.home,
-            stores=self._settings.stores,
+            home=settings.home,
+            stores=settings.stores,
             job=self._job.id,
             spec=self._spec,
             plan=plan.model_copy(update={"shards": ()}),
             sample=plan.shards[0],
-            memory=self._settings.memory or 0,
+            memory=settings.memory or 0,
         )
 
     def _record(self, ledger: Ledger, outcome: Done | Failed) -> None:

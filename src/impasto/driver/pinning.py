@@ -4,20 +4,42 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from impasto.driver.staging import stage, staged
 from impasto.errors import BadInput
+from impasto.schema.base import Frozen
 from impasto.schema.job import JobSpec
-from impasto.schema.url import normal, parse
+from impasto.schema.url import Url, normal, written
 from impasto.scorers import registry
+from impasto.scorers.registry import Entry
 from impasto.scorers.user import signature
 from impasto.secrecy import redact
 from impasto.settings import Settings
 from impasto.storage.stores import Stores
 
 
-def placed(spec: JobSpec, stores: Stores, settings: Settings) -> JobSpec:
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A spec that means the same anywhere, with what it was found to hold.
+
+    Attributes:
+        spec: the spec.
+        entry: its scorer's line of the table.
+        params: its scorer's parameters, checked.
+        source: where its source is.
+        output: where its output goes.
+    """
+
+    spec: JobSpec
+    entry: Entry
+    params: Frozen
+    source: Url
+    output: Url
+
+
+def placed(spec: JobSpec, stores: Stores, settings: Settings) -> Pinned:
     """Make a spec mean the same on every machine that will see it.
 
     Raises:
@@ -26,11 +48,11 @@ def placed(spec: JobSpec, stores: Stores, settings: Settings) -> JobSpec:
         Unavailable: the store does not answer.
     """
     refuse_signatures(spec, settings)
-    spec = absolute(spec, stores, settings.home)
+    pinned = absolute(spec, stores, settings.home)
     if settings.engine == "local":
-        return spec
-    staged = stage(spec, stores, settings.home)
-    return spec if staged == spec else absolute(staged, stores, settings.home)
+        return pinned
+    staged = stage(pinned.spec, stores, settings.home)
+    return pinned if staged == pinned.spec else absolute(staged, stores, settings.home)
 
 
 def named_urls(spec: JobSpec, settings: Settings) -> dict[str, str]:
@@ -58,7 +80,7 @@ def refuse_signatures(spec: JobSpec, settings: Settings) -> None:
             )
 
 
-def absolute(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
+def absolute(spec: JobSpec, stores: Stores, home: str) -> Pinned:
     """Make every path of a spec absolute and pin its weights, so that it means the same anywhere.
 
     Raises:
@@ -78,19 +100,26 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
             stores.check_trusted(params[name], home)
             params[f"{name}_digest"] = stores.fingerprint(params[name])
     if scorer == "python":
-        source = stores.read(params["module"])
-        known = signature.arguments(source, params["name"], params["module"])
+        module = stores.read(params["module"])
+        known = signature.arguments(module, params["name"], params["module"])
         params["args"] = signature.check(known, params.get("args", {}))
     _refuse_secrets(params)
-    registry.parse_params(entry, params)
-    return spec.model_copy(
-        update={
-            "source": str(parse(spec.source)),
-            "output": normal(spec.output),
-            "scorer": scorer,
-            "params": params,
-            **_requirements(spec, stores, home),
-        }
+    parsed = registry.parse_params(entry, params)
+    source, output = stores.locate(spec.source), stores.locate(spec.output)
+    changes = {
+        "source": str(source),
+        "output": written(output, spec.output),
+        "scorer": scorer,
+        "params": params,
+        **_requirements(spec, stores, home),
+    }
+    return Pinned(
+        spec.model_copy(update=changes),
+        entry,
+        parsed,
+        # What is stored names a folder without a slash at its end.
+        source if source.local else source.at(source.key.rstrip("/")),
+        output,
     )
 
 

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from impasto.driver.identity import job_id
-from impasto.driver.pinning import absolute
+from impasto.driver.open_job import OpenJob, open_draft
 from impasto.engines.base import Control
 from impasto.engines.open import open_engine
 from impasto.jobs.job import Job
-from impasto.planning.decide import items_of
 from impasto.planning.forecast import USUAL, Workload
-from impasto.planning.planner import cut, forecast
 from impasto.schema.job import JobSpec
 from impasto.schema.plan import Plan
-from impasto.schema.url import parse
 from impasto.settings import Settings
-from impasto.sources.open import open_source
 from impasto.storage.store import Store
-from impasto.storage.stores import Stores
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +42,12 @@ def draft(spec: JobSpec, settings: Settings) -> Draft:
     Raises:
         BadInput: the request or the source is wrong.
     """
-    stores = Stores.of(settings, spec)
-    spec = absolute(spec, stores, settings.home)
-    source = open_source(stores, spec.source, items_of(spec))
-    home = _home(stores, settings.home)
-    job = job_id(stores, spec, source)
+    opened = open_draft(spec, settings)
     # It is not entered: no worker starts, and no cluster is asked.
-    engine = open_engine(settings, spec, Control(lambda *_: None, lambda: False), stores)
-    stored = Job(home, job).plan() if home else None
-    plan = stored or cut(
-        source,
-        spec,
-        settings,
-        home,
-        capacity=engine.capacity,
-        threads=engine.encoder_threads,
-    )
+    engine = open_engine(settings, opened.spec, Control(), opened.stores)
+    home = _home(opened)
+    stored = Job(home, opened.id).plan() if home else None
+    plan = stored or opened.plan(engine.capacity, engine.encoder_threads, home)
     work = Workload(
         plan.count,
         plan.items,
@@ -71,12 +55,12 @@ def draft(spec: JobSpec, settings: Settings) -> Draft:
         width=plan.width,
         height=plan.height,
     )
-    pace = forecast(spec, settings, engine.capacity, home).pace(work)
+    pace = opened.forecast(engine.capacity, home).pace(work)
     return Draft(
-        job=job,
+        job=opened.id,
         stored=stored is not None,
         plan=plan,
-        reasons=plan.reasons or _asked(spec, plan),
+        reasons=plan.reasons or _asked(opened.spec, plan),
         workers=engine.capacity.workers,
         seconds=plan.count * pace.seconds + len(plan.shards) * pace.overhead
         if pace.known
@@ -84,10 +68,10 @@ def draft(spec: JobSpec, settings: Settings) -> Draft:
     )
 
 
-def _home(stores: Stores, url: str) -> Store | None:
+def _home(opened: OpenJob) -> Store | None:
     """Open the home of jobs, but do not make it: opening a folder does."""
-    place = parse(url)
-    return None if place.local and not place.path.is_dir() else stores.open_home(url)
+    place = opened.home_url
+    return None if place.local and not place.path.is_dir() else opened.home
 
 
 def _asked(spec: JobSpec, plan: Plan) -> tuple[str, ...]:

@@ -29,8 +29,8 @@ class Control:
         noted: called with what befell the workers without being any shard's fault, for the log.
     """
 
-    progress: Callable[[int, int], None]
-    stopping: Callable[[], bool]
+    progress: Callable[[int, int], None] = lambda *_: None
+    stopping: Callable[[], bool] = lambda: False
     staffed: Callable[[WorkerCounts], None] = lambda _: None
     noted: Callable[[str], None] = lambda _: None
 

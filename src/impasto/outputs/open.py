@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from impasto.schema.job import JobSpec
     from impasto.schema.outcome import Attempt, Done
     from impasto.schema.plan import PictureSize, Plan
+    from impasto.schema.url import Url
     from impasto.storage.stores import Stores
 
 
@@ -43,13 +44,20 @@ def open_shard(job: Job, spec: JobSpec, plan: Plan, attempt: Attempt, files: Pat
 
 
 def write(
-    path: Path, stores: Stores, job: Job, spec: JobSpec, plan: Plan, done: Sequence[Done]
+    path: Path,
+    stores: Stores,
+    source: Url,
+    job: Job,
+    spec: JobSpec,
+    plan: Plan,
+    done: Sequence[Done],
 ) -> tuple[str, ...]:
     """Make the one file of a job of its finished shards.
 
     Args:
         path: where to; nothing is there.
         stores: what may be opened.
+        source: the job's source, whose other streams are carried over.
         job: the job.
         spec: its spec.
         plan: its plan.
@@ -64,7 +72,9 @@ def write(
     """
     match plan.output:
         case "video":
-            return write_video(path, stores, job, spec, sized(plan, job.picture_size()), done)
+            return write_video(
+                path, stores, source, job, spec, sized(plan, job.picture_size()), done
+            )
         case "records":
             write_records(path, job, done)
         case _:

@@ -11,7 +11,6 @@ import numpy as np
 from impasto.media.join import assemble
 from impasto.media.write.segment import SegmentWriter
 from impasto.media.write.target import Target, target
-from impasto.schema.url import parse
 from impasto.storage.local import scratch
 from impasto.storage.named_file import File
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from impasto.schema.job import JobSpec
     from impasto.schema.outcome import Done
     from impasto.schema.plan import Plan, Shard
+    from impasto.schema.url import Url
     from impasto.storage.stores import Stores
 
 
@@ -86,7 +86,13 @@ class VideoShard:
 
 
 def write_video(
-    path: Path, stores: Stores, job: Job, spec: JobSpec, plan: Plan, done: Sequence[Done]
+    path: Path,
+    stores: Stores,
+    source: Url,
+    job: Job,
+    spec: JobSpec,
+    plan: Plan,
+    done: Sequence[Done],
 ) -> tuple[str, ...]:
     """Join the segments and carry the source's other streams into a file.
 
@@ -103,15 +109,15 @@ def write_video(
         for shard in plan.shards
         for moment in (shard.cut.pts if shard.cut else range(shard.start, shard.stop))
     ]
-    source = None
+    given = None
     if plan.source == "video":
-        file = File(stores, spec.source)
+        file = File(stores, source)
         file.require_version(plan.etag)
-        source = file.open()
+        given = file.open()
     notes = assemble.assemble(
         path,
-        source,
-        parse(spec.source).name,
+        given,
+        source.name,
         plan.facts,
         video_target(spec, plan),
         pts,

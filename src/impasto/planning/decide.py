@@ -11,8 +11,6 @@ from impasto.media import formats
 from impasto.media.formats import FAMILIES
 from impasto.schema.job import Items, JobSpec
 from impasto.schema.plan import OutputKind
-from impasto.schema.url import parse
-from impasto.scorers import registry
 from impasto.tables.formats import RECORDS, TABLES, is_table
 
 if TYPE_CHECKING:
@@ -23,18 +21,6 @@ _REMEDIES = {
     "records": ", ".join(RECORDS),
     "files": "a folder",
 }
-
-
-def items_of(spec: JobSpec) -> Items:
-    """Decide what a job takes its source for; raises BadInput when its scorer cannot."""
-    return decide_items(spec, registry.find(spec.scorer).takes)
-
-
-def output_kind(spec: JobSpec, kind: SourceKind) -> OutputKind:
-    """Decide what a job makes of a kind of source; raises BadInput when it cannot."""
-    place = parse(spec.output)
-    is_folder = place.local and place.path.is_dir()
-    return decide_output(spec, kind, registry.find(spec.scorer).gives, is_folder=is_folder)
 
 
 def decide_items(spec: JobSpec, takes: Sequence[Items]) -> Items:

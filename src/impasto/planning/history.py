@@ -18,16 +18,23 @@ from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Done
 from impasto.schema.plan import Plan
 from impasto.schema.speed import Speed
-from impasto.scorers import registry
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 
 if TYPE_CHECKING:
+    from impasto.scorers.registry import Entry
     from impasto.storage.store import Store
 
 
-def learn(job: Job, spec: JobSpec, plan: Plan, records: Iterable[Done]) -> None:
-    """Note how fast a finished job was; that this cannot be done is no reason for it to fail."""
+def learn(job: Job, scorer: str, plan: Plan, records: Iterable[Done]) -> None:
+    """Note how fast a finished job was; that this cannot be done is no reason for it to fail.
+
+    Args:
+        job: the job.
+        scorer: its `scorer_key`.
+        plan: its plan.
+        records: its done records.
+    """
     told = [
         (record, (record.seconds - record.overhead) / record.items)
         for record in records
@@ -38,7 +45,7 @@ def learn(job: Job, spec: JobSpec, plan: Plan, records: Iterable[Done]) -> None:
     devices = Counter(record.worker.rpartition("/")[2].partition(":")[0] for record, _ in told)
     speed = Speed(
         job=job.id,
-        scorer=scorer_key(spec),
+        scorer=scorer,
         kind=plan.items,
         width=plan.width,
         height=plan.height,
@@ -51,9 +58,8 @@ def learn(job: Job, spec: JobSpec, plan: Plan, records: Iterable[Done]) -> None:
         record_speed(job.home, speed)
 
 
-def scorer_key(spec: JobSpec) -> str:
+def scorer_key(spec: JobSpec, entry: Entry) -> str:
     """Name a scorer with a digest of its model or script: another one has another speed."""
-    entry = registry.find(spec.scorer)
     names = [f"{name}_sha256" for name in entry.trusted]
     names += [f"{name}_digest" for name in entry.folders]
     names += ["name"] if spec.scorer == "python" else []

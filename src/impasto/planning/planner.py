@@ -13,9 +13,8 @@ from impasto.errors import BadInput, ImpastoError
 from impasto.machine import cuda_devices
 from impasto.media.frame import output_size
 from impasto.planning.cuts import cut_points
-from impasto.planning.decide import output_kind
 from impasto.planning.forecast import UNKNOWN, Forecast, Size, Workload
-from impasto.planning.history import scorer_key, speeds
+from impasto.planning.history import speeds
 from impasto.planning.output_names import frame_names, tree_names
 from impasto.schema.plan import Encoding, Plan
 
@@ -58,12 +57,19 @@ _KINDS: dict[SourceKind, _Kind] = {
 }
 
 
-def plan(source: Source, spec: JobSpec, encoding: Encoding, expected: Forecast = UNKNOWN) -> Plan:
+def plan(
+    source: Source,
+    spec: JobSpec,
+    made: OutputKind,
+    encoding: Encoding,
+    expected: Forecast = UNKNOWN,
+) -> Plan:
     """Cut a source into shards.
 
     Args:
         source: the job's.
         spec: the job's.
+        made: what is made of the source.
         encoding: how output video will be compressed.
         expected: what is expected of the workers, from which a size may be chosen.
 
@@ -73,7 +79,6 @@ def plan(source: Source, spec: JobSpec, encoding: Encoding, expected: Forecast =
     kind = _KINDS[source.kind]
     if source.kind != "video" and (spec.start is not None or spec.end is not None):
         raise BadInput(f"{source.url}: --start and --end need a video; {kind.choose}")
-    made = output_kind(spec, source.kind)
 
     def size(count: int, width: int = 0, height: int = 0) -> Size:
         video = made == "video"
@@ -141,33 +146,15 @@ def _shards(survey: Survey, spec: JobSpec, made: OutputKind, size: Size) -> tupl
     )
 
 
-def cut(
-    source: Source,
-    spec: JobSpec,
-    settings: Settings,
-    home: Store | None,
-    *,
-    capacity: Capacity,
-    threads: int,
-) -> Plan:
-    """Plan a job for the workers that there will be; raises what `plan` does.
+def forecast(scorer: str, settings: Settings, capacity: Capacity, home: Store | None) -> Forecast:
+    """Return what is expected of the workers.
 
     Args:
-        source: the job's.
-        spec: the job's, made absolute.
-        settings: how it runs.
-        home: where facts of earlier jobs are, which are read only where a size is to be chosen.
+        scorer: the scorer's key among the facts of earlier jobs.
+        settings: how the job runs.
         capacity: how many workers there may be.
-        threads: of an encoder.
+        home: where facts of earlier jobs are; None looks at none.
     """
-    encoding = Encoding(crf=spec.crf, preset=spec.preset, threads=threads)
-    known = home if spec.shard_frames == "auto" else None
-    return plan(source, spec, encoding, forecast(spec, settings, capacity, known))
-
-
-def forecast(spec: JobSpec, settings: Settings, capacity: Capacity, home: Store | None) -> Forecast:
-    """Return what is expected of the workers; ``home`` is where facts of earlier jobs are."""
-    scorer = scorer_key(spec)
     known: list[Speed] = []
     # Facts that cannot be read are no facts, and no reason for a job to fail.
     with suppress(ImpastoError):

@@ -160,7 +160,7 @@ def parse(text: str) -> Url:
 
 def normal(text: str) -> str:
     """Return a URL or path in the form that is stored: absolute, and without a signature."""
-    return _stored(parse(text), text)
+    return written(parse(text), text)
 
 
 def split_signature(text: str) -> tuple[str, str]:
@@ -173,13 +173,19 @@ def split_signature(text: str) -> tuple[str, str]:
     if not http and not ("://" in text and _SIGNED.search(text)):
         return text, ""
     place = parse(text)
-    return _stored(place, text), place.signature
+    return written(place, text), place.signature
 
 
-def _stored(place: Url, text: str) -> str:
-    written = text if place.local or not place.endpoint else text.partition("?")[0]
+def written(place: Url, text: str) -> str:
+    """Return a place in the form that is stored; a slash at its text's end stays.
+
+    Args:
+        place: the place.
+        text: what it was parsed from.
+    """
+    given = text if place.local or not place.endpoint else text.partition("?")[0]
     clean = str(place)
-    return clean + "/" if written.endswith("/") and not clean.endswith("/") else clean
+    return clean + "/" if given.endswith("/") and not clean.endswith("/") else clean
 
 
 def is_local(text: str) -> bool:

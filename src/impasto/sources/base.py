@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from impasto.schema.outcome import ItemError
     from impasto.schema.plan import Plan, Shard
     from impasto.schema.source import TableFacts, VideoFacts
+    from impasto.schema.url import Url
     from impasto.tables.read.scan import Wanted
 
     Item: TypeAlias = Frame | Rows | Blob | ItemError
@@ -84,8 +85,8 @@ class Source(Protocol):
         ...
 
     @property
-    def base(self) -> str:
-        """URL of the folder that all lies in; "" where it lies in several places."""
+    def base(self) -> Url | None:
+        """The folder that all lies in; None where it lies in several places."""
         ...
 
     def facts(self) -> dict[str, Any]:

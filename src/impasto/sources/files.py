@@ -58,9 +58,9 @@ class Files:
         return self.found.version
 
     @property
-    def base(self) -> str:
-        """URL of the folder that the files' names are under, or ""."""
-        return self.found.base
+    def base(self) -> Url | None:
+        """The folder that the files' names are under, or None."""
+        return self.found.objects.base
 
     def facts(self) -> dict[str, Any]:
         """Count the files and name the first and the last."""
@@ -81,7 +81,7 @@ class Files:
         def shard(number: int, start: int, stop: int) -> Shard:
             return Shard(index=number, start=start, stop=stop, names=names[start:stop])
 
-        return Survey(0, len(names), shard, base=self.base, names=names)
+        return Survey(0, len(names), shard, base=self.found.base, names=names)
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Blob | ItemError]:
         """Give the shard's files as they are on this machine, objects of a store as copies.

@@ -51,9 +51,9 @@ class Images:
         return self.found.version
 
     @property
-    def base(self) -> str:
-        """URL of the folder that the images' names are under, or ""."""
-        return self.found.base
+    def base(self) -> Url | None:
+        """The folder that the images' names are under, or None."""
+        return self.found.objects.base
 
     def facts(self) -> dict[str, Any]:
         """Name the images and the first one's size."""
@@ -77,7 +77,9 @@ class Images:
         def shard(number: int, start: int, stop: int) -> Shard:
             return Shard(index=number, start=start, stop=stop, names=names[start:stop])
 
-        return Survey(0, len(names), shard, base=self.base, names=names, as_video=self._video_facts)
+        return Survey(
+            0, len(names), shard, base=self.found.base, names=names, as_video=self._video_facts
+        )
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Frame | ItemError]:
         """Decode the shard's images; one of many that cannot be read comes as an ItemError."""

@@ -201,13 +201,13 @@ def _skipped(places: set[int], pattern: Sequence[str]) -> set[int]:
     return places
 
 
-def _relative(places: Sequence[Url]) -> tuple[str, list[str]]:
-    """Return the folder that all lie under, and their names there; "" and URLs if there is none."""
+def _relative(places: Sequence[Url]) -> tuple[Url | None, list[str]]:
+    """Return the folder that all lie under and their names there, or None and their URLs."""
     if len({place.at("") for place in places}) > 1:
-        return "", [str(place) for place in places]
+        return None, [str(place) for place in places]
     folders = [place.key.split("/")[:-1] for place in places]
     alike = takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
     shared = [parts[0] for parts in alike]
     above = "/".join(shared)
     base = places[0].at(above or "/" if places[0].local else above)
-    return str(base), [place.key[len(above) + 1 if shared else 0 :] for place in places]
+    return base, [place.key[len(above) + 1 if shared else 0 :] for place in places]

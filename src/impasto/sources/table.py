@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput
 from impasto.schema.plan import Plan, Shard
-from impasto.schema.url import parse
 from impasto.sources.base import Survey
 from impasto.sources.item import Rows
 from impasto.tables.read import delimited, jsonl, parquet
@@ -49,7 +48,7 @@ class Table:
         self.url = file.url
         self.kind: SourceKind = "table"
         self.etag = file.etag
-        self.base = str(parse(file.url).parent)
+        self.base = file.place.parent
         self._file = file
         self._reader: ModuleType = _READERS.get(PurePath(file.name).suffix.lower(), jsonl)
         _check_installed(file.url)
@@ -86,7 +85,7 @@ class Table:
             0,
             scan.rows,
             shard,
-            base=self.base,
+            base=str(self.base),
             cheap_cuts=scan.cheap_cuts,
             borders=scan.borders,
             table=scan.facts,

@@ -11,7 +11,6 @@ from impasto.media.join import assemble
 from impasto.media.read import decode, describe, index
 from impasto.media.write.target import target
 from impasto.schema.plan import Plan, Shard
-from impasto.schema.url import parse
 from impasto.sources.base import Survey
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class Video:
         self.url = file.url
         self.kind: SourceKind = "video"
         self.etag = file.etag
-        self.base = str(parse(file.url).parent)
+        self.base = file.place.parent
         self.name = file.name
         self._file = file
 

@@ -18,7 +18,8 @@ class File:
     """A file or an object that a user names.
 
     Attributes:
-        url: where it is.
+        place: where it is.
+        url: its text.
         name: its last part.
         etag: changes whenever its content does.
     """
@@ -26,7 +27,7 @@ class File:
     def __init__(self, stores: Stores, url: str | Url) -> None:
         """Look the file up; raises Missing when there is none, and what `Store.stat` does."""
         place = stores.locate(url)
-        self.url, self.name = str(place), place.name
+        self.place, self.url, self.name = place, str(place), place.name
         self._remote: tuple[Store, Stat] | None = None
         if place.local:
             self.etag = etag(place.path)

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 class Objects:
     """Reads what names stand for; safe for several threads at once."""
 
-    def __init__(self, stores: Stores, base: str | Url, source: str | Url) -> None:
+    def __init__(self, stores: Stores, base: str | Url | None, source: str | Url) -> None:
         """Prepare to read; no request is sent yet.
 
         Args:
             stores: what may be opened.
-            base: URL of the folder that the names are under; "" where they are whole URLs.
+            base: the folder that the names are under; "" or None where they are whole URLs.
             source: the URL that the user gave, whose signature serves the base.
         """
         self.base = (parse(base) if isinstance(base, str) else base) if base else None

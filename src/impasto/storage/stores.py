@@ -53,7 +53,7 @@ class Stores:
         place = self.locate(url)
         return Store(place, self.profile(place))
 
-    def open_home(self, url: str) -> Store:
+    def open_home(self, url: str | Url) -> Store:
         """Open the home of jobs; raises BadInput, too, where outsiders may reach it."""
         place = self.locate(url)
         profile = self.profile(place)

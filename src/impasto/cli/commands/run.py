@@ -116,6 +116,7 @@ def finish_job(
     from impasto.cli.job_argument import add_remedy, job_argument
     from impasto.cli.render import jobs as display
     from impasto.driver import api
+    from impasto.driver.open_job import open_job
     from impasto.driver.submit import submit
     from impasto.schema.progress import Progress
 
@@ -128,11 +129,10 @@ def finish_job(
 
     try:
         with progress.progress(quiet) as shown, interrupt.interruptible(shown.stopping) as stop:
-            job = found or submit(spec, settings)
-            result = api.finish(
-                job,
-                spec,
-                settings=settings,
+            opened = open_job(spec, settings, found)
+            job = found or submit(opened)
+            result = api.finish_open(
+                opened,
                 on_progress=on_progress,
                 stop=stop,
                 retry=retry,

@@ -11,17 +11,14 @@ from typing import TYPE_CHECKING
 
 from impasto.outputs.delivery.to_folder import ToFolder
 from impasto.outputs.delivery.to_store import ToStore
-from impasto.schema.url import parse
 
 if TYPE_CHECKING:
     from impasto.jobs.job import Job
     from impasto.outputs.delivery.base import Delivery
+    from impasto.schema.url import Url
     from impasto.storage.stores import Stores
 
 
-def open_delivery(stores: Stores, job: Job, output: str) -> Delivery:
-    """Prepare the delivery of a job's output to a URL or path."""
-    place = parse(output)
-    if place.local:
-        return ToFolder(job, place.path)
-    return ToStore(stores, job, output)
+def open_delivery(stores: Stores, job: Job, output: Url) -> Delivery:
+    """Prepare the delivery of a job's output to a place."""
+    return ToFolder(job, output.path) if output.local else ToStore(stores, job, output)

@@ -18,14 +18,17 @@ if TYPE_CHECKING:
     from impasto.jobs.job import Job
     from impasto.outputs.delivery.digest import Digest
     from impasto.schema.outcome import Done, Result
+    from impasto.schema.url import Url
     from impasto.storage.stores import Stores
 
 
 class ToStore:
     """By upload, many images at once."""
 
-    def __init__(self, stores: Stores, job: Job, output: str) -> None:
-        self._stores, self._job, self._output = stores, job, output
+    def __init__(self, stores: Stores, job: Job, output: Url) -> None:
+        self._stores, self._job, self._place = stores, job, output
+        self._is_folder = output.key.endswith("/")
+        self._output = f"{output}/" if self._is_folder else str(output)
         self._ended = ""
 
     def check(self, replaceable: Container[str] | None) -> None:
@@ -34,14 +37,14 @@ class ToStore:
         if noted == "":
             return
         self._ended = noted or ""
-        store, key = self._stores.open_parent(self._output)
-        store.check_writable(f"{key}/0" if self._output.endswith("/") else key)
+        store, key = self._stores.open_parent(self._place)
+        store.check_writable(f"{key}/0" if self._is_folder else key)
         try:
             stat = store.stat(key)
             objects = store.list_all(key)
         except Denied:
             # Whoever may only write cannot look; then the upload itself will not replace anything.
-            if replaceable is not None and self._output.endswith("/"):
+            if replaceable is not None and self._is_folder:
                 raise
             return
         if replaceable is None and (stat or objects):
@@ -62,7 +65,7 @@ class ToStore:
             return noted == self._fingerprint()
         except Denied:
             # Whoever may only write takes the job's word for it.
-            rights = self._stores.open_parent(self._output)[0].rights
+            rights = self._stores.open_parent(self._place)[0].rights
             if rights is None or "r" in rights:
                 raise
             return True
@@ -70,7 +73,7 @@ class ToStore:
     @contextmanager
     def file(self, *, overwrite: bool) -> Iterator[Path]:
         """See `Delivery.file`."""
-        store, key = self._stores.open_parent(self._output)
+        store, key = self._stores.open_parent(self._place)
         with scratch() as folder:
             path = folder / PurePath(key).name
             yield path
@@ -82,7 +85,7 @@ class ToStore:
     @contextmanager
     def folder(self, records: Sequence[Done], *, overwrite: bool) -> Iterator[Digest]:
         """See `Delivery.folder`."""
-        store = self._stores.open(self._output)
+        store = self._stores.open(self._place)
         create = self._begin() and not overwrite
 
         def bring(pair: tuple[str, str]) -> tuple[str, int, str]:
@@ -135,9 +138,9 @@ class ToStore:
 
     def _fingerprint(self) -> str:
         """Digest what stands at the output now, by etags."""
-        store, key = self._stores.open_parent(self._output)
-        stat = None if self._output.endswith("/") else store.stat(key)
+        store, key = self._stores.open_parent(self._place)
+        stat = None if self._is_folder else store.stat(key)
         if stat:
             return stat.etag
-        objects = self._stores.open(self._output).list_all()
+        objects = self._stores.open(self._place).list_all()
         return digest_all((each.key, each.etag) for each in objects)

@@ -1,0 +1,181 @@
+"""A job in the hands of a driver: its spec, and all that follows from it, resolved once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from impasto.driver.identity import job_id
+from impasto.driver.pinning import absolute, placed
+from impasto.errors import BadInput
+from impasto.jobs.job import Job
+from impasto.outputs.delivery.open import open_delivery
+from impasto.planning import planner
+from impasto.planning.decide import decide_items, decide_output
+from impasto.planning.history import scorer_key
+from impasto.schema.plan import Encoding
+from impasto.sources.open import open_source
+from impasto.storage.stores import Stores
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from impasto.driver.pinning import Pinned
+    from impasto.outputs.delivery.base import Delivery
+    from impasto.planning.forecast import Forecast
+    from impasto.schema.job import JobSpec
+    from impasto.schema.plan import OutputKind, Plan
+    from impasto.schema.url import Url
+    from impasto.schema.workers import Capacity
+    from impasto.settings import Settings
+    from impasto.sources.base import Source
+    from impasto.storage.store import Store
+
+
+class OpenJob:
+    """A job's spec with what follows from it, each thing resolved once, when it is first needed.
+
+    Attributes:
+        settings: how the job runs.
+        stores: what may be opened.
+        spec: what to do, made absolute and its files pinned.
+        entry: the scorer's line of the table.
+        params: its parameters, checked.
+        source_url: where the source is.
+        output: where the output goes.
+    """
+
+    def __init__(
+        self, pinned: Pinned, settings: Settings, stores: Stores, job: Job | None = None
+    ) -> None:
+        """Hold what was pinned; nothing is opened yet.
+
+        Args:
+            pinned: the spec, made absolute.
+            settings: how the job runs.
+            stores: what may be opened.
+            job: the job, where it is known already; it must turn out to be this spec's.
+        """
+        self.settings, self.stores = settings, stores
+        self.spec, self.entry, self.params = pinned.spec, pinned.entry, pinned.params
+        self.source_url, self.output = pinned.source, pinned.output
+        self._job = job
+
+    @cached_property
+    def source(self) -> Source:
+        """The source; raises what `open_source` does."""
+        return self._open_source()
+
+    @cached_property
+    def pictures(self) -> Mapping[str, bytes]:
+        """The pictures that parameters name, by parameter; raises BadInput or Unavailable."""
+        return self._read_pictures()
+
+    @cached_property
+    def makes(self) -> OutputKind:
+        """What is made of the source; raises BadInput when that cannot be."""
+        is_folder = self.output.local and self.output.path.is_dir()
+        return decide_output(self.spec, self.source.kind, self.entry.gives, is_folder=is_folder)
+
+    @cached_property
+    def id(self) -> str:
+        """The digest of what determines the output; raises what `job_id` does."""
+        return job_id(self.spec, self.entry, self.params, self.source, self.makes, self.pictures)
+
+    @cached_property
+    def home_url(self) -> Url:
+        """Where the jobs' home is."""
+        return self.stores.locate(self.settings.home)
+
+    @cached_property
+    def home(self) -> Store:
+        """The home of jobs, which is made if it is a folder of this machine."""
+        return self._job.home if self._job else self.stores.open_home(self.home_url)
+
+    @cached_property
+    def job(self) -> Job:
+        """The job's folder in its home."""
+        return self._job or Job(self.home, self.id)
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        """The job's way to its output."""
+        return open_delivery(self.stores, self.job, self.output)
+
+    @property
+    def scorer_key(self) -> str:
+        """What names the scorer where speeds of earlier jobs are kept."""
+        return scorer_key(self.spec, self.entry)
+
+    def check_source(self) -> None:
+        """Raise BadInput when the source or a picture is not what the job began with."""
+        if self.id != self.job.id:
+            raise self._changed()
+
+    def check_unchanged(self) -> None:
+        """List the source and read the pictures again; raises BadInput when they have changed."""
+        fresh = self._open_source()
+        before = (self.source.url, self.source.etag)
+        if (fresh.url, fresh.etag) != before or self._read_pictures() != self.pictures:
+            raise self._changed()
+
+    def forecast(self, capacity: Capacity, home: Store | None) -> Forecast:
+        """Return what is expected of so many workers.
+
+        Args:
+            capacity: how many workers there may be.
+            home: where speeds of earlier jobs are; None looks at none.
+        """
+        return planner.forecast(self.scorer_key, self.settings, capacity, home)
+
+    def plan(self, capacity: Capacity, threads: int, home: Store | None) -> Plan:
+        """Cut the source into shards for the workers that there will be.
+
+        Args:
+            capacity: how many workers there may be.
+            threads: of an encoder.
+            home: where speeds of earlier jobs are, which are read only where a size is chosen.
+
+        Raises:
+            BadInput: the source cannot be read, or not become the output.
+        """
+        spec = self.spec
+        encoding = Encoding(crf=spec.crf, preset=spec.preset, threads=threads)
+        expected = self.forecast(capacity, home if spec.shard_frames == "auto" else None)
+        return planner.plan(self.source, spec, self.makes, encoding, expected)
+
+    def _open_source(self) -> Source:
+        items = decide_items(self.spec, self.entry.takes)
+        return open_source(self.stores, self.source_url, items)
+
+    def _read_pictures(self) -> dict[str, bytes]:
+        params = self.spec.params
+        return {name: self.stores.read(params[name]) for name in self.entry.pictures}
+
+    def _changed(self) -> BadInput:
+        return BadInput(
+            f"{self.spec.source}: it, or a file that the job uses, has changed since job "
+            f"{self.job.id} began; run it anew with 'impasto run'"
+        )
+
+
+def open_job(spec: JobSpec, settings: Settings, job: Job | None = None) -> OpenJob:
+    """Resolve a spec for a driver, which may run elsewhere than its workers.
+
+    Args:
+        spec: what to do.
+        settings: how it runs.
+        job: the job, where it is known already.
+
+    Raises:
+        BadInput: the request is wrong, or one of its files is missing or not to be trusted.
+        Unavailable: the store does not answer.
+    """
+    stores = Stores.of(settings, spec)
+    return OpenJob(placed(spec, stores, settings), settings, stores, job)
+
+
+def open_draft(spec: JobSpec, settings: Settings) -> OpenJob:
+    """Resolve a spec, and copy none of its files anywhere; raises what `open_job` does."""
+    stores = Stores.of(settings, spec)
+    return OpenJob(absolute(spec, stores, settings.home), settings, stores)
