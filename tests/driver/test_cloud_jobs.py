@@ -18,6 +18,7 @@ from impasto.driver import api
 from impasto.errors import BadInput, Denied, Interrupted, Unavailable
 from impasto.jobs import find
 from impasto.jobs import job as jobs
+from impasto.jobs.notes import Notes
 from impasto.outputs.delivery.digest import digest
 from impasto.schema import progress
 from impasto.schema.job import JobSpec
@@ -503,7 +504,7 @@ def test_a_crash_around_the_upload_is_healed_by_the_next_run(
         raise Crash
 
     place.grant("OUTBOX_SAS", place.outbox, "rcw")
-    record, note, put = jobs.Job.record, jobs.Job.note_delivery, Store.put_file
+    record, put = jobs.Job.record, Store.put_file
     with monkeypatch.context() as patch:
         if moment == "before the result":
             patch.setattr(
@@ -514,11 +515,7 @@ def test_a_crash_around_the_upload_is_healed_by_the_next_run(
         elif moment == "before the upload":
             patch.setattr(Store, "put_file", lambda self, *a, **k: crash() if k else put(self, *a))
         else:
-            patch.setattr(
-                jobs.Job,
-                "note_delivery",
-                lambda self, url, it: crash() if it else note(self, url, it),
-            )
+            patch.setattr(Notes, "end_delivery", crash)
         with pytest.raises(Crash):
             api.run(video_job(place))
     inprocess.InProcess.ran = []

@@ -43,7 +43,7 @@ def job(tmp_path: Path) -> Job:
 
 def leave(job: Job, record: Done, *, torn: bool = False) -> None:
     """Leave what a worker leaves of a finished shard."""
-    job.store_bytes(record.segment, b"12" if torn else b"1234")
+    job.folder.put(record.segment, b"12" if torn else b"1234")
     job.record(record)
 
 

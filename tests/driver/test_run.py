@@ -16,6 +16,7 @@ from impasto import BadInput, Incomplete, Interrupted, JobSpec, Progress, Result
 from impasto.driver import api, stopping
 from impasto.jobs import find
 from impasto.jobs.job import Job
+from impasto.schema.events import Finished, Item, ShardDone, Started
 from impasto.storage.stores import Stores
 from support import inprocess
 from support.clips import frame_number, picture, real_clip
@@ -265,8 +266,8 @@ def test_a_done_record_without_its_segment_runs_again(
         api.run(job, settings=settings, on_progress=on_progress, stop=stop)
     found = the_job(settings)
     record = found.done(found.listing())[0]
-    found.store_bytes(record.segment, b"torn")
-    found.store_bytes("done/00001.json", b"")
+    found.folder.put(record.segment, b"torn")
+    found.folder.put("done/00001.json", b"")
     inprocess.InProcess.ran = []
     api.run(job, settings=settings)
     assert inprocess.InProcess.ran == [0, 1, 2, 3]
@@ -300,7 +301,7 @@ def test_a_cancelled_job_stops_and_the_same_command_takes_it_up(
 
     def on_progress(event: Progress) -> None:
         if event.done == 12:
-            the_job(settings).cancel()
+            the_job(settings).notes.cancel()
 
     with pytest.raises(Interrupted, match="cancelled"):
         api.run(job, settings=settings, on_progress=on_progress)
@@ -395,13 +396,13 @@ def test_every_frame_is_logged_and_timed(
     tmp_path: Path, settings: Settings, clip: MakeClip
 ) -> None:
     api.run(moody(clip(frames=24), tmp_path / "o.mp4", 5, max_failed=1), settings=settings)
-    lines = list(the_job(settings).logs())
-    frames = [line for line in lines if line["event"] == "item"]
-    assert [line["item"] for line in frames] == list(range(24))
-    assert all(line["score_ms"] > 0 for line in frames)
-    assert [line["item"] for line in frames if "error" in line] == [5]
-    events = [line["event"] for line in lines if line["event"] != "item"]
-    assert events == ["started", "done", "done", "finished"]
+    logged = list(the_job(settings).journal.read())
+    frames = [event for event in logged if isinstance(event, Item)]
+    assert [frame.item for frame in frames] == list(range(24))
+    assert all(frame.score_ms > 0 for frame in frames)
+    assert [frame.item for frame in frames if frame.error] == [5]
+    others = [type(event) for event in logged if not isinstance(event, Item)]
+    assert others == [Started, ShardDone, ShardDone, Finished]
 
 
 def test_output_does_not_depend_on_how_the_job_is_cut_into_mini_batches(
@@ -480,7 +481,7 @@ def test_a_torn_image_is_made_again_and_never_delivered(
         api.run(job, settings=settings, on_progress=on_progress, stop=stop)
     found = the_job(settings)
     (segment,) = (record.segment for record in found.done(found.listing()).values())
-    found.store_bytes(f"{segment}000003.png", b"")
+    found.folder.put(f"{segment}000003.png", b"")
     inprocess.InProcess.ran = []
     api.run(job, settings=settings)
     assert inprocess.InProcess.ran == [0, 1]
@@ -560,7 +561,7 @@ def test_what_a_power_failure_tore_is_prepared_again(tmp_path: Path, settings: S
     job = style_job(source, str(source), tmp_path / "a.png")
     first = api.run(job, settings=settings)
     found = the_job(settings)
-    found.store_bytes("prepared.json", b"")
+    found.folder.put("prepared.json", b"")
     found.drop([0])
     (tmp_path / "a.png").unlink()
     assert api.run(job, settings=settings).sha256 == first.sha256

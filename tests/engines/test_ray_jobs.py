@@ -20,6 +20,7 @@ from impasto.engines.ray.status import Size, facts
 from impasto.errors import BadInput, Unavailable
 from impasto.jobs.find import find
 from impasto.jobs.job import Job
+from impasto.schema.events import Stopped, Submitted, Unknown
 from impasto.schema.job import JobSpec
 from impasto.schema.profile import StoreProfile
 from impasto.settings import Settings, WorkerRange, load
@@ -450,13 +451,13 @@ def test_following_waits_for_a_driver_and_ends_quietly(job: list[object], tmp_pa
     found = Job(Stores({}).open_home(str(tmp_path)), "0123456789ab")
     found.record(JobSpec(source="in.csv", output="out.csv"))
     # That an earlier driver gave up is no reason not to wait for the next one.
-    found.log([{"time": 0.0, "event": "stopped", "error": "it did not work"}])
-    found.log([{"time": 0.0, "event": "submitted"}])
+    found.journal.write(Stopped(time=0.0, error="it did not work"))
+    found.journal.write(Submitted(time=0.0))
     following = start("logs", "-f", found.id, "--home", tmp_path)
     assert following.stdout
     assert "stopped" in following.stdout.readline()
     assert "submitted" in following.stdout.readline()
-    found.log([{"time": 1.0, "event": "news"}])
+    found.journal.write(Unknown({"time": 1.0, "event": "news"}))
     assert "1970-01-01 00:00:01 news" in following.stdout.readline()
     with pytest.raises(TimeoutExpired):
         following.wait(0.5)
@@ -494,9 +495,9 @@ def test_a_job_that_was_cancelled_before_its_driver_started_stays_so(tmp_path: P
     scorer = f"python:{model}:Model"
     spec = JobSpec(source=str(rows), output=str(tmp_path / "o.jsonl"), scorer=scorer)
     made = submit(open_job(spec, Settings(home=str(tmp_path))))
-    made.cancel()
+    made.notes.cancel()
     driver = impasto("resume", made.id, "--as-submitted", "--home", tmp_path)
     assert driver.returncode == 130
-    assert made.cancelled()
+    assert made.notes.cancelled()
     assert not (tmp_path / "o.jsonl").exists()
     assert impasto("resume", made.id, "--home", tmp_path).returncode == 0

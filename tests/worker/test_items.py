@@ -15,6 +15,7 @@ from PIL import Image
 from impasto.driver import api
 from impasto.errors import BadInput, Incomplete
 from impasto.jobs import find
+from impasto.schema.events import Item
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Result
 from impasto.settings import Settings
@@ -204,7 +205,7 @@ def test_retry_of_a_finished_job_scores_what_was_set_aside_and_nothing_else(
     assert (again.items, again.failed) == (90, 0)
     assert [it["sum"] for it in lines(tmp_path / "o.jsonl")] == [1000 + 2 * n for n in range(90)]
     home = Stores({}).open(settings.home)
-    scored = [it for it in find.jobs(home)[0].logs() if it["event"] == "item"]
+    scored = [it for it in find.jobs(home)[0].journal.read() if isinstance(it, Item)]
     assert len(scored) == 90 + 2 + 1
     assert api.run(job, settings=settings).seconds == 0
 
@@ -221,7 +222,7 @@ def test_retry_of_images_keeps_those_that_were_made(tmp_path: Path, settings: Se
     after = {p.name: np.asarray(Image.open(p))[0, 0, 0] for p in out.rglob("*.png")}
     assert after == before | {"2.png": 60}
     home = Stores({}).open(settings.home)
-    scored = [it for it in find.jobs(home)[0].logs() if it["event"] == "item"]
+    scored = [it for it in find.jobs(home)[0].journal.read() if isinstance(it, Item)]
     assert len(scored) == 4 + 1
 
 
@@ -235,7 +236,7 @@ def test_the_same_command_tries_only_the_failed_rows_again(
     (tmp_path / "mood").unlink()
     assert api.run(job, settings=settings).failed == 0
     home = Stores({}).open(settings.home)
-    scored = [it["item"] for it in find.jobs(home)[0].logs() if it["event"] == "item"]
+    scored = [it.item for it in find.jobs(home)[0].journal.read() if isinstance(it, Item)]
     assert sorted(scored) == sorted([*range(20), 5])
 
 
@@ -319,7 +320,7 @@ def test_a_retry_that_was_interrupted_still_scores_only_what_was_set_aside(
     assert retried(tmp_path, settings).failed == 0
     assert [it["item"] for it in lines(tmp_path / "o.jsonl")] == list(range(20))
     home = Stores({}).open(settings.home)
-    scored = [it["item"] for it in find.jobs(home)[0].logs() if it["event"] == "item"]
+    scored = [it.item for it in find.jobs(home)[0].journal.read() if isinstance(it, Item)]
     assert sorted(scored) == sorted([*range(20), 5])
 
 

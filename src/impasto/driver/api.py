@@ -88,10 +88,10 @@ def finish_open(
     """Do what is left of an open job; takes and raises what `finish` does."""
     job = opened.job
     ignore: OnProgress = lambda _: None  # noqa: E731 (a typed default)
-    if as_submitted and job.cancelled():
+    if as_submitted and job.notes.cancelled():
         raise Interrupted(f"job {job.id}: was cancelled", job=job.id)
     if not as_submitted:
-        job.uncancel()
+        job.notes.uncancel()
     reporter = Reporter(job, on_progress or ignore)
     try:
         return Run(opened, reporter, stop or threading.Event(), retry=retry).finish()

@@ -101,7 +101,7 @@ class Assembler:
             job.reopen()
         seconds = time.perf_counter() - self.begun
         failed = [error for record in ledger.records for error in record.failed]
-        prepared = job.prepared()
+        prepared = job.notes.prepared()
         result = Result(
             job=job.id,
             output=self.opened.spec.output,

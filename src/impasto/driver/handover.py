@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from impasto.driver.open_job import open_job
 from impasto.driver.pinning import named_urls, refuse_signatures
 from impasto.driver.submit import submit
 from impasto.errors import BadInput, ImpastoError, Unavailable
+from impasto.schema.events import Stopped, Submitted
 from impasto.schema.url import is_local, is_loopback
 
 if TYPE_CHECKING:
@@ -61,16 +61,16 @@ def hand_over(spec: JobSpec, settings: Settings) -> HandOver:
     if running:
         ignored = _check_running(job, spec)
         return HandOver("already submitted", job.id, spec.output, running.id, ignored)
-    job.uncancel()
+    job.notes.uncancel()
     if job.spec() != spec:
         # The driver has nothing else to go by.
         job.replace_spec(spec)
     # Those who follow the log then wait for the new driver, whatever the last one said.
-    job.log([{"time": time.time(), "event": "submitted"}])
+    job.journal.write(Submitted())
     try:
         made, new = cluster.submit(job.id, settings)
     except ImpastoError as error:
-        job.log([{"time": time.time(), "event": "stopped", "error": str(error)}])
+        job.journal.write(Stopped(error=str(error)))
         raise
     return HandOver("submitted" if new else "already submitted", job.id, spec.output, made.id)
 
@@ -82,7 +82,7 @@ def _check_running(job: Job, spec: JobSpec) -> tuple[str, ...]:
         BadInput: it makes another output.
         Unavailable: it is about to end.
     """
-    if job.cancelled():
+    if job.notes.cancelled():
         raise Unavailable(
             f"job {job.id}: is being cancelled; submit it again once it is, see 'impasto cluster "
             "status'"

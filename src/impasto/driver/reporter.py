@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from impasto.errors import ImpastoError
+from impasto.schema import events
 from impasto.schema.progress import Progress
 from impasto.schema.workers import WorkerCounts
 
@@ -35,7 +35,9 @@ class Reporter:
 
     def started(self, resumed: int) -> None:
         """Log that this driver starts, and how many items earlier runs left."""
-        self._log("started", host=os.uname().nodename, pid=os.getpid(), resumed=resumed)
+        self._job.journal.write(
+            events.Started(host=os.uname().nodename, pid=os.getpid(), resumed=resumed)
+        )
 
     def scoring(self, ledger: Ledger) -> None:
         """Report that scoring begins; from now on workers' progress is reported, too."""
@@ -55,23 +57,23 @@ class Reporter:
 
     def noted(self, text: str) -> None:
         """Report and log what happened to the workers."""
-        self._log("workers", text=text)
+        self._job.journal.write(events.Workers(text=text))
         self._notes += (text,)
         self._show_scoring()
 
     def done(self, record: Done) -> None:
         """Log a finished shard."""
         self._running.pop(record.shard, None)
-        self._log("done", **record.model_dump(mode="json", exclude={"names"}))
+        self._job.journal.write(events.ShardDone(record=record))
 
     def failed(self, record: Failed) -> None:
         """Log a failed attempt at a shard."""
         self._running.pop(record.shard, None)
-        self._log("failed", **record.model_dump(mode="json"))
+        self._job.journal.write(events.ShardFailed(record=record))
 
     def stopping(self) -> None:
         """Log that the job was cancelled, and no further shard starts."""
-        self._log("stopping", why="cancelled", running=self._workers.running)
+        self._job.journal.write(events.Stopping(why="cancelled", running=self._workers.running))
 
     def assembling(self, ledger: Ledger) -> None:
         """Report that the output is being made."""
@@ -83,13 +85,13 @@ class Reporter:
 
     def finished(self, result: Result) -> None:
         """Log the result."""
-        self._log("finished", **result.model_dump(mode="json"))
+        self._job.journal.write(events.Finished(record=result))
 
     def stopped(self, error: ImpastoError) -> None:
         """Log why this driver stops, for those who follow; the error itself matters more."""
         with suppress(ImpastoError):
             if self._job.exists():
-                self._log("stopped", error=str(error), exit_code=error.exit_code)
+                self._job.journal.write(events.Stopped(error=str(error), exit_code=error.exit_code))
 
     def _show_scoring(self) -> None:
         """Report how far scoring is; workers that start before there is a plan wait for it."""
@@ -110,6 +112,3 @@ class Reporter:
                 self._workers,
             )
         )
-
-    def _log(self, event: str, **facts: object) -> None:
-        self._job.log([{"time": time.time(), "event": event, **facts}])

@@ -39,7 +39,7 @@ class StopCheck:
         now = time.perf_counter()
         if not self.cancelled and now - self._looked > POLL:
             self._looked = now
-            self.cancelled = self._job.cancelled()
+            self.cancelled = self._job.notes.cancelled()
             if self.cancelled:
                 self._reporter.stopping()
         return self.cancelled or self._asked.is_set()

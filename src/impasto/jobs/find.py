@@ -17,7 +17,7 @@ def jobs(home: Store) -> list[Job]:
     """List the jobs of a home, newest spec first."""
     prefixes = home.folders("jobs")
     found = [Job(home, prefix.rsplit("/", 1)[-1]) for prefix in prefixes]
-    stats = in_order(lambda job: home.stat(f"{job.prefix}spec.json"), found, MANY)
+    stats = in_order(lambda job: job.folder.stat("spec.json"), found, MANY)
     known = [(stat.modified, job) for job, stat in zip(found, stats, strict=True) if stat]
     return [job for _, job in sorted(known, key=lambda pair: -pair[0])]
 

@@ -43,7 +43,7 @@ class FilesShard:
         sizes: dict[str, int] = {}
         for path in self._written():
             name = path.relative_to(self._files).as_posix()
-            self._job.store_file(self.segment + name, path)
+            self._job.folder.put_file(self.segment + name, path)
             sizes[name] = path.stat().st_size
         return sum(sizes.values()), tuple(sizes)
 

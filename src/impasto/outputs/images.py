@@ -46,7 +46,7 @@ class ImagesShard:
             again = {self._outputs[error.item - self._start] for error in self._base.failed}
             for name in self._base.names:
                 if name not in again:
-                    self._store(name, self._job.read(self._base.segment + name))
+                    self._store(name, self._job.folder.read(self._base.segment + name))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -70,7 +70,7 @@ class ImagesShard:
         return self._bytes, tuple(sorted(self._names, key=order.__getitem__))
 
     def _store(self, name: str, data: bytes) -> None:
-        self._storing.append(self._pool.submit(self._job.store_bytes, self.segment + name, data))
+        self._storing.append(self._pool.submit(self._job.folder.put, self.segment + name, data))
         self._bytes += len(data)
         self._names.append(name)
         if len(self._storing) == MANY:
@@ -81,7 +81,7 @@ def write_image(path: Path, job: Job, done: Sequence[Done]) -> None:
     """Write the one image of a job to a file; raises Unavailable when the disk is full."""
     key = done[0].segment + done[0].names[0]
     with mapped(str(path)):
-        path.write_bytes(job.read(key))
+        path.write_bytes(job.folder.read(key))
 
 
 def _upright(rgb: Plane, facts: VideoFacts) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -73,7 +73,7 @@ def write(
     match plan.output:
         case "video":
             return write_video(
-                path, stores, source, job, spec, sized(plan, job.picture_size()), done
+                path, stores, source, job, spec, sized(plan, job.notes.picture_size()), done
             )
         case "records":
             write_records(path, job, done)

@@ -61,7 +61,7 @@ class RecordsShard:
         self._keep_up_to(self._shard.stop)
         with mapped(str(self._path)):
             self._file.close()
-        self._job.store_file(self.segment, self._path)
+        self._job.folder.put_file(self.segment, self._path)
         return self._path.stat().st_size, ()
 
     def _key(self, index: int) -> str | int:
@@ -78,7 +78,7 @@ class RecordsShard:
         """Yield the base's lines with their items' places."""
         assert self._base
         places = {self._key(n): n for n in range(self._shard.start, self._shard.stop)}
-        data = self._job.read(self._base.segment)
+        data = self._job.folder.read(self._base.segment)
         for item, line in jsonl.read(io.BytesIO(data)):
             yield places[item], line
 
@@ -92,4 +92,4 @@ class RecordsShard:
 def write_records(path: Path, job: Job, done: Sequence[Done]) -> None:
     """Join the records of a job into a file; raises Unavailable when the disk is full."""
     with mapped(str(path)):
-        assemble.assemble(path, [job.segment(record.segment) for record in done], path.suffix)
+        assemble.assemble(path, [job.folder.opener(record.segment) for record in done], path.suffix)

@@ -76,7 +76,7 @@ class VideoShard:
         # A shard without any readable image still has to fill its time.
         self._flush(_grey(self._target))
         size = self._writer.close()
-        self._job.store_file(self.segment, self._path)
+        self._job.folder.put_file(self.segment, self._path)
         return size, ()
 
     def _flush(self, planes: tuple[Plane, ...]) -> None:
@@ -121,7 +121,7 @@ def write_video(
         plan.facts,
         video_target(spec, plan),
         pts,
-        [job.segment(record.segment) for record in done],
+        [job.folder.opener(record.segment) for record in done],
         plan.clip,
     )
     return tuple(notes)

@@ -6,9 +6,11 @@ import time
 from typing import TYPE_CHECKING
 
 from impasto.outputs.base import Scored
+from impasto.schema.events import Item
 from impasto.schema.outcome import ItemError
 
 if TYPE_CHECKING:
+    from impasto.schema.events import Event
     from impasto.schema.outcome import Attempt
 
 
@@ -20,7 +22,7 @@ class _Report:
         base = attempt.base
         again = len(base.failed) if base else 0
         self.items = base.items - again if base else 0
-        self.journal: list[dict[str, object]] = []
+        self.events: list[Event] = []
         self.failed: list[ItemError] = []
         self.concealed: list[int] = list(base.concealed) if base else []
 
@@ -31,18 +33,23 @@ class _Report:
         error = scored.error
         if error and name and not error.key:
             error = error.model_copy(update={"key": name})
-        line: dict[str, object] = {"time": time.time(), "event": "item", "shard": shard.index}
-        line |= {"item": scored.index} | ({"name": name} if name else {})
-        line["score_ms"] = round(scored.seconds * 1000, 2)
-        line |= scored.facts
+        item = Item(
+            time=time.time(),
+            shard=shard.index,
+            item=scored.index,
+            score_ms=round(scored.seconds * 1000, 2),
+            facts=scored.facts,
+            name=name,
+            concealed=scored.concealed,
+            error=error.error if error else None,
+            traceback=error.traceback if error else "",
+        )
         if scored.concealed:
-            line["concealed"] = True
             self.concealed.append(scored.index)
         if error:
-            line |= {"error": error.error, "traceback": error.traceback}
             self.failed.append(error)
         self.items += 1
-        self.journal.append(line)
+        self.events.append(item)
         return scored
 
     def failed_batches(self, size: int) -> int:

@@ -23,6 +23,7 @@ from impasto.media.frame import Frame
 from impasto.outputs import video
 from impasto.outputs.base import Scored
 from impasto.outputs.open import open_shard, sized
+from impasto.schema.events import Printed
 from impasto.schema.outcome import Done
 from impasto.schema.plan import PictureSize, Prepared
 from impasto.schema.url import parse
@@ -182,8 +183,8 @@ class Worker:
         )
         printed = self._watch.printed()
         if printed:
-            report.journal.append({"time": time.time(), "event": "printed", "text": printed})
-        self._job.log(report.journal)
+            report.events.append(Printed(text=printed))
+        self._job.journal.write(*report.events)
         yield self._job.record_done(done)
 
     def _scored(
@@ -283,12 +284,12 @@ class Worker:
         entry = registry.find(spec.scorer)
         params = registry.parse_params(entry, spec.params)
         kind = entry.load()
-        prepared = self._job.prepared()
+        prepared = self._job.notes.prepared()
         state = kind.prepare(params, self._inputs) if prepared is None else prepared.state
         scorer = kind(params, state, self._inputs, self._device)
         if prepared is None:
             prepared = Prepared(state=state, notes=scorer.notes)
-            stands = self._job.record_prepared(prepared)
+            stands = self._job.notes.settle_prepared(prepared)
             if stands.state != state:
                 scorer.close()
                 scorer = kind(params, stands.state, self._inputs, self._device)
@@ -299,9 +300,9 @@ class Worker:
         plan = self._task.plan
         if plan.output != "video" or not self._scorer.resizes or self._plan is not plan:
             return
-        size = self._job.picture_size()
+        size = self._job.notes.picture_size()
         if size is None:
-            size = self._job.record_picture_size(self._try_size(attempt))
+            size = self._job.notes.settle_picture_size(self._try_size(attempt))
         self._plan = sized(plan, size)
         self._scoring = self._bind(self._plan)
 

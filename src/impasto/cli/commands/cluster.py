@@ -160,9 +160,9 @@ def _job_rows(submissions: list[Submission], settings: Settings) -> list[dict[st
 
 def _shards(stores: Stores, submission: Submission) -> dict[str, int]:
     from impasto.jobs.job import Job
+    from impasto.jobs.summary import summarize
 
-    job = Job(stores.open_home(submission.home), submission.job)
-    plan = job.plan()
-    if plan is None:
+    found = summarize(Job(stores.open_home(submission.home), submission.job))
+    if not found.shards:
         return {}
-    return {"shards_done": job.listing().shards_done, "shards": len(plan.shards)}
+    return {"shards_done": found.shards_done, "shards": found.shards}

@@ -33,14 +33,22 @@ def probe(
     source: str, items: ItemKind = None, config: Config = None, as_json: AsJson = False
 ) -> None:
     """Show the facts of a video, images, files or a table."""
-    from impasto.cli.render import facts
+    from impasto.cli.render.text import fact_lines
+    from impasto.sources.open import open_source
 
-    facts.probe(open_stores(load_settings(config)), source, items, as_json=as_json)
+    found = open_source(open_stores(load_settings(config)), source, items)
+    fact_lines(found.facts(), as_json=as_json)
 
 
 def verify(source: str, output: str, config: Config = None, as_json: AsJson = False) -> None:
     """Prove, item by item, that an output video keeps all of its source but the pictures."""
     from impasto.cli.render import facts
+    from impasto.media.verify import verify as checker
+    from impasto.storage.named_file import File
 
-    if not facts.verify(open_stores(load_settings(config)), source, output, as_json=as_json):
+    stores = open_stores(load_settings(config))
+    before, after = File(stores, source), File(stores, output)
+    report = checker.verify(before.open(), after.open(), before.name, after.name)
+    facts.verify(report, as_json=as_json)
+    if not report.ok:
         raise Exit(1)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import signal
+import time
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from impasto.cli.options import AsJson, Config, Home, JobId, find_job, load_settings, open_stores
-from impasto.errors import BadInput
+from impasto.errors import BadInput, Interrupted
+
+if TYPE_CHECKING:
+    from impasto.jobs.job import Job
+
+FOLLOW = 2.0
+"""Seconds between two looks for new events of a log."""
 
 
 def add(app: typer.Typer) -> None:
@@ -21,18 +29,19 @@ def add(app: typer.Typer) -> None:
 def jobs(home: Home = None, config: Config = None, as_json: AsJson = False) -> None:
     """List the jobs, newest first."""
     from impasto.cli.render import jobs as display
-    from impasto.jobs import find
+    from impasto.jobs.summary import summaries
 
     settings = load_settings(config, home)
     home_store = open_stores(settings).open_home(settings.home)
-    display.jobs(find.jobs(home_store), as_json=as_json)
+    display.jobs(summaries(home_store), as_json=as_json)
 
 
 def show(job: JobId, home: Home = None, config: Config = None, as_json: AsJson = False) -> None:
     """Show a job: what it does, how far it is, and where its time went."""
     from impasto.cli.render import jobs as display
+    from impasto.jobs.summary import details
 
-    display.job(find_job(job, load_settings(config, home)), as_json=as_json)
+    display.job(details(find_job(job, load_settings(config, home))), as_json=as_json)
 
 
 def logs(
@@ -47,7 +56,14 @@ def logs(
     """Print a job's log, down to every frame."""
     from impasto.cli.render import logs as display
 
-    display.logs(find_job(job, load_settings(config, home)), as_json=as_json, follow=follow)
+    found = find_job(job, load_settings(config, home))
+    # There may be no such job, and no log of it to say so.
+    found.spec()
+    if follow:
+        _follow(found, as_json=as_json)
+        return
+    for event in found.journal.read():
+        display.event(event, as_json=as_json)
 
 
 def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
@@ -60,6 +76,23 @@ def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
     status = found.listing().status
     if status == "done":
         raise BadInput(f"job {found.id}: is done already; there is nothing to cancel")
-    found.cancel()
+    found.notes.cancel()
     named = job_argument(found.id, settings.home)
     say(f"job {found.id}: cancelled; 'impasto resume {named}' takes that back")
+
+
+def _follow(job: Job, *, as_json: bool) -> None:
+    """Print a job's log until the job ends; raises Interrupted when the user has seen enough."""
+    from impasto.cli.render import logs as display
+    from impasto.jobs.follow import Ended, follow
+
+    # Who starts commands in the background has them ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        for event in follow(job, lambda: time.sleep(FOLLOW)):
+            if isinstance(event, Ended):
+                display.end(job, event)
+            else:
+                display.event(event, as_json=as_json)
+    except KeyboardInterrupt:
+        raise Interrupted("") from None

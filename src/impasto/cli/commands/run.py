@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -139,7 +140,7 @@ def finish_job(
                 as_submitted=as_submitted,
             )
             if plot:
-                display.plot(job, plot)
+                _plot(job, plot)
     except ImpastoError as error:
         add_remedy(error, settings.home, as_submitted=as_submitted)
         if as_json:
@@ -150,6 +151,17 @@ def finish_job(
     named = job_argument(job.id, settings.home)
     display.result(result, called, named, as_json=as_json, quiet=quiet)
     return result
+
+
+def _plot(job: Job, path: str) -> None:
+    """Draw the losses that a job's log holds; raises BadInput when it holds none."""
+    from impasto.cli.render import plot
+    from impasto.jobs.summary import losses
+
+    curves = losses(job)
+    if not curves:
+        raise BadInput("--plot: this scorer tells no losses; see 'impasto scorers'")
+    plot.losses(Path(path), curves)
 
 
 def _check_plot(scorer: str, path: str) -> None:

@@ -12,8 +12,7 @@ from impasto.cli.render.text import OUT, clock, fact_lines, json_line, say
 
 if TYPE_CHECKING:
     from impasto.driver.preview import Draft
-    from impasto.schema.job import Items
-    from impasto.storage.stores import Stores
+    from impasto.media.verify.report import Report
 
 
 def scorers(name: str | None, *, as_json: bool) -> None:
@@ -75,20 +74,8 @@ def _expected(seconds: float | None, workers: int) -> str:
     return f"{words}; about {clock(seconds / workers)} with {workers} workers"
 
 
-def probe(stores: Stores, source: str, items: Items | None, *, as_json: bool) -> None:
-    """Print the facts of a source, taken for these items."""
-    from impasto.sources.open import open_source
-
-    fact_lines(open_source(stores, source, items).facts(), as_json=as_json)
-
-
-def verify(stores: Stores, source: str, output: str, *, as_json: bool) -> bool:
-    """Print the fidelity report; returns whether all that can be kept is."""
-    from impasto.media.verify import verify as checker
-    from impasto.storage.named_file import File
-
-    before, after = File(stores, source), File(stores, output)
-    report = checker.verify(before.open(), after.open(), before.name, after.name)
+def verify(report: Report, *, as_json: bool) -> None:
+    """Print a fidelity report, or a JSON line an item."""
     marks = {True: "ok", False: "LOST", None: "n/a"}
     for check in report.checks:
         if as_json:
@@ -97,4 +84,3 @@ def verify(stores: Stores, source: str, output: str, *, as_json: bool) -> bool:
             say(f"{marks[check.ok]:<5} {check.item:<16} {check.detail}".rstrip())
     if not as_json:
         say("the output keeps all that it can" if report.ok else "the output is not faithful")
-    return report.ok

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
 from impasto.cli.render.text import ERR, OUT, clock, fact_lines, json_line, plain, say, size
-from impasto.errors import BadInput, ImpastoError
+from impasto.jobs.summary import JobSummary
 
 if TYPE_CHECKING:
-    from impasto.jobs.job import Job
+    from collections.abc import Iterable
+
+    from impasto.errors import ImpastoError
+    from impasto.jobs.summary import JobDetails, Unreadable
     from impasto.schema.outcome import ItemError, Result
     from impasto.schema.progress import Progress
 
@@ -60,20 +62,6 @@ def aside(done: Result, named: str) -> None:
         ERR.print(f"'impasto retry {named}' tries them again", markup=False)
 
 
-def plot(found: Job, path: str) -> None:
-    """Draw the losses that a job's log holds; raises BadInput when it holds none."""
-    from impasto.cli.render.plot import losses
-
-    curves = {
-        str(line.get("name", line["item"])): line["losses"]
-        for line in found.logs()
-        if "losses" in line
-    }
-    if not curves:
-        raise BadInput("--plot: this scorer tells no losses; see 'impasto scorers'")
-    losses(Path(path), curves)
-
-
 def failure(error: ImpastoError, last: Progress | None) -> None:
     """Print, as one JSON line, how far a job came that did not end."""
     line: dict[str, object] = {"job": last.job if last else None, "output": None}
@@ -81,77 +69,38 @@ def failure(error: ImpastoError, last: Progress | None) -> None:
     json_line({**line, "error": str(error), "exit_code": error.exit_code})
 
 
-def jobs(found: list[Job], *, as_json: bool) -> None:
-    """Print a table of jobs, or one JSON line a job."""
-    rows = []
+def jobs(found: Iterable[JobSummary | Unreadable], *, as_json: bool) -> None:
+    """Print a table of jobs, or one JSON line a job; notes name those that cannot be read."""
+    rows: list[JobSummary] = []
     for each in found:
-        try:
-            listing, plan, spec = each.listing(), each.plan(), each.spec()
-        except BadInput as error:
-            ERR.print(f"note: {error}", markup=False)
-            continue
-        rows.append(
-            {
-                "job": each.id,
-                "status": listing.status,
-                "shards_done": listing.shards_done,
-                "shards": len(plan.shards) if plan else 0,
-                "bytes": sum(listing.sizes.values()),
-                "source": spec.source,
-                "output": spec.output,
-            }
-        )
+        if isinstance(each, JobSummary):
+            rows.append(each)
+        else:
+            ERR.print(f"note: {each.why}", markup=False)
     if as_json:
         for row in rows:
-            json_line(row)
+            json_line(row.model_dump(mode="json"))
         return
     table = Table("job", "status", "shards", "size", "source", "output", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(
-            str(row["job"]),
-            str(row["status"]),
-            f"{row['shards_done']}/{row['shards'] or '?'}",
-            size(int(str(row["bytes"]))),
-            Text(str(row["source"])),
-            Text(str(row["output"])),
-        )
+        shards = f"{row.shards_done}/{row.shards or '?'}"
+        texts = Text(row.source), Text(row.output)
+        table.add_row(row.job, row.status, shards, size(row.bytes), *texts)
     OUT.print(table)
 
 
-def job(found: Job, *, as_json: bool) -> None:
+def job(found: JobDetails, *, as_json: bool) -> None:
     """Print all that is known of a job."""
-    spec, plan, listing = found.spec(), found.plan(), found.listing()
-    records, outcome = found.done(listing), found.result()
-    failed = [error for record in records.values() for error in record.failed]
-    stages: dict[str, float] = {}
-    for record in records.values():
-        for stage, seconds in record.stages.items():
-            stages[stage] = stages.get(stage, 0.0) + seconds
-    facts = {
-        "job": found.id,
-        "status": listing.status,
-        "items": plan.count if plan else None,
-        "items_done": sum(record.items for record in records.values()),
-        "shards": len(plan.shards) if plan else None,
-        "shards_done": len(records),
-        "failed_attempts": sum(listing.attempts.values()),
-        "items_failed": len(failed),
-        "failed": [error.model_dump() for error in failed],
-        "concealed": [frame for record in records.values() for frame in record.concealed],
-        "seconds": {stage: round(seconds, 3) for stage, seconds in stages.items()},
-        "spec": spec.model_dump(mode="json"),
-        "warnings": list(plan.warnings) if plan else [],
-        "reasons": list(plan.reasons) if plan else [],
-        "result": outcome.model_dump(mode="json", exclude={"aside"}) if outcome else None,
-    }
-    if not as_json:
-        del facts["failed"]
-    fact_lines(facts, as_json=as_json)
-    if not as_json:
-        _failed(failed)
+    facts = found.model_dump(mode="json", exclude={"result": {"aside"}})
+    if as_json:
+        json_line(facts)
+        return
+    del facts["failed"]
+    fact_lines(facts, as_json=False)
+    _failed(found.failed)
 
 
-def _failed(failed: list[ItemError]) -> None:
+def _failed(failed: Iterable[ItemError]) -> None:
     """Print why items failed, each reason once with its traceback, and which items."""
     reasons: dict[str, list[ItemError]] = {}
     for each in failed:

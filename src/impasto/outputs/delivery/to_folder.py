@@ -50,11 +50,11 @@ class ToFolder:
             yield digest(temporary)
 
     def _bring(self, key: str, target: Path) -> None:
-        source = self._job.local(key)
+        source = self._job.folder.local(key)
         with mapped(str(target)):
             target.parent.mkdir(parents=True, exist_ok=True)
             if source is None:
-                target.write_bytes(self._job.read(key))
+                target.write_bytes(self._job.folder.read(key))
             else:
                 _link(source, target)
 

@@ -33,7 +33,7 @@ class ToStore:
 
     def check(self, replaceable: Container[str] | None) -> None:
         """See `Delivery.check`."""
-        noted = self._job.delivery(self._output)
+        noted = self._job.notes.delivery(self._output)
         if noted == "":
             return
         self._ended = noted or ""
@@ -58,7 +58,7 @@ class ToStore:
 
     def stands(self, result: Result) -> bool:
         """See `Delivery.stands`."""
-        noted = self._job.delivery(self._output)
+        noted = self._job.notes.delivery(self._output)
         if not noted:
             return False
         try:
@@ -80,7 +80,7 @@ class ToStore:
             create = self._begin() and not overwrite
             with self._unnoted_if_taken():
                 etag = store.put_file(key, path, kind=mime_type(key), create=create)
-            self._job.note_delivery(self._output, etag)
+            self._job.notes.end_delivery(self._output, etag)
 
     @contextmanager
     def folder(self, records: Sequence[Done], *, overwrite: bool) -> Iterator[Digest]:
@@ -90,7 +90,7 @@ class ToStore:
 
         def bring(pair: tuple[str, str]) -> tuple[str, int, str]:
             key, name = pair
-            data = self._job.read(key)
+            data = self._job.folder.read(key)
             if not create:
                 store.put(name, data, mime_type(name))
             elif not store.create(name, data, mime_type(name)):
@@ -105,9 +105,9 @@ class ToStore:
             store.delete(*(key for key in old if PurePath(key).suffix.lower() in WRITABLE))
         yield sum(size for _, size, _ in brought), digest_all((n, sha) for n, _, sha in brought)
         try:
-            self._job.note_delivery(self._output, self._fingerprint())
+            self._job.notes.end_delivery(self._output, self._fingerprint())
         except Denied:
-            self._job.note_delivery(self._output, "unseen")
+            self._job.notes.end_delivery(self._output, "unseen")
 
     def _begin(self) -> bool:
         """Note that the delivery begins.
@@ -119,12 +119,12 @@ class ToStore:
         Raises:
             Exists: another run of this job has just ended.
         """
-        noted = self._job.delivery(self._output)
+        noted = self._job.notes.delivery(self._output)
         if noted and noted != self._ended:
             raise Exists(f"{self._output}: another run of this job has just written it; look there")
         if noted:
-            self._job.note_delivery(self._output, None)
-        return self._job.begin_delivery(self._output)
+            self._job.notes.forget_delivery(self._output)
+        return self._job.notes.begin_delivery(self._output)
 
     @contextmanager
     def _unnoted_if_taken(self) -> Iterator[None]:
@@ -132,8 +132,8 @@ class ToStore:
         try:
             yield
         except Exists:
-            if self._job.delivery(self._output) == "":
-                self._job.note_delivery(self._output, None)
+            if self._job.notes.delivery(self._output) == "":
+                self._job.notes.forget_delivery(self._output)
             raise
 
     def _fingerprint(self) -> str:

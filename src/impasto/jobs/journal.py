@@ -1,0 +1,49 @@
+"""A job's log: an object for every few events, which nobody changes once it is written."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from impasto.schema.events import parse
+from impasto.secrecy import redact_all
+from impasto.storage.parallel import in_order
+from impasto.storage.store import MANY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from impasto.jobs.folder import JobFolder
+    from impasto.schema.events import Event
+
+
+class Journal:
+    """Writes and reads a job's log; every method raises Unavailable without an answer."""
+
+    def __init__(self, folder: JobFolder) -> None:
+        self._folder = folder
+
+    def write(self, *events: Event) -> None:
+        """Write events, without secrets, as one object that sorts by time."""
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f".{time.time_ns() % 10**9:09d}"
+        lines = (json.dumps(redact_all(event.line())) + "\n" for event in events)
+        data = "".join(lines).encode()
+        if data:
+            self._folder.create(f"logs/{stamp}-{uuid4().hex[:8]}.jsonl", data)
+
+    def read(self, seen: set[str] | None = None) -> Iterator[Event]:
+        """Read every event, oldest object first by the store's clock.
+
+        Args:
+            seen: keys of objects that are left out; those that are read are added.
+        """
+        seen = set() if seen is None else seen
+        found = [(key, stat) for key, stat in self._folder.list_all("logs") if key not in seen]
+        found.sort(key=lambda pair: (pair[1].modified, pair[0]))
+        seen.update(key for key, _ in found)
+        pages = in_order(self._folder.read, (key for key, _ in found), MANY, len)
+        for (_, stat), page in zip(found, pages, strict=True):
+            for line in page.splitlines():
+                yield parse(line.decode(errors="replace"), stat.modified)

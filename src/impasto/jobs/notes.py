@@ -1,0 +1,105 @@
+"""What drivers and workers of a job note for each other, beside its records.
+
+deliveries/<digest of the output's URL>.json  cancel  prepared.json  size.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from impasto.jobs.journal import Journal
+from impasto.schema.events import Cancelled
+from impasto.schema.plan import PictureSize, Prepared
+
+if TYPE_CHECKING:
+    from impasto.jobs.folder import JobFolder
+
+CANCEL = "cancel"
+PREPARED = "prepared.json"
+SIZE = "size.json"
+
+
+class Notes:
+    """A job's notes; every method raises Unavailable when the store does not answer."""
+
+    def __init__(self, folder: JobFolder) -> None:
+        self._folder = folder
+
+    def delivery(self, output: str) -> str | None:
+        """Return the fingerprint noted of a delivery to an output.
+
+        Returns:
+            None when the delivery never began; "" when it began and did not end.
+        """
+        data = self._folder.find(_delivery_key(output))
+        if data is None:
+            return None
+        try:
+            return str(json.loads(data)["fingerprint"])
+        except (ValueError, KeyError):
+            return ""
+
+    def begin_delivery(self, output: str) -> bool:
+        """Note that a delivery to an output begins; returns whether this call noted it first."""
+        return self._folder.create(_delivery_key(output), _delivery(output, ""))
+
+    def end_delivery(self, output: str, fingerprint: str) -> None:
+        """Note the fingerprint of what a delivery to an output left there."""
+        self._folder.put(_delivery_key(output), _delivery(output, fingerprint))
+
+    def forget_delivery(self, output: str) -> None:
+        """Forget a delivery to an output, as if it had never begun."""
+        self._folder.delete(_delivery_key(output))
+
+    def cancel(self) -> None:
+        """Ask every driver of the job to stop."""
+        Journal(self._folder).write(Cancelled())
+        self._folder.create(CANCEL, b"")
+
+    def uncancel(self) -> None:
+        """Take a cancellation back, because the user asked for the job again."""
+        self._folder.delete(CANCEL)
+
+    def cancelled(self) -> bool:
+        """Tell whether the job was cancelled."""
+        return self._folder.stat(CANCEL) is not None
+
+    def prepared(self) -> Prepared | None:
+        """Read what the first worker prepared for this job, or None when nothing is yet."""
+        data = self._folder.find(PREPARED)
+        if data is None:
+            return None
+        try:
+            return Prepared.model_validate_json(data)
+        except ValidationError:
+            # Cut short by a power failure; it is made again.
+            self._folder.delete(PREPARED)
+            return None
+
+    def settle_prepared(self, prepared: Prepared) -> Prepared:
+        """Note what a worker prepared unless it is noted; returns what stands."""
+        if self._folder.create(PREPARED, prepared.model_dump_json().encode()):
+            return prepared
+        return self.prepared() or prepared
+
+    def picture_size(self) -> PictureSize | None:
+        """Read how large a video's pictures are after scoring, or None when nobody knows yet."""
+        return self._folder.load(SIZE, PictureSize)
+
+    def settle_picture_size(self, size: PictureSize) -> PictureSize:
+        """Note the pictures' size unless it is noted; returns the one that stands."""
+        if self._folder.create(SIZE, size.model_dump_json().encode()):
+            return size
+        return self.picture_size() or size
+
+
+def _delivery_key(output: str) -> str:
+    return f"deliveries/{hashlib.sha256(output.rstrip('/').encode()).hexdigest()[:16]}.json"
+
+
+def _delivery(output: str, fingerprint: str) -> bytes:
+    return json.dumps({"output": output, "fingerprint": fingerprint}).encode()

@@ -1,0 +1,153 @@
+"""What is known of jobs, as values that a face renders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from impasto.errors import BadInput
+from impasto.jobs import find
+from impasto.jobs.listing import Status
+from impasto.schema.base import Frozen
+from impasto.schema.events import Item
+from impasto.schema.job import JobSpec
+from impasto.schema.outcome import ItemError, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from impasto.jobs.job import Job
+    from impasto.storage.store import Store
+
+
+class JobSummary(Frozen):
+    """One job among others.
+
+    Attributes:
+        job: its id.
+        status: where it is.
+        shards_done: shards that have a done record.
+        shards: of all its shards; 0 while it is not planned.
+        bytes: size of all its objects.
+        source: what it reads.
+        output: what it makes.
+    """
+
+    job: str
+    status: Status
+    shards_done: int
+    shards: int
+    bytes: int
+    source: str
+    output: str
+
+
+class Unreadable(Frozen):
+    """A job that cannot be read.
+
+    Attributes:
+        job: its id.
+        why: one line.
+    """
+
+    job: str
+    why: str
+
+
+class JobDetails(Frozen):
+    """All that is known of one job.
+
+    Attributes:
+        job: its id.
+        status: where it is.
+        items: items of the source; None while it is not planned.
+        items_done: items of the shards that are done.
+        shards: shards of the plan; None while there is none.
+        shards_done: shards that are done.
+        failed_attempts: attempts at shards that failed.
+        items_failed: how many items were set aside.
+        failed: these items, and why.
+        concealed: frames that could not be decoded.
+        seconds: busy seconds by stage, of all workers together.
+        spec: what it does.
+        warnings: what the user should know of the source.
+        reasons: why the plan is as it is.
+        result: what it gave; None until it is finished.
+    """
+
+    job: str
+    status: Status
+    items: int | None
+    items_done: int
+    shards: int | None
+    shards_done: int
+    failed_attempts: int
+    items_failed: int
+    failed: tuple[ItemError, ...]
+    concealed: tuple[int, ...]
+    seconds: dict[str, float]
+    spec: JobSpec
+    warnings: tuple[str, ...]
+    reasons: tuple[str, ...]
+    result: Result | None
+
+
+def summarize(job: Job) -> JobSummary:
+    """Sum a job up; raises BadInput when it cannot be read."""
+    listing, plan, spec = job.listing(), job.plan(), job.spec()
+    return JobSummary(
+        job=job.id,
+        status=listing.status,
+        shards_done=listing.shards_done,
+        shards=len(plan.shards) if plan else 0,
+        bytes=sum(listing.sizes.values()),
+        source=spec.source,
+        output=spec.output,
+    )
+
+
+def summaries(home: Store) -> Iterator[JobSummary | Unreadable]:
+    """Sum up the jobs of a home, newest first."""
+    for job in find.jobs(home):
+        try:
+            yield summarize(job)
+        except BadInput as error:
+            yield Unreadable(job=job.id, why=str(error))
+
+
+def details(job: Job) -> JobDetails:
+    """Read all that is known of a job; raises BadInput when it cannot be read."""
+    spec, plan, listing = job.spec(), job.plan(), job.listing()
+    records, result = job.done(listing), job.result()
+    failed = [error for record in records.values() for error in record.failed]
+    seconds: dict[str, float] = {}
+    for record in records.values():
+        for stage, busy in record.stages.items():
+            seconds[stage] = seconds.get(stage, 0.0) + busy
+    return JobDetails(
+        job=job.id,
+        status=listing.status,
+        items=plan.count if plan else None,
+        items_done=sum(record.items for record in records.values()),
+        shards=len(plan.shards) if plan else None,
+        shards_done=len(records),
+        failed_attempts=sum(listing.attempts.values()),
+        items_failed=len(failed),
+        failed=tuple(failed),
+        concealed=tuple(frame for record in records.values() for frame in record.concealed),
+        seconds={stage: round(busy, 3) for stage, busy in seconds.items()},
+        spec=spec,
+        warnings=plan.warnings if plan else (),
+        reasons=plan.reasons if plan else (),
+        result=result,
+    )
+
+
+def losses(job: Job) -> dict[str, list[float]]:
+    """Read the losses that a job's log holds, by the item's name or index.
+
+    Returns:
+        Of each item, the smallest loss so far after each evaluation; empty for a scorer that
+        reports none.
+    """
+    items = (event for event in job.journal.read() if isinstance(event, Item))
+    return {str(it.name or it.item): it.facts["losses"] for it in items if "losses" in it.facts}

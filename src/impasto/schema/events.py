@@ -1,0 +1,349 @@
+"""What a job's log holds: one event a line.
+
+    by a user     Submitted, Cancelled
+    by a driver   Started, ShardDone, ShardFailed, Workers, Stopping, then Finished or Stopped
+    by a worker   Item, Printed
+    by nobody     Unknown, Torn: lines of another version, and lines that were cut short
+
+A line is a JSON object with ``time``, ``event``, and the fields of that event.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Self, TypeAlias, cast
+
+from pydantic import Field
+
+from impasto.schema.base import Frozen
+from impasto.schema.outcome import Done, Failed, Result
+
+Line: TypeAlias = dict[str, Any]
+"""A line of a log, read from JSON."""
+
+
+class _Entry(Frozen):
+    """An event that is rare enough to have all of its fields checked.
+
+    Attributes:
+        time: when it happened, seconds since 1970.
+    """
+
+    EVENT: ClassVar[str]
+
+    time: float = Field(default_factory=time.time)
+
+    def line(self) -> Line:
+        """Return the line that holds the event."""
+        return {"time": self.time, "event": self.EVENT, **self._fields()}
+
+    @classmethod
+    def parse(cls, line: Line) -> Self:
+        """Read the event off its line; raises ValidationError when the fields are others."""
+        return cls.model_validate({name: line[name] for name in line if name != "event"})
+
+    def _fields(self) -> Line:
+        return self.model_dump(mode="json", exclude={"time"}, exclude_none=True)
+
+
+class _RecordEntry(_Entry):
+    """An event whose fields are those of a record.
+
+    Attributes:
+        record: the record; its line leaves out the names of files.
+    """
+
+    record: Frozen
+
+    @classmethod
+    def parse(cls, line: Line) -> Self:
+        """Read the event off its line; raises ValidationError when the fields are others."""
+        fields = {name: line[name] for name in line if name not in {"time", "event"}}
+        return cls.model_validate({"time": line["time"], "record": fields})
+
+    def _fields(self) -> Line:
+        return self.record.model_dump(mode="json", exclude={"names"})
+
+
+class Submitted(_Entry):
+    """The job was handed to a cluster."""
+
+    EVENT = "submitted"
+
+
+class Cancelled(_Entry):
+    """Every driver of the job was asked to stop."""
+
+    EVENT = "cancel"
+
+
+class Started(_Entry):
+    """A driver began.
+
+    Attributes:
+        host: its machine.
+        pid: its process.
+        resumed: items that earlier drivers left.
+    """
+
+    EVENT = "started"
+
+    host: str
+    pid: int
+    resumed: int
+
+
+class Workers(_Entry):
+    """Workers could not start, or ended.
+
+    Attributes:
+        text: what happened, one line.
+    """
+
+    EVENT = "workers"
+
+    text: str
+
+
+class ShardDone(_RecordEntry):
+    """A shard is done."""
+
+    EVENT = "done"
+
+    record: Done
+
+
+class ShardFailed(_RecordEntry):
+    """An attempt at a shard failed."""
+
+    EVENT = "failed"
+
+    record: Failed
+
+
+class Stopping(_Entry):
+    """The driver gives out no more shards.
+
+    Attributes:
+        why: one word.
+        running: workers that are still at a shard.
+    """
+
+    EVENT = "stopping"
+
+    why: str
+    running: int
+
+
+class Stopped(_Entry):
+    """The driver ended without a result, or the cluster did not take the job.
+
+    Attributes:
+        error: why, one line.
+        exit_code: the driver's, where there was one.
+    """
+
+    EVENT = "stopped"
+
+    error: str
+    exit_code: int | None = None
+
+
+class Finished(_RecordEntry):
+    """The output stands."""
+
+    EVENT = "finished"
+
+    record: Result
+
+
+class Printed(_Entry):
+    """A scorer printed something while it scored a shard.
+
+    Attributes:
+        text: all of it.
+    """
+
+    EVENT = "printed"
+
+    text: str
+
+
+class Item(NamedTuple):
+    """An item was scored. A job may have millions, so their fields are not checked one by one.
+
+    Attributes:
+        time: when it happened, seconds since 1970.
+        shard: its shard's index.
+        item: its index in the source.
+        score_ms: its share of the time on the device, milliseconds.
+        facts: what the scorer reports of it. In the line, a fact replaces a field of its name.
+        name: its name, or "" where items have none.
+        concealed: whether the source's picture could not be decoded.
+        error: why it was set aside, or None.
+        traceback: the scorer's own, or "".
+    """
+
+    time: float
+    shard: int
+    item: int
+    score_ms: float
+    facts: Mapping[str, Any]
+    name: str = ""
+    concealed: bool = False
+    error: str | None = None
+    traceback: str = ""
+
+    def line(self) -> Line:
+        """Return the line that holds the event."""
+        line: Line = {"time": self.time, "event": "item", "shard": self.shard, "item": self.item}
+        if self.name:
+            line["name"] = self.name
+        line["score_ms"] = self.score_ms
+        line |= self.facts
+        if self.concealed:
+            line["concealed"] = True
+        if self.error is not None:
+            line |= {"error": self.error, "traceback": self.traceback}
+        return line
+
+    @classmethod
+    def parse(cls, line: Line) -> Self:
+        """Read the event off its line; raises ValueError when the fields are others.
+
+        Fields are told from facts of the same name by their place.
+        """
+        names = [*line]
+        named = names[4:5] == ["name"]
+        head = _NAMED if named else _UNNAMED
+        if names[: len(head)] != head:
+            raise ValueError("not the fields of an item")
+        facts = dict(line)
+        name = facts.pop("name") if named else ""
+        error, traceback = None, ""
+        if names[-2:] == ["error", "traceback"]:
+            error, traceback = facts.pop("error"), facts.pop("traceback")
+        concealed = facts["concealed"] is True if next(reversed(facts)) == "concealed" else False
+        if concealed:
+            del facts["concealed"]
+        take = facts.pop
+        take("event")
+        time, shard, item, score_ms = take("time"), take("shard"), take("item"), take("score_ms")
+        return cls(time, shard, item, score_ms, facts, name, concealed, error, traceback)
+
+
+_UNNAMED = ["time", "event", "shard", "item", "score_ms"]
+_NAMED = ["time", "event", "shard", "item", "name", "score_ms"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A line of another version of Impasto.
+
+    Attributes:
+        stored: the line, which has a time and an event.
+    """
+
+    stored: Line
+
+    @property
+    def time(self) -> float:
+        """When it happened, seconds since 1970."""
+        return float(self.stored["time"])
+
+    @property
+    def event(self) -> str:
+        """What its version calls it."""
+        return str(self.stored["event"])
+
+    def line(self) -> Line:
+        """Return the line as it is stored."""
+        return self.stored
+
+
+@dataclass(frozen=True, slots=True)
+class Torn:
+    """A line that was cut short.
+
+    Attributes:
+        time: when the object that holds it was written, seconds since 1970.
+        text: what there is of it.
+    """
+
+    time: float
+    text: str
+
+    def line(self) -> Line:
+        """Return a line that shows it; none such is stored."""
+        return {"time": self.time, "event": "torn", "line": self.text}
+
+
+Event: TypeAlias = (
+    Submitted
+    | Cancelled
+    | Started
+    | Workers
+    | ShardDone
+    | ShardFailed
+    | Stopping
+    | Stopped
+    | Finished
+    | Printed
+    | Item
+    | Unknown
+    | Torn
+)
+"""Any of them; each has its ``time`` and its ``line()``."""
+
+_ENTRIES: dict[str, type[_Entry]] = {
+    kind.EVENT: kind
+    for kind in (
+        Submitted,
+        Cancelled,
+        Started,
+        Workers,
+        ShardDone,
+        ShardFailed,
+        Stopping,
+        Stopped,
+        Finished,
+        Printed,
+    )
+}
+
+
+def parse(text: str, written: float) -> Event:
+    """Read the event that a line of a log holds, whatever the line is.
+
+    The event's own line is what was read, to the byte.
+
+    Args:
+        text: the line.
+        written: when the object that holds it was written, seconds since 1970.
+    """
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return Torn(written, text)
+    match line:
+        case {"time": int() | float(), "event": str()}:
+            return _of(line)
+    return Torn(written, text)
+
+
+def _of(line: Line) -> Event:
+    name = line["event"]
+    try:
+        if name == "item":
+            return Item.parse(line)
+        if name in _ENTRIES:
+            event = _ENTRIES[name].parse(line)
+            # Neither a field more nor one converted.
+            if str(event.line()) == str(line):
+                return cast("Event", event)
+    except ValueError:
+        pass
+    return Unknown(line)
