@@ -14,6 +14,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar, NamedTuple, Self, TypeAlias, cast
 
 from pydantic import Field
@@ -216,23 +217,22 @@ class Item(NamedTuple):
 
         Fields are told from facts of the same name by their place.
         """
-        names = [*line]
+        names, values = [*line], [*line.values()]
         named = names[4:5] == ["name"]
         head = _NAMED if named else _UNNAMED
-        if names[: len(head)] != head:
+        start, stop = len(head), len(names)
+        if names[:start] != head:
             raise ValueError("not the fields of an item")
-        facts = dict(line)
-        name = facts.pop("name") if named else ""
         error, traceback = None, ""
         if names[-2:] == ["error", "traceback"]:
-            error, traceback = facts.pop("error"), facts.pop("traceback")
-        concealed = facts["concealed"] is True if next(reversed(facts)) == "concealed" else False
-        if concealed:
-            del facts["concealed"]
-        take = facts.pop
-        take("event")
-        time, shard, item, score_ms = take("time"), take("shard"), take("item"), take("score_ms")
-        return cls(time, shard, item, score_ms, facts, name, concealed, error, traceback)
+            error, traceback = values[-2:]
+            stop -= 2
+        concealed = names[stop - 1] == "concealed" and values[stop - 1] is True
+        stop -= concealed
+        facts = dict(islice(line.items(), start, stop))
+        time, _, shard, item = values[:4]
+        name = values[4] if named else ""
+        return cls(time, shard, item, values[start - 1], facts, name, concealed, error, traceback)
 
 
 _UNNAMED = ["time", "event", "shard", "item", "score_ms"]
@@ -328,14 +328,11 @@ def parse(text: str, written: float) -> Event:
         line = json.loads(text)
     except ValueError:
         return Torn(written, text)
-    match line:
-        case {"time": int() | float(), "event": str()}:
-            return _of(line)
-    return Torn(written, text)
-
-
-def _of(line: Line) -> Event:
-    name = line["event"]
+    if not isinstance(line, dict) or not isinstance(line.get("time"), (int, float)):
+        return Torn(written, text)
+    name = line.get("event")
+    if not isinstance(name, str):
+        return Torn(written, text)
     try:
         if name == "item":
             return Item.parse(line)
