@@ -167,7 +167,9 @@ def test_only_the_store_imports_its_client() -> None:
         "client_errors.py",
         "clients.py",
         "identities.py",
+        "requests.py",
         "store.py",
+        "upload.py",
     ]
 
 

@@ -330,7 +330,7 @@ def test_an_image_that_lies_in_a_write_only_folder_is_not_replaced(
 def test_a_large_output_is_not_written_over_what_cannot_be_seen(
     place: Place, local_output: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("impasto.storage.store.ONE_PUT", 100)
+    monkeypatch.setattr("impasto.storage.upload.ONE_PUT", 100)
     place.admin(place.outbox).put("done/clip é.mp4", b"mine")
     with pytest.raises(BadInput, match="exists already"):
         api.run(video_job(place))

@@ -73,7 +73,7 @@ def far(proxy: Proxy, azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> Back
     """A container behind the proxy, whose client waits for little."""
     waits = {"init_backoff": timedelta(milliseconds=1), "max_backoff": timedelta(milliseconds=5)}
     monkeypatch.setattr(clients, "RETRY", {**clients.RETRY, "backoff": waits})
-    monkeypatch.setattr("impasto.storage.store.WAITS", (0.001,) * 5)
+    monkeypatch.setattr("impasto.storage.requests.WAITS", (0.001,) * 5)
     return places.azure(monkeypatch, azurite, proxy=proxy)
 
 

@@ -17,7 +17,8 @@ from impasto.errors import BadInput, Changed, Exists, ImpastoError, Missing
 from impasto.schema.url import MAX_KEY
 from impasto.storage.clients import AT_ONCE
 from impasto.storage.parallel import in_order
-from impasto.storage.store import PART, Store
+from impasto.storage.store import Store
+from impasto.storage.upload import PART
 from support import cloud
 from support import stores as places
 from support.cloud import DATA, Azurite, MotoS3, Server
@@ -199,7 +200,7 @@ def test_a_file_that_is_not_there_is_named(store: Store, tmp_path: Path) -> None
 
 
 def test_content_is_stored_as_it_comes(store: Store, monkeypatch: Env) -> None:
-    monkeypatch.setattr("impasto.storage.store.ONE_PUT", PART)
+    monkeypatch.setattr("impasto.storage.upload.ONE_PUT", PART)
     for count in (1, 3):
         parts = [bytes([n]) * (PART // 2) for n in range(count)]
         size = count * PART // 2

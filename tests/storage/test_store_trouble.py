@@ -15,7 +15,8 @@ from impasto.schema.url import parse
 from impasto.storage import clients
 from impasto.storage.clients import AT_ONCE
 from impasto.storage.parallel import in_order
-from impasto.storage.store import PART, Store
+from impasto.storage.store import Store
+from impasto.storage.upload import PART
 from support import stores as places
 from support.faults import CutBody, Fault, LoseReply, Proxy, Record, Refuse, Reset, random_faults
 from support.stores import REMOTE, Backend, check_line, keys
@@ -62,7 +63,7 @@ def harmed(
 def hurry(env: Env) -> None:
     """Keep the patience in tries, and not in time."""
     env.setattr(clients, "RETRY", {**clients.RETRY, "backoff": HASTE})
-    env.setattr("impasto.storage.store.WAITS", (0.001,) * 5)
+    env.setattr("impasto.storage.requests.WAITS", (0.001,) * 5)
 
 
 def once(fault: Fault, method: str | None = None) -> Callable[[Record], Fault | None]:

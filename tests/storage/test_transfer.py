@@ -139,7 +139,7 @@ def test_all_names_arrive_from_everywhere_to_everywhere(
 def test_large_objects_arrive_whole(
     source: str, target: str, make: Callable[[str], Backend], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("impasto.storage.store.ONE_PUT", 10 << 20)
+    monkeypatch.setattr("impasto.storage.upload.ONE_PUT", 10 << 20)
     files = {"large.mp4": os.urandom((20 << 20) + 17), "middle.mp4": os.urandom((9 << 20) + 1)}
     there, here = make(source), make(target)
     write(parse(there.url).path, files) if source == "folder" else fill(there, files)
@@ -285,11 +285,11 @@ def test_within_a_container_the_service_copies(
 def test_uploads_have_a_type(
     kind: str, media: Path, make: Callable[[str], Backend], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("impasto.storage.store.ONE_PUT", 1 << 20)
+    monkeypatch.setattr("impasto.storage.upload.ONE_PUT", 1 << 20)
     here = make(kind)
     write(media, {"d.mp4": bytes(2 << 20), "e.tar.gz": b"", "f": b""})
     copy(here.stores, [f"{media}/"], here.url)
-    client = here.open()._store
+    client = here.open()._requests.client
     kinds = {
         key: obstore.get(client, key).attributes["Content-Type"]
         for key in ("a.jpg", "d.mp4", "e.tar.gz", "f")
@@ -686,7 +686,7 @@ def test_a_store_that_hiccups_loses_nothing(
     tmp_path: Path,
 ) -> None:
     files = {f"{n:03}": os.urandom(1000) for n in range(100)} | {"large": os.urandom(20 << 20)}
-    monkeypatch.setattr("impasto.storage.store.ONE_PUT", 10 << 20)
+    monkeypatch.setattr("impasto.storage.upload.ONE_PUT", 10 << 20)
     source = write(tmp_path / "source", files)
     with Proxy(azurite.endpoint(), authority) as proxy:
         proxy.fault = lambda _: Refuse() if len(proxy.records) % 7 == 0 else None

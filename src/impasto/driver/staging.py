@@ -20,7 +20,7 @@ from impasto.schema.url import normal, parse
 from impasto.scorers import registry
 from impasto.storage.local import mapped, read_file, tree
 from impasto.storage.parallel import in_order
-from impasto.storage.store import PARTS
+from impasto.storage.upload import PARTS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,8 @@ from impasto.schema.url import parse
 from impasto.storage.local import etag, mapped, read_file
 from impasto.storage.parallel import in_order
 from impasto.storage.ranges import open_object
-from impasto.storage.store import MANY, PART, Store
+from impasto.storage.store import MANY, Store
+from impasto.storage.upload import PART
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

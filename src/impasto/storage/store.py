@@ -1,60 +1,37 @@
 """Stores: places addressed by URL that hold objects by key.
 
 What is used here works alike on folders and on object stores: whole-object writes, put-if-absent,
-reads by range and version, listing; no renames and no appends. With `connect` the only importer of
-the stores' client.
+reads by range and version, listing; no renames and no appends.
 """
 
 from __future__ import annotations
 
-import random
-import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Never, TypeVar
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any, Never
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import LocalStore
 
-from impasto.errors import BadInput, Changed, Denied, Exists, Missing, Unavailable
-from impasto.schema.url import Url, check_key
-from impasto.storage import clients, credentials
-from impasto.storage.client_errors import client_errors
-from impasto.storage.local import make_folder, mapped, read_file
+from impasto.errors import Changed, Denied, Missing
+from impasto.schema.url import Url
+from impasto.storage import upload
+from impasto.storage.local import mapped, read_file
 from impasto.storage.parallel import in_order
+from impasto.storage.requests import Requests
+from impasto.storage.upload import PARTS, Upload, bare_etag
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from impasto.schema.profile import StoreProfile
+    from impasto.storage.credentials import Credential
 
-    T = TypeVar("T")
 
-WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
-"""Seconds between tries of what the client itself gave up on, such as a body that was cut."""
-PART = 8 << 20
-"""Bytes of a part of a large upload."""
-PARTS = 8
-"""Parts of one upload in flight at once."""
-MOST_PARTS = 9_000
-"""Parts of one upload at most; S3 takes 10,000."""
-ONE_PUT = 64 << 20
-"""The largest object, in bytes, that is created in one conditional request."""
-LONGEST = 250
-"""Bytes of the longest name, between two slashes, in a folder: file systems hold 255, and the
-client writes beside the file first, under its name and a number."""
 BULK = 250
 """Objects that are deleted by one request; Azure takes 256."""
 MANY = 48
 """Requests for small objects in flight at once; where round trips no longer limit."""
-
-_ENDING = re.compile(r"#\d+$")
-_ONCE = re.compile(r"\bretries: 0\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,24 +76,13 @@ class Store:
             BadInput: the credentials for it are missing or malformed.
         """
         self.place = place
-        self._waits = () if retry or place.local else WAITS
-        self._prefix = ""
-        self._asker = ""
-        self.signed: credentials.Credential | None = None
-        self._store: Any
-        if place.local:
-            make_folder(place.path)
-            with mapped(str(place)):
-                self._store = LocalStore(place.path)
-            return
-        self.signed = signed = credentials.credential(place, profile)
-        self._asker = signed.asker
-        try:
-            self._store = clients.connect(place, profile, signed, retry or clients.RETRY)
-        except (BaseError, ValueError) as error:
-            fact = str(error).splitlines()[0].rstrip(".")
-            raise BadInput(f"{place}: {fact}; correct its profile in impasto.toml") from None
-        self._prefix = f"{place.key.rstrip('/')}/" if place.key else ""
+        self._requests = Requests(place, profile, retry)
+        self._upload = Upload(self._requests)
+
+    @property
+    def signed(self) -> Credential | None:
+        """How requests are signed, or None for a folder."""
+        return self._requests.signed
 
     def __repr__(self) -> str:
         return f"Store({str(self.place)!r})"
@@ -126,8 +92,10 @@ class Store:
 
     def read(self, key: str) -> bytes:
         """Return a whole object; raises BadInput when there is none."""
-        path = self._path(key)
-        return self._try(key, lambda: bytes(obstore.get(self._store, path).bytes()))
+        path = self._requests.path(key)
+        return self._requests.attempt(
+            key, lambda: bytes(obstore.get(self._requests.client, path).bytes())
+        )
 
     def read_range(self, key: str, start: int, stop: int, etag: str) -> memoryview:
         """Return the bytes from ``start`` up to ``stop`` of one version of an object, not copied.
@@ -136,33 +104,35 @@ class Store:
             Changed: the object is another by now.
             Unavailable: the store does not answer, or gives less than it promised.
         """
-        path = self._path(key)
+        path = self._requests.path(key)
         options: Any = {"range": (start, stop), "if_match": f'"{etag}"'}
 
         def fetch() -> memoryview:
-            data = memoryview(obstore.get(self._store, path, options=options).bytes())
+            data = memoryview(obstore.get(self._requests.client, path, options=options).bytes())
             if len(data) != stop - start:
                 raise OSError(f"{len(data)} of {stop - start} bytes came")
             return data
 
-        return self._try(key, fetch)
+        return self._requests.attempt(key, fetch)
 
     def stat(self, key: str) -> Stat | None:
         """Return an object's facts, or None when there is none."""
-        path = self._path(key)
+        path = self._requests.path(key)
         try:
-            meta = self._try(key, lambda: dict(obstore.head(self._store, path)))
+            meta = self._requests.attempt(
+                key, lambda: dict(obstore.head(self._requests.client, path))
+            )
         except Missing:
             return None
         return self._stat(meta)
 
     def create(self, key: str, data: bytes, kind: str = "") -> bool:
         """Write an object, of a MIME type, unless there is one; returns whether this call did."""
-        return self._create(key, data, kind) is not None
+        return self._upload.create(key, data, kind) is not None
 
     def put(self, key: str, data: bytes, kind: str = "") -> None:
         """Write an object, of a MIME type, replacing any."""
-        self._put(key, lambda: data, len(data), kind, create=False)
+        self._upload.put(key, lambda: data, len(data), kind, create=False)
 
     def put_file(self, key: str, file: Path, *, kind: str = "", create: bool = False) -> str:
         """Write an object from a local file, in parts when it is large; returns its etag.
@@ -171,18 +141,18 @@ class Store:
             key: where.
             file: what.
             kind: its MIME type.
-            create: refuse to replace what is there. Of a file over `ONE_PUT` that is looked at
-                first, so that only a race can replace a newcomer; who may not look claims the
-                name with an empty object.
+            create: refuse to replace what is there. For a file over `upload.ONE_PUT` that is
+                checked first, so that only a race can replace a newcomer; callers who may not
+                look claim the name with an empty object.
 
         Raises:
             Exists: something is there that may not be replaced.
         """
         with mapped(str(file)):
             size = file.stat().st_size
-        whole = create and size <= ONE_PUT
+        whole = create and size <= upload.ONE_PUT
         body = lambda: read_file(file) if whole else file  # noqa: E731 (tried again and again)
-        return self._put(key, body, size, kind, create=create)
+        return self._upload.put(key, body, size, kind, create=create)
 
     def put_parts(
         self,
@@ -205,12 +175,12 @@ class Store:
         Raises:
             Exists: something is there that may not be replaced.
         """
-        if size <= ONE_PUT:
+        if size <= upload.ONE_PUT:
             data = b"".join(parts())
-            return self._put(key, lambda: data, size, kind, create=create)
+            return self._upload.put(key, lambda: data, size, kind, create=create)
         body = lambda: iter(parts())  # noqa: E731
         # The client tries each part for long, and what ``parts`` gave up on is lost for good.
-        return self._put(key, body, size, kind, create=create, waits=())
+        return self._upload.put(key, body, size, kind, create=create, waits=())
 
     def check_writable(self, key: str) -> None:
         """Ask whether an object may be written, without writing it, as far as a store can tell.
@@ -224,33 +194,37 @@ class Store:
         if self.place.scheme not in {"az", "s3"}:
             return
         probe = key if self.place.scheme == "az" else f"{key}.impasto-probe"
-        path = self._path(probe)
+        path = self._requests.path(probe)
         never: Any = {"e_tag": '"never"'}
         with suppress(Changed, Missing):
-            self._try(probe, lambda: obstore.put(self._store, path, b"", mode=never))
+            self._requests.attempt(
+                probe, lambda: obstore.put(self._requests.client, path, b"", mode=never)
+            )
             with suppress(Denied):
                 self.delete(probe)
 
     def walk(self, prefix: str = "") -> Iterator[Stat]:
         """Give every object below a prefix (a folder), a page at a time, in the store's order."""
-        path = self._below(prefix)
-        with self._mapped(prefix):
-            pages = iter(obstore.list(self._store, path, chunk_size=1000))
-        while page := self._try(prefix, lambda: next(pages, None), waits=()):
+        path = self._requests.below(prefix)
+        with self._requests.mapped(prefix):
+            pages = iter(obstore.list(self._requests.client, path, chunk_size=1000))
+        while page := self._requests.attempt(prefix, lambda: next(pages, None), waits=()):
             for meta in page:
                 yield self._stat(dict(meta))
 
     def list_all(self, prefix: str = "") -> list[Stat]:
         """List every object below a prefix (a folder), sorted by key."""
-        found = self._try(prefix, lambda: list(self.walk(prefix)))
+        found = self._requests.attempt(prefix, lambda: list(self.walk(prefix)))
         return sorted(found, key=lambda stat: stat.key)
 
     def list_folder(self, prefix: str = "") -> tuple[list[Stat], list[str]]:
         """List the objects directly in a folder and the folders one level below it, sorted."""
-        path = self._below(prefix)
-        found = self._try(prefix, lambda: obstore.list_with_delimiter(self._store, path))
+        path = self._requests.below(prefix)
+        found = self._requests.attempt(
+            prefix, lambda: obstore.list_with_delimiter(self._requests.client, path)
+        )
         stats = [self._stat(dict(meta)) for meta in found["objects"]]
-        folders = [name[len(self._prefix) :] for name in found["common_prefixes"]]
+        folders = [name[len(self._requests.prefix) :] for name in found["common_prefixes"]]
         return sorted(stats, key=lambda stat: stat.key), sorted(folders)
 
     def folders(self, prefix: str = "") -> list[str]:
@@ -266,9 +240,7 @@ class Store:
     @property
     def rights(self) -> str | None:
         """What its SAS allows, in the service's letters; None where that is not told."""
-        token = str(((self.signed and self.signed.fields) or {}).get("sas_token", ""))
-        fields = dict(part.partition("=")[::2] for part in token.split("&"))
-        return fields.get("sp")
+        return self._requests.rights
 
     @property
     def root(self) -> tuple[str, str, str]:
@@ -289,161 +261,35 @@ class Store:
             Exists: ``create`` is set, and there is something at ``to``.
         """
         source = source or self
-        what, target = source._path(key), self._path(to)
+        what, target = source._requests.path(key), self._requests.path(to)
         try:
-            self._try(to, lambda: obstore.copy(self._store, what, target, overwrite=not create))
+            self._requests.attempt(
+                to, lambda: obstore.copy(self._requests.client, what, target, overwrite=not create)
+            )
         except Missing:
             raise Missing(f"{source.where(key)}: no such object; check the URL") from None
 
     def where(self, key: str) -> str:
         """Name an object for a person."""
-        return str(self.place.child(key)) if key else str(self.place)
+        return self._requests.where(key)
 
     def local(self, key: str) -> Path | None:
         """Return the object's path if it is on this machine."""
         return self.place.path / key if self.place.local else None
 
-    def _put(
-        self,
-        key: str,
-        body: Callable[[], Any],
-        size: int,
-        kind: str,
-        *,
-        create: bool,
-        waits: Iterable[float] | None = None,
-    ) -> str:
-        taken = f"{self.where(key)}: exists already; choose another or --overwrite"
-        if create and size <= ONE_PUT:
-            etag = self._create(key, body(), kind)
-            if etag is None:
-                raise Exists(taken)
-            return etag
-        if create and self._taken(key):
-            raise Exists(taken)
-        path = self._path(key)
-        attributes: Any = {"Content-Type": kind} if kind and not self.place.local else None
-        chunk = max(PART, -(-size // MOST_PARTS))
-
-        def put() -> Any:
-            return obstore.put(
-                self._store,
-                path,
-                body(),
-                attributes=attributes,
-                chunk_size=chunk,
-                max_concurrency=PARTS,
-            )
-
-        return _bare(self._try(key, put, waits)["e_tag"])
-
-    def _taken(self, key: str) -> bool:
-        """Whether something is there; who may not look claims the name with an empty object."""
-        try:
-            return self.stat(key) is not None
-        except Denied:
-            # With the right to create alone, the service itself lets nothing be replaced.
-            return "w" in (self.rights or "w") and self._create(key, b"") is None
-
     def _delete(self, keys: Sequence[str]) -> None:
-        paths = [self._path(key) for key in keys]
+        paths = [self._requests.path(key) for key in keys]
         try:
-            self._try(keys[0], lambda: obstore.delete(self._store, paths))
+            self._requests.attempt(keys[0], lambda: obstore.delete(self._requests.client, paths))
         except Missing:
             # That one is gone may hide what befell others.
             for key in keys if len(keys) > 1 else ():
                 self._delete([key])
 
-    def _create(self, key: str, data: bytes, kind: str = "") -> str | None:
-        """Write an object unless there is one; returns its etag, or None if another stands.
-
-        The client sends a request again when its reply was lost, and then finds its own object
-        in the way; a nonce in the object's metadata tells it from another's. Who may not read
-        takes it for its own; its etag is then "".
-        """
-        path, nonce = self._path(key), uuid4().hex
-        attributes: Any = None
-        if not self.place.local:
-            attributes = {"nonce": nonce} | ({"Content-Type": kind} if kind else {})
-        tries: list[str] = []
-
-        def put() -> str | None:
-            tries.append("")
-            try:
-                made = obstore.put(self._store, path, data, mode="create", attributes=attributes)
-            except AlreadyExistsError as error:
-                tries.append(str(error))
-                return None
-            return _bare(made["e_tag"])
-
-        etag = self._try(key, put)
-        if etag is not None or self.place.local:
-            return etag
-        if len(tries) == 2 and _ONCE.search(tries[-1]):
-            return None
-        try:
-            options: Any = {"head": True}
-            found = self._try(key, lambda: obstore.get(self._store, path, options=options))
-        except Missing:
-            return None
-        except Denied:
-            return ""
-        return _bare(found.meta["e_tag"]) if found.attributes.get("nonce") == nonce else None
-
-    def _path(self, key: str) -> str:
-        """Return the client's name of a key; raises BadInput where stores would disagree."""
-        where = f"{self.place}/{key}"
-        if not key or key.endswith("/"):
-            raise BadInput(f"{where}: names no object; give its whole name")
-        check_key(self._prefix + key, where)
-        if self.place.local:
-            if _ENDING.search(key):
-                raise BadInput(f"{where}: folders cannot hold names that end so; rename it")
-            if any(len(part.encode()) > LONGEST for part in key.split("/")):
-                raise BadInput(f"{where}: has a part of over {LONGEST} bytes; choose a shorter one")
-            self._check_inside(key)
-        return self._prefix + key
-
-    def _below(self, prefix: str) -> str | None:
-        """Return the client's name of a folder, or None for its whole container."""
-        prefix = prefix.rstrip("/")
-        check_key(self._prefix + prefix, f"{self.place}/{prefix}")
-        if self.place.local:
-            self._check_inside(prefix)
-        return self._prefix + prefix or None
-
-    def _check_inside(self, key: str) -> None:
-        """Raise BadInput where a link leads out of this folder."""
-        root = self.place.path.resolve()
-        if not (root / key).resolve().is_relative_to(root):
-            where = f"{self.place}/{key}"
-            raise BadInput(f"{where}: is a link to a place outside; replace it by a copy")
-
-    def _try(self, key: str, act: Callable[[], T], waits: Iterable[float] | None = None) -> T:
-        """Do what may be done twice, again when the store does not answer."""
-        for wait in self._waits if waits is None else waits:
-            try:
-                with self._mapped(key):
-                    return act()
-            except Denied:
-                raise
-            except Unavailable:
-                time.sleep(wait * random.uniform(0.5, 1.5))
-        with self._mapped(key):
-            return act()
-
-    def _mapped(self, key: str) -> AbstractContextManager[None]:
-        return client_errors(self.where(key), None if self.place.local else self._asker)
-
     def _stat(self, meta: dict[str, Any]) -> Stat:
         return Stat(
-            key=str(meta["path"])[len(self._prefix) :],
+            key=str(meta["path"])[len(self._requests.prefix) :],
             size=int(meta["size"]),
-            etag=_bare(meta["e_tag"]),
+            etag=bare_etag(meta["e_tag"]),
             modified=meta["last_modified"].timestamp(),
         )
-
-
-def _bare(etag: object) -> str:
-    """Return an etag without the quotes that some requests give and some do not."""
-    return str(etag).strip('"')

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput, Denied, Exists, ImpastoError, Missing
 from impasto.storage.local import make_folder, mapped, publishing, sweep_partial
-from impasto.storage.store import PART, PARTS, Store
+from impasto.storage.store import Store
 from impasto.storage.transfer.listing import Folder, parts
 from impasto.storage.transfer.placing import Placing
 from impasto.storage.transfer.tasks import DONE, Observer, Outcome, TransferQueue
+from impasto.storage.upload import PART, PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,8 +15,9 @@ from impasto.errors import BadInput, Changed, Denied, Missing
 from impasto.schema.url import check_key, parse, split_signature
 from impasto.storage.local import etag, mapped
 from impasto.storage.parallel import in_order
-from impasto.storage.store import PART, PARTS, Stat, Store
+from impasto.storage.store import Stat, Store
 from impasto.storage.stores import Stores
+from impasto.storage.upload import PART, PARTS
 
 if TYPE_CHECKING:
     from impasto.schema.url import Url

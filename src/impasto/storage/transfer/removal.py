@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, cast
 from impasto.errors import BadInput, ImpastoError, Missing, Unavailable
 from impasto.schema.url import parse
 from impasto.storage.parallel import in_order
-from impasto.storage.store import BULK, MANY, PARTS
+from impasto.storage.store import BULK, MANY
 from impasto.storage.transfer.listing import ends_as_folder, find
 from impasto.storage.transfer.tasks import BUDGET, GIVE_UP, Observer, Outcome, TransferQueue
+from impasto.storage.upload import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -1,0 +1,123 @@
+"""How a store is asked: its client, keys as the client names them, tries, and errors."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore
+
+from impasto.errors import BadInput, Denied, Unavailable
+from impasto.schema.url import Url, check_key
+from impasto.storage import clients, credentials
+from impasto.storage.client_errors import client_errors
+from impasto.storage.local import make_folder, mapped
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from impasto.schema.profile import StoreProfile
+
+    T = TypeVar("T")
+
+WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""Seconds between tries of what the client itself gave up on, such as a body that was cut."""
+LONGEST = 250
+"""Bytes of the longest name, between two slashes, in a folder: file systems hold 255, and the
+client writes beside the file first, under its name and a number."""
+
+_ENDING = re.compile(r"#\d+$")
+
+
+class Requests:
+    """Sends the requests of one store.
+
+    Attributes:
+        place: the folder, or the prefix in a container, that keys count from.
+        client: obstore's.
+        prefix: what stands before a key in the container, "" or with a slash at its end.
+        signed: how requests are signed, or None for a folder.
+    """
+
+    def __init__(self, place: Url, profile: StoreProfile | None, retry: Any) -> None:
+        """Connect; takes and raises what `Store` does."""
+        self.place = place
+        self._waits = () if retry or place.local else WAITS
+        self.prefix = ""
+        self._asker = ""
+        self.signed: credentials.Credential | None = None
+        self.client: Any
+        if place.local:
+            make_folder(place.path)
+            with mapped(str(place)):
+                self.client = LocalStore(place.path)
+            return
+        self.signed = signed = credentials.credential(place, profile)
+        self._asker = signed.asker
+        try:
+            self.client = clients.connect(place, profile, signed, retry or clients.RETRY)
+        except (BaseError, ValueError) as error:
+            fact = str(error).splitlines()[0].rstrip(".")
+            raise BadInput(f"{place}: {fact}; correct its profile in impasto.toml") from None
+        self.prefix = f"{place.key.rstrip('/')}/" if place.key else ""
+
+    @property
+    def rights(self) -> str | None:
+        """What its SAS allows, in the service's letters; None where that is not told."""
+        token = str(((self.signed and self.signed.fields) or {}).get("sas_token", ""))
+        fields = dict(part.partition("=")[::2] for part in token.split("&"))
+        return fields.get("sp")
+
+    def path(self, key: str) -> str:
+        """Return the client's name of a key; raises BadInput where stores would disagree."""
+        where = f"{self.place}/{key}"
+        if not key or key.endswith("/"):
+            raise BadInput(f"{where}: names no object; give its whole name")
+        check_key(self.prefix + key, where)
+        if self.place.local:
+            if _ENDING.search(key):
+                raise BadInput(f"{where}: folders cannot hold names that end so; rename it")
+            if any(len(part.encode()) > LONGEST for part in key.split("/")):
+                raise BadInput(f"{where}: has a part of over {LONGEST} bytes; choose a shorter one")
+            self._check_inside(key)
+        return self.prefix + key
+
+    def below(self, prefix: str) -> str | None:
+        """Return the client's name of a folder, or None for its whole container."""
+        prefix = prefix.rstrip("/")
+        check_key(self.prefix + prefix, f"{self.place}/{prefix}")
+        if self.place.local:
+            self._check_inside(prefix)
+        return self.prefix + prefix or None
+
+    def where(self, key: str) -> str:
+        """Name an object for a person."""
+        return str(self.place.child(key)) if key else str(self.place)
+
+    def attempt(self, key: str, act: Callable[[], T], waits: Iterable[float] | None = None) -> T:
+        """Do what may be done twice, again when the store does not answer."""
+        for wait in self._waits if waits is None else waits:
+            try:
+                with self.mapped(key):
+                    return act()
+            except Denied:
+                raise
+            except Unavailable:
+                time.sleep(wait * random.uniform(0.5, 1.5))
+        with self.mapped(key):
+            return act()
+
+    def mapped(self, key: str) -> AbstractContextManager[None]:
+        """Turn the client's errors into Impasto's in a block about a key."""
+        return client_errors(self.where(key), None if self.place.local else self._asker)
+
+    def _check_inside(self, key: str) -> None:
+        """Raise BadInput where a link leads out of this folder."""
+        root = self.place.path.resolve()
+        if not (root / key).resolve().is_relative_to(root):
+            where = f"{self.place}/{key}"
+            raise BadInput(f"{where}: is a link to a place outside; replace it by a copy")
