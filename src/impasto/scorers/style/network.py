@@ -1,22 +1,17 @@
-"""Style transfer with any painting, in one forward pass: the scorer, and the network plainly.
+"""The style network, written plainly.
 
 Ghiasi, Lee, Kudlur, Dumoulin, Shlens, "Exploring the structure of a real-time, arbitrary neural
 artistic stylization network", BMVC 2017 (arXiv:1705.06830). One network predicts a style vector of
 100 numbers from the painting; another, whose norms that vector scales and shifts, repaints a
-picture. `Transformer` is written to be read and to be compared with; `style_fast` computes the same
+picture. `Transformer` is written to be read and to be compared with; `fast` computes the same
 and is what runs.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    pass
 
 STYLE_LENGTH = 100
 
