@@ -106,7 +106,7 @@ def load(spec: JobSpec, job: Path, device: torch.device) -> Scorer:
     entry = registry.find(spec.scorer)
     prepared = json.loads((job / "prepared.json").read_text())
     files = cast("Inputs", None)  # these scorers ask for none
-    return entry.load()(registry.parse_params(entry, spec.params), prepared, files, device)
+    return entry.load()(entry.parse(spec.params), prepared, files, device)
 
 
 def scored(

@@ -12,6 +12,7 @@ import pytest
 
 import impasto
 from impasto import errors
+from impasto.scorers.registry import SCORERS
 
 SOURCE = Path(impasto.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
@@ -82,6 +83,12 @@ def _unit(module: str) -> str:
     return module.split(".")[1]
 
 
+def _within_scorers(name: str) -> str:
+    """Return the package or module of the scorers that a dotted name is in, or ""."""
+    match = re.match(r"impasto\.scorers\.(\w+)", name)
+    return match[1] if match else ""
+
+
 def _level(unit: str) -> int:
     return next(level for level, names in enumerate(LAYERS) if unit in names)
 
@@ -98,6 +105,17 @@ def test_imports_point_down(path: Path) -> None:
     if path.parent == SOURCE and path.stem in ENTRY_POINTS:
         return
     assert {other for other in _imports(path) if not _allowed(_name(path), other)} == set()
+
+
+def test_no_scorer_knows_another_but_gatys_which_starts_from_what_style_paints() -> None:
+    scorers = {_within_scorers(entry.target) for entry in SCORERS.values()}
+    pairs = {
+        (_within_scorers(name), _within_scorers(other))
+        for name, path in NAMES.items()
+        for other in _imports(path)
+    }
+    known = {pair for pair in pairs if {*pair} <= scorers and len({*pair}) == 2}
+    assert known == {("gatys", "style")}
 
 
 def test_no_import_circles() -> None:

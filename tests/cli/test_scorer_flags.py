@@ -77,7 +77,17 @@ def test_every_parameter_of_every_scorer_says_what_it_is() -> None:
         about, flags = describe(name)
         assert about
         assert all(flag.about for flag in flags), name
-        assert not any(flag.name.endswith(("_sha256", "_digest")) for flag in flags)
+        assert not any("Annotated" in flag.type for flag in flags)
+
+
+@pytest.mark.parametrize("scorer", ["style", "gatys"])
+def test_a_missing_parameter_is_named_by_its_flag(scorer: str) -> None:
+    done = CliRunner().invoke(app, ["run", "in.mp4", "-o", "o.mp4", "--scorer", scorer])
+    assert isinstance(done.exception, BadInput)
+    assert str(done.exception) == (
+        "--style: is missing (URL or path of the painting whose style is taken); "
+        f"see 'impasto scorers {scorer}'"
+    )
 
 
 def test_no_scorers_parameter_hides_behind_an_option_of_run() -> None:

@@ -20,6 +20,7 @@ from impasto.jobs import find
 from impasto.schema import url
 from impasto.schema.job import JobSpec
 from impasto.scorers import registry
+from impasto.scorers.entry import Entry
 from impasto.settings import Settings
 from impasto.sources import open as sources
 from impasto.sources import selection
@@ -84,12 +85,12 @@ def test_a_run_resolves_its_spec_once_and_lists_its_source_twice(
 ) -> None:
     settings = Settings(home=str(tmp_path / "home"))
     spec = identity_job(folder, tmp_path / "made")
-    once = (pinning.absolute, registry.parse_params, identity.job_id)
+    once = (pinning.absolute, Entry.parse, identity.job_id)
     with calls(*once, sources.open_source, selection.find) as counted:
         api.run(spec, settings=settings)
     assert counted == {
         "absolute": 1,
-        "parse_params": 1,
+        "parse": 1,
         "job_id": 1,
         # When the job is opened, and before its output is made.
         "open_source": 2,

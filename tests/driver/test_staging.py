@@ -116,7 +116,7 @@ def test_copied_scripts_and_folders_make_one_job(
     first = absolute(stage(spec, stores, away.home), stores, away.home).spec
     again = absolute(stage(spec, stores, away.home), stores, away.home).spec
     assert first == again
-    assert first.params["script_sha256"] == spec.params["script_sha256"]
+    assert first.pins["script"] == spec.pins["script"]
     assert submit(open_job(first, away)).id == submit(open_job(again, away)).id
 
 
@@ -148,7 +148,7 @@ def test_requirements_are_pinned_and_no_part_of_the_id(rows: Path, tmp_path: Pat
     spec = scripted(rows, tmp_path)
     pinned = absolute(spec, Stores({}), settings.home).spec
     assert pinned.requirements == str(tmp_path / "needs.txt")
-    assert pinned.requirements_sha256
+    assert pinned.pins["requirements"]
     without = spec.model_copy(update={"requirements": None})
     assert submit(open_job(spec, settings)).id == submit(open_job(without, settings)).id
 

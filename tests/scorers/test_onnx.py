@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +29,7 @@ FLOAT, BYTE, HALF = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.FLOAT16
 
 def scorer(model: bytes | ModelFile, device: torch.device = CPU, **params: Any) -> OnnxScorer:
     inputs = ModelFile(model) if isinstance(model, bytes) else model
-    full = OnnxParams(model="models/net.onnx", model_sha256=inputs.sha256, **params)
+    full = OnnxParams(model="models/net.onnx", **params)
     return OnnxScorer(full, {}, inputs, device)
 
 
@@ -528,12 +527,6 @@ def test_cuda_is_never_replaced_by_the_cpu() -> None:
         pytest.skip("this ONNX Runtime has CUDA")
     with pytest.raises(Unavailable, match=r"ONNX Runtime cannot use cuda:1 .*--device cpu"):
         scorer(blur(), torch.device("cuda", 1))
-
-
-def test_a_missing_runtime_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(BadInput, match=r"pip install 'impasto\[onnx\]'"):
-        scorer(blur())
 
 
 def test_threads_share_a_model() -> None:

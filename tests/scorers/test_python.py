@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -52,10 +51,8 @@ class Upscale:
 class Files(Given):
     """Trusts every file of this machine."""
 
-    def trusted(self, url: str, sha256: str) -> bytes:
-        content = Path(url).read_bytes()
-        assert hashlib.sha256(content).hexdigest() == sha256
-        return content
+    def trusted(self, url: str) -> bytes:
+        return Path(url).read_bytes()
 
 
 @pytest.fixture(autouse=True)
@@ -68,8 +65,7 @@ def _process_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def load(path: Path, name: str, **args: Any) -> PythonScorer:
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    params = PythonParams(module=str(path), module_sha256=digest, name=name, args=args)
+    params = PythonParams(module=str(path), name=name, args=args)
     return PythonScorer(params, {}, Files(), CPU)
 
 

@@ -1,13 +1,65 @@
-"""The table of scorers."""
+"""The table of scorers, and what it reads from their parameters."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from typing import Annotated
+
 import pytest
 
+from impasto.schema.base import Frozen
 from impasto.scorers.base import Scorer
+from impasto.scorers.entry import Entry
+from impasto.scorers.params import (
+    BehindColon,
+    ClassName,
+    Code,
+    PictureFile,
+    Role,
+    TrustedFile,
+    TrustedFolder,
+)
 from impasto.scorers.registry import SCORERS
+from impasto.scorers.roles import PINNED, ParamFile, Roles, roles_of
+
+
+class Params(Frozen):
+    program: Annotated[Code, BehindColon]
+    kind: ClassName = "It"
+    picture: PictureFile | None = None
+    size: int = 1
+    weights: TrustedFile | None = None
+    models: TrustedFolder | None = None
 
 
 @pytest.mark.parametrize("name", SCORERS)
 def test_every_scorer_of_the_table_is_where_it_says(name: str) -> None:
     assert issubclass(SCORERS[name].load(), Scorer)
+
+
+def test_roles_are_read_from_the_types_of_parameters() -> None:
+    files = {"program": Role.CODE, "picture": Role.PICTURE, "weights": Role.FILE}
+    assert roles_of(Params) == Roles(files | {"models": Role.FOLDER}, "program", "kind")
+    assert SCORERS["python"].roles == Roles({"module": Role.CODE}, "module", "name", "args")
+    assert SCORERS["identity"].roles == Roles()
+
+
+def test_the_files_of_a_job_are_those_that_its_parameters_name() -> None:
+    entry = Entry("nowhere:It", Params, "")
+    params = {"models": "m/", "program": "p.py", "picture": "x.png", "size": 3, "weights": None}
+    assert [file.name for file in entry.files(params)] == ["program", "picture", "models"]
+    assert entry.files(params, *PINNED) == [
+        ParamFile("program", Role.CODE, "p.py"),
+        ParamFile("models", Role.FOLDER, "m/"),
+    ]
+
+
+def test_a_missing_package_is_named_with_the_extra_that_installs_it() -> None:
+    code = (
+        "import sys; sys.modules['onnxruntime'] = None\n"
+        "from impasto.scorers.registry import find; find('onnx').load()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    said = "onnxruntime: is not installed; run pip install 'impasto[onnx]'"
+    assert done.stderr.splitlines()[-1] == f"impasto.errors.BadInput: {said}"

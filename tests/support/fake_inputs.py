@@ -19,10 +19,10 @@ class Given:
     def __init__(self) -> None:
         self.beats = 0
 
-    def trusted(self, url: str, sha256: str) -> bytes:
+    def trusted(self, url: str) -> bytes:
         raise AssertionError(f"nobody asked for {url}")
 
-    def folder(self, url: str, digest: str) -> Path:
+    def folder(self, url: str) -> Path:
         raise AssertionError(f"nobody asked for {url}")
 
     def image(self, url: str) -> NDArray[np.uint8]:

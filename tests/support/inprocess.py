@@ -13,6 +13,7 @@ from impasto.schema.outcome import Done, Failed
 from impasto.schema.workers import Capacity
 from impasto.scorers import registry
 from impasto.scorers.base import Scorer
+from impasto.scorers.entry import Entry
 from impasto.worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make `run` use this engine, and add the moody scorer to the table."""
     monkeypatch.setattr("impasto.driver.loop.open_engine", InProcess)
     monkeypatch.setitem(
-        registry.SCORERS, "moody", registry.Entry("support.inprocess:MoodyScorer", MoodyParams, "")
+        registry.SCORERS, "moody", Entry("support.inprocess:MoodyScorer", MoodyParams, "")
     )
     monkeypatch.setattr("impasto.driver.loop.BACKOFF", 0.0)
     InProcess.ran = []

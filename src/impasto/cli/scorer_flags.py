@@ -9,7 +9,7 @@ import inspect
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from typer.core import TyperCommand
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 PARAMS = "impasto.params"
 """Where a command's context keeps the scorer's parameters."""
-_FILLED_IN = re.compile("_(sha256|digest)$")
+REQUIRED = "required"
+"""Stands for the default of a parameter that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Flag:
     Attributes:
         name: as in Python.
         type: what it may be, for people.
-        default: its default, for people; "required" when it has none.
+        default: its default, for people; `REQUIRED` when it has none.
         about: what it is.
         switch: whether it stands alone, without a value.
     """
@@ -62,15 +63,39 @@ def describe(scorer: str) -> tuple[str, list[Flag]]:
 
     name, _, behind = scorer.partition(":")
     entry = registry.find(name)
-    if name == "python":
+    if entry.roles.class_args:
         return _of_class(behind) if behind else (entry.about, [])
     texts = _texts(entry.params)
     fields = entry.params.model_fields.items()
     return entry.about, [
         _of_field(field, info, texts.get(field, ""))
         for field, info in fields
-        if field != entry.argument and not _FILLED_IN.search(field)
+        if field != entry.roles.argument
     ]
+
+
+def spec_params(scorer: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return a spec's parameters.
+
+    Args:
+        scorer: as for `describe`.
+        given: those that stood on the command line, by name.
+
+    Raises:
+        BadInput: there is no such scorer, or a parameter without a default is missing.
+    """
+    from impasto.scorers import registry
+
+    name = scorer.partition(":")[0]
+    class_args = registry.find(name).roles.class_args
+    if class_args:
+        # What a class needs is read from its file when the job is submitted.
+        return {class_args: given}
+    for flag in describe(scorer)[1]:
+        if flag.default == REQUIRED and flag.name not in given:
+            about = f" ({flag.about.rstrip('.')})" if flag.about else ""
+            raise BadInput(f"{flag.flag}: is missing{about}; see 'impasto scorers {name}'")
+    return given
 
 
 class ScorerCommand(TyperCommand):
@@ -166,13 +191,14 @@ def _of_class(behind: str) -> tuple[str, list[Flag]]:
 
 
 def _of_field(name: str, info: FieldInfo, about: str) -> Flag:
-    kind = info.annotation
+    kind: Any = info.annotation
     if get_origin(kind) is Literal:
         shown = "|".join(get_args(kind))
     else:
-        kinds = [each for each in get_args(kind) if each is not type(None)] or [kind]
-        shown = getattr(kinds[0], "__name__", str(kinds[0]))
-    default = "required" if info.is_required() else _shown(info.default)
+        first = next((each for each in get_args(kind) if each is not type(None)), kind)
+        first = get_args(first)[0] if get_origin(first) is Annotated else first
+        shown = getattr(first, "__name__", str(first))
+    default = REQUIRED if info.is_required() else _shown(info.default)
     return Flag(name, shown, default, about, switch=kind is bool)
 
 

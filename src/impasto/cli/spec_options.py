@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from impasto.cli.options import ItemKind, MaxFailedBatches, Timeout, changes, takes
-from impasto.cli.scorer_flags import PARAMS
+from impasto.cli.scorer_flags import PARAMS, spec_params
 from impasto.errors import BadInput
 
 if TYPE_CHECKING:
@@ -78,15 +78,11 @@ def _spec(
     from impasto.schema.base import parse
     from impasto.schema.job import JobSpec
 
-    params = ctx.meta[PARAMS]
-    if scorer == "style" and "style" not in params:
-        raise BadInput("--style is missing; name an image whose style is taken")
-    fields = {
+    fields: dict[str, Any] = {
         "source": source,
         "output": output,
         "scorer": scorer,
-        # Those of a user's class are all its args.
-        "params": {"args": params} if scorer.startswith("python:") else params,
+        "params": spec_params(scorer, ctx.meta[PARAMS]),
         "items": items,
         "frames": frames,
         "fps": fraction(fps, "--fps") if fps else None,

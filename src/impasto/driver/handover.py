@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from impasto.schema.job import JobSpec
     from impasto.settings import Settings
 
-_NO_NEWS = {"overwrite", "requirements_sha256"}
+_NO_NEWS = {"overwrite", "pins"}
 """Fields of a spec that are of no interest once its job runs, or go with another one."""
 
 

@@ -7,20 +7,22 @@ import json
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from impasto.scorers.params import Role
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from impasto.schema.base import Frozen
     from impasto.schema.job import JobSpec
     from impasto.schema.plan import OutputKind
-    from impasto.scorers.registry import Entry
+    from impasto.scorers.entry import Entry
     from impasto.sources.base import Source
 
 FORMAT = 2
 """Raised when the same spec would give another output; older jobs are then not resumed."""
 RUNTIME_FIELDS = {"source", "scorer", "params", "output", "overwrite", "timeout"} | {
+    "pins",
     "requirements",
-    "requirements_sha256",
     "max_failed",
     "max_failed_percent",
     "max_failed_batches",
@@ -47,15 +49,16 @@ def job_id(
         pictures: the pictures that parameters name, by parameter.
     """
     params = parsed.model_dump(mode="json")
-    for name in entry.pictures:
-        params[name] = hashlib.sha256(pictures[name]).hexdigest()
-    for name in entry.folders:
+    for name, role in entry.roles.files.items():
+        # A file of the same content is the same file, wherever it is.
         params.pop(name)
-    for name in entry.trusted:
-        # Weights of the same content are the same weights, wherever they lie.
-        params.pop(name)
-        if params[f"{name}_sha256"] is None:
-            params.pop(f"{name}_sha256")
+        if role is Role.PICTURE:
+            given = name in pictures
+            params[name] = hashlib.sha256(pictures[name]).hexdigest() if given else None
+        elif role is Role.FOLDER:
+            params[f"{name}_digest"] = spec.pins.get(name)
+        elif name in spec.pins:
+            params[f"{name}_sha256"] = spec.pins[name]
     identity = {
         "format": FORMAT,
         "source": [source.url, source.etag],

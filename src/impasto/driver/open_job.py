@@ -14,6 +14,7 @@ from impasto.planning import planner
 from impasto.planning.decide import decide_items, decide_output
 from impasto.planning.history import scorer_key
 from impasto.schema.plan import Encoding
+from impasto.scorers.params import Role
 from impasto.sources.open import open_source
 from impasto.storage.stores import Stores
 
@@ -149,8 +150,8 @@ class OpenJob:
         return open_source(self.stores, self.source_url, items)
 
     def _read_pictures(self) -> dict[str, bytes]:
-        params = self.spec.params
-        return {name: self.stores.read(params[name]) for name in self.entry.pictures}
+        files = self.entry.files(self.spec.params, Role.PICTURE)
+        return {file.name: self.stores.read(file.url) for file in files}
 
     def _changed(self) -> BadInput:
         return BadInput(

@@ -13,7 +13,9 @@ from impasto.schema.base import Frozen
 from impasto.schema.job import JobSpec
 from impasto.schema.url import Url, normal, written
 from impasto.scorers import registry
-from impasto.scorers.registry import Entry
+from impasto.scorers.entry import Entry
+from impasto.scorers.params import Role
+from impasto.scorers.roles import PINNED, ParamFile, Roles
 from impasto.scorers.user import signature
 from impasto.secrecy import redact
 from impasto.settings import Settings
@@ -88,30 +90,25 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> Pinned:
     """
     scorer, params = registry.split_name(spec.scorer, spec.params)
     entry = registry.find(scorer)
-    for name in (*entry.pictures, *entry.trusted, *entry.folders):
-        if isinstance(params.get(name), str):
-            params[name] = normal(params[name])
-    for name in entry.trusted:
-        if params.get(name):
-            stores.check_trusted(params[name], home)
-            params[f"{name}_sha256"] = staged(params[name], home) or _sha256(stores, params[name])
-    for name in entry.folders:
-        if params.get(name):
-            stores.check_trusted(params[name], home)
-            params[f"{name}_digest"] = stores.fingerprint(params[name])
-    if scorer == "python":
-        module = stores.read(params["module"])
-        known = signature.arguments(module, params["name"], params["module"])
-        params["args"] = signature.check(known, params.get("args", {}))
+    params |= {file.name: normal(file.url) for file in entry.files(params)}
+    pins = {file.name: _pin(stores, file, home) for file in entry.files(params, *PINNED)}
+    if entry.roles.class_args:
+        _check_args(entry.roles, params, stores)
     _refuse_secrets(params)
-    parsed = registry.parse_params(entry, params)
+    parsed = entry.parse(params)
+    requirements = normal(spec.requirements) if spec.requirements else None
+    if requirements:
+        stores.check_trusted(requirements, home)
+        # Whoever installs them checks what was pinned; other engines have no use for the file.
+        pins["requirements"] = spec.pins.get("requirements") or _sha256(stores, requirements)
     source, output = stores.locate(spec.source), stores.locate(spec.output)
     changes = {
         "source": str(source),
         "output": written(output, spec.output),
         "scorer": scorer,
         "params": params,
-        **_requirements(spec, stores, home),
+        "requirements": requirements,
+        "pins": pins,
     }
     return Pinned(
         spec.model_copy(update=changes),
@@ -123,17 +120,19 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> Pinned:
     )
 
 
-def _requirements(spec: JobSpec, stores: Stores, home: str) -> dict[str, str]:
-    """Pin the file of packages that workers of a cluster install: they run as the job does."""
-    if not spec.requirements:
-        return {}
-    url = normal(spec.requirements)
-    stores.check_trusted(url, home)
-    # Whoever installs them checks what was pinned; other engines have no use for the file.
-    return {
-        "requirements": url,
-        "requirements_sha256": spec.requirements_sha256 or _sha256(stores, url),
-    }
+def _pin(stores: Stores, file: ParamFile, home: str) -> str:
+    """Return the digest of a file or folder; raises BadInput where outsiders may write to it."""
+    stores.check_trusted(file.url, home)
+    if file.role is Role.FOLDER:
+        return stores.fingerprint(file.url)
+    return staged(file.url, home) or _sha256(stores, file.url)
+
+
+def _check_args(roles: Roles, params: dict[str, Any], stores: Stores) -> None:
+    """Check and convert the arguments of the user's class; raises BadInput."""
+    url = params[roles.argument]
+    known = signature.arguments(stores.read(url), params[roles.class_name], url)
+    params[roles.class_args] = signature.check(known, params.get(roles.class_args, {}))
 
 
 def _sha256(stores: Stores, url: str) -> str:

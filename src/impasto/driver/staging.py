@@ -49,16 +49,9 @@ def stage(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
     """
     if parse(home).local:
         return spec
-    entry = registry.find(spec.scorer)
-    store = stores.open_home(home)
-    put = partial(_copied, store)
-    params = dict(spec.params)
-    for name in (*entry.pictures, *entry.trusted):
-        if params.get(name):
-            params[name] = put(params[name])
-    for name in entry.folders:
-        if params.get(name):
-            params[name] = put(params[name])
+    put = partial(_copied, stores.open_home(home))
+    files = registry.find(spec.scorer).files(spec.params)
+    params = spec.params | {file.name: put(file.url) for file in files}
     requirements = put(spec.requirements) if spec.requirements else None
     return spec.model_copy(update={"params": params, "requirements": requirements})
 

@@ -22,7 +22,7 @@ from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 
 if TYPE_CHECKING:
-    from impasto.scorers.registry import Entry
+    from impasto.scorers.entry import Entry
     from impasto.storage.store import Store
 
 
@@ -60,10 +60,9 @@ def learn(job: Job, scorer: str, plan: Plan, records: Iterable[Done]) -> None:
 
 def scorer_key(spec: JobSpec, entry: Entry) -> str:
     """Name a scorer with a digest of its model or script: another one has another speed."""
-    names = [f"{name}_sha256" for name in entry.trusted]
-    names += [f"{name}_digest" for name in entry.folders]
-    names += ["name"] if spec.scorer == "python" else []
-    given = [str(spec.params[name]) for name in names if spec.params.get(name)]
+    given = [spec.pins[name] for name in entry.roles.files if name in spec.pins]
+    if entry.roles.class_name:
+        given.append(str(spec.params[entry.roles.class_name]))
     if not given:
         return spec.scorer
     return f"{spec.scorer}-{hashlib.sha256(' '.join(given).encode()).hexdigest()[:8]}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from impasto.schema.signatures import Signed
 
@@ -23,6 +24,15 @@ Preset = Literal[
     "slower",
     "veryslow",
 ]
+
+_OLD_PINS = {
+    "weights_sha256": "weights",
+    "script_sha256": "script",
+    "module_sha256": "module",
+    "model_sha256": "model",
+    "model_digest": "model",
+}
+"""Digests among the parameters of specs before `JobSpec.pins`, with the names they have there."""
 
 
 _MODEL = re.compile(r"(\w+:)(https?://.*?)(:[^\W\d]\w*)?", re.IGNORECASE)
@@ -59,7 +69,8 @@ class JobSpec(Signed):
             ``max_failed``.
         max_failed_batches: mini-batches that may have items set aside; -1 is any.
         requirements: URL or path of a file in pip's format: packages that a cluster's workers need.
-        requirements_sha256: its digest, filled in when the job is submitted.
+        pins: what the job was submitted with: the digest of each file and folder that must stay as
+            it was, by the parameter that names it and for ``requirements``.
         overwrite: whether a file already at ``output`` may be replaced.
     """
 
@@ -84,8 +95,22 @@ class JobSpec(Signed):
     max_failed_percent: float | None = Field(default=None, ge=0, le=100)
     max_failed_batches: int = Field(default=-1, ge=-1)
     requirements: str | None = None
-    requirements_sha256: str | None = None
+    pins: dict[str, str] = Field(default_factory=dict)
     overwrite: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_pins_apart(cls, fields: Any) -> Any:
+        """Read a spec of the time before `pins`, whose digests stood among its parameters."""
+        if not isinstance(fields, Mapping) or "pins" in fields:
+            return fields
+        fields, params = dict(fields), fields.get("params")
+        old = [key for key in _OLD_PINS if key in params] if isinstance(params, Mapping) else []
+        digests = {_OLD_PINS[key]: params[key] for key in old}
+        digests["requirements"] = fields.pop("requirements_sha256", None)
+        if old:
+            fields["params"] = {name: params[name] for name in params if name not in old}
+        return fields | {"pins": {name: it for name, it in digests.items() if it is not None}}
 
     @classmethod
     def _around_url(cls, field: str, text: str) -> tuple[str, str, str]:

@@ -34,8 +34,11 @@ class Inputs(Protocol):
     consecutive: bool
     files: Path
 
-    def trusted(self, url: str, sha256: str) -> bytes:
+    def trusted(self, url: str) -> bytes:
         """Read weights or a script, verified, from this machine or a control store.
+
+        Args:
+            url: the value of a parameter that is a `TrustedFile` or `Code`.
 
         Raises:
             BadInput: it lies elsewhere, is missing, or is not what it was when the job began.
@@ -43,8 +46,11 @@ class Inputs(Protocol):
         """
         ...
 
-    def folder(self, url: str, digest: str) -> Path:
+    def folder(self, url: str) -> Path:
         """Return a local path of a trusted file or folder, fetched where it is in a store.
+
+        Args:
+            url: the value of a parameter that is a `TrustedFolder`.
 
         Raises:
             BadInput, Unavailable: as `trusted`.

@@ -15,6 +15,8 @@ from impasto.errors import BadInput, Changed
 from impasto.media import colour, images
 from impasto.media.frame import Frame
 from impasto.schema.url import parse
+from impasto.scorers import registry
+from impasto.scorers.params import Role
 from impasto.storage.local import mapped, scratch
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
@@ -42,6 +44,12 @@ class JobInputs:
     ) -> None:
         self._task, self._stores, self._source = task, stores, source
         self._alive = alive
+        spec = task.spec
+        self._pins = {
+            (file.url, file.role is Role.FOLDER): spec.pins[file.name]
+            for file in registry.find(spec.scorer).files(spec.params)
+            if file.name in spec.pins
+        }
         self._beat = 0.0
         self._stack = ExitStack()
         self.consecutive = task.plan.source == "video"
@@ -56,19 +64,20 @@ class JobInputs:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def trusted(self, url: str, sha256: str) -> bytes:
+    def trusted(self, url: str) -> bytes:
         """Read weights or a script; see `scorers.Inputs`."""
         self._stores.check_trusted(url, self._task.home)
+        sha256 = self._pin(url, folder=False)
         brought = Path(self._task.code, sha256)
         content = brought.read_bytes() if brought.is_file() else self._stores.read(url)
         if hashlib.sha256(content).hexdigest() != sha256:
             raise Changed(f"{url}: has changed since the job began; run it anew")
         return content
 
-    def folder(self, url: str, digest: str) -> Path:
+    def folder(self, url: str) -> Path:
         """Return a local path of a trusted file or folder; see `scorers.Inputs`."""
         self._stores.check_trusted(url, self._task.home)
-        if self._stores.fingerprint(url) != digest:
+        if self._stores.fingerprint(url) != self._pin(url, folder=True):
             raise Changed(f"{url}: has changed since the job began; run it anew")
         place = parse(url)
         if place.local:
@@ -82,6 +91,17 @@ class JobInputs:
         names = (stat.key for stat in store.list_all())
         list(in_order(lambda name: _fetch(store, name, root / name), names, MANY))
         return root
+
+    def _pin(self, url: str, *, folder: bool) -> str:
+        """Return the digest that a file or folder had when the job began."""
+        try:
+            return self._pins[url, folder]
+        except KeyError:
+            kind = "TrustedFolder" if folder else "TrustedFile"
+            raise BadInput(
+                f"{url}: was not pinned when the job began; give the scorer's parameter that names "
+                f"it the type {kind}"
+            ) from None
 
     def image(self, url: str) -> NDArray[np.uint8]:
         """Read a picture as RGB, (H, W, 3); see `scorers.Inputs`."""

@@ -282,7 +282,7 @@ class Worker:
     def _load(self) -> Scorer:
         spec = self._task.spec
         entry = registry.find(spec.scorer)
-        params = registry.parse_params(entry, spec.params)
+        params = entry.parse(spec.params)
         kind = entry.load()
         prepared = self._job.notes.prepared()
         state = kind.prepare(params, self._inputs) if prepared is None else prepared.state

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 def scorers(name: str | None, *, as_json: bool) -> None:
     """Print the scorers with their parameters, or one of them; or a JSON line each."""
-    from impasto.cli.scorer_flags import describe
-    from impasto.scorers.registry import SCORERS
+    from impasto.cli.scorer_flags import REQUIRED, describe
+    from impasto.scorers import registry
 
-    names: list[str] = [name] if name else list(SCORERS)
+    names = [name] if name else list(registry.SCORERS)
     for each in names:
         about, flags = describe(each)
         if as_json:
@@ -28,11 +28,11 @@ def scorers(name: str | None, *, as_json: bool) -> None:
                 {"scorer": each, "about": about, "parameters": [asdict(flag) for flag in flags]}
             )
             continue
-        argument = ":FILE" if each in SCORERS and SCORERS[each].argument else ""
+        argument = ":FILE" if ":" not in each and registry.find(each).roles.argument else ""
         say(f"{each}{argument}: {about}")
         table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
         for flag in flags:
-            default = flag.default if flag.default == "required" else f"[{flag.default}]"
+            default = flag.default if flag.default == REQUIRED else f"[{flag.default}]"
             table.add_row(f"  {flag.flag}", flag.type, Text(default), Text(flag.about))
         OUT.print(table)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput, Changed
 from impasto.scorers import registry
+from impasto.scorers.params import Role
 
 if TYPE_CHECKING:
     from impasto.schema.job import JobSpec
@@ -45,15 +46,15 @@ def runtime_env(
     whole: dict[str, Any] = {}
     own: dict[str, Any] = {}
     package = Path(folder, PACKAGE)
-    for name in registry.find(spec.scorer).code:
-        digest = spec.params[f"{name}_sha256"]
+    for file in registry.find(spec.scorer).files(spec.params, Role.CODE):
+        digest = spec.pins[file.name]
         package.mkdir(exist_ok=True)
-        (package / digest).write_bytes(_verified(stores, spec.params[name], digest, home))
+        (package / digest).write_bytes(_verified(stores, file.url, digest, home))
     if package.exists():
         (package / "__init__.py").write_text("")
         whole["py_modules"] = [str(package)]
     if spec.requirements:
-        content = _verified(stores, spec.requirements, spec.requirements_sha256 or "", home)
+        content = _verified(stores, spec.requirements, spec.pins["requirements"], home)
         own["pip"] = {"packages": lines(content, spec.requirements)}
     return whole, own
 

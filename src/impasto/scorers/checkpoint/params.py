@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from impasto.schema.base import Frozen
-from impasto.scorers.params import Range
+from impasto.scorers.params import BehindColon, Range, TrustedFile
 
 
 class CheckpointParams(Frozen):
@@ -11,12 +13,10 @@ class CheckpointParams(Frozen):
 
     Attributes:
         model: URL or path of a fast-neural-style checkpoint, a TorchScript or torch.export file.
-        model_sha256: its digest, filled in when a job begins.
         range: what the input's values are: auto, unit, signed, byte or imagenet.
         output_range: what a picture's values are that comes out, likewise.
     """
 
-    model: str
-    model_sha256: str | None = None
+    model: Annotated[TrustedFile, BehindColon]
     range: Range = "auto"
     output_range: Range = "auto"

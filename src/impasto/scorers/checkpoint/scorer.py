@@ -49,7 +49,7 @@ class CheckpointScorer(Scorer):
     ) -> None:
         """Load the model; raises what `checkpoint_file.load` does, and `Inputs.trusted`."""
         name = PurePosixPath(params.model).name
-        content = inputs.trusted(params.model, params.model_sha256 or "")
+        content = inputs.trusted(params.model)
         self._alive, self._device = inputs.alive, device
         self._model = load(name, content, device)
         self._values = Values.of(params.range, params.output_range, self._model.range)

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from impasto.schema.base import Frozen
 from impasto.scorers.gatys.layers import parse_layers
+from impasto.scorers.params import PictureFile, TrustedFile
 
 
 class GatysParams(Frozen):
@@ -25,10 +26,9 @@ class GatysParams(Frozen):
         content_layers: the convolutions whose values are the content, likewise.
         init: where to start: auto, content or feed-forward.
         weights: URL or path of the network's weights (pth, safetensors, h5); else torchvision's.
-        weights_sha256: their digest, filled in when a job begins.
     """
 
-    style: str
+    style: PictureFile
     style_weight: float = Field(default=1e8, ge=0.0)
     content_weight: float = Field(default=1.0, ge=0.0)
     num_steps: int = Field(default=80, ge=1, le=10_000)
@@ -38,8 +38,7 @@ class GatysParams(Frozen):
     style_layers: str = "1,2,3,4,5"
     content_layers: str = "4"
     init: Literal["auto", "content", "feed-forward"] = "auto"
-    weights: str | None = None
-    weights_sha256: str | None = None
+    weights: TrustedFile | None = None
 
     @field_validator("style_layers", "content_layers")
     @classmethod

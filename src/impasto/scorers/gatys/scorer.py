@@ -241,7 +241,7 @@ def _weights(params: GatysParams, inputs: Inputs) -> Iterator[tuple[IO[bytes], s
         with official(params.network, inputs.alive) as file:
             yield file, file.name
     else:
-        content = inputs.trusted(params.weights, params.weights_sha256 or "")
+        content = inputs.trusted(params.weights)
         yield BytesIO(content), params.weights
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from impasto.schema.base import Frozen
-from impasto.scorers.params import Range
+from impasto.scorers.params import BehindColon, Range, TrustedFile
 
 
 class OnnxParams(Frozen):
@@ -13,7 +13,6 @@ class OnnxParams(Frozen):
 
     Attributes:
         model: URL or path of the model.
-        model_sha256: its digest, filled in when a job begins.
         layout: order of the picture's dimensions: auto, nchw or nhwc.
         range: what the input's values are: auto, unit, signed, byte or imagenet.
         output_range: what a picture's values are that comes out, likewise.
@@ -22,8 +21,7 @@ class OnnxParams(Frozen):
         columns: the columns that are the features of rows, separated by commas; else all.
     """
 
-    model: str
-    model_sha256: str | None = None
+    model: Annotated[TrustedFile, BehindColon]
     layout: Literal["auto", "nchw", "nhwc"] = "auto"
     range: Range = "auto"
     output_range: Range = "auto"

@@ -56,7 +56,7 @@ class OnnxScorer(Scorer):
         """
         self._params, self._alive = params, inputs.alive
         self._name = PurePosixPath(params.model).name
-        content = inputs.trusted(params.model, params.model_sha256 or "")
+        content = inputs.trusted(params.model)
         self._session = open_session(self._name, content, device)
         self._taken = signature.read(
             self._name, signature.fields(self._session.get_inputs()), params

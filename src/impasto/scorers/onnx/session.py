@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import onnxruntime as ort
+
 from impasto.errors import BadInput, Unavailable
 
 if TYPE_CHECKING:
-    import onnxruntime as ort
     import torch
 
 QUIET = 4
@@ -23,13 +24,9 @@ def open_session(name: str, content: bytes, device: torch.device) -> ort.Inferen
         device: a CUDA device, or the CPU: one thread then, since mini-batches run side by side.
 
     Raises:
-        BadInput: ONNX Runtime is missing, or the file is no model that it can run.
+        BadInput: the file is no model that it can run.
         Unavailable: ONNX Runtime cannot use the CUDA device.
     """
-    try:
-        import onnxruntime as ort
-    except ImportError:
-        raise BadInput(f"{name}: needs ONNX Runtime; pip install 'impasto[onnx]'") from None
     if keeps_data_elsewhere(content):
         raise BadInput(
             f"{name}: keeps weights in other files; save it as one file "

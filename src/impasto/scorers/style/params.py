@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from impasto.schema.base import Frozen
+from impasto.scorers.params import PictureFile, TrustedFile
 
 WEIGHTS_SHA256 = "f93ebd66508913fdde881a01620a026510ebbdbe53a95b3b990d4b52d2516f2f"
 """Digest of the weights that come with Impasto."""
@@ -19,12 +20,10 @@ class StyleParams(Frozen):
         style_scale: size of the strokes; 2 doubles them, and is four times as fast.
         preserve_colour: keep the source's colours and take only the painting's light and strokes.
         weights: URL or path of other weights of the same networks (safetensors).
-        weights_sha256: their digest, filled in when a job begins.
     """
 
-    style: str
+    style: PictureFile
     strength: float = Field(default=1.0, ge=0.0, le=1.0)
     style_scale: float = Field(default=1.0, ge=0.25, le=8.0)
     preserve_colour: bool = False
-    weights: str | None = None
-    weights_sha256: str | None = None
+    weights: TrustedFile | None = None

@@ -122,5 +122,5 @@ def _weights(params: StyleParams, inputs: Inputs, part: str) -> dict[str, Tensor
     """Load the user's weights if there are any, else those that ship with the package."""
     if params.weights is None:
         return load_weights(part)
-    content = inputs.trusted(params.weights, params.weights_sha256 or "")
+    content = inputs.trusted(params.weights)
     return weights.parse(content, part, params.weights)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
 from pydantic import Field
 
 from impasto.schema.base import Frozen
+from impasto.scorers.params import BehindColon, ClassArgs, ClassName, Code, TrustedFolder
 
 
 class ScriptParams(Frozen):
@@ -14,18 +15,14 @@ class ScriptParams(Frozen):
 
     Attributes:
         script: URL or path of the script.
-        script_sha256: its digest, filled in when a job begins.
         args: the script's own command-line arguments, in one string.
         model: URL or path of the file or folder that AZUREML_MODEL_DIR shall hold.
-        model_digest: digest of its names and contents, filled in when a job begins.
         retries: how often an item that fails is tried again before it is set aside.
     """
 
-    script: str
-    script_sha256: str | None = None
+    script: Annotated[Code, BehindColon]
     args: str = ""
-    model: str | None = None
-    model_digest: str | None = None
+    model: TrustedFolder | None = None
     retries: int = Field(default=1, ge=0, le=100)
 
 
@@ -34,12 +31,10 @@ class PythonParams(Frozen):
 
     Attributes:
         module: URL or path of the file that holds the class, or an installed module.
-        module_sha256: the file's digest, filled in when a job begins.
         name: the class.
         args: the class's own arguments.
     """
 
-    module: str
-    module_sha256: str | None = None
-    name: str
-    args: dict[str, Any] = Field(default_factory=dict)
+    module: Annotated[Code, BehindColon]
+    name: ClassName
+    args: ClassArgs = Field(default_factory=dict)

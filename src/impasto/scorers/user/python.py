@@ -69,7 +69,7 @@ class PythonScorer(Scorer):
             BadInput: the file is no Python, lacks the class, or fails.
             Unavailable: a store does not answer.
         """
-        content = inputs.trusted(params.module, params.module_sha256 or "")
+        content = inputs.trusted(params.module)
         module = loading.load_packaged(params.module, content)
         kind: Any = getattr(module, params.name, None)
         if not callable(getattr(kind, "score", None)):

@@ -59,7 +59,7 @@ class ScriptScorer(Scorer):
             BadInput: it is no Python, has no ``run``, or fails.
             Unavailable: a store does not answer.
         """
-        content = inputs.trusted(params.script, params.script_sha256 or "")
+        content = inputs.trusted(params.script)
         self._url = params.script
         self._retries = params.retries
         self._inputs = inputs
@@ -112,7 +112,7 @@ class ScriptScorer(Scorer):
             raise BadInput(f"--args {params.args!r}: {error}; quote it as for a shell") from None
         model = None
         if params.model:
-            model = self._inputs.folder(params.model, params.model_digest or "")
+            model = self._inputs.folder(params.model)
             model = model.parent if model.is_file() else model
         azureml.announce(self._inputs.files, model)
         place = parse(params.script)

@@ -1,0 +1,83 @@
+"""A line of the table of scorers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from impasto.errors import BadInput
+from impasto.schema.base import Frozen, parse
+from impasto.schema.job import Items
+from impasto.scorers.params import Role
+from impasto.scorers.roles import ParamFile, Roles, roles_of
+
+if TYPE_CHECKING:
+    from impasto.scorers.base import Scorer
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a scorer lives, what it takes and what it gives.
+
+    Attributes:
+        target: ``module:Class`` of the scorer.
+        params: the model of its parameters, whose types say which of them name files.
+        about: what it is, for people, in a line.
+        takes: what items it can score; the first is meant where the source could be several.
+        gives: what comes out.
+        weights: sha256 of the weights that it loads by default, or "".
+        batched: whether a mini-batch's size may change the output.
+        losses: whether it reports the losses of each picture, to be plotted.
+        extra: the extra that installs what it imports, or "".
+    """
+
+    target: str
+    params: type[Frozen]
+    about: str
+    takes: tuple[Items, ...] = ("pictures",)
+    gives: tuple[str, ...] = ("pictures",)
+    weights: str = ""
+    batched: bool = False
+    losses: bool = False
+    extra: str = ""
+
+    @property
+    def roles(self) -> Roles:
+        """What its parameters are for."""
+        return roles_of(self.params)
+
+    def files(self, params: Mapping[str, Any], *roles: Role) -> list[ParamFile]:
+        """List the files that a job's parameters name, in the parameters' order.
+
+        Args:
+            params: the parameters; those that are not given name no file.
+            roles: the roles that are wanted; none is all.
+        """
+        return [
+            ParamFile(name, role, params[name])
+            for name, role in self.roles.files.items()
+            if (not roles or role in roles) and isinstance(params.get(name), str)
+        ]
+
+    def parse(self, params: Mapping[str, Any]) -> Frozen:
+        """Check a job's parameters; raises BadInput naming the first that is wrong."""
+        return parse(self.params, params, "see 'impasto scorers'")
+
+    def load(self) -> type[Scorer]:
+        """Import the scorer's class.
+
+        Raises:
+            BadInput: what its extra installs is missing.
+        """
+        module, _, name = self.target.partition(":")
+        try:
+            scorer: type[Scorer] = getattr(import_module(module), name)
+        except ModuleNotFoundError as error:
+            if not self.extra:
+                raise
+            raise BadInput(
+                f"{error.name}: is not installed; run pip install 'impasto[{self.extra}]'"
+            ) from None
+        return scorer

@@ -1,0 +1,71 @@
+"""The roles of a scorer's parameters, read from their types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import get_args
+
+from pydantic.fields import FieldInfo
+
+from impasto.schema.base import Frozen
+from impasto.scorers.params import Role
+
+FILES = {Role.PICTURE, Role.FILE, Role.CODE, Role.FOLDER}
+"""Roles of parameters that name files."""
+PINNED = (Role.FILE, Role.CODE, Role.FOLDER)
+"""Those of them whose files must be trusted, and are pinned by digest when a job begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What the parameters of a scorer are for.
+
+    Attributes:
+        files: the parameters that name files, in their order, each with its role in `FILES`.
+        argument: the one behind the colon of ``onnx:model.onnx``, or "".
+        class_name: the one that names a class in that file, or "".
+        class_args: the one that holds the class's arguments, or "".
+    """
+
+    files: dict[str, Role] = field(default_factory=dict)
+    argument: str = ""
+    class_name: str = ""
+    class_args: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ParamFile:
+    """A file or folder that a job's parameter names.
+
+    Attributes:
+        name: the parameter.
+        role: one of `FILES`.
+        url: its URL or path.
+    """
+
+    name: str
+    role: Role
+    url: str
+
+
+@cache
+def roles_of(params: type[Frozen]) -> Roles:
+    """Read the roles of parameters from their types."""
+    found = [(name, role) for name, info in params.model_fields.items() for role in _marks(info)]
+    names = {role: name for name, role in found}
+    return Roles(
+        {name: role for name, role in found if role in FILES},
+        names.get(Role.BEHIND_COLON, ""),
+        names.get(Role.CLASS_NAME, ""),
+        names.get(Role.CLASS_ARGS, ""),
+    )
+
+
+def _marks(info: FieldInfo) -> Iterator[Role]:
+    """Yield the roles of a type, or of a member of a union such as ``TrustedFile | None``."""
+    yield from (mark for mark in info.metadata if isinstance(mark, Role))
+    for member in get_args(info.annotation):
+        marks = getattr(member, "__metadata__", ())
+        yield from (mark for mark in marks if isinstance(mark, Role))

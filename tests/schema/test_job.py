@@ -1,0 +1,43 @@
+"""A job's spec, also one that an earlier version wrote."""
+
+from __future__ import annotations
+
+from impasto.schema.job import JobSpec
+
+DIGEST = "e6b9d5f9ae4a769f8057704464de79ba5e94aaeb667c00bc0b9523eadc35a59e"
+OLD = f"""{{
+ "source": "/in/rows.csv",
+ "output": "/out/o.jsonl",
+ "scorer": "script",
+ "params": {{
+  "model": "/in/model",
+  "script": "/in/score.py",
+  "script_sha256": "{DIGEST}",
+  "model_digest": "b497",
+  "args": "--x 1"
+ }},
+ "items": null, "frames": null, "fps": null, "max_size": null, "start": null, "end": "1/3",
+ "crf": 18, "preset": "veryfast", "shard_frames": null, "mini_batch": null, "timeout": null,
+ "max_failed": 0, "max_failed_percent": null, "max_failed_batches": -1,
+ "requirements": "/in/needs.txt", "requirements_sha256": "e09f", "overwrite": false
+}}"""
+
+
+def test_a_spec_of_the_time_before_pins_is_read_with_its_digests() -> None:
+    spec = JobSpec.model_validate_json(OLD)
+    assert spec.params == {"model": "/in/model", "script": "/in/score.py", "args": "--x 1"}
+    assert spec.pins == {"script": DIGEST, "model": "b497", "requirements": "e09f"}
+    assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+def test_an_old_spec_without_digests_is_read_as_it_is() -> None:
+    params = {"style": "/in/p.jpg", "weights_sha256": None}
+    fields = {"source": "a", "output": "b", "params": params, "requirements_sha256": None}
+    spec = JobSpec.model_validate(fields)
+    assert (spec.params, spec.pins) == ({"style": "/in/p.jpg"}, {})
+
+
+def test_a_parameter_of_another_package_may_be_called_like_an_old_digest() -> None:
+    params = {"model": "m", "model_sha256": "mine"}
+    spec = JobSpec(source="a", output="b", scorer="other", params=params, pins={"model": "1"})
+    assert JobSpec.model_validate_json(spec.model_dump_json()).params == params
