@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from impasto.driver import api, stopping
 from impasto.jobs import find
 from impasto.jobs.job import Job
 from impasto.schema.events import Finished, Item, ShardDone, Started
+from impasto.scorers import registry
 from impasto.storage.stores import Stores
 from support import inprocess
 from support.clips import frame_number, picture, real_clip
@@ -565,6 +567,22 @@ def test_what_a_power_failure_tore_is_prepared_again(tmp_path: Path, settings: S
     found.drop([0])
     (tmp_path / "a.png").unlink()
     assert api.run(job, settings=settings).sha256 == first.sha256
+
+
+def test_a_worker_with_another_version_of_the_scorers_package_refuses(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def install(version: str) -> None:
+        entry = replace(registry.SCORERS["moody"], distribution=f"moody {version}")
+        monkeypatch.setitem(registry.SCORERS, "moody", entry)
+
+    install("1.0")
+    source = tmp_path / "p.png"
+    Image.fromarray(np.moveaxis(picture(1, 96, 64), 0, 2)).save(source)
+    job = spec(source, tmp_path / "o.png", scorer="moody")
+    with pytest.raises(BadInput, match=r"is of moody 2\.0 here, and of moody 1\.0 where the job"):
+        # The driver has looked it up by the time that it reports.
+        api.run(job, settings=settings, on_progress=lambda _: install("2.0"))
 
 
 def test_a_source_that_changes_while_it_is_scored_is_never_assembled(

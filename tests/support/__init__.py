@@ -6,3 +6,5 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).parent / "scripts"
 """Scripts and classes as users write them."""
+PLUGIN = Path(__file__).parent / "plugin"
+"""A package of a user's that offers a scorer."""

@@ -59,10 +59,11 @@ def job_id(
             params[f"{name}_digest"] = spec.pins.get(name)
         elif name in spec.pins:
             params[f"{name}_sha256"] = spec.pins[name]
+    package = [spec.pins["scorer"]] if "scorer" in spec.pins else []
     identity = {
         "format": FORMAT,
         "source": [source.url, source.etag],
-        "scorer": [spec.scorer, params, entry.weights],
+        "scorer": [spec.scorer, params, entry.weights, *package],
         "output": [makes, PurePath(spec.output).suffix.lower()],
         "spec": spec.model_dump(
             mode="json",

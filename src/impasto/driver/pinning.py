@@ -94,6 +94,8 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> Pinned:
     pins = {file.name: _pin(stores, file, home) for file in entry.files(params, *PINNED)}
     if entry.roles.class_args:
         _check_args(entry.roles, params, stores)
+    if entry.distribution:
+        pins["scorer"] = entry.distribution
     _refuse_secrets(params)
     parsed = entry.parse(params)
     requirements = normal(spec.requirements) if spec.requirements else None

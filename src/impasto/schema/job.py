@@ -70,7 +70,8 @@ class JobSpec(Signed):
         max_failed_batches: mini-batches that may have items set aside; -1 is any.
         requirements: URL or path of a file in pip's format: packages that a cluster's workers need.
         pins: what the job was submitted with: the digest of each file and folder that must stay as
-            it was, by the parameter that names it and for ``requirements``.
+            it was, by the parameter that names it and for ``requirements``; and as ``scorer`` the
+            name and version of the package that offers the scorer, unless it is Impasto's own.
         overwrite: whether a file already at ``output`` may be replaced.
     """
 

@@ -1,6 +1,5 @@
-"""The Scorer class and the table of scorers.
+"""Models that score mini-batches: the class they extend, and those that come with Impasto.
 
-To add a scorer, write one module with a class that extends `Scorer`, its parameters in `params`,
-and add a line to `SCORERS`. This module imports no model library, so that the driver starts in
-milliseconds.
+`impasto.scorers.base` says how to add one, here or in another package. Nothing that the driver
+imports of this package loads a model library.
 """

@@ -1,4 +1,21 @@
-"""The Scorer class: what a model is to Impasto."""
+"""The Scorer class: what a model is to Impasto.
+
+To add a scorer, write a class that extends `Scorer`, a frozen model of its parameters in a module
+that imports no model library (`impasto.scorers.params` has the types of those that name files), and
+an `impasto.scorers.entry.Entry` that joins the two. `impasto.scorers.identity` is the shortest.
+Impasto's own entries are in the table of `impasto.scorers.registry`. Another package adds its entry
+through an entry point named like the scorer, in its ``pyproject.toml``:
+
+    [project.entry-points."impasto.scorers"]
+    dim = "impasto_dim:DIM"
+
+and in ``impasto_dim/__init__.py``:
+
+    DIM = Entry("impasto_dim.model:DimScorer", DimParams, "darkens pictures")
+
+The driver imports the entry, and workers the scorer too, so both need the package installed. Its
+name and version are part of the job's id.
+"""
 
 from __future__ import annotations
 
@@ -121,10 +138,11 @@ class Scorer(ABC):
         """Score a mini-batch.
 
         Args:
-            batch: a `Batch` of what the job's items are: pictures, rows or files.
+            batch: a `Batch` of what the job's items are: N RGB pictures, float32 in [0, 1],
+                (N, 3, H, W), on any device; N rows; or N local paths.
 
         Returns:
-            The scores; a tensor is their pictures.
+            The scores; a tensor is their pictures, float32 in [0, 1], (N, 3, H', W').
 
         Raises:
             Exception: any at all; the mini-batch is then halved until the items that cause it are

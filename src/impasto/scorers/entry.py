@@ -1,4 +1,4 @@
-"""A line of the table of scorers."""
+"""A line of the table of scorers, or what another package offers as one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ class Entry:
         weights: sha256 of the weights that it loads by default, or "".
         batched: whether a mini-batch's size may change the output.
         losses: whether it reports the losses of each picture, to be plotted.
-        extra: the extra that installs what it imports, or "".
+        extra: the extra of its package that installs what it imports, or "".
+        distribution: name and version of the package that offers it, filled in when it is looked
+            up; "" is Impasto itself.
     """
 
     target: str
@@ -42,6 +44,7 @@ class Entry:
     batched: bool = False
     losses: bool = False
     extra: str = ""
+    distribution: str = ""
 
     @property
     def roles(self) -> Roles:
@@ -77,7 +80,8 @@ class Entry:
         except ModuleNotFoundError as error:
             if not self.extra:
                 raise
+            package = self.distribution.partition(" ")[0] or "impasto"
             raise BadInput(
-                f"{error.name}: is not installed; run pip install 'impasto[{self.extra}]'"
+                f"{error.name}: is not installed; run pip install '{package}[{self.extra}]'"
             ) from None
         return scorer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from impasto.errors import BadInput
+from impasto.scorers import plugins
 from impasto.scorers.checkpoint.params import CheckpointParams
 from impasto.scorers.entry import Entry
 from impasto.scorers.gatys.params import GatysParams
@@ -86,8 +87,30 @@ def split_name(scorer: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]
 
 
 def find(name: str) -> Entry:
-    """Look a scorer up by name; raises BadInput with the names there are."""
-    try:
+    """Look a scorer up by name, in the table and then among what other packages offer.
+
+    Raises:
+        BadInput: there is none, with the names there are; or its package is broken.
+    """
+    if name in SCORERS:
         return SCORERS[name]
-    except KeyError:
-        raise BadInput(f"scorer {name!r} is unknown; choose one of {', '.join(SCORERS)}") from None
+    if name in plugins.offered():
+        return plugins.load(name)
+    names = ", ".join([*SCORERS, *plugins.offered()])
+    raise BadInput(f"scorer {name!r} is unknown; choose one of {names}")
+
+
+def find_all() -> tuple[list[str], list[str]]:
+    """Name all scorers that can be used, and say in a line each which others cannot and why."""
+    names = list(SCORERS)
+    problems: list[str] = []
+    for name, points in plugins.offered().items():
+        if name in SCORERS:
+            problems += map(plugins.taken, points)
+            continue
+        try:
+            plugins.load(name)
+            names.append(name)
+        except BadInput as error:
+            problems.append(str(error))
+    return names, problems

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from impasto.errors import Unavailable
+from impasto.errors import BadInput, Unavailable
 from impasto.jobs.job import Job
 from impasto.media.frame import Frame
 from impasto.outputs import video
@@ -282,6 +282,12 @@ class Worker:
     def _load(self) -> Scorer:
         spec = self._task.spec
         entry = registry.find(spec.scorer)
+        began = spec.pins.get("scorer", "")
+        if entry.distribution != began:
+            raise BadInput(
+                f"scorer {spec.scorer}: is of {entry.distribution or 'Impasto'} here, and of "
+                f"{began or 'Impasto'} where the job began; install that one"
+            )
         params = entry.parse(spec.params)
         kind = entry.load()
         prepared = self._job.notes.prepared()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from impasto.cli.render.text import OUT, clock, fact_lines, json_line, say
+from impasto.cli.render.text import OUT, clock, fact_lines, json_line, note, say
 
 if TYPE_CHECKING:
     from impasto.driver.preview import Draft
@@ -20,7 +20,9 @@ def scorers(name: str | None, *, as_json: bool) -> None:
     from impasto.cli.scorer_flags import REQUIRED, describe
     from impasto.scorers import registry
 
-    names = [name] if name else list(registry.SCORERS)
+    names, problems = ([name], []) if name else registry.find_all()
+    for line in problems:
+        note(line)
     for each in names:
         about, flags = describe(each)
         if as_json:
