@@ -63,6 +63,7 @@ class Fit:
         return resize(made, whole, clamp=False)
 
     def _batches(self, pictures: Tensor, run: Run) -> Made:
+        """Run the network on (N, C, H, W), so many at once as it wants; returns what it makes."""
         if self.batch in (0, len(pictures)):
             return run(pictures)
         made = [self._filled(some, run) for some in torch.split(pictures, self.batch)]
@@ -71,6 +72,7 @@ class Fit:
         return [record for some in made for record in some if not isinstance(record, Tensor)]
 
     def _filled(self, pictures: Tensor, run: Run) -> Made:
+        """Run the network on (N, C, H, W), the last one repeated to a full batch; N come back."""
         count = len(pictures)
         missing = self.batch - count
         full = torch.cat([pictures, pictures[-1:].expand(missing, -1, -1, -1)])
@@ -78,7 +80,11 @@ class Fit:
 
 
 def mirror(pictures: Tensor, size: tuple[int, int]) -> Tensor:
-    """Grow (N, C, H, W) to a size at the right and bottom, mirrored as often as it takes."""
+    """Grow (N, C, H, W) to a size at the right and bottom, mirrored as often as it takes.
+
+    Returns:
+        (N, C, *size), or more where H or W are larger already.
+    """
     height, width = pictures.shape[2:]
     rows, columns = (
         _reflected(old, max(old, new), pictures.device)
@@ -88,6 +94,7 @@ def mirror(pictures: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _reflected(old: int, new: int, device: torch.device) -> Tensor:
+    """Return the index, 0 to old - 1, of each of so many mirrored rows, int64 (new,)."""
     period = max(1, 2 * (old - 1))
     index = torch.arange(new, device=device) % period
     return torch.minimum(index, period - index).clamp(max=old - 1)
@@ -105,6 +112,9 @@ def tile(pictures: Tensor, size: tuple[int, int], run: Run) -> Tensor:
         pictures: (N, C, H, W).
         size: height and width of a tile.
         run: the network: (N, C, *size) to (N, C', *size times a whole number).
+
+    Returns:
+        (N, C', H and W times that number).
 
     Raises:
         ValueError: the network makes no pictures, or shrinks them.
@@ -151,7 +161,10 @@ def _scale(made: Made, size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _weights(places: list[int], length: int, tile: int, scale: int, like: Tensor) -> list[Tensor]:
-    """Return every tile's weights along one dimension; over each pixel they add up to 1."""
+    """Return every tile's weights along one dimension, (tile * scale,) each, of the type of `like`.
+
+    Over each pixel they add up to 1.
+    """
     cropped, blended = tile // CROPPED, max(1, tile // BLENDED)
     at = (torch.arange(tile * scale, device=like.device, dtype=torch.float64) + 0.5) / scale
     total = at.new_zeros(length * scale)

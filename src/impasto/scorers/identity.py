@@ -22,5 +22,5 @@ class IdentityScorer(Scorer):
         """Load nothing."""
 
     def score(self, batch: torch.Tensor) -> torch.Tensor:
-        """Return the mini-batch, (N, 3, H, W)."""
+        """Return the mini-batch, float32 in [0, 1], (N, 3, H, W), as it is."""
         return batch

@@ -13,6 +13,9 @@ def resize(pictures: Tensor, size: tuple[int, int], *, clamp: bool = True) -> Te
         pictures: values in [0, 1], or any where they are not clamped.
         size: height and width wanted, in pixels.
         clamp: whether to bring what overshoots back to [0, 1].
+
+    Returns:
+        (N, C, *size); the same tensor where it has that size already.
     """
     if pictures.shape[2:] == size:
         return pictures
@@ -21,7 +24,7 @@ def resize(pictures: Tensor, size: tuple[int, int], *, clamp: bool = True) -> Te
 
 
 def pad_to_fit(picture: Tensor) -> Tensor:
-    """Mirror the right and bottom so that H and W are multiples of 4, from 8 up.
+    """Mirror the right and bottom of (N, C, H, W) so that H and W are multiples of 4, from 8 up.
 
     Where there is too little to mirror, the edge is repeated.
     """

@@ -115,6 +115,7 @@ class Values:
         return made.clamp(0, 1).expand(-1, 3, -1, -1)
 
     def _doubt(self, picture: Tensor, original: Tensor) -> None:
+        """Raise ValueError if a picture, (1 or 3, H', W'), of another, (3, H, W), is improbable."""
         low, high = (float(value) for value in torch.aminmax(picture))
         black = max(-low, high) < DARK and float(original.max()) > LIT
         if low < FAR[0] or high > FAR[1] or black:
@@ -154,12 +155,12 @@ def as_pictures(result: object, height: int, width: int, *, last: bool = False) 
 
 
 def grey(pictures: Tensor) -> Tensor:
-    """Return the luma of RGB pictures, (N, 1, H, W)."""
+    """Return the luma, (N, 1, H, W), of RGB pictures, (N, 3, H, W)."""
     return (pictures * _channels(pictures, LUMA)).sum(1, keepdim=True)
 
 
 def _channels(pictures: Tensor, values: tuple[float, float, float]) -> Tensor:
-    """Return a value for each channel; of grey pictures, the luma of the three."""
+    """Return a value for each channel of (N, C, H, W), (1, C, 1, 1); of grey, the three's luma."""
     each = pictures.new_tensor(values).view(1, 3, 1, 1)
     if pictures.shape[1] == 1:
         return (each * pictures.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)

@@ -32,7 +32,8 @@ def load(name: str, sha256: str, part: str) -> dict[str, torch.Tensor]:
         part: the network; its tensors are those whose names start with ``part.``.
 
     Returns:
-        The tensors by name, without the leading ``part.``.
+        The tensors by name, without the leading ``part.``, float32, each of the shape that it has
+        in the file.
 
     Raises:
         BadInput: the file is missing or is not the one that was shipped.
@@ -42,7 +43,7 @@ def load(name: str, sha256: str, part: str) -> dict[str, torch.Tensor]:
 
 
 def parse(content: bytes, part: str, name: str) -> dict[str, torch.Tensor]:
-    """Load one network out of a file's verified bytes, as `load` does.
+    """Load one network out of a file's verified bytes; returns what `load` does.
 
     Args:
         content: the file's bytes, in the safetensors format.
@@ -89,6 +90,7 @@ def _verified(path: Traversable, sha256: str) -> bytes:
 
 
 def _dequantise(tensor: torch.Tensor, step: torch.Tensor | None) -> torch.Tensor:
+    """Multiply int8, (O, ...), by the step of each output channel, (O,); without one, keep it."""
     if step is None:
         return tensor
     return tensor.float() * step.view(-1, *[1] * (tensor.dim() - 1))

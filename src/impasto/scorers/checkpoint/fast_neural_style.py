@@ -36,7 +36,7 @@ class Convolution(nn.Module):
         self.conv2d = nn.Conv2d(inputs, outputs, size, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, inputs, H, W)."""
+        """Map (N, inputs, H, W), as the class says."""
         if self.upsample > 1:
             x = F.interpolate(x, scale_factor=float(self.upsample))
         border = self.conv2d.kernel_size[0] // 2
@@ -55,7 +55,7 @@ class Residual(nn.Module):
         self.in2 = nn.InstanceNorm2d(channels, affine=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, H, W)."""
+        """Map (N, C, H, W) to the same shape."""
         y: Tensor = self.in2(self.conv2(F.relu(self.in1(self.conv1(x)))))
         return x + y
 
@@ -84,7 +84,7 @@ class TransformerNet(nn.Module):
         self.deconv3 = Convolution(narrow, 3, 9)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Repaint (N, 3, H, W) of any size."""
+        """Repaint RGB 0 to 255, (N, 3, H, W) of any size, to the same shape."""
         height, width = x.shape[2:]
         x = mirror(x, (_fitting(height), _fitting(width)))
         x = F.relu(self.in1(self.conv1(x)))

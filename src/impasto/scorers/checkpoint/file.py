@@ -127,6 +127,7 @@ def _scripted(name: str, content: bytes, device: torch.device) -> Model:
     module.eval()
 
     def run(pictures: Tensor) -> Any:
+        """See `Model.run`: RGB, (N, 3, H, W), to whatever the model makes of it."""
         # Without the optimiser, which compiles for every new size and calls alike not alike.
         with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
             return module(pictures)

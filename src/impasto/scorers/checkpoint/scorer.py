@@ -77,6 +77,11 @@ class CheckpointScorer(Scorer):
         return Scores(records=[[record] for record in made])
 
     def _run(self, pictures: Tensor) -> Made:
+        """Run the model on RGB in [0, 1], (N, 3, H, W), of the size and number that it takes.
+
+        Returns:
+            Pictures in [0, 1], not clamped, (N, 1 or 3, H', W'); or N records.
+        """
         self._alive()
         values = self._values.encode(pictures)
         if not self._model.dtype.is_floating_point:

@@ -70,7 +70,21 @@ class Points:
 
 @dataclass(slots=True)
 class _State:
-    """What is known of K pictures that are still being minimised; K comes first everywhere."""
+    """What is known of K pictures that are still being minimised; K comes first everywhere.
+
+    Attributes:
+        number: the place of each in the result, (K,).
+        x: the pictures, in [0, 1], (K, 3, H, W).
+        parts: the parts of each one's loss, (K, P).
+        gradient: of each one's loss, (K, 3, H, W).
+        direction: of the next step, (K, 3, H, W).
+        step: how far along it the next try goes, (K,).
+        rejected: tries refused in a row, (K,).
+        taken: pairs in the history so far, (K,); older ones are overwritten.
+        steps: of the history, (K, HISTORY, 3 * H * W).
+        changes: of the gradient along each of them, of the same shape.
+        products: of each step with its change, (K, HISTORY); 0 where there is none.
+    """
 
     number: Tensor
     x: Tensor
@@ -85,6 +99,7 @@ class _State:
     products: Tensor
 
     def keep(self, wanted: Tensor) -> _State:
+        """Keep the pictures that are wanted, bool (K,)."""
         return _State(*(getattr(self, field.name)[wanted] for field in fields(self)))
 
 
@@ -99,7 +114,7 @@ def minimise(
 
     Args:
         objective: the loss.
-        start: where to start.
+        start: where to start, with N pictures.
         evaluations: of the loss of each picture, at most, those that the start took included.
         tolerance: a picture is done when its loss falls by less than this share in ten
             evaluations; 0 is never.
@@ -128,6 +143,7 @@ def minimise(
 
 
 def _begin(start: Points) -> _State:
+    """Begin with all N pictures, and no history."""
     x = start.pictures
     count, size = len(x), x[0].numel()
     state = _State(
@@ -150,7 +166,14 @@ def _begin(start: Points) -> _State:
 def _finished(
     state: _State, losses: list[list[float]], evaluations: int, tolerance: float
 ) -> Tensor:
-    """Tell which pictures are done: out of evaluations, or nothing lowers the loss enough."""
+    """Tell which pictures are done, bool (K,): no evaluations left, or the loss hardly falls.
+
+    Args:
+        state: of K pictures.
+        losses: the curves of all N, by `_State.number`.
+        evaluations: as for `minimise`.
+        tolerance: as for `minimise`.
+    """
     spent = []
     for number in state.number.tolist():
         curve = losses[number]
@@ -186,7 +209,14 @@ def _advance(objective: Objective, state: _State) -> None:
 
 
 def _remember(state: _State, step: Tensor, gradient: Tensor, good: Tensor) -> None:
-    """Add a step and the change of gradient along it to the histories of those that take it."""
+    """Add a step and the change of gradient along it to the histories of those that take it.
+
+    Args:
+        state: before the step.
+        step: (K, 3, H, W).
+        gradient: after the step, (K, 3, H, W).
+        good: whether each picture takes it, bool (K,).
+    """
     change = torch.where(_free(state), gradient - state.gradient, 0.0)
     product = _dot(step, change)
     bent = product > 1e-6 * (_dot(step, step) * _dot(change, change)).sqrt()
@@ -199,7 +229,7 @@ def _remember(state: _State, step: Tensor, gradient: Tensor, good: Tensor) -> No
 
 
 def _direction(state: _State) -> Tensor:
-    """Apply the inverse Hessian that the history tells to the gradient: the two-loop recursion."""
+    """Return the direction downhill, (K, 3, H, W), by the two-loop recursion over the history."""
     free = _free(state).flatten(1)
     q = torch.where(free, state.gradient.flatten(1), 0.0)
     rows = torch.arange(len(q), device=q.device)
@@ -220,7 +250,16 @@ def _direction(state: _State) -> Tensor:
 
 
 def _scale(state: _State, q: Tensor, rows: Tensor) -> Tensor:
-    """Size of the initial inverse Hessian: of the newest pair, or that of a first small step."""
+    """Size of the initial inverse Hessian: of the newest pair, or that of a first small step.
+
+    Args:
+        state: of K pictures.
+        q: what the recursion has so far, (K, 3 * H * W).
+        rows: 0 to K - 1, (K,).
+
+    Returns:
+        A factor a picture, (K,).
+    """
     newest = (state.taken - 1) % HISTORY
     change = state.changes[rows, newest]
     learnt = state.products[rows, newest] / change.square().sum(1)
@@ -228,14 +267,16 @@ def _scale(state: _State, q: Tensor, rows: Tensor) -> Tensor:
 
 
 def _free(state: _State) -> Tensor:
-    """Tell which values may move: all but those at a bound that the gradient pushes outward."""
+    """Tell which values may move, bool (K, 3, H, W): all but those pushed out at a bound."""
     low = (state.x <= 0) & (state.gradient > 0)
     return ~(low | (state.x >= 1) & (state.gradient < 0))
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
+    """Multiply pictures, (K, 3, H, W), and sum over each, (K,)."""
     return (a * b).flatten(1).sum(1)
 
 
 def _wide(values: Tensor) -> Tensor:
+    """Shape a value a picture, (K,), to broadcast over them, (K, 1, 1, 1)."""
     return values.view(-1, 1, 1, 1)

@@ -36,7 +36,10 @@ def match(picture: Tensor, painting: Tensor) -> Tensor:
 
 
 def _parted(picture: Tensor) -> list[Tensor]:
-    """Part a picture into details, from the finest, and what is left; they sum to it."""
+    """Part a picture into details, from the finest, and what is left; they sum to it.
+
+    All have the picture's shape, (1, 3, H, W).
+    """
     parts = []
     for reach in REACHES:
         blurred = _blur(_blur(picture, reach), reach)
@@ -46,8 +49,10 @@ def _parted(picture: Tensor) -> list[Tensor]:
 
 
 def _blur(picture: Tensor, reach: int) -> Tensor:
+    """Average (1, 3, H, W) over squares that reach so many pixels to each side."""
     return F.avg_pool2d(F.pad(picture, (reach,) * 4, "reflect"), 2 * reach + 1, 1)
 
 
 def _deviation(picture: Tensor) -> Tensor:
+    """Deviation of each channel of (1, 3, H, W), (1, 3, 1, 1), never 0."""
     return picture.std((2, 3), keepdim=True).clamp_min(1e-4)

@@ -74,7 +74,8 @@ class Objective:
             numbers: the place of each one's content, (K,).
 
         Returns:
-            The style's and the content's part of each loss, weighted, (K, 2), and the gradient.
+            The style's and the content's part of each loss, weighted, (K, 2), and the gradient,
+            (K, 3, H, W).
         """
         with torch.enable_grad():
             pictures = pictures.detach().requires_grad_()
@@ -165,7 +166,7 @@ class GatysScorer(Scorer):
         return Scores(pictures=pictures.to(batch.device), facts=_facts(found))
 
     def _start(self, contents: Tensor, objective: Objective) -> Points:
-        """Choose where to start each picture.
+        """Choose where to start each picture of the contents, (N, 3, H, W).
 
         A start carried over from the frame before is held against the feed-forward one only when
         its loss is larger than that one's was, so that most frames are spared the evaluation.
@@ -185,9 +186,15 @@ class GatysScorer(Scorer):
         return start
 
     def _carried(self, contents: Tensor, first: Tensor) -> Tensor | None:
-        """Move the last result to each picture; None where there is none of this size.
+        """Move the last result to each picture.
 
-        Where the motion is not to be believed, the feed-forward picture stands in.
+        Args:
+            contents: RGB in [0, 1], (N, 3, H, W).
+            first: the feed-forward pictures, of the same shape; where the motion is not to be
+                believed, they stand in.
+
+        Returns:
+            (N, 3, H, W), or None where there is no last result of this size.
         """
         last = self._last
         if self._flow is None or last is None or last[0].shape[2:] != contents.shape[2:]:
@@ -199,7 +206,10 @@ class GatysScorer(Scorer):
         return torch.cat(carried)
 
     def _aims(self, contents: Tensor) -> dict[int, Tensor]:
-        """Gram matrices of the painting, scaled to as many pixels as the contents have."""
+        """Gram matrices of the painting, (1, C, C), by layer.
+
+        It is scaled to as many pixels as each of the contents, (N, 3, H, W), has.
+        """
         size = (contents.shape[2], contents.shape[3])
         if self._size != size:
             height, width = self._painting.shape[2:]
@@ -212,6 +222,7 @@ class GatysScorer(Scorer):
         return self._grams
 
     def _at_size(self, pictures: Tensor) -> Tensor:
+        """Resize (N, 3, H, W) to the size at which pictures are optimised, (N, 3, H', W')."""
         height, width = pictures.shape[2:]
         scale = self._params.image_size / max(height, width) or 1.0
         return resize(
@@ -227,6 +238,7 @@ def gram(values: Tensor) -> Tensor:
 
 
 def _distance(found: Tensor, aim: Tensor) -> Tensor:
+    """Mean squared difference, (N,), of (N, ...) and what broadcasts to it."""
     return (found - aim).square().flatten(1).mean(1)
 
 

@@ -65,7 +65,7 @@ class Features:
         self._pooled = _first_of_blocks(network)
 
     def __call__(self, pictures: Tensor) -> dict[int, Tensor]:
-        """Compute the layers' values of RGB pictures in [0, 1], (N, 3, H, W), by number.
+        """Compute the layers' values, (N, C, H', W'), of RGB in [0, 1], (N, 3, H, W), by number.
 
         H and W must be 16 or more for all convolutions to have values.
         """
@@ -119,6 +119,8 @@ def parse_weights(network: Network, file: IO[bytes], name: str, count: int) -> W
 def _caffe(network: Network, named: Mapping[str, Tensor | None], name: str) -> Weights:
     """Turn weights for BGR in [0, 255] into such for RGB in [0, 1], with values of like size.
 
+    Kernels, (O, I, 3, 3), and biases, (O,), come in turns.
+
     A network of ReLUs gives values k times smaller when its input and biases are; with k chosen so
     that the input is as large as torchvision's, losses and their weights mean the same for both.
     """
@@ -131,7 +133,11 @@ def _caffe(network: Network, named: Mapping[str, Tensor | None], name: str) -> W
 def _checked(
     network: Network, named: Mapping[str, Tensor | None], name: str
 ) -> list[tuple[Tensor, Tensor]]:
-    """Pair kernels and biases, which come in turns, once their shapes are known to be right."""
+    """Pair kernels, (O, I, 3, 3), and biases, (O,), which come in turns.
+
+    Raises:
+        BadInput: one is missing, or its shape is not the network's.
+    """
     tensors = []
     shapes = [shape for layer in _shapes(network) for shape in (layer, layer[:1])]
     for (key, tensor), shape in zip(named.items(), shapes, strict=False):
@@ -147,6 +153,7 @@ def _checked(
 
 
 def _read_safetensors(file: IO[bytes], name: str) -> dict[str, Tensor]:
+    """Read tensors by name, of any shapes; raises BadInput."""
     try:
         return load_safetensors(file.read())
     except SafetensorError:
@@ -167,6 +174,11 @@ def _read_pth(file: IO[bytes], name: str) -> dict[str, Any]:
 
 
 def _read_h5(network: Network, file: IO[bytes], name: str, count: int) -> dict[str, Tensor | None]:
+    """Read Keras's kernels, as (O, I, H, W), and biases, (O,), of the first convolutions, in turns.
+
+    Raises:
+        BadInput: h5py is missing, the network is not VGG16, or the file is no HDF5.
+    """
     try:
         import h5py
     except ImportError:

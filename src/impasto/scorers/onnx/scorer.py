@@ -92,7 +92,11 @@ class OnnxScorer(Scorer):
         return Scores(records=[[record] for record in made])
 
     def _pictures(self, pictures: Tensor) -> Made:
-        """Run the model on pictures of the size and number that it takes."""
+        """Run the model on RGB in [0, 1], (N, 3, H, W), of the size and number that it takes.
+
+        Returns:
+            Pictures in [0, 1], not clamped, (N, 1 or 3, H', W'); or N records.
+        """
         self._alive()
         taken = self._taken
         assert isinstance(taken, PictureInput)
@@ -104,6 +108,11 @@ class OnnxScorer(Scorer):
         return self._records(outputs, len(pictures))
 
     def _encode(self, pictures: Tensor, taken: PictureInput) -> Any:
+        """Turn RGB in [0, 1], (N, 3, H, W), into an array as the model takes it.
+
+        Returns:
+            (N, C, H, W), or (N, H, W, C) where colours come last.
+        """
         values = self._values.encode(grey(pictures) if taken.channels == 1 else pictures)
         if self._params.channels == "bgr":
             values = values.flip(1)
@@ -114,6 +123,16 @@ class OnnxScorer(Scorer):
         return values.to(getattr(torch, taken.field.kind)).contiguous().cpu().numpy()
 
     def _decode(self, output: Any, source: Tensor, taken: PictureInput) -> Tensor | None:
+        """Turn the model's output into pictures, if it looks like them.
+
+        Args:
+            output: an array of any shape.
+            source: what went in, (N, 3, H, W).
+            taken: the model's input.
+
+        Returns:
+            RGB or grey in [0, 1], not clamped, (N, 1 or 3, H', W'); or None.
+        """
         if output.dtype.name not in signature.PIXELS.values():
             return None
         height, width = source.shape[2:]

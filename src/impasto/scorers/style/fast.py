@@ -122,12 +122,15 @@ class FastTransformer:
         return spread(y, LAST_ROWS, LAST_COLUMNS).float()
 
     def _cast(self, tensor: Tensor) -> Tensor:
+        """Convert a tensor of any shape to what is computed in."""
         return tensor.to(self.dtype)
 
     def _scaled(self, kernel: Tensor, factor: Tensor) -> Tensor:
+        """Scale a kernel, (O, C, h, w), by a factor of each input channel, (C,)."""
         return self._cast(kernel * factor.view(1, -1, 1, 1))
 
     def _rectified(self, x: Tensor, after: int) -> Padded:
+        """Apply ReLU to (1, C, H, W), into a picture with a border of 1 before and some after."""
         padded = Padded(self, *x.shape[1:], before=1, after=after)
         torch.clamp_min(x, 0, out=padded.inside)
         return padded
@@ -157,7 +160,11 @@ class Padded:
         self.before, self.after = before, after
 
     def mirror(self, edge: bool = False) -> Tensor:
-        """Reflect the picture into its border, with or without its edge; returns the whole."""
+        """Reflect the picture into its border, with or without its edge.
+
+        Returns:
+            The whole, (1, C, before + H + after, before + W + after), not a copy.
+        """
         for axis in (2, 3):
             end = self.whole.shape[axis] - self.after
             skip = 0 if edge else 1
@@ -183,7 +190,13 @@ class StyleNorm:
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor], name: str, style: Tensor) -> StyleNorm:
-        """Evaluate the norm of a layer for a style vector, (100,)."""
+        """Evaluate the norm of a layer for a style vector, (100,).
+
+        Args:
+            tensors: ``<name>.scale.weight``, (C, 100), its ``bias``, (C,), and the ``shift``'s.
+            name: the layer.
+            style: the style vector.
+        """
         scale, shift = (
             F.linear(style, tensors[f"{name}.{part}.weight"], tensors[f"{name}.{part}.bias"])
             for part in ("scale", "shift")
@@ -191,11 +204,18 @@ class StyleNorm:
         return cls(scale, shift)
 
     def rectify(self, x: Tensor, out: Tensor) -> Tensor:
-        """Norm and ReLU, up to a factor and a constant a channel, in one pass; returns the factor.
+        """Norm and ReLU, up to a factor and a constant a channel, in one pass.
 
         With the norm written as a * x + b, relu(a * x + b) - b = a * z, where z is x kept above
         -b / a, or below it where a is negative. Writes z; the next convolution's weights take up
         a, and its norm would remove b.
+
+        Args:
+            x: channels_last, (1, C, H, W).
+            out: where z goes, of the same shape.
+
+        Returns:
+            The factor a of each channel, float32 (C,).
         """
         repeats = max(1, 32 // x.shape[1])
         mean, deviation = moments(gather(x, repeats), repeats)
@@ -215,7 +235,7 @@ class StyleNorm:
         total.addcmul_(x, per_channel(factor, x.dtype))
 
     def squash(self, x: Tensor) -> None:
-        """Norm and sigmoid, in place, of wide pixels (1, k * C, H, W)."""
+        """Norm and sigmoid, in place, of wide pixels, (1, k * C, H, W), to values in [0, 1]."""
         repeats = x.shape[1] // len(self.scale)
         mean, deviation = moments(x, repeats)
         factor = self.scale / deviation

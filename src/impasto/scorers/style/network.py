@@ -33,7 +33,7 @@ class InvertedResidual(nn.Module):
         self.skip = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, inputs, H, W)."""
+        """Map (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
         y: Tensor = F.relu6(self.expand(x)) if self.expand else x
         y = F.relu6(self.depthwise(same_pad(y, self.stride)))
         y = self.project(y)
@@ -71,7 +71,7 @@ class Predictor(nn.Module):
         self.project = nn.Conv2d(1280, STYLE_LENGTH, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Predict the style vector of (N, 3, 256, 256)."""
+        """Predict the style vectors, (N, 100), of RGB in [0, 1], (N, 3, 256, 256)."""
         x = F.relu6(self.stem(same_pad(x, 2)))
         x = F.relu6(self.head(self.blocks(x)))
         style: Tensor = self.project(x.mean((2, 3), keepdim=True))
@@ -79,7 +79,11 @@ class Predictor(nn.Module):
 
 
 def same_pad(x: Tensor, stride: int) -> Tensor:
-    """Pad for a 3x3 convolution as TensorFlow's SAME does: right and bottom only for stride 2."""
+    """Pad (N, C, H, W) for a 3x3 convolution as TensorFlow's SAME does, H and W even.
+
+    Returns:
+        (N, C, H + 2, W + 2); for stride 2, (N, C, H + 1, W + 1), padded right and bottom only.
+    """
     return F.pad(x, (1, 1, 1, 1) if stride == 1 else (0, 1, 0, 1))
 
 
@@ -96,7 +100,7 @@ class Styled(nn.Module):
         self.shift = nn.Linear(STYLE_LENGTH, outputs)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """Map (N, inputs, H, W) for a style."""
+        """Map (N, inputs, H, W), for a style (N, 100), to (N, outputs, H, W)."""
         x = self.conv(reflect_pad(x, self.conv.kernel_size[0]))
         variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
         x = (x - mean) / torch.sqrt(variance + 1e-5)
@@ -114,7 +118,7 @@ class Residual(nn.Module):
         self.conv2 = Styled(channels, channels, 3)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """Map (N, C, H, W) for a style."""
+        """Map (N, C, H, W), for a style (N, 100), to the same shape."""
         y: Tensor = self.conv2(F.relu(self.conv1(x, style)), style)
         return x + y
 
@@ -135,7 +139,7 @@ class Transformer(nn.Module):
         self.expand = nn.ModuleList([Styled(32, 16, 3), Styled(16, 8, 3), Styled(8, 3, 9)])
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """Repaint (N, 3, H, W) in a style."""
+        """Repaint RGB in [0, 1], (N, 3, H, W), in a style (N, 100), to the same shape."""
         for conv, size in zip(self.contract, (9, 3, 3), strict=True):
             x = F.relu(conv(reflect_pad(x, size)))
         for block in self.residual:
@@ -146,5 +150,9 @@ class Transformer(nn.Module):
 
 
 def reflect_pad(x: Tensor, size: int) -> Tensor:
-    """Mirror the borders so that a convolution of this size keeps the picture's."""
+    """Mirror the borders of (N, C, H, W), so that a convolution of an odd size keeps H and W.
+
+    Returns:
+        (N, C, H + size - 1, W + size - 1).
+    """
     return F.pad(x, (size // 2,) * 4, mode="reflect")

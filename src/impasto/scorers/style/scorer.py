@@ -77,6 +77,7 @@ class StyleScorer(Scorer):
             return painted[0] if len(painted) == 1 else torch.cat(painted)
 
     def _paint(self, source: Tensor) -> Tensor:
+        """Repaint one picture as the parameters ask: (1, 3, H, W) in [0, 1], to the same."""
         picture = source.to(self.device)
         height, width = picture.shape[2:]
         scale = self.params.style_scale
@@ -89,12 +90,20 @@ class StyleScorer(Scorer):
         return result.to(source.device)
 
     def _repaint(self, picture: Tensor) -> Tensor:
+        """Run the network on one picture of any size: (1, 3, H, W) in [0, 1], to the same."""
         height, width = picture.shape[2:]
         return self.network(pad_to_fit(picture))[:, :, :height, :width]
 
 
 def square(picture: NDArray[np.uint8]) -> Tensor:
-    """Crop a picture's centre to a square and shrink it for the predictor: (1, 3, 256, 256)."""
+    """Crop a picture's centre to a square and resize it for the predictor.
+
+    Args:
+        picture: RGB, uint8 (H, W, 3).
+
+    Returns:
+        RGB in [0, 1], float32 (1, 3, 256, 256).
+    """
     import numpy as np
     from PIL import Image
 
@@ -107,19 +116,30 @@ def square(picture: NDArray[np.uint8]) -> Tensor:
 
 
 def with_luma_of(result: Tensor, source: Tensor) -> Tensor:
-    """Move the source's colours to the result's luma (BT.709): differences of channels stay."""
+    """Move the source's colours to the result's luma (BT.709): differences of channels stay.
+
+    Args:
+        result: the picture whose luma is taken, RGB in [0, 1], (N, 3, H, W).
+        source: the picture whose colours are kept, of the same shape.
+
+    Returns:
+        RGB in [0, 1], (N, 3, H, W).
+    """
     weights_709 = source.new_tensor([0.2126, 0.7152, 0.0722]).view(1, 3, 1, 1)
     change = ((result - source) * weights_709).sum(1, keepdim=True)
     return (source + change).clamp_(0, 1)
 
 
 def load_weights(part: str) -> dict[str, Tensor]:
-    """Load ``predictor`` or ``transformer``; raises what `weights.load` does."""
+    """Load the float32 tensors of ``predictor`` or ``transformer``, named as in `network`.
+
+    Raises what `weights.load` does.
+    """
     return weights.load("style.safetensors", WEIGHTS_SHA256, part)
 
 
 def _weights(params: StyleParams, inputs: Inputs, part: str) -> dict[str, Tensor]:
-    """Load the user's weights if there are any, else those that ship with the package."""
+    """Load the user's weights if there are any, else those of the package, as `load_weights`."""
     if params.weights is None:
         return load_weights(part)
     content = inputs.trusted(params.weights)

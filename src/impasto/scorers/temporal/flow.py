@@ -61,11 +61,13 @@ class Flow:
 
 
 def _luma(picture: Tensor) -> Tensor:
+    """Return BT.709's luma of RGB in [0, 1], (1, 3, H, W), as (1, 1, H, W)."""
     weights = picture.new_tensor([0.2126, 0.7152, 0.0722]).view(1, 3, 1, 1)
     return (picture * weights).sum(1, keepdim=True)
 
 
 def _codes(luma: Tensor) -> NDArray[np.uint8]:
+    """Turn luma in [0, 1], (1, 1, H, W), into bytes, (H, W)."""
     codes: NDArray[np.uint8] = (luma[0, 0] * 255).round().clamp(0, 255).byte().cpu().numpy()
     return codes
 

@@ -134,7 +134,7 @@ def _unit(pictures: np.ndarray[Any, Any], device: torch.device) -> torch.Tensor:
 
 
 def _pictures(result: object) -> np.ndarray[Any, Any] | None:
-    """Return what the class made as one array if it is pictures, or None if it is records."""
+    """Return what the class made, uint8 (N, H, W, 3), if it is pictures, or None for records."""
     if isinstance(result, (list, tuple)):
         arrays = [results.array(element) for element in result]
         if not arrays or not all(_is_picture(element) for element in arrays):
