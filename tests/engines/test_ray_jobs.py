@@ -240,7 +240,11 @@ def test_ray_s_own_variables_lead_to_no_other_cluster(
     assert told(cluster, tmp_path)["cluster"] == cluster.url
 
 
-def test_a_dead_address_is_told_in_one_line(job: list[object], tmp_path: Path) -> None:
+@pytest.mark.parametrize("token", ["", "0" * 64], ids=["no token", "a token"])
+def test_a_dead_address_is_told_in_one_line(
+    token: str, job: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN", token)
     done = impasto("submit", *job, "--address", "http://127.0.0.1:9")
     assert done.returncode == 4
     assert done.stderr.startswith("impasto: cluster http://127.0.0.1:9: does not answer")

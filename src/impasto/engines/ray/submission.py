@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = (5.0, 60.0)
 """Seconds to reach the dashboard, and to wait for its answer."""
+DIRECT = {"http": ""}
+"""What is not encrypted, the token too, passes no proxy."""
 AGENT = 20.0
 """Seconds in which a cluster that has just started comes to take jobs."""
 MANY = 10_000
@@ -94,7 +96,12 @@ class Cluster:
         # Ray's client would follow this variable, or RAY_ADDRESS, instead of what it is given.
         os.environ["RAY_API_SERVER_ADDRESS"] = url
         with self._told():
-            self._client = _Client(url)
+            try:
+                self._client = _Client(url)
+            except AuthenticationError:
+                # Without a token Ray's client gives up before it asks whether anybody listens.
+                requests.head(url, timeout=TIMEOUT, proxies=DIRECT)
+                raise
 
     def standing(self, job: str, home: str) -> Submission | None:
         """Return the submission of a job whose driver runs, or will; None when there is none."""
@@ -209,10 +216,8 @@ class _Client(JobSubmissionClient):  # type: ignore[misc]
         return rows
 
     def _do_request(self, *what: Any, **how: Any) -> requests.Response:
-        # What is not encrypted, the token too, passes no proxy.
-        direct = {"http": ""}
         answer: requests.Response = super()._do_request(
-            *what, timeout=TIMEOUT, proxies=direct, **how
+            *what, timeout=TIMEOUT, proxies=DIRECT, **how
         )
         return answer
 
