@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from support.clips import Clip, make_clip
-from support.command import impasto
+from support.isolation import isolate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,10 +20,20 @@ if TYPE_CHECKING:
     MakeClip = Callable[..., Path]
     AnyServer = TypeVar("AnyServer", Azurite, MotoS3)
 
+# Before anything that reads the environment is imported: all else is imported where it is used.
+USER = isolate()
+
+
+def pytest_unconfigure() -> None:
+    if USER:
+        USER.cleanup()
+
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
     """``clip(suffix, **fields)``: a synthesised clip's path, made once a session."""
+    from support.clips import Clip, make_clip
+
     folder = tmp_path_factory.mktemp("clips")
     made: dict[tuple[str, str], Path] = {}
 
@@ -85,6 +94,7 @@ def case(tmp_path: Path, cluster: Cluster) -> Case:
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> bytes:
     """What this machine alone makes of a case's rows."""
+    from support.command import impasto
     from support.raycase import Case
 
     case = Case(tmp_path_factory.mktemp("local"), cluster)

@@ -269,7 +269,7 @@ def _node() -> str:
 
 def _azurite() -> Path:
     """Find the installed Azurite; raises NotReady."""
-    folder = Path(os.environ.get("IMPASTO_AZURITE") or Path(sys.prefix) / "azurite")
+    folder = Path(sys.prefix) / "azurite"
     main = folder / "node_modules/azurite/dist/src/blob/main.js"
     if not main.is_file():
         raise NotReady(f"Azurite is not installed in {folder}: run `make test`, which installs it")
