@@ -265,6 +265,13 @@ def test_module_in_a_package_may_import_relatively_and_runs_once(tmp_path: Path)
     assert type(scorer._user) is vars(sys.modules["paint_kit"])["Flat"]
 
 
+def test_module_of_a_package_runs_anew_after_an_edit(tmp_path: Path) -> None:
+    path = package(tmp_path)
+    load(path, "Flat")
+    path.write_text("class Flat:\n    def score(self, batch): return ['edited'] * len(batch)\n")
+    assert load(path, "Flat").score(pictures(1)).records == [[{"output": "edited"}]]
+
+
 def test_class_in_a_packages_init_is_found(tmp_path: Path) -> None:
     folder = package(tmp_path).parent.parent
     assert load(folder / "__init__.py", "Flat", value=9).score(pictures(1)).records == [

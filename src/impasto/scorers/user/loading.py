@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MODULE = "impasto_user_code"
 """``__name__`` of a file that is in no package: its own name could hide another module."""
 
+_imported: dict[str, bytes] = {}
+"""What was in the files that this process has imported, by their dotted names."""
+
 
 class ScriptError(Exception):
     """The user's code broke the protocol, or tried to end the worker."""
@@ -76,6 +79,10 @@ def load_packaged(url: str, content: bytes) -> ModuleType:
     _search(root)
     with blamed(url, "loading it"):
         module = importlib.import_module(dotted)
+        # A process that lives longer than a worker's may meet the file again after an edit.
+        if _imported.get(dotted, content) != content:
+            module = importlib.reload(module)
+    _imported[dotted] = content
     if not (module.__file__ and place.path.samefile(module.__file__)):
         raise BadInput(
             f"{url}: {module.__file__ or 'another module'} has the same name, {dotted}, and "
