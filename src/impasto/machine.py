@@ -21,6 +21,11 @@ def cuda_devices() -> int:
     return min(len(present), len([name for name in visible.split(",") if name.strip("- ")]))
 
 
+def uses_cuda(device: str) -> bool:
+    """Tell whether a device is CUDA; of ``auto``, whether this machine has one."""
+    return device == "cuda" or (device == "auto" and cuda_devices() > 0)
+
+
 def own_device(device: str) -> str:
     """Leave this process the one device that it is given, whatever library asks for one.
 

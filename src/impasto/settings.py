@@ -62,7 +62,8 @@ class Settings(Signed):
 
     Attributes:
         home: URL or path of the folder that holds the jobs.
-        engine: what runs workers: ``local``, this machine, or ``ray``, a cluster.
+        engine: what scores: ``local``, worker processes of this machine; ``ray``, those of a
+            cluster; ``inline``, this very process, for a debugger.
         workers: how many; None is one a device, or one a core without devices.
         device: ``auto``, ``cpu`` or ``cuda``.
         memory: bytes that a worker may hold, a number or such as ``8GB``; None is most of the
@@ -81,7 +82,7 @@ class Settings(Signed):
     URLS: ClassVar[tuple[str, ...]] = ("home",)
 
     home: str = Field(default_factory=lambda: user_data_dir("impasto"))
-    engine: Literal["local", "ray"] = "local"
+    engine: Literal["local", "ray", "inline"] = "local"
     workers: WorkerRange = WorkerRange()
     device: Literal["auto", "cpu", "cuda"] = "auto"
     memory: ByteSize | None = Field(default=None, ge=1 << 20)

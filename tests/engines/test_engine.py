@@ -130,6 +130,17 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(params=["local", "ray"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    """An engine with worker processes."""
+    return _bench(request, tmp_path)
+
+
+@pytest.fixture(params=["local", "ray", "inline"])
+def any_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    """Any engine."""
+    return _bench(request, tmp_path)
+
+
+def _bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
     fields = {"engine": request.param, "device": "cpu", "workers": "2"}
     if request.param == "ray":
         fields["address"] = request.getfixturevalue("cluster").address
@@ -143,7 +154,10 @@ def meanwhile(action: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def test_there_is_one_outcome_a_shard_and_progress_is_told_while_it_runs(bench: Bench) -> None:
+def test_there_is_one_outcome_a_shard_and_progress_is_told_while_it_runs(
+    any_bench: Bench,
+) -> None:
+    bench = any_bench
     task, attempts = bench.job("fine", "fine", "fine", "wait", "fine", "fine")
     # Beyond the table's end: nothing can be read there.
     lost = attempts[2].shard.model_copy(update={"span": (10**6, 10**6 + 10)})
@@ -165,13 +179,17 @@ def test_there_is_one_outcome_a_shard_and_progress_is_told_while_it_runs(bench: 
     assert all(it.running <= 2 for it in bench.staff)
 
 
-def test_given_no_shards_an_engine_does_nothing(bench: Bench) -> None:
+def test_given_no_shards_an_engine_does_nothing(any_bench: Bench) -> None:
+    bench = any_bench
     task, _ = bench.job("fine", "fine")
     assert bench.run(task, []) == {}
     assert bench.begun() == {}
 
 
-def test_a_scorer_that_cannot_be_loaded_is_bad_input_with_its_own_words(bench: Bench) -> None:
+def test_a_scorer_that_cannot_be_loaded_is_bad_input_with_its_own_words(
+    any_bench: Bench,
+) -> None:
+    bench = any_bench
     args = {"args": {"folder": str(bench.folder), "broken": True}}
     task, attempts = bench.job("fine", "fine", "fine", "fine", params=args)
     with pytest.raises(BadInput, match="no such weights"):
@@ -180,8 +198,9 @@ def test_a_scorer_that_cannot_be_loaded_is_bad_input_with_its_own_words(bench: B
 
 
 def test_a_machine_that_sees_another_home_or_no_source_is_refused_before_it_scores(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    any_bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    bench = any_bench
     task, attempts = bench.job("fine", "fine")
     monkeypatch.setattr("impasto.engines.ray.patience.RENEWAL", 0.0)
     monkeypatch.setattr("impasto.engines.ray.start_failures.TRIES", 1)
@@ -206,7 +225,8 @@ def test_parts_of_gpus_are_counted_as_ray_places_them(
     assert engine._share.fitting(100, gpus) == workers  # type: ignore[attr-defined]
 
 
-def test_once_asked_to_stop_what_runs_is_finished_and_nothing_starts(bench: Bench) -> None:
+def test_once_asked_to_stop_what_runs_is_finished_and_nothing_starts(any_bench: Bench) -> None:
+    bench = any_bench
     task, attempts = bench.job(*["wait"] * 12)
 
     def stop() -> None:
@@ -286,7 +306,8 @@ def test_what_ends_a_worker_is_told_with_its_item_and_the_engine_goes_on(bench: 
     assert isinstance(found[3], Done)
 
 
-def test_workers_end_in_order_when_all_is_done(bench: Bench) -> None:
+def test_workers_end_in_order_when_all_is_done(any_bench: Bench) -> None:
+    bench = any_bench
     marker, script = bench.folder / "goodbye", bench.folder / "script.py"
     script.write_text(GOODBYE.format(marker=str(marker)))
     task, attempts = bench.job("fine", "fine", scorer=f"script:{script}", params={})

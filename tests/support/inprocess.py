@@ -1,96 +1,41 @@
-"""An engine that runs shards in the caller's own process, and scorers that misbehave."""
+"""A spy on the inline engine, and a scorer that misbehaves."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from impasto.engines.worker_main import kind_of
+from impasto.engines.inline import InlineEngine
 from impasto.schema.base import Frozen
-from impasto.schema.outcome import Done, Failed
-from impasto.schema.workers import Capacity
 from impasto.scorers import registry
 from impasto.scorers.base import Scorer
 from impasto.scorers.entry import Entry
-from impasto.worker.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     import pytest
 
     from impasto.engines.base import Control
     from impasto.schema.job import JobSpec
-    from impasto.schema.outcome import Attempt
+    from impasto.schema.outcome import Attempt, Done, Failed
     from impasto.settings import Settings
     from impasto.storage.stores import Stores
     from impasto.worker.task import Task
 
 
-class InProcess:
-    """Runs each shard here and now; remembers which."""
+class InProcess(InlineEngine):
+    """The inline engine, which remembers the shards that it has tried."""
 
     ran: list[int]
 
-    capacity = Capacity(1, "in this process")
-    encoder_threads = 1
-
     def __init__(self, settings: Settings, spec: JobSpec, control: Control, stores: Stores) -> None:
-        self._control, self._stores = control, stores
+        super().__init__(settings, control, spec, stores)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        return None
-
-    def run(self, task: Task, attempts: Sequence[Attempt]) -> Iterator[Done | Failed]:
-        if not attempts:
-            return
-        watch = Marks()
-        worker = Worker(task, "cpu", watch, self._stores.signatures)
-        for attempt in attempts:
-            if self._control.stopping():
-                break
-            shard = attempt.shard
-            InProcess.ran.append(shard.index)
-            try:
-                for step in worker.run(attempt, lambda: 2):
-                    if isinstance(step, Done):
-                        yield step
-                    else:
-                        self._control.progress(shard.index, step)
-            except Exception as error:  # noqa: BLE001 (a shard's error is an outcome)
-                kind = kind_of(error)
-                items = watch.blamed() if kind == "died" else ()
-                yield Failed(shard=shard.index, error=str(error), kind=kind, items=items)
-        worker.close()
-
-
-class Marks:
-    """Remembers what is being scored."""
-
-    def __init__(self) -> None:
-        self._scoring: list[tuple[int, ...]] = []
-
-    @contextmanager
-    def scoring(self, items: tuple[int, ...]) -> Iterator[None]:
-        self._scoring.append(items)
-        yield
-        self._scoring.remove(items)
-
-    def alive(self) -> None:
-        pass
-
-    def printed(self) -> str:
-        return ""
-
-    def blamed(self) -> tuple[int, ...]:
-        items = tuple(sorted(item for each in self._scoring for item in each))
-        self._scoring.clear()
-        return items
+    def score(self, task: Task, attempt: Attempt) -> Iterator[Done | Failed]:
+        InProcess.ran.append(attempt.shard.index)
+        return super().score(task, attempt)
 
 
 class MoodyParams(Frozen):

@@ -50,8 +50,11 @@ Workers = Annotated[
     ),
 ]
 Engine = Annotated[
-    Literal["local", "ray"] | None,
-    typer.Option(help="What runs workers: this machine, or a Ray cluster. [default: local]"),
+    Literal["local", "ray", "inline"] | None,
+    typer.Option(
+        help="What scores: this machine, a Ray cluster, or inline, this very process, for a "
+        "debugger. [default: local]"
+    ),
 ]
 GpusPerWorker = Annotated[
     float | None,
@@ -147,7 +150,7 @@ def early(command: Callable[..., Return]) -> Callable[..., Return]:
     def started(**given: Any) -> Return:
         from impasto.engines import process
 
-        if given["engine"] == "ray":
+        if given["engine"] in {"ray", "inline"}:
             return command(**given)
         with process.spare():
             return command(**given)
@@ -189,9 +192,15 @@ def _settings(
     own = {"engine": engine, "workers": workers, "device": device, "memory": memory, "home": home}
     settings = load(config, **clusters, **own)
     given = [f"--{name.replace('_', '-')}" for name, value in clusters.items() if value is not None]
-    if given and settings.engine == "local":
+    if given and settings.engine != "ray":
         raise BadInput(
             f"{given[0]}: is for workers of a cluster; add --engine ray, or leave it out"
+        )
+    if settings.engine == "inline" and workers and settings.workers.most != 1:
+        raise BadInput(f"--workers {workers}: --engine inline is one process; leave it out")
+    if settings.engine == "inline" and memory:
+        raise BadInput(
+            "--memory: is for worker processes, and --engine inline has none; leave it out"
         )
     return settings
 

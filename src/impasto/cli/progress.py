@@ -107,13 +107,19 @@ class Meter(Protocol):
 
 
 @contextmanager
-def progress(quiet: bool, units: Units = FRAMES) -> Iterator[Meter]:
-    """Show progress on stderr: a bar on a terminal, else a line now and then."""
+def progress(quiet: bool, units: Units = FRAMES, *, bar: bool = True) -> Iterator[Meter]:
+    """Show progress on stderr: a bar on a terminal, else a line now and then.
+
+    Args:
+        quiet: whether to show nothing.
+        units: how progress is written.
+        bar: whether there may be a bar, which takes the terminal for itself.
+    """
     if quiet:
         yield _Silent()
-    elif ERR.is_terminal:
-        with _bar() as bar:
-            yield _Meter(bar, units)
+    elif ERR.is_terminal and bar:
+        with _bar() as shown:
+            yield _Meter(shown, units)
     else:
         yield _Lines(units)
 

@@ -68,7 +68,9 @@ class Assembler:
         kept = ledger.plan.output in {"video", "records"} or result.failed
         job = self.opened.job
         job.sweep(ledger.records if kept else (), job.listing())
-        learn(job, self.opened.scorer_key, ledger.plan, ledger.scored_whole)
+        # A debugger's pauses say nothing about the next job.
+        if self.opened.settings.engine != "inline":
+            learn(job, self.opened.scorer_key, ledger.plan, ledger.scored_whole)
         self.reporter.finished(result)
         return result
 

@@ -51,7 +51,7 @@ def placed(spec: JobSpec, stores: Stores, settings: Settings) -> Pinned:
     """
     refuse_signatures(spec, settings)
     pinned = absolute(spec, stores, settings.home)
-    if settings.engine == "local":
+    if settings.engine != "ray":
         return pinned
     staged = stage(pinned.spec, stores, settings.home)
     return pinned if staged == pinned.spec else absolute(staged, stores, settings.home)
@@ -71,7 +71,7 @@ def refuse_signatures(spec: JobSpec, settings: Settings) -> None:
     Raises:
         BadInput: there is one.
     """
-    if settings.engine == "local" or not settings.address:
+    if settings.engine != "ray" or not settings.address:
         return
     signatures = settings.signatures | spec.signatures
     for what, url in named_urls(spec, settings).items():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
+from impasto.machine import uses_cuda
 from impasto.schema.outcome import Attempt, Done, Failed
 
 if TYPE_CHECKING:
@@ -33,6 +34,15 @@ class Control:
     stopping: Callable[[], bool] = lambda: False
     staffed: Callable[[WorkerCounts], None] = lambda _: None
     noted: Callable[[str], None] = lambda _: None
+
+
+def encoder_threads(device: str) -> int:
+    """Return the threads of an encoder on this machine; they are part of what determines bytes.
+
+    Args:
+        device: what scores; a CPU's cores are all busy scoring, beside a CUDA device they are free.
+    """
+    return ENCODER_THREADS if uses_cuda(device) else 1
 
 
 class Engine(Protocol):

@@ -8,11 +8,12 @@ from collections import Counter, deque
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Self
 
-from impasto.engines.base import AS_HERE, ASKED_FOR, ENCODER_THREADS, Control
+from impasto.engines.base import AS_HERE, ASKED_FOR, Control, encoder_threads
 from impasto.engines.messages import StartFailed
-from impasto.engines.supervisor import GRACE, POLL, REPLACE_AFTER, Supervisor, memory_limit
+from impasto.engines.outcomes import REPLACE_AFTER
+from impasto.engines.supervisor import GRACE, POLL, Supervisor, memory_limit
 from impasto.errors import Unavailable
-from impasto.machine import cuda_devices
+from impasto.machine import cuda_devices, uses_cuda
 from impasto.schema.outcome import Attempt, Done, Failed
 from impasto.schema.workers import Capacity, WorkerCounts
 from impasto.settings import Settings
@@ -55,7 +56,7 @@ class LocalEngine:
     @property
     def encoder_threads(self) -> int:
         """A CPU's cores are all busy scoring; beside a CUDA device they are free."""
-        return ENCODER_THREADS if _has_cuda(self._device) else 1
+        return encoder_threads(self._device)
 
     def __enter__(self) -> Self:
         """Start a first worker, which imports its libraries while the job is planned."""
@@ -169,13 +170,9 @@ def _busy(workers: list[Supervisor]) -> Iterator[tuple[Supervisor, bool]]:
     yield from ((worker, worker.conn in ready) for worker in busy)
 
 
-def _has_cuda(device: str) -> bool:
-    return device == "cuda" or (device == "auto" and cuda_devices() > 0)
-
-
 def _devices(device: str, workers: int | None) -> list[str]:
     """Name the device of each worker; raises Unavailable when CUDA is asked for and absent."""
-    if not _has_cuda(device):
+    if not uses_cuda(device):
         return ["cpu"] * (workers or len(os.sched_getaffinity(0)))
     count = cuda_devices()
     if not count:

@@ -38,6 +38,11 @@ def open_engine(settings: Settings, spec: JobSpec, control: Control, stores: Sto
         except ModuleNotFoundError:
             raise BadInput("--engine ray: needs Ray; run pip install 'impasto[ray]'") from None
         return RayEngine(settings, control, spec, stores)
+    if settings.engine == "inline":
+        stop_spare()
+        from impasto.engines.inline import InlineEngine
+
+        return InlineEngine(settings, control, spec, stores)
     from impasto.engines.local import LocalEngine
 
     return LocalEngine(settings, control, stores.signatures)

@@ -27,8 +27,6 @@ START = 600.0
 """Seconds without a sign of life in which a worker may load its scorer."""
 GRACE = 10.0
 """Seconds that workers have for ending in order, when all is done."""
-REPLACE_AFTER = {"unavailable", "error", "died"}
-"""Kinds of failure that may be the worker's own; the others would be those of any worker."""
 MOST = 0.8
 """Share of the machine's memory that one worker may hold."""
 

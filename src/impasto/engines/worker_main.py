@@ -14,21 +14,20 @@ from multiprocessing.connection import Connection
 
 from impasto import secrecy
 from impasto.engines.messages import Alive, BatchMark, StartFailed
-from impasto.errors import BadInput, Changed, Denied, ImpastoError, Unavailable
+from impasto.engines.outcomes import BatchMarks, message, outcomes
+from impasto.errors import BadInput
 from impasto.machine import own_device
-from impasto.schema.outcome import Attempt, Failed, FailedKind
+from impasto.schema.outcome import Attempt
 from impasto.schema.signatures import Signatures
 
 PRINTED = 100_000
 """Bytes of what a worker prints during a shard that are logged, the last ones."""
 OFTEN = 0.02
 """Seconds between two words on how far a shard is."""
-ENDS = {"MemoryError", "AcceleratorError"}
-"""Names of errors after which a worker is of no use: this machine's memory or device is gone."""
 
 
-class _Channel:
-    """The worker's side of the socket: a `Watch`, and the end when the driver says no more.
+class _Channel(BatchMarks):
+    """The worker's side of the socket: `WorkerEvents`, and the end when the driver says no more.
 
     Attributes:
         threads: how many mini-batches may be scored at once.
@@ -36,9 +35,9 @@ class _Channel:
     """
 
     def __init__(self, conn: Connection) -> None:
+        super().__init__()
         self._conn = conn
         self._sending = threading.Lock()
-        self._scoring: list[tuple[int, ...]] = []
         self._printed = 0
         self.threads = 1
         self.attempts: queue.Queue[Attempt | None] = queue.Queue()
@@ -51,20 +50,19 @@ class _Channel:
 
     @contextmanager
     def scoring(self, items: tuple[int, ...]) -> Iterator[None]:
-        """Say that a mini-batch is being scored; see `Watch`."""
-        self._scoring.append(items)
-        self.send(BatchMark(items=items, begun=True))
-        yield
-        # What raises stays marked: the error is told with the items it may be the fault of.
-        self._scoring.remove(items)
-        self.send(BatchMark(items=items, begun=False))
+        """Say that a mini-batch is being scored; see `WorkerEvents`."""
+        with super().scoring(items):
+            self.send(BatchMark(items=items, begun=True))
+            yield
+            # Of what raises no end is told: the error may be the fault of these items.
+            self.send(BatchMark(items=items, begun=False))
 
     def alive(self) -> None:
-        """Say that a long mini-batch is still being worked on; see `Watch`."""
+        """Say that a long mini-batch is still being worked on; see `WorkerEvents`."""
         self.send(Alive())
 
     def printed(self) -> str:
-        """Return what this process has printed since the last time; see `Watch`."""
+        """Return what this process has printed since the last time; see `WorkerEvents`."""
         sys.stdout.flush()
         sys.stderr.flush()
         size = os.fstat(1).st_size
@@ -72,12 +70,6 @@ class _Channel:
         self._printed = size
         # Workers' output goes to a file, that of both streams to the same one.
         return secrecy.redact(os.pread(1, size - start, start).decode(errors="replace"))
-
-    def blamed(self) -> tuple[int, ...]:
-        """Return the items that an error may be the fault of, and forget them."""
-        items = tuple(sorted(item for each in self._scoring for item in each))
-        self._scoring.clear()
-        return items
 
     def _listen(self) -> None:
         try:
@@ -120,55 +112,20 @@ def serve(fd: int) -> None:
     except Exception as error:  # noqa: BLE001 (the driver raises it)
         bad = isinstance(error, BadInput)
         line.send(
-            StartFailed(error=_message(error), bad_input=bad, traceback=secrecy.explain(error))
+            StartFailed(error=message(error), bad_input=bad, traceback=secrecy.explain(error))
         )
         return
     # From here on its end is the end of an attempt, and no failure to start.
     line.alive()
     while attempt := line.attempts.get():
-        try:
-            told = 0.0
-            for step in worker.run(attempt, lambda: line.threads):
-                now = time.monotonic()
-                if not isinstance(step, int) or now - told > OFTEN:
-                    told = now
-                    line.send(step)
-        except Exception as error:  # noqa: BLE001 (a shard's error is an outcome)
-            kind = kind_of(error)
-            blamed = line.blamed()
-            line.send(
-                Failed(
-                    shard=attempt.shard.index,
-                    error=_message(error),
-                    kind=kind,
-                    traceback=secrecy.explain(error),
-                    worker=worker.name,
-                    items=blamed if kind == "died" else (),
-                )
-            )
+        told = 0.0
+        for step in outcomes(worker, attempt, lambda: line.threads, line):
+            now = time.monotonic()
+            if not isinstance(step, int) or now - told > OFTEN:
+                told = now
+                line.send(step)
     worker.close()
     sys.stdout.flush()
     sys.stderr.flush()
     # Threads of libraries may be waiting for ever; nothing is left to be written.
     os._exit(0)
-
-
-def kind_of(error: Exception) -> FailedKind:
-    """Tell who must act on the error of a shard."""
-    match error:
-        case Denied():
-            return "denied"
-        case Changed():
-            return "changed"
-        case BadInput():
-            return "bad_input"
-        case Unavailable():
-            return "unavailable"
-        case MemoryError() | RuntimeError() if type(error).__name__ in ENDS:
-            return "died"
-    return "error"
-
-
-def _message(error: Exception) -> str:
-    text = secrecy.redact(" ".join(str(error).split()))
-    return text if isinstance(error, ImpastoError) else f"{type(error).__name__}: {text}"

@@ -171,6 +171,6 @@ def forecast(scorer: str, settings: Settings, capacity: Capacity, home: Store | 
 def _device(settings: Settings) -> str:
     if settings.device != "auto":
         return settings.device
-    if settings.engine == "local":
+    if settings.engine != "ray":
         return "cuda" if cuda_devices() else "cpu"
     return ""

@@ -43,7 +43,7 @@ from impasto.worker.scored import Scoring
 from impasto.worker.stages import Clock, Prefetch, Sink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from impasto.schema.outcome import Attempt
     from impasto.schema.plan import Plan
@@ -87,10 +87,12 @@ class Worker:
         if self._device.type == "cuda" and not torch.cuda.is_available():
             raise Unavailable(f"device {device}: torch cannot use it; try --device cpu")
         self._pool = ThreadPoolExecutor(os.cpu_count(), "score")
-        self._stack = ExitStack()
-        self._inputs = self._stack.enter_context(JobInputs(task, stores, self._source, watch.alive))
-        self._scorer = self._load()
-        self._stack.callback(self._scorer.close)
+        with ExitStack() as stack:
+            files = JobInputs(task, stores, self._source, watch.alive)
+            self._inputs = stack.enter_context(files)
+            self._scorer = self._load()
+            stack.callback(self._scorer.close)
+            self._stack = stack.pop_all()
         if self._device.type == "cuda":
             # Streams of the scoring threads do not wait for the one that loaded the weights.
             torch.cuda.synchronize(self._device)
@@ -119,7 +121,7 @@ class Worker:
                 "machine sees it: impasto cp"
             )
 
-    def run(self, attempt: Attempt, threads: Callable[[], int]) -> Iterator[int | Done]:
+    def run(self, attempt: Attempt, threads: Callable[[], int]) -> Generator[int | Done]:
         """Score one shard.
 
         Args:

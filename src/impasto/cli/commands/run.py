@@ -129,7 +129,12 @@ def finish_job(
         shown.update(event)
 
     try:
-        with progress.progress(quiet) as shown, interrupt.interruptible(shown.stopping) as stop:
+        # A debugger, or what the scorer prints, needs the terminal.
+        bar = settings.engine != "inline"
+        with (
+            progress.progress(quiet, bar=bar) as shown,
+            interrupt.interruptible(shown.stopping) as stop,
+        ):
             opened = open_job(spec, settings, found)
             job = found or submit(opened)
             result = api.finish_open(

@@ -10,8 +10,9 @@ from multiprocessing.connection import wait
 import ray
 
 from impasto.engines.messages import StartFailed
+from impasto.engines.outcomes import REPLACE_AFTER
 from impasto.engines.ray.runtime_env import delivered
-from impasto.engines.supervisor import GRACE, POLL, REPLACE_AFTER, Supervisor, memory_limit
+from impasto.engines.supervisor import GRACE, POLL, Supervisor, memory_limit
 from impasto.schema.outcome import Attempt, Done, Failed
 from impasto.schema.signatures import Signatures
 from impasto.worker.task import Task
