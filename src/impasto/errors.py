@@ -10,7 +10,9 @@ ImpastoError
 ├── Incomplete     the user: part of the job is done; resume it
 └── Interrupted    nobody: the user asked to stop; resume it
 
-A message holds three parts in one line: the thing, the fact and the remedy.
+An error has two parts: the thing with the fact, and the remedy. Both are for every face, so they
+refer to fields and commands as `max_failed=3` and `impasto show`; each face has its own words for
+these.
 """
 
 from __future__ import annotations
@@ -19,18 +21,26 @@ from impasto.secrecy import redact
 
 
 class ImpastoError(Exception):
-    """The base of every error that Impasto raises on purpose; its message holds no secrets.
+    """The base of every error that Impasto raises on purpose; it holds no secrets.
+
+    Its text is one line: the fact and, behind a semicolon, the remedy.
 
     Attributes:
         exit_code: what the command line exits with.
+        fact: what is wrong with what.
+        remedy: what to do, or "".
         job: the id of a job that can be resumed, or "".
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, job: str = "") -> None:
-        super().__init__(redact(message))
-        self.job = job
+    def __init__(self, fact: str, remedy: str = "", *, job: str = "") -> None:
+        self.fact, self.remedy, self.job = redact(fact), redact(remedy), job
+        super().__init__(f"{self.fact}; {self.remedy}" if remedy else self.fact)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # An exception would else be made again of its text alone.
+        return type(self), (self.fact, self.remedy), vars(self)
 
 
 class BadInput(ImpastoError):

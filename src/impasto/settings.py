@@ -150,8 +150,8 @@ def secret(name: str) -> str:
     value = os.environ.get(name, "").strip()
     if not value:
         raise BadInput(
-            f"environment variable {name}: is not set, and {CONFIG_FILE} names it; "
-            "set it in the environment"
+            f"environment variable {name}: is not set, and {CONFIG_FILE} names it",
+            "set it in the environment",
         )
     return remember(value)
 
@@ -166,9 +166,9 @@ def _config(named: str | None) -> dict[str, object]:
             return _rooted(tomllib.loads(path.read_text()), path.parent)
         except FileNotFoundError:
             if named:
-                raise BadInput(f"{path}: no such config file; check the path") from None
+                raise BadInput(f"{path}: no such config file", "check the path") from None
         except (OSError, ValueError) as error:
-            raise BadInput(f"{path}: {error}; correct or remove the file") from None
+            raise BadInput(f"{path}: {error}", "correct or remove the file") from None
     return {}
 
 

@@ -15,6 +15,7 @@ from typer.exceptions import Abort, Exit, TyperException
 from impasto import secrecy
 from impasto.cli.commands import access, cluster, demo, inspect, jobs, move, run
 from impasto.cli.options import app
+from impasto.cli.render.wording import worded
 from impasto.errors import BadInput, ImpastoError, Interrupted
 
 __all__ = ["app", "main"]
@@ -73,7 +74,7 @@ def _explain(error: BaseException) -> int:
     words = " ".join(str(error).split())
     match error:
         case ImpastoError():
-            line, code = str(error), error.exit_code
+            line, code = worded(str(error)), error.exit_code
         case KeyboardInterrupt() | Abort():
             line = "stopped at once; what is done is kept, and the same command goes on"
             code = Interrupted.exit_code

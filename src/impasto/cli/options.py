@@ -194,13 +194,13 @@ def _settings(
     given = [f"--{name.replace('_', '-')}" for name, value in clusters.items() if value is not None]
     if given and settings.engine != "ray":
         raise BadInput(
-            f"{given[0]}: is for workers of a cluster; add --engine ray, or leave it out"
+            f"{given[0]}: is for workers of a cluster", "add --engine ray, or leave it out"
         )
     if settings.engine == "inline" and workers and settings.workers.most != 1:
-        raise BadInput(f"--workers {workers}: --engine inline is one process; leave it out")
+        raise BadInput(f"--workers {workers}: --engine inline is one process", "leave it out")
     if settings.engine == "inline" and memory:
         raise BadInput(
-            "--memory: is for worker processes, and --engine inline has none; leave it out"
+            "--memory: is for worker processes, and --engine inline has none", "leave it out"
         )
     return settings
 
@@ -226,7 +226,7 @@ def changes(
         return fields | {"max_failed": -1, "max_failed_percent": None}
     match = re.fullmatch(r"(\d+)|(\d+(?:\.\d+)?)%", max_failed)
     if match is None:
-        raise BadInput(f"--max-failed {max_failed}: is no number, share or 'all'; see --help")
+        raise BadInput(f"--max-failed {max_failed}: is no number, share or 'all'", "see --help")
     if match[1]:
         return fields | {"max_failed": int(match[1]), "max_failed_percent": None}
     return fields | {"max_failed_percent": float(match[2])}

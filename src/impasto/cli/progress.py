@@ -12,7 +12,7 @@ from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from impasto.cli.render.text import ERR, clock, plain, size
+from impasto.cli.render.text import ERR, clock, plain, size, warn
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -126,7 +126,7 @@ def progress(quiet: bool, units: Units = FRAMES, *, bar: bool = True) -> Iterato
 
 def failed(error: ImpastoError) -> None:
     """Print what befell one object of several; a bar stays below it."""
-    ERR.print(f"impasto: {plain(str(error))}", markup=False)
+    warn(f"impasto: {plain(str(error))}")
 
 
 class _Silent:
@@ -169,7 +169,7 @@ class _Warnings:
 
     def __call__(self, event: Event) -> None:
         for warning in event.warnings[self._printed :]:
-            ERR.print(f"note: {plain(warning)}", markup=False)
+            warn(f"note: {plain(warning)}")
         self._printed = max(self._printed, len(event.warnings))
 
 
@@ -217,7 +217,7 @@ class _Lines:
         self._warn = _Warnings()
 
     def stopping(self) -> None:
-        ERR.print(STOPPING)
+        warn(STOPPING)
 
     def update(self, event: Event) -> None:
         self._warn(event)
@@ -233,7 +233,7 @@ class _Lines:
             words += [self._units.speed(rate), f"{self._rate.left(event)} left"]
         if detail := self._units.detail(event):
             words.append(detail)
-        ERR.print(", ".join(words), markup=False)
+        warn(", ".join(words))
 
 
 class _Field(ProgressColumn):

@@ -94,7 +94,7 @@ def spec_params(scorer: str, given: dict[str, Any]) -> dict[str, Any]:
     for flag in describe(scorer)[1]:
         if flag.default == REQUIRED and flag.name not in given:
             about = f" ({flag.about.rstrip('.')})" if flag.about else ""
-            raise BadInput(f"{flag.flag}: is missing{about}; see 'impasto scorers {name}'")
+            raise BadInput(f"{flag.flag}: is missing{about}", f"see 'impasto scorers {name}'")
     return given
 
 
@@ -143,8 +143,8 @@ def _lazily(scorer: str) -> Any:
         if name not in flags:
             has = f"it has {', '.join(flags)}" if flags else "it has none"
             raise BadInput(
-                f"{name}: is no option, and no parameter of scorer {scorer}: {has}; "
-                f"see 'impasto scorers {scorer}'"
+                f"{name}: is no option, and no parameter of scorer {scorer}: {has}",
+                f"see 'impasto scorers {scorer}'",
             )
         return flags[name]
 
@@ -154,7 +154,7 @@ def _lazily(scorer: str) -> Any:
 def _next(left: Iterator[str], name: str, own: set[str]) -> str:
     value = next(left, None)
     if value is None or value.partition("=")[0] in own:
-        raise BadInput(f"{name}: needs a value; see 'impasto scorers'")
+        raise BadInput(f"{name}: needs a value", "see 'impasto scorers'")
     return value
 
 

@@ -104,7 +104,7 @@ def _shard_frames(given: str | None) -> int | str | None:
     if given is None or given == "auto":
         return given
     if not given.isdecimal():
-        raise BadInput(f"--shard-frames {given}: is no number and not 'auto'; see --help")
+        raise BadInput(f"--shard-frames {given}: is no number and not 'auto'", "see --help")
     return int(given)
 
 

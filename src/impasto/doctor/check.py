@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from impasto.errors import ImpastoError
 from impasto.secrecy import redact
 
 State = Literal["ok", "note", "FAIL"]
@@ -36,9 +35,3 @@ class Check:
     def fields(self) -> dict[str, str]:
         """Return the finding for machines to read."""
         return asdict(self)
-
-
-def parts(error: ImpastoError) -> tuple[str, str]:
-    """Return an error's fact and its remedy."""
-    fact, mark, remedy = str(error).rpartition("; ")
-    return (fact, remedy) if mark else (remedy, "")

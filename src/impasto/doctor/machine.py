@@ -97,7 +97,7 @@ def _memory(workers: int) -> Check:
     words = f"{available / GB:.1f} of {total / GB:.1f} GB available"
     if available < workers * WORKER:
         fact = f"{words}, for {workers} workers of about {WORKER / GB:.0f} GB each"
-        return _check("memory", "note", fact, f"use --workers {max(1, available // WORKER)}")
+        return _check("memory", "note", fact, f"use `workers={max(1, available // WORKER)}`")
     return _check("memory", "ok", words)
 
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from impasto.doctor.check import Check, parts
+from impasto.doctor.check import Check
 from impasto.doctor.patient import sas_fields
 from impasto.errors import BadInput, Denied, ImpastoError, Missing
 
@@ -30,7 +30,7 @@ LACKING = {
     "read": "no: it can take outputs only, as a drop box does",
     "list": "no: a folder of images in it can be no source",
     "write": "no: it can be a source only",
-    "replace": "no: --overwrite fails",
+    "replace": "no: `overwrite` fails",
     "delete": f"no: one object, {KEY}, stays behind, and replacing a folder of images fails",
 }
 GRANT = {
@@ -77,7 +77,7 @@ def check_rights(patient: Patient, store: Store) -> list[Check]:
             *(_right(patient, name, tried) for name in ("read", "list")),
         ]
     if tried.read and tried.write:
-        fact, _ = parts(tried.write)
+        fact = tried.write.fact
         remedy = "check container, account, what is allowed, and the account's firewall"
         return [patient.fail("rights", f"neither reading nor writing is allowed: {fact}", remedy)]
     found = [_right(patient, name, tried) for name in ("read", "list", "write")]
@@ -127,7 +127,7 @@ def _loses(store: Store) -> bool:
 
 def _read(store: Store, *, written: bool) -> None:
     if store.read(KEY) != CONTENT and written:
-        raise BadInput(f"{store.where(KEY)}: is not read as it was written; check the service")
+        raise BadInput(f"{store.where(KEY)}: is not read as it was written", "check the service")
 
 
 def _skew(store: Store, began: float) -> float | None:
@@ -143,7 +143,7 @@ def _right(patient: Patient, name: str, tried: Tried) -> Check:
     if error is None:
         return patient.ok(name, "yes")
     if not isinstance(error, Denied):
-        return patient.fail(name, *parts(error))
+        return patient.fail(name, error.fact, error.remedy)
     if patient.inner:
         return patient.fail(name, "no, and jobs need it", GRANT[patient.place.scheme])
     return patient.note(name, LACKING[name])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from impasto.doctor.check import Check, parts
+from impasto.doctor.check import Check
 from impasto.doctor.network import diagnose
 from impasto.doctor.patient import sas_fields
 from impasto.doctor.rights import KEY, check_rights
@@ -37,7 +37,7 @@ def check_store(patient: Patient) -> list[Check]:
     try:
         store = Store(patient.place, patient.profile, retry=clients.AT_ONCE)
     except ImpastoError as error:
-        fact, remedy = parts(error)
+        fact, remedy = error.fact, error.remedy
         return [patient.fail("access", fact, remedy or "correct impasto.toml or the environment")]
     found = []
     if store.signed:
@@ -49,7 +49,7 @@ def check_store(patient: Patient) -> list[Check]:
             found += check_rights(patient, store)
         except ImpastoError as error:
             # It answered at first.
-            found.append(patient.fail("rights", *parts(error)))
+            found.append(patient.fail("rights", error.fact, error.remedy))
     return found
 
 
@@ -68,7 +68,7 @@ def _who(patient: Patient, signed: Credential) -> Check:
     fields = sas_fields(signed)
     now, begins, ends = datetime.now(UTC), _moment(fields.get("st")), _moment(fields.get("se"))
     if ends and ends <= now:
-        remedy = "mint a new one with 'impasto sas'"
+        remedy = "mint a new one with `impasto sas`"
         return patient.fail("who", f"{signed.asker}: it has ended", remedy)
     if begins and begins > now:
         fact = f"{signed.asker}: it begins only at {begins:%Y-%m-%d %H:%M:%S} UTC"
@@ -112,11 +112,11 @@ def _reach(patient: Patient, store: Store) -> Check:
     except (Missing, Denied):
         pass
     except BadInput as error:
-        return patient.fail("reach", *parts(error))
+        return patient.fail("reach", error.fact, error.remedy)
     except Unavailable as error:
         ca = Path(patient.profile.ca) if patient.profile and patient.profile.ca else None
         why = diagnose(store.signed.endpoint, ca) if store.signed else None
-        return patient.fail("reach", *(why or parts(error)))
+        return patient.fail("reach", *(why or (error.fact, error.remedy)))
     if patient.place.local:
         return patient.ok("reach", str(patient.place))
     return patient.ok(

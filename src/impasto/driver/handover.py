@@ -84,14 +84,14 @@ def _check_running(job: Job, spec: JobSpec) -> tuple[str, ...]:
     """
     if job.notes.cancelled():
         raise Unavailable(
-            f"job {job.id}: is being cancelled; submit it again once it is, see 'impasto cluster "
-            "status'"
+            f"job {job.id}: is being cancelled",
+            "submit it again once it is, see 'impasto cluster status'",
         )
     running = job.spec()
     if running.output != spec.output:
         raise BadInput(
-            f"job {job.id}: runs already, for {running.output}; submit it again once that is "
-            "done, which then takes seconds"
+            f"job {job.id}: runs already, for {running.output}",
+            "submit it again once that is done, which then takes seconds",
         )
     before, after = running.model_dump(), spec.model_dump()
     changed = (name for name in after if before[name] != after[name])
@@ -107,7 +107,7 @@ def connect(settings: Settings) -> Cluster:
     try:
         from impasto.engines.ray.submission import Cluster
     except ImportError:
-        raise BadInput("clusters need Ray; run pip install 'impasto[ray]'") from None
+        raise BadInput("clusters need Ray", "run pip install 'impasto[ray]'") from None
     return Cluster(str(settings.address))
 
 
@@ -122,11 +122,11 @@ def _check_travels(spec: JobSpec, settings: Settings) -> None:
     if is_loopback(urlsplit(str(settings.address)).netloc):
         return
     urls = named_urls(spec, settings)
-    for what in ("source", "output", "--home"):
+    for what in ("source", "output", "`home`"):
         if is_local(urls[what]):
             remedy = f"copy it to a store: impasto cp {urls[what]} az://CONTAINER/"
             if what != "source":
                 remedy = "name one in a store"
             raise BadInput(
-                f"{what} {urls[what]}: is on this machine, and the cluster is not; {remedy}"
+                f"{what} {urls[what]}: is on this machine, and the cluster is not", f"{remedy}"
             )

@@ -156,7 +156,8 @@ class OpenJob:
     def _changed(self) -> BadInput:
         return BadInput(
             f"{self.spec.source}: it, or a file that the job uses, has changed since job "
-            f"{self.job.id} began; run it anew with 'impasto run'"
+            f"{self.job.id} began",
+            "run it anew with `impasto run`",
         )
 
 

@@ -60,8 +60,8 @@ def placed(spec: JobSpec, stores: Stores, settings: Settings) -> Pinned:
 def named_urls(spec: JobSpec, settings: Settings) -> dict[str, str]:
     """Return the URLs that a job is given, by what people call them."""
     _, params = registry.split_name(spec.scorer, spec.params)
-    texts = {f"--{name}": text for name, text in params.items() if isinstance(text, str)}
-    more = {"--home": settings.home, "--requirements": spec.requirements or ""}
+    texts = {f"`{name}`": text for name, text in params.items() if isinstance(text, str)}
+    more = {"`home`": settings.home, "`requirements`": spec.requirements or ""}
     return {"source": spec.source, "output": spec.output} | more | texts
 
 
@@ -77,8 +77,8 @@ def refuse_signatures(spec: JobSpec, settings: Settings) -> None:
     for what, url in named_urls(spec, settings).items():
         if "://" in url and signatures.nearest(url):
             raise BadInput(
-                f"{what} {url}: its signature stays in this process; for a cluster name a profile "
-                "of its store in impasto.toml instead"
+                f"{what} {url}: its signature stays in this process",
+                "for a cluster name a profile of its store in impasto.toml instead",
             )
 
 
@@ -153,6 +153,7 @@ def _refuse_secrets(params: dict[str, Any]) -> None:
         text = json.dumps(value, default=str)
         if redact(text) != text:
             raise BadInput(
-                f"--{name.replace('_', '-')}: holds what looks like a key or a signature, which "
-                "would be written into the job; have the scorer read an environment variable"
+                f"`{name}`: holds what looks like a key or a signature, which "
+                "would be written into the job",
+                "have the scorer read an environment variable",
             )

@@ -78,4 +78,4 @@ def _asked(spec: JobSpec, plan: Plan) -> tuple[str, ...]:
     """Say where a size comes from that was not chosen."""
     if spec.shard_frames is not None:
         return (f"{spec.shard_frames} items a shard are asked for",)
-    return (f"{USUAL[plan.items]:,} items a shard are usual; '--shard-frames auto' balances",)
+    return (f"{USUAL[plan.items]:,} items a shard are usual; `shard_frames=auto` balances",)

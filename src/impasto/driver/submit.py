@@ -28,7 +28,7 @@ def _refuse(opened: OpenJob) -> None:
     """Refuse, before there is a job, an output in the way and pictures that cannot be read."""
     opened.delivery.check(formats.WRITABLE if opened.spec.overwrite else None)
     for name, picture in opened.pictures.items():
-        images.size(picture, f"--{name} {opened.spec.params[name]}")
+        images.size(picture, f"`{name}={opened.spec.params[name]}`")
 
 
 def _protect(opened: OpenJob) -> None:
@@ -37,17 +37,18 @@ def _protect(opened: OpenJob) -> None:
     read = [opened.source_url, *(parse(str(spec.params[name])) for name in opened.pictures)]
     base, output = source.base and _real(source.base), _real(opened.output)
     if output in map(_real, read) or (made in {"folder", "files"} and output == base):
-        raise BadInput(f"{spec.output}: is what the job reads; choose another output")
+        raise BadInput(f"{spec.output}: is what the job reads", "choose another output")
     inside = _real(opened.output.parent)
     if source.kind == "files" and made == "records" and inside == base:
         raise BadInput(
             f"{spec.output}: lies among the files that are scored, and would be one of them the "
-            "next time; choose another output"
+            "next time",
+            "choose another output",
         )
     if base and "**" in source.url and f"{output}/".startswith(f"{base}/"):
         raise BadInput(
-            f"{spec.output}: lies where {source.url} looks, and would be read the next time; "
-            "choose another output"
+            f"{spec.output}: lies where {source.url} looks, and would be read the next time",
+            "choose another output",
         )
 
 

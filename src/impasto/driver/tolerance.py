@@ -58,17 +58,17 @@ def abort_reason(spec: JobSpec, plan: Plan, tally: Tally, last: Done) -> str:
     if len(last.failed) == last.items > most and last.items > (plan.count > 1):
         return (
             f"every item of shard {last.shard} failed: {last.failed[0].error}; correct the scorer "
-            "or the source; 'impasto show' tells more"
+            "or the source; `impasto show` tells more"
         )
     if unfinished and last.failed and 0 < most < tally.failed:
         return (
-            f"more than {most:.0f} items failed, the last: {last.failed[-1].error}; 'impasto show' "
-            "tells more, and a larger --max-failed goes on"
+            f"more than {most:.0f} items failed, the last: {last.failed[-1].error}; `impasto show` "
+            "tells more, and a larger `max_failed` goes on"
         )
     if unfinished and last.failed and 0 <= spec.max_failed_batches < tally.batches:
         return (
             f"more than {spec.max_failed_batches} mini-batches failed: {last.failed[-1].error}; "
-            "'impasto show' tells more, and a larger --max-failed-batches goes on"
+            "`impasto show` tells more, and a larger `max_failed_batches` goes on"
         )
     return ""
 
@@ -78,9 +78,9 @@ def excess(spec: JobSpec, plan: Plan, records: Sequence[Done]) -> str:
     failed = [error for record in records for error in record.failed]
     batches = sum(record.failed_batches for record in records)
     if len(failed) > allowed(spec, plan.count):
-        remedy = f"--max-failed {len(failed)}"
+        remedy = f"`max_failed={len(failed)}`"
     elif 0 <= spec.max_failed_batches < batches:
-        remedy = f"--max-failed-batches {batches}"
+        remedy = f"`max_failed_batches={batches}`"
     else:
         return ""
     first = failed[0]
@@ -88,6 +88,6 @@ def excess(spec: JobSpec, plan: Plan, records: Sequence[Done]) -> str:
     several = len(failed) > 1
     count = f"{len(failed)} of {plan.count} items" if several else "1 item"
     return (
-        f"{count} failed ({name}: {first.error}); 'impasto show' tells more, 'impasto retry' tries "
+        f"{count} failed ({name}: {first.error}); `impasto show` tells more, `impasto retry` tries "
         f"again, and {remedy} accepts {'them' if several else 'it'}"
     )

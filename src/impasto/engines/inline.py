@@ -72,7 +72,7 @@ class InlineEngine:
             self._stack.callback(setattr, pdb, "set_trace", pdb.set_trace)
             vars(pdb)["set_trace"] = _set_trace
         if self._timeout:
-            self._control.noted("--timeout: is not enforced by --engine inline")
+            self._control.noted("`timeout`: is not enforced by `engine=inline`")
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -119,7 +119,7 @@ class LocalEngine:
             case StartFailed():
                 raise said.as_error()
             case Failed() if self._stillborn >= STILLBORN:
-                raise Unavailable(f"workers cannot start: {said.error}; see 'impasto logs'")
+                raise Unavailable(f"workers cannot start: {said.error}", "see `impasto logs`")
             case Done() | Failed():
                 return said
             case int() if worker.shard:
@@ -176,5 +176,5 @@ def _devices(device: str, workers: int | None) -> list[str]:
         return ["cpu"] * (workers or len(os.sched_getaffinity(0)))
     count = cuda_devices()
     if not count:
-        raise Unavailable("device cuda: none is found; check the driver, or use --device cpu")
+        raise Unavailable("device cuda: none is found", "check the driver, or use `device=cpu`")
     return [f"cuda:{n % count}" for n in range(workers or count)]

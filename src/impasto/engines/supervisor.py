@@ -117,12 +117,12 @@ class Supervisor:
             return self._failed(error, "died", self._scoring)
         late = [items for items, since in self._scoring.items() if limit and now - since > limit]
         if late:
-            return self._failed(f"scoring took over {limit:g} s (--timeout)", "timeout", late)
+            return self._failed(f"scoring took over {limit:g} s (`timeout`)", "timeout", late)
         held = self._process.resident()
         if held > memory:
             return self._failed(
                 f"the worker held {held / 1e9:.1f} GB of memory, over {memory / 1e9:.1f} GB "
-                "(--memory), and was stopped",
+                "(`memory`), and was stopped",
                 "died",
                 self._scoring,
             )

@@ -35,5 +35,5 @@ def find(home: Store, job_id: str) -> Job:
         matching = [job_id]
     if len(matching) != 1:
         fact = f"matches {len(matching)} jobs" if matching else f"not found in {home.place}"
-        raise BadInput(f"job {job_id}: {fact}; see 'impasto jobs', or give its --home")
+        raise BadInput(f"job {job_id}: {fact}", "see `impasto jobs`, or give its `home`")
     return Job(home, matching[0])

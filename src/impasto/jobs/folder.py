@@ -58,8 +58,8 @@ class JobFolder:
             return None if data is None else model.model_validate_json(data)
         except ValidationError:
             raise BadInput(
-                f"{self.where(key)}: damaged or of another version; delete the job's folder and "
-                "run it again"
+                f"{self.where(key)}: damaged or of another version",
+                "delete the job's folder and run it again",
             ) from None
 
     def load_if_whole(self, key: str, model: type[Model]) -> Model | None:
@@ -101,5 +101,5 @@ class JobFolder:
     def _open(self, key: str) -> BinaryIO:
         stat = self.stat(key)
         if stat is None:
-            raise Missing(f"{self.where(key)}: no such object; run the job again")
+            raise Missing(f"{self.where(key)}: no such object", "run the job again")
         return open_object(self._home, stat)

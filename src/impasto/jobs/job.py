@@ -70,7 +70,7 @@ class Job:
         """Read the spec; raises BadInput when there is no such job."""
         spec = self.folder.load("spec.json", JobSpec)
         if spec is None:
-            raise BadInput(f"job {self.id}: not found in {self.home.place}; see 'impasto jobs'")
+            raise BadInput(f"job {self.id}: not found in {self.home.place}", "see `impasto jobs`")
         return spec
 
     def exists(self) -> bool:

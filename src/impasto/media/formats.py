@@ -29,7 +29,9 @@ def family_of(name: str) -> Family:
     suffix = PurePosixPath(name).suffix
     if suffix.lower() not in FAMILIES:
         known = ", ".join(FAMILIES)
-        raise BadInput(f"{name}: no video container has the suffix '{suffix}'; use one of {known}")
+        raise BadInput(
+            f"{name}: no video container has the suffix '{suffix}'", f"use one of {known}"
+        )
     return FAMILIES[suffix.lower()]
 
 

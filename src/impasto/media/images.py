@@ -103,12 +103,12 @@ def _opened(data: bytes, name: str) -> Iterator[Image]:
     except (BadInput, MemoryError):
         raise
     except Image.DecompressionBombError:
-        raise BadInput(f"{name}: is over {MAX_PIXELS} pixels; scale it down first") from None
+        raise BadInput(f"{name}: is over {MAX_PIXELS} pixels", "scale it down first") from None
     except Exception as error:  # noqa: BLE001
         # Pillow's decoders let out whatever a damaged file makes them trip over: struct.error,
         # KeyError, ZeroDivisionError, ... None of it is about anything but this one picture.
         reason = "it is empty" if not data else _message(error)
-        raise BadInput(f"{name}: not a readable picture ({reason}); replace the file") from None
+        raise BadInput(f"{name}: not a readable picture ({reason})", "replace the file") from None
 
 
 def _message(error: Exception) -> str:
@@ -119,7 +119,9 @@ def _message(error: Exception) -> str:
 
 def _refuse_bombs(width: int, height: int, name: str) -> None:
     if width * height > MAX_PIXELS:
-        raise BadInput(f"{name}: {width}x{height} is over {MAX_PIXELS} pixels; scale it down first")
+        raise BadInput(
+            f"{name}: {width}x{height} is over {MAX_PIXELS} pixels", "scale it down first"
+        )
 
 
 def _alpha(image: Image) -> NDArray[np.uint8] | None:
@@ -138,11 +140,11 @@ def _alpha(image: Image) -> NDArray[np.uint8] | None:
 def _rgb(image: Image, name: str) -> NDArray[np.uint8]:
     """Return the picture in sRGB: (H, W, 3)."""
     if image.mode == "F":
-        raise BadInput(f"{name}: its samples are floating-point; convert it to 8 or 16 bits")
+        raise BadInput(f"{name}: its samples are floating-point", "convert it to 8 or 16 bits")
     if _deep(image):
         grey = np.asarray(image).astype(np.int64)
         if grey.min() < 0 or grey.max() > 0xFFFF:
-            raise BadInput(f"{name}: its samples have over 16 bits; convert it to 8 or 16 bits")
+            raise BadInput(f"{name}: its samples have over 16 bits", "convert it to 8 or 16 bits")
         eight = ((grey + 128) // 257).astype(np.uint8)
         return np.repeat(eight[:, :, None], 3, axis=2)
     return np.array(_to_srgb(image).convert("RGB"))

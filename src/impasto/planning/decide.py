@@ -39,9 +39,9 @@ def decide_items(spec: JobSpec, takes: Sequence[Items]) -> Items:
     table = is_table(PurePath(spec.source).name)
     items = spec.items or ("rows" if "rows" in takes and (table or not others) else others[0])
     if items not in takes:
-        raise BadInput(f"scorer {spec.scorer}: does not take {items}; choose {', '.join(takes)}")
+        raise BadInput(f"scorer {spec.scorer}: does not take {items}", f"choose {', '.join(takes)}")
     if items == "rows" and not table:
-        raise BadInput(f"{spec.source}: is no table; rows come from {', '.join(TABLES)}")
+        raise BadInput(f"{spec.source}: is no table", f"rows come from {', '.join(TABLES)}")
     return items
 
 
@@ -63,11 +63,13 @@ def decide_output(
     suffix = PurePath(spec.output).suffix.lower()
     folder = is_folder or not suffix or spec.output.endswith("/")
     if spec.fps is not None and (source == "video" or suffix not in FAMILIES):
-        raise BadInput(f"{spec.source}: --fps is for videos made from images; leave it out")
+        raise BadInput(f"{spec.source}: `fps` is for videos made from images", "leave it out")
     if suffix in RECORDS and not spec.frames and (is_folder or spec.output.endswith("/")):
-        raise BadInput(f"{spec.output}: is named as a file of records, but is a folder; rename it")
+        raise BadInput(
+            f"{spec.output}: is named as a file of records, but is a folder", "rename it"
+        )
     if suffix in RECORDS and spec.frames:
-        raise BadInput(f"{spec.output}: is a file of records; --frames needs a folder")
+        raise BadInput(f"{spec.output}: is a file of records", "`frames` needs a folder")
     if suffix in RECORDS:
         made: OutputKind = "records"
     elif source in {"files", "table"}:
@@ -85,17 +87,18 @@ def _check_given(spec: JobSpec, made: OutputKind, gives: Sequence[str]) -> None:
         return
     choices = [_REMEDIES[each] for each in gives]
     raise BadInput(
-        f"{spec.output}: scorer {spec.scorer} gives no {needed}; choose {' or '.join(choices)}"
+        f"{spec.output}: scorer {spec.scorer} gives no {needed}", f"choose {' or '.join(choices)}"
     )
 
 
 def _files_kind(spec: JobSpec, source: SourceKind, *, folder: bool) -> OutputKind:
     """What becomes of files or rows when the output is no file of records."""
     if source == "table":
-        raise BadInput(f"{spec.output}: rows become records; choose {', '.join(RECORDS)}")
+        raise BadInput(f"{spec.output}: rows become records", f"choose {', '.join(RECORDS)}")
     if not folder or spec.frames:
         raise BadInput(
-            f"{spec.output}: files cannot become pictures; choose {', '.join(RECORDS)}, or a folder"
+            f"{spec.output}: files cannot become pictures",
+            f"choose {', '.join(RECORDS)}, or a folder",
         )
     return "files"
 
@@ -104,7 +107,7 @@ def _picture_kind(spec: JobSpec, source: SourceKind, suffix: str, *, is_folder: 
     """What becomes of pictures when the output is no file of records."""
     named = suffix in FAMILIES or suffix in formats.WRITABLE
     if named and (is_folder or spec.frames or spec.output.endswith("/")):
-        raise BadInput(f"{spec.output}: is named as a file, but images need a folder; rename it")
+        raise BadInput(f"{spec.output}: is named as a file, but images need a folder", "rename it")
     if source == "image" and suffix in formats.WRITABLE:
         return "image"
     if is_folder or spec.frames or not suffix or spec.output.endswith("/"):
@@ -114,6 +117,6 @@ def _picture_kind(spec: JobSpec, source: SourceKind, suffix: str, *, is_folder: 
     kinds = formats.WRITABLE if source == "image" else FAMILIES
     what = {"image": "an image", "folder": "a folder of images", "video": "a video"}[source]
     raise BadInput(
-        f"{spec.output}: {what} cannot become {suffix}; choose {', '.join(kinds)}, a folder, or "
-        f"records: {', '.join(RECORDS)}"
+        f"{spec.output}: {what} cannot become {suffix}",
+        f"choose {', '.join(kinds)}, a folder, or records: {', '.join(RECORDS)}",
     )

@@ -31,4 +31,4 @@ def parse(model: type[Model], fields: Mapping[str, object], remedy: str) -> Mode
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or model.__name__
         fact = first["msg"].removeprefix("Value error, ")
-        raise BadInput(f"{where}: {fact[0].lower()}{fact[1:]}; {remedy}") from None
+        raise BadInput(f"{where}: {fact[0].lower()}{fact[1:]}", f"{remedy}") from None

@@ -66,7 +66,7 @@ class Entry:
 
     def parse(self, params: Mapping[str, Any]) -> Frozen:
         """Check a job's parameters; raises BadInput naming the first that is wrong."""
-        return parse(self.params, params, "see 'impasto scorers'")
+        return parse(self.params, params, "see `impasto scorers`")
 
     def load(self) -> type[Scorer]:
         """Import the scorer's class.
@@ -82,6 +82,6 @@ class Entry:
                 raise
             package = self.distribution.partition(" ")[0] or "impasto"
             raise BadInput(
-                f"{error.name}: is not installed; run pip install '{package}[{self.extra}]'"
+                f"{error.name}: is not installed", f"run pip install '{package}[{self.extra}]'"
             ) from None
         return scorer

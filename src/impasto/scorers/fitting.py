@@ -150,12 +150,12 @@ def _places(length: int, tile: int) -> list[int]:
 def _scale(made: Made, size: tuple[int, int]) -> tuple[int, int]:
     """Return what a network multiplies height and width by."""
     if not isinstance(made, Tensor):
-        raise ValueError("tiles are for models that make pictures; set --fit resize")  # noqa: TRY004
+        raise ValueError("tiles are for models that make pictures; set `fit=resize`")  # noqa: TRY004
     down, across = made.shape[2] // size[0], made.shape[3] // size[1]
     if made.shape[2:] != (down * size[0], across * size[1]) or not (down and across):
         raise ValueError(
             f"the model makes {made.shape[2]} x {made.shape[3]} of {size[0]} x {size[1]}, which is "
-            f"no whole multiple, so its tiles do not fit together; set --fit resize"
+            f"no whole multiple, so its tiles do not fit together; set `fit=resize`"
         )
     return down, across
 

@@ -36,7 +36,7 @@ def load(name: str) -> Entry:
     points = offered()[name]
     if len(points) > 1:
         both = " and ".join(_distribution(point) for point in points)
-        raise BadInput(f"scorer {name!r}: is offered by {both}; uninstall all but one")
+        raise BadInput(f"scorer {name!r}: is offered by {both}", "uninstall all but one")
     (point,) = points
     try:
         entry = point.load()
@@ -59,8 +59,8 @@ def taken(point: EntryPoint) -> str:
 
 def _unusable(point: EntryPoint, why: str) -> BadInput:
     return BadInput(
-        f"scorer {point.name!r}: {_distribution(point)} cannot be used: {why}; "
-        "correct or uninstall that package"
+        f"scorer {point.name!r}: {_distribution(point)} cannot be used: {why}",
+        "correct or uninstall that package",
     )
 
 

@@ -74,7 +74,9 @@ def split_name(scorer: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]
     params = dict(params)
     if not roles.argument:
         if colon:
-            raise BadInput(f"scorer {name!r}: takes nothing behind a colon; leave {behind!r} out")
+            raise BadInput(
+                f"scorer {name!r}: takes nothing behind a colon", f"leave {behind!r} out"
+            )
         return name, params
     if behind and roles.class_name:
         module, params[roles.class_name] = signature.split(behind)
@@ -82,7 +84,7 @@ def split_name(scorer: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]
     elif behind:
         params[roles.argument] = behind
     if roles.argument not in params:
-        raise BadInput(f"scorer {name!r}: needs a file; write {name}:FILE")
+        raise BadInput(f"scorer {name!r}: needs a file", f"write {name}:FILE")
     return name, params
 
 
@@ -97,7 +99,7 @@ def find(name: str) -> Entry:
     if name in plugins.offered():
         return plugins.load(name)
     names = ", ".join([*SCORERS, *plugins.offered()])
-    raise BadInput(f"scorer {name!r} is unknown; choose one of {names}")
+    raise BadInput(f"scorer {name!r} is unknown", f"choose one of {names}")
 
 
 def find_all() -> tuple[list[str], list[str]]:

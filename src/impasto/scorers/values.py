@@ -64,7 +64,7 @@ class Values:
     def note(self) -> str:
         """Say what the input's values are, and how to contradict."""
         words = f"values {WORDS[self.input]}"
-        return words if self.stated else f"{words} (assumed; --range says otherwise)"
+        return words if self.stated else f"{words} (assumed; `range` says otherwise)"
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Bring RGB or grey in [0, 1], (N, C, H, W), into the input's range."""
@@ -121,8 +121,8 @@ class Values:
         if low < FAR[0] or high > FAR[1] or black:
             raise ValueError(
                 f"the output's values, taken for {WORDS[self.output]}, make a picture of "
-                f"{255 * low:.3g} to {255 * high:.3g} where black is 0 and white 255; set --range "
-                "or --output-range to what the model uses, such as byte or unit"
+                f"{255 * low:.3g} to {255 * high:.3g} where black is 0 and white 255; set `range` "
+                "or `output_range` to what the model uses, such as byte or unit"
             )
 
 

@@ -57,12 +57,12 @@ def parse(content: bytes, part: str, name: str) -> dict[str, torch.Tensor]:
     try:
         loaded = load_tensors(content)
     except SafetensorError:
-        raise BadInput(f"{name}: is no safetensors file; convert the weights first") from None
+        raise BadInput(f"{name}: is no safetensors file", "convert the weights first") from None
     tensors = {
         key.removeprefix(prefix): tensor for key, tensor in loaded.items() if key.startswith(prefix)
     }
     if not tensors:
-        raise BadInput(f"{name}: holds no {part!r}; give weights of the same networks")
+        raise BadInput(f"{name}: holds no {part!r}", "give weights of the same networks")
     return {
         key: _dequantise(tensor, tensors.get(key + STEP))
         for key, tensor in tensors.items()
@@ -78,13 +78,13 @@ def _verified(path: Traversable, sha256: str) -> bytes:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise BadInput(f"weights {path.name} are missing; reinstall impasto") from None
+        raise BadInput(f"weights {path.name} are missing", "reinstall impasto") from None
     except OSError as error:
-        raise Unavailable(f"weights {path.name}: {error.strerror}; try again") from None
+        raise Unavailable(f"weights {path.name}: {error.strerror}", "try again") from None
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise BadInput(
-            f"weights {path.name}: sha256 is {found[:12]}, not {sha256[:12]}; reinstall impasto"
+            f"weights {path.name}: sha256 is {found[:12]}, not {sha256[:12]}", "reinstall impasto"
         )
     return content
 

@@ -113,7 +113,7 @@ class Files:
             if path is None:
                 return Blob(index, name, self._fetched(objects, name), fetched=True)
             if not path.is_file():
-                raise Missing(f"{path}: no such file; check the path")
+                raise Missing(f"{path}: no such file", "check the path")
             return Blob(index, name, path, fetched=False)
         except BadInput as refused:
             return ItemError(item=index, key=name, error=str(refused))

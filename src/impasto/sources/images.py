@@ -135,5 +135,6 @@ def _same_size(frame: Frame, facts: VideoFacts, name: str) -> None:
     if (layout.width, layout.height) != (facts.width, facts.height):
         raise BadInput(
             f"{name}: {layout.width}x{layout.height} differs from the first one's "
-            f"{facts.width}x{facts.height}; a video needs images of one size"
+            f"{facts.width}x{facts.height}",
+            "a video needs images of one size",
         )

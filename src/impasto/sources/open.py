@@ -41,7 +41,7 @@ def open_source(stores: Stores, url: str | Url, items: Items | None = None) -> S
     form = selection_of(stores, url)
     if items == "rows":
         if form != "manifest":
-            raise BadInput(f"{url}: rows come from one table; give the file or object itself")
+            raise BadInput(f"{url}: rows come from one table", "give the file or object itself")
         return Table(File(stores, place))
     if items == "files":
         files = Files(stores, place, form)
@@ -70,7 +70,7 @@ def _prefix(stores: Stores, place: Url) -> Images:
             return found
     except (Denied, Missing):
         pass
-    raise Missing(f"{place}: no such object or folder; check the URL")
+    raise Missing(f"{place}: no such object or folder", "check the URL")
 
 
 def open_planned(stores: Stores, url: str, plan: Plan) -> Source:

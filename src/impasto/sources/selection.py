@@ -73,7 +73,7 @@ def selection_of(stores: Stores, url: str | Url) -> Selection:
         if not place.path.exists():
             if wild:
                 return "glob"
-            raise Missing(f"{url}: no such file; check the path")
+            raise Missing(f"{url}: no such file", "check the path")
     elif place.key.endswith("/") or not place.key:
         return "folder"
     elif wild and _stat(stores, place) is None:
@@ -107,7 +107,7 @@ def find(
         return Selected(objects, {place.name: objects.etag(place.name)})
     folder, pattern = (place, ["*"]) if form == "folder" else _split(place)
     if folder.local and not folder.path.is_dir():
-        raise Missing(f"{folder}: no such folder; check the path")
+        raise Missing(f"{folder}: no such folder", "check the path")
     objects = Objects(stores, folder, place)
     found = {
         name: version
@@ -116,9 +116,9 @@ def find(
     }
     for name in found:
         if not name.isprintable() and name.encode(errors="replace").decode() != name:
-            raise BadInput(f"{folder}: holds {name!a}, a name that is not UTF-8; rename it")
+            raise BadInput(f"{folder}: holds {name!a}, a name that is not UTF-8", "rename it")
     if not found:
-        raise Missing(f"{place}: holds no {what}; check the {form}")
+        raise Missing(f"{place}: holds no {what}", f"check the {form}")
     return Selected(objects, {name: found[name] for name in sorted(found, key=natural)})
 
 

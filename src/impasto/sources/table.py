@@ -108,13 +108,13 @@ class Table:
             at += len(frame)
         if at != shard.stop:
             raise BadInput(
-                f"{self.url}: {at - shard.start} of {len(shard)} rows came; plan it anew"
+                f"{self.url}: {at - shard.start} of {len(shard)} rows came", "plan it anew"
             )
 
     def _scan(self, size: Wanted) -> Scan:
         scan: Scan = self._reader.scan(self._file, size)
         if not scan.rows:
-            raise BadInput(f"{self.url}: holds no rows; check the file")
+            raise BadInput(f"{self.url}: holds no rows", "check the file")
         return scan
 
 
@@ -123,4 +123,4 @@ def _check_installed(url: str) -> None:
         import pandas as pd  # noqa: F401
         import pyarrow as pa  # noqa: F401
     except ImportError:
-        raise BadInput(f"{url}: tables need pandas; pip install 'impasto[tables]'") from None
+        raise BadInput(f"{url}: tables need pandas", "pip install 'impasto[tables]'") from None

@@ -72,7 +72,7 @@ class Video:
         start, stop = index.select(scanned, spec.start, spec.end)
         if start >= stop:
             raise BadInput(
-                f"{self.url}: no frame lies in that range of time; widen --start and --end"
+                f"{self.url}: no frame lies in that range of time", "widen `start` and `end`"
             )
         ranged = spec.start is not None or spec.end is not None
 

@@ -63,20 +63,20 @@ def client_errors(where: str, asker: str | None) -> Iterator[None]:
         with _folder(where) if asker is None else _remote(where, asker):
             yield
     except AlreadyExistsError:
-        raise Exists(f"{where}: exists already; choose another path") from None
+        raise Exists(f"{where}: exists already", "choose another path") from None
     except PreconditionError:
-        raise Changed(f"{where}: has changed meanwhile; run it again") from None
+        raise Changed(f"{where}: has changed meanwhile", "run it again") from None
     except (InvalidPathError, ValueError) as error:
         fact = str(error).splitlines()[0]
-        raise BadInput(f"{where}: {fact}; rename or remove that object") from None
+        raise BadInput(f"{where}: {fact}", "rename or remove that object") from None
     except PermissionDeniedError:
-        raise BadInput(f"{where}: access is refused; check the permissions") from None
+        raise BadInput(f"{where}: access is refused", "check the permissions") from None
     except BaseError as error:
         fact = _fact(error)
         remedy = "check the store and try again"
         if _UNTRUSTED in fact:
             remedy = "name its authority with ca in impasto.toml, if you trust it"
-        raise Unavailable(f"{where}: {fact}; {remedy}") from None
+        raise Unavailable(f"{where}: {fact}", f"{remedy}") from None
 
 
 @contextmanager
@@ -87,18 +87,18 @@ def _remote(where: str, asker: str) -> Iterator[None]:
         found = _CODE.search(str(error))
         code = found[1] if found else ""
         if code in _NO_CONTAINER:
-            raise BadInput(f"{where}: there is no such container; make it or check it") from None
+            raise BadInput(f"{where}: there is no such container", "make it or check it") from None
         if isinstance(error, FileNotFoundError | NotFoundError):
-            raise Missing(f"{where}: no such object; check the URL") from None
+            raise Missing(f"{where}: no such object", "check the URL") from None
         refused = isinstance(error, PermissionDeniedError | UnauthenticatedError)
         if refused or code == _WRONG_KEY or _REFUSED.search(str(error)):
             told = f" ({code})" if code else ""
             raise Denied(
-                f"{where}: access is refused{told} to {asker}; {_remedy(code, asker)}"
+                f"{where}: access is refused{told} to {asker}", f"{_remedy(code, asker)}"
             ) from None
         raise
     except OSError as error:
-        raise Unavailable(f"{where}: {error}; check the network and try again") from None
+        raise Unavailable(f"{where}: {error}", "check the network and try again") from None
 
 
 @contextmanager
@@ -112,7 +112,7 @@ def _folder(where: str) -> Iterator[None]:
             if number is None:
                 raise
             if int(number[1]) == errno.ENOTDIR:
-                raise Missing(f"{where}: part of the path is a file; choose another") from None
+                raise Missing(f"{where}: part of the path is a file", "choose another") from None
             raise OSError(int(number[1]), os.strerror(int(number[1]))) from None
 
 
@@ -120,12 +120,12 @@ def _remedy(code: str, asker: str) -> str:
     until = _UNTIL.search(asker)
     with suppress(ValueError):
         if until and datetime.fromisoformat(until[1]) < datetime.now(UTC):
-            return "it has ended: get a new one, as 'impasto sas' makes them"
+            return "it has ended: get a new one, as `impasto sas` makes them"
     if code in _UNKNOWN:
         return "it is wrong, or another account's or container's"
     if code in _LACKING:
         return "it lacks a right that this needs"
-    return "check what it may do with 'impasto doctor'"
+    return "check what it may do with `impasto doctor`"
 
 
 def _fact(error: BaseException) -> str:

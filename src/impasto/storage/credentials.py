@@ -84,7 +84,7 @@ def credential(place: Url, profile: StoreProfile | None) -> Credential:
         BadInput: nothing says so, a secret is missing or malformed, or a library is.
     """
     if not place.container:
-        raise BadInput(f"{place.scheme}://: names no container; write {place.scheme}://NAME/...")
+        raise BadInput(f"{place.scheme}://: names no container", f"write {place.scheme}://NAME/...")
     if place.scheme == "az":
         return _azure(place, profile)
     if place.scheme == "s3":
@@ -100,8 +100,9 @@ def _azure(place: Url, profile: StoreProfile | None) -> Credential:
         fields, account, endpoint = _connection_string(profile, account, endpoint)
     if not account and not endpoint:
         raise BadInput(
-            f"{place}: no profile says whose container this is; add it to impasto.toml, or write "
-            f"https://ACCOUNT.blob.core.windows.net/{place.container}/..."
+            f"{place}: no profile says whose container this is",
+            f"add it to impasto.toml, or write "
+            f"https://ACCOUNT.blob.core.windows.net/{place.container}/...",
         )
     account = account or str(endpoint).rpartition("/")[2].partition(".")[0]
     endpoint = endpoint or f"https://{account}.blob.core.windows.net"
@@ -133,7 +134,7 @@ def _signed(sas: str, asker: str, account: str, endpoint: str) -> Credential:
     token = sas.lstrip("?")
     fields = dict(part.partition("=")[::2] for part in token.split("&"))
     if not fields.get("sig"):
-        raise BadInput(f"{asker}: is no SAS (it has no sig=); mint one with 'impasto sas'")
+        raise BadInput(f"{asker}: is no SAS (it has no sig=)", "mint one with `impasto sas`")
     secrecy.remember(fields["sig"])
     says = f"{asker}, which allows {fields.get('sp', '?')!r}"
     says += f" until {fields['se'].replace('%3A', ':')}" if "se" in fields else ""
@@ -156,7 +157,7 @@ def _connection_string(
         sas = _signed(parts["SharedAccessSignature"], f"the SAS in {profile.secret}", "", "")
         return sas.fields or {}, account, endpoint
     raise BadInput(
-        f"{profile.secret}: is no connection string (it has no AccountKey); copy it anew"
+        f"{profile.secret}: is no connection string (it has no AccountKey)", "copy it anew"
     )
 
 

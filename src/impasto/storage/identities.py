@@ -44,8 +44,8 @@ def azure() -> Callable[[], Any]:
         provide()
     except ClientAuthenticationError:
         raise Unavailable(
-            "Azure: no identity is found here; run 'az login', give this machine a managed "
-            "identity, or name a SAS in impasto.toml"
+            "Azure: no identity is found here",
+            "run 'az login', give this machine a managed identity, or name a SAS in impasto.toml",
         ) from None
     return provide
 
@@ -66,8 +66,8 @@ def amazon() -> tuple[Callable[[], Any], str | None]:
         return Boto3CredentialProvider(session), session.region_name
     except ValueError:
         raise BadInput(
-            "AWS: no identity is found here; sign in, give this machine a role, "
-            "or use auth = 'key' in impasto.toml"
+            "AWS: no identity is found here",
+            "sign in, give this machine a role, or use auth = 'key' in impasto.toml",
         ) from None
 
 
@@ -82,8 +82,8 @@ def google() -> Callable[[], Any]:
         return GoogleCredentialProvider()
     except DefaultCredentialsError:
         raise BadInput(
-            "Google: no identity is found here; sign in, give this machine a service account, "
-            "or use auth = 'key' in impasto.toml"
+            "Google: no identity is found here",
+            "sign in, give this machine a service account, or use auth = 'key' in impasto.toml",
         ) from None
 
 
@@ -102,9 +102,9 @@ def google_key(text: str, name: str) -> Callable[[], Any]:
         parse: Any = Credentials.from_service_account_info
         key = parse(json.loads(text), scopes=[GOOGLE_SCOPE])
     except ValueError:
-        raise BadInput(f"{name}: is no service account's key in JSON; copy it anew") from None
+        raise BadInput(f"{name}: is no service account's key in JSON", "copy it anew") from None
     return GoogleCredentialProvider(key)
 
 
 def _uninstalled(package: str, extra: str) -> BadInput:
-    return BadInput(f"{package}: is not installed; get it with: pip install 'impasto[{extra}]'")
+    return BadInput(f"{package}: is not installed", f"get it with: pip install 'impasto[{extra}]'")

@@ -30,21 +30,21 @@ def mapped(where: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise Missing(f"{where}: no such file; check the path") from None
+        raise Missing(f"{where}: no such file", "check the path") from None
     except FileExistsError:
-        raise Exists(f"{where}: exists already; choose another path") from None
+        raise Exists(f"{where}: exists already", "choose another path") from None
     except NotADirectoryError:
-        raise BadInput(f"{where}: part of the path is a file; choose another path") from None
+        raise BadInput(f"{where}: part of the path is a file", "choose another path") from None
     except IsADirectoryError:
-        raise BadInput(f"{where}: is a folder; choose another path") from None
+        raise BadInput(f"{where}: is a folder", "choose another path") from None
     except PermissionError:
-        raise BadInput(f"{where}: access is refused; check the permissions") from None
+        raise BadInput(f"{where}: access is refused", "check the permissions") from None
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.ENAMETOOLONG):
-            raise BadInput(f"{where}: {error.strerror}; choose another path") from None
+            raise BadInput(f"{where}: {error.strerror}", "choose another path") from None
         fact = (error.strerror or str(error)).strip() or type(error).__name__
         fact = fact.splitlines()[0]
-        raise Unavailable(f"{where}: {fact}; check the disk and try again") from None
+        raise Unavailable(f"{where}: {fact}", "check the disk and try again") from None
 
 
 def make_folder(folder: Path) -> None:
@@ -58,9 +58,9 @@ def make_folder(folder: Path) -> None:
         with mapped(str(folder)):
             folder.mkdir(parents=True, exist_ok=True)
     except Exists:
-        raise BadInput(f"{folder}: is a file where a folder should be; choose another") from None
+        raise BadInput(f"{folder}: is a file where a folder should be", "choose another") from None
     except Missing:
-        raise BadInput(f"{folder}: cannot be made there; choose another folder") from None
+        raise BadInput(f"{folder}: cannot be made there", "choose another folder") from None
 
 
 def read_file(path: Path) -> bytes:
@@ -119,19 +119,19 @@ def check_output(output: Path, replaceable: Container[str] | None) -> None:
     with mapped(str(output)):
         longest = os.pathconf(output.parent, "PC_NAME_MAX")
     if len(os.fsencode(output.name)) > longest:
-        raise BadInput(f"{output}: its name is over {longest} bytes; choose a shorter one")
+        raise BadInput(f"{output}: its name is over {longest} bytes", "choose a shorter one")
     if not os.access(output.parent, os.W_OK):
-        raise BadInput(f"{output.parent}: cannot be written; choose another output")
+        raise BadInput(f"{output.parent}: cannot be written", "choose another output")
     if _empty(output):
         return
     if replaceable is None:
-        raise BadInput(f"{output}: exists already; choose another or add --overwrite")
+        raise BadInput(f"{output}: exists already", "choose another or add `overwrite`")
     if output.is_dir():
         for child in output.rglob("*"):
             if not child.is_dir() and child.suffix.lower() not in replaceable:
                 raise BadInput(
-                    f"{output}: holds {child.name}, which is nothing of ours to replace; "
-                    "choose another folder"
+                    f"{output}: holds {child.name}, which is nothing of ours to replace",
+                    "choose another folder",
                 )
 
 

@@ -35,7 +35,7 @@ class File:
         store, key = stores.open_parent(place)
         stat = store.stat(key)
         if stat is None:
-            raise Missing(f"{self.url}: no such object; check the URL")
+            raise Missing(f"{self.url}: no such object", "check the URL")
         self._remote, self.etag = (store, stat), stat.etag
 
     def open(self, span: tuple[int, int] | None = None) -> str | BinaryIO:
@@ -53,5 +53,5 @@ class File:
         """Raise Changed unless the file is the version of this etag."""
         if version and self.etag != version:
             raise Changed(
-                f"{self.url}: has changed since the job began; run it anew with 'impasto run'"
+                f"{self.url}: has changed since the job began", "run it anew with `impasto run`"
             )

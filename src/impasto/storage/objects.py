@@ -72,7 +72,7 @@ class Objects:
         store, key = self._at(name)
         stat = store.stat(key)
         if stat is None:
-            raise Missing(f"{self.place(name)}: no such object; check the URL")
+            raise Missing(f"{self.place(name)}: no such object", "check the URL")
         return stat.etag
 
     def etags(self, names: Iterable[str]) -> dict[str, str]:
@@ -92,7 +92,7 @@ class Objects:
         store, key = self._at(name)
         stat = store.stat(key)
         if stat is None:
-            raise Missing(f"{self.place(name)}: no such object; check the URL")
+            raise Missing(f"{self.place(name)}: no such object", "check the URL")
         with mapped(str(path)), path.open("xb") as target, open_object(store, stat) as reader:
             shutil.copyfileobj(reader, target, PART)
 

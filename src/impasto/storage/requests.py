@@ -62,7 +62,7 @@ class Requests:
             self.client = clients.connect(place, profile, signed, retry or clients.RETRY)
         except (BaseError, ValueError) as error:
             fact = str(error).splitlines()[0].rstrip(".")
-            raise BadInput(f"{place}: {fact}; correct its profile in impasto.toml") from None
+            raise BadInput(f"{place}: {fact}", "correct its profile in impasto.toml") from None
         self.prefix = f"{place.key.rstrip('/')}/" if place.key else ""
 
     @property
@@ -76,13 +76,15 @@ class Requests:
         """Return the client's name of a key; raises BadInput where stores would disagree."""
         where = f"{self.place}/{key}"
         if not key or key.endswith("/"):
-            raise BadInput(f"{where}: names no object; give its whole name")
+            raise BadInput(f"{where}: names no object", "give its whole name")
         check_key(self.prefix + key, where)
         if self.place.local:
             if _ENDING.search(key):
-                raise BadInput(f"{where}: folders cannot hold names that end so; rename it")
+                raise BadInput(f"{where}: folders cannot hold names that end so", "rename it")
             if any(len(part.encode()) > LONGEST for part in key.split("/")):
-                raise BadInput(f"{where}: has a part of over {LONGEST} bytes; choose a shorter one")
+                raise BadInput(
+                    f"{where}: has a part of over {LONGEST} bytes", "choose a shorter one"
+                )
             self._check_inside(key)
         return self.prefix + key
 
@@ -120,4 +122,4 @@ class Requests:
         root = self.place.path.resolve()
         if not (root / key).resolve().is_relative_to(root):
             where = f"{self.place}/{key}"
-            raise BadInput(f"{where}: is a link to a place outside; replace it by a copy")
+            raise BadInput(f"{where}: is a link to a place outside", "replace it by a copy")

@@ -96,7 +96,9 @@ def mint(settings: Settings, url: str, permission: str, hours: float) -> Sas:
     """
     place = parse(url)
     if place.scheme != "az":
-        raise BadInput(f"{place}: only containers of Azure have a SAS; {_ELSEWHERE[place.scheme]}")
+        raise BadInput(
+            f"{place}: only containers of Azure have a SAS", f"{_ELSEWHERE[place.scheme]}"
+        )
     rights = _rights(permission)
     profile = credentials.find_profile(place, settings.stores)
     signed = credentials.credential(place, profile)
@@ -104,8 +106,8 @@ def mint(settings: Settings, url: str, permission: str, hours: float) -> Sas:
     key = (signed.fields or {}).get("access_key")
     if not key and not signed.provider:
         raise BadInput(
-            f"{place}: {signed.asker}: cannot sign a SAS; give the store's profile "
-            "auth = 'identity' or 'key' on the machine that mints"
+            f"{place}: {signed.asker}: cannot sign a SAS",
+            "give the store's profile auth = 'identity' or 'key' on the machine that mints",
         )
     _check_hours(hours, KEYED_HOURS if key else DELEGATED_HOURS)
     start = datetime.now(UTC).replace(microsecond=0) - SKEW
@@ -129,14 +131,16 @@ def _rights(permission: str) -> str:
     if unknown or not permission:
         known = ", ".join(f"{letter} ({word})" for letter, word in RIGHTS.items())
         fact = f"{unknown!r} allows nothing" if unknown else "names nothing to allow"
-        raise BadInput(f"--permission {permission}: {fact}; choose from {known}")
+        raise BadInput(f"`permission={permission}`: {fact}", f"choose from {known}")
     return "".join(letter for letter in RIGHTS if letter in permission)
 
 
 def _check_hours(hours: float, most: int) -> None:
     # Written so that NaN is refused as well.
     if not 0 < hours <= most:
-        raise BadInput(f"--hours {hours:g}: is out of range; give more than 0 and at most {most}")
+        raise BadInput(
+            f"`hours={hours:g}`: is out of range", f"give more than 0 and at most {most}"
+        )
 
 
 def _refuse_control(
@@ -144,7 +148,7 @@ def _refuse_control(
 ) -> None:
     """Refuse a container that holds, anywhere, what outsiders must never reach."""
     if profile and profile.role == "control":
-        raise BadInput(f"{place}: is a control store, which outsiders never reach; share another")
+        raise BadInput(f"{place}: is a control store, which outsiders never reach", "share another")
     home = parse(settings.home)
     others = [(home, credentials.find_profile(home, settings.stores))] if not home.local else []
     others += [(parse(p.url), p) for p in settings.stores.values() if p.role == "control"]
@@ -154,7 +158,8 @@ def _refuse_control(
         if account(other, how) in {"", signed.account}:
             raise BadInput(
                 f"{place}: a SAS holds for the whole container, and {other} in it is out of "
-                "outsiders' reach; share a container of its own"
+                "outsiders' reach",
+                "share a container of its own",
             )
 
 
@@ -196,7 +201,7 @@ def _sign(
         from azure.storage.blob import generate_container_sas
     except ImportError:
         raise BadInput(
-            "azure-storage-blob: is not installed; get it with: pip install 'impasto[azure]'"
+            "azure-storage-blob: is not installed", "get it with: pip install 'impasto[azure]'"
         ) from None
     if key:
         _check_key(key, signed)
@@ -220,9 +225,9 @@ def _check_key(key: str, signed: Credential) -> None:
     try:
         base64.b64decode(key, validate=True)
     except ValueError:
-        raise BadInput(f"{signed.asker}: is no account key (it is not base64); copy it anew") from (
-            None
-        )
+        raise BadInput(
+            f"{signed.asker}: is no account key (it is not base64)", "copy it anew"
+        ) from (None)
 
 
 def _delegation(
@@ -248,14 +253,14 @@ def _delegation(
         code = getattr(error, "error_code", None) or error.status_code
         if error.status_code in {401, 403}:
             raise Denied(
-                f"{where}: {signed.asker} may not sign a SAS ({code}); "
-                "give it the role Storage Blob Delegator"
+                f"{where}: {signed.asker} may not sign a SAS ({code})",
+                "give it the role Storage Blob Delegator",
             ) from None
-        raise Unavailable(f"{where}: answers {code}; check the account and try again") from None
+        raise Unavailable(f"{where}: answers {code}", "check the account and try again") from None
     except AzureError as error:
         fact = type(error).__name__
         raise Unavailable(
-            f"{where}: does not answer ({fact}); find out why with 'impasto doctor'"
+            f"{where}: does not answer ({fact})", "find out why with `impasto doctor`"
         ) from None
 
 
@@ -266,8 +271,8 @@ def _sign_in(signed: Credential) -> _Token:
         return _Token(signed.provider() if signed.provider else {})
     except AzureError:
         raise BadInput(
-            f"{signed.endpoint}: no Azure identity is signed in here; run 'az login' or use a "
-            "machine with a managed identity"
+            f"{signed.endpoint}: no Azure identity is signed in here",
+            "run 'az login' or use a machine with a managed identity",
         ) from None
 
 

@@ -267,7 +267,7 @@ class Store:
                 to, lambda: obstore.copy(self._requests.client, what, target, overwrite=not create)
             )
         except Missing:
-            raise Missing(f"{source.where(key)}: no such object; check the URL") from None
+            raise Missing(f"{source.where(key)}: no such object", "check the URL") from None
 
     def where(self, key: str) -> str:
         """Name an object for a person."""

@@ -59,8 +59,8 @@ class Stores:
         profile = self.profile(place)
         if profile and profile.role == "data":
             raise BadInput(
-                f"{url}: the jobs' home is in a store of role data, which outsiders may reach; "
-                "put it into one with role = 'control'"
+                f"{url}: the jobs' home is in a store of role data, which outsiders may reach",
+                "put it into one with role = 'control'",
             )
         return Store(place, profile)
 
@@ -68,7 +68,7 @@ class Stores:
         """Open the folder or prefix that an object lies in; returns also the object's key there."""
         place = self.locate(url)
         if not place.name:
-            raise BadInput(f"{place}: names no object; give its whole name")
+            raise BadInput(f"{place}: names no object", "give its whole name")
         return Store(place.parent, self.profile(place)), place.name
 
     def read(self, url: str | Url) -> bytes:
@@ -95,7 +95,7 @@ class Stores:
             stats = [stat] if stat else self.open(place).list_all()
             found = {each.key: each.etag for each in stats}
         if not found:
-            raise Missing(f"{url}: there is nothing; check the path")
+            raise Missing(f"{url}: there is nothing", "check the path")
         return hashlib.sha256(json.dumps(sorted(found.items())).encode()).hexdigest()
 
     def check_trusted(self, url: str, home: str) -> None:
@@ -115,8 +115,8 @@ class Stores:
             trusted = place.at("") == base.at("")
         if not trusted:
             raise BadInput(
-                f"{place}: weights and scripts are taken from the control store alone; copy it "
-                "there, or to this machine"
+                f"{place}: weights and scripts are taken from the control store alone",
+                "copy it there, or to this machine",
             )
 
     def profile(self, place: Url) -> StoreProfile | None:

@@ -56,7 +56,7 @@ class Upload:
         Raises:
             Exists: something is there that may not be replaced.
         """
-        taken = f"{self._requests.where(key)}: exists already; choose another or --overwrite"
+        taken = f"{self._requests.where(key)}: exists already; choose another or `overwrite`"
         if create and size <= ONE_PUT:
             etag = self.create(key, body(), kind)
             if etag is None:

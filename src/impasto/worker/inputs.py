@@ -71,14 +71,14 @@ class JobInputs:
         brought = Path(self._task.code, sha256)
         content = brought.read_bytes() if brought.is_file() else self._stores.read(url)
         if hashlib.sha256(content).hexdigest() != sha256:
-            raise Changed(f"{url}: has changed since the job began; run it anew")
+            raise Changed(f"{url}: has changed since the job began", "run it anew")
         return content
 
     def folder(self, url: str) -> Path:
         """Return a local path of a trusted file or folder; see `scorers.Inputs`."""
         self._stores.check_trusted(url, self._task.home)
         if self._stores.fingerprint(url) != self._pin(url, folder=True):
-            raise Changed(f"{url}: has changed since the job began; run it anew")
+            raise Changed(f"{url}: has changed since the job began", "run it anew")
         place = parse(url)
         if place.local:
             return place.path
@@ -99,8 +99,8 @@ class JobInputs:
         except KeyError:
             kind = "TrustedFolder" if folder else "TrustedFile"
             raise BadInput(
-                f"{url}: was not pinned when the job began; give the scorer's parameter that names "
-                f"it the type {kind}"
+                f"{url}: was not pinned when the job began",
+                f"give the scorer's parameter that names it the type {kind}",
             ) from None
 
     def image(self, url: str) -> NDArray[np.uint8]:
@@ -114,7 +114,7 @@ class JobInputs:
         frame = next((item for item in frames if isinstance(item, Frame)), None)
         if frame is None:
             raise BadInput(
-                f"{self._source.url}: none of its first pictures can be read; remove them"
+                f"{self._source.url}: none of its first pictures can be read", "remove them"
             )
         rgb = colour.to_rgb([torch.from_numpy(plane)[None] for plane in frame.planes], frame.layout)
         picture: NDArray[np.uint8] = (rgb[0] * 255).round().byte().permute(1, 2, 0).numpy()

@@ -77,7 +77,7 @@ def _score(
     def checked(start: int, stop: int) -> Scores:
         scores = score(start, stop)
         if not isinstance(scores, Scores) or scores.records is None:
-            raise BadInput("the scorer makes pictures; give it pictures, not rows or files")
+            raise BadInput("the scorer makes pictures", "give it pictures, not rows or files")
         if len(scores.records) != stop - start:
             made = len(scores.records)
             raise ValueError(f"the scorer made records of {made} of {stop - start} items")

@@ -133,14 +133,16 @@ class PictureScoring:
 
     def _check_records(self, scores: Scores, count: int) -> None:
         if scores.records is None:
-            raise BadInput("the scorer makes pictures; choose an output such as .mp4, or a folder")
+            raise BadInput(
+                "the scorer makes pictures", "choose an output such as .mp4, or a folder"
+            )
         if len(scores.records) != count:
             raise ValueError(f"the scorer made records of {len(scores.records)} of {count} items")
 
     def _check_pictures(self, scores: Scores, rgb: torch.Tensor) -> None:
         made = scores.pictures
         if made is None:
-            raise BadInput("the scorer makes records; choose an output such as .jsonl or .csv")
+            raise BadInput("the scorer makes records", "choose an output such as .jsonl or .csv")
         size = tuple(rgb.shape[2:])
         if self._scorer.resizes:
             layout = self._layout

@@ -85,7 +85,7 @@ class Worker:
         self._device = torch.device(device)
         self.name = f"{socket.gethostname()}:{os.getpid()}/{device}"
         if self._device.type == "cuda" and not torch.cuda.is_available():
-            raise Unavailable(f"device {device}: torch cannot use it; try --device cpu")
+            raise Unavailable(f"device {device}: torch cannot use it", "try `device=cpu`")
         self._pool = ThreadPoolExecutor(os.cpu_count(), "score")
         with ExitStack() as stack:
             files = JobInputs(task, stores, self._source, watch.alive)
@@ -112,13 +112,13 @@ class Worker:
         home, source = self._task.home, parse(self._task.spec.source)
         if not self._job.exists():
             raise Unavailable(
-                f"--home {home}: holds no job {self._job.id} on {socket.gethostname()}; name a "
-                "home that every machine sees, in a store or on a shared disk"
+                f"`home={home}`: holds no job {self._job.id} on {socket.gethostname()}",
+                "name a home that every machine sees, in a store or on a shared disk",
             )
         if source.local and not WILD.search(source.key) and not source.path.exists():
             raise Unavailable(
-                f"source {source}: is not on {socket.gethostname()}; copy it to where every "
-                "machine sees it: impasto cp"
+                f"source {source}: is not on {socket.gethostname()}",
+                "copy it to where every machine sees it: impasto cp",
             )
 
     def run(self, attempt: Attempt, threads: Callable[[], int]) -> Generator[int | Done]:
@@ -288,7 +288,8 @@ class Worker:
         if entry.distribution != began:
             raise BadInput(
                 f"scorer {spec.scorer}: is of {entry.distribution or 'Impasto'} here, and of "
-                f"{began or 'Impasto'} where the job began; install that one"
+                f"{began or 'Impasto'} where the job began",
+                "install that one",
             )
         params = entry.parse(spec.params)
         kind = entry.load()

@@ -39,11 +39,12 @@ def sas(
 
     It is a secret, and the only one that is ever printed.
     """
+    from impasto.cli.render.wording import worded
     from impasto.storage.sas import mint
 
     minted = mint(load_settings(config), url, permission, hours)
     for note in minted.notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {worded(note)}", file=sys.stderr)
     print(minted, file=sys.stderr)
     # Not redacted: this signature is what was asked for.
     print(_as_json(minted) if as_json else minted.url)
@@ -54,6 +55,7 @@ def doctor(home: Home = None, config: Config = None, as_json: AsJson = False) ->
 
     Tries what jobs will do, with one object of its own, .impasto-doctor, and touches no other.
     """
+    from impasto.cli.render.wording import worded
     from impasto.doctor import examine
 
     settings = load_settings(config, home)
@@ -61,12 +63,13 @@ def doctor(home: Home = None, config: Config = None, as_json: AsJson = False) ->
     failed = 0
     for check in examine(settings):
         failed += check.state == "FAIL"
+        fields = {name: worded(text) for name, text in check.fields().items()}
         if as_json:
-            print(json.dumps(check.fields()), flush=True)
+            print(json.dumps(fields), flush=True)
             continue
-        end = f"; {check.remedy}" if check.remedy else ""
+        end = f"; {fields['remedy']}" if check.remedy else ""
         print(
-            f"{check.state:<5} {check.place:<{width}} {check.item:<11} {check.detail}{end}",
+            f"{check.state:<5} {check.place:<{width}} {check.item:<11} {fields['detail']}{end}",
             flush=True,
         )
     if not as_json:

@@ -94,8 +94,8 @@ def _dashboard(address: str) -> str:
     """Return a dashboard's URL without a slash at its end; raises BadInput when it is none."""
     if not re.fullmatch(r"https?://[^\s/@?#]+/?", address):
         raise BadInput(
-            f"--address {address}: is no dashboard's; give http://HOST:PORT, where PORT is 8265 "
-            "unless the cluster was started with another"
+            f"--address {address}: is no dashboard's",
+            "give http://HOST:PORT, where PORT is 8265 unless the cluster was started with another",
         )
     return address.rstrip("/")
 

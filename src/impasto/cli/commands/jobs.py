@@ -75,7 +75,7 @@ def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
     found = find_job(job, settings)
     status = found.listing().status
     if status == "done":
-        raise BadInput(f"job {found.id}: is done already; there is nothing to cancel")
+        raise BadInput(f"job {found.id}: is done already", "there is nothing to cancel")
     found.notes.cancel()
     named = job_argument(found.id, settings.home)
     say(f"job {found.id}: cancelled; 'impasto resume {named}' takes that back")

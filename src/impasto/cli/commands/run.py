@@ -165,7 +165,7 @@ def _plot(job: Job, path: str) -> None:
 
     curves = losses(job)
     if not curves:
-        raise BadInput("--plot: this scorer tells no losses; see 'impasto scorers'")
+        raise BadInput("--plot: this scorer tells no losses", "see 'impasto scorers'")
     plot.losses(Path(path), curves)
 
 
@@ -176,9 +176,9 @@ def _check_plot(scorer: str, path: str) -> None:
     from impasto.scorers import registry
 
     if not registry.find(scorer.partition(":")[0]).losses:
-        raise BadInput(f"--plot: scorer {scorer} tells no losses; leave it out")
+        raise BadInput(f"--plot: scorer {scorer} tells no losses", "leave it out")
     if find_spec("matplotlib") is None:
-        raise BadInput("--plot: needs matplotlib; run pip install 'impasto[plot]'")
+        raise BadInput("--plot: needs matplotlib", "run pip install 'impasto[plot]'")
     folder = os.path.dirname(path) or "."  # noqa: PTH120 (a path as the user gave it)
     if not os.access(folder, os.W_OK):
-        raise BadInput(f"--plot {path}: cannot be written there; choose another place")
+        raise BadInput(f"--plot {path}: cannot be written there", "choose another place")

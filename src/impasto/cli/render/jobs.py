@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from impasto.cli.render.text import ERR, OUT, clock, fact_lines, json_line, plain, say, size
+from impasto.cli.render.text import OUT, clock, fact_lines, json_line, note, plain, say, size, warn
+from impasto.cli.render.wording import worded
 from impasto.jobs.summary import JobSummary
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ def result(done: Result, called: str, named: str, *, as_json: bool, quiet: bool)
         return
     if quiet:
         return
-    for note in done.notes:
-        ERR.print(f"note: {note}", markup=False)
+    for line in done.notes:
+        note(line)
     aside(done, named)
     line = f"{done.output}: {done.items} {called if done.items != 1 else called.removesuffix('s')}"
     line += f", {done.failed} set aside" if done.failed else ""
@@ -55,18 +56,18 @@ def result(done: Result, called: str, named: str, *, as_json: bool, quiet: bool)
 def aside(done: Result, named: str) -> None:
     """Name the first items that were set aside, and why."""
     for each in done.aside[:SHOWN]:
-        ERR.print(f"set aside: {plain(each.key or str(each.item))}: {each.error}", markup=False)
+        warn(f"set aside: {plain(each.key or str(each.item))}: {each.error}")
     if done.failed > SHOWN:
-        ERR.print(f"and {done.failed - SHOWN} more: see 'impasto show {named}'", markup=False)
+        warn(f"and {done.failed - SHOWN} more: see 'impasto show {named}'")
     if done.failed:
-        ERR.print(f"'impasto retry {named}' tries them again", markup=False)
+        warn(f"'impasto retry {named}' tries them again")
 
 
 def failure(error: ImpastoError, last: Progress | None) -> None:
     """Print, as one JSON line, how far a job came that did not end."""
     line: dict[str, object] = {"job": last.job if last else None, "output": None}
     line |= {"items": last.done if last else 0, "total": last.total if last else 0}
-    json_line({**line, "error": str(error), "exit_code": error.exit_code})
+    json_line({**line, "error": worded(str(error)), "exit_code": error.exit_code})
 
 
 def jobs(found: Iterable[JobSummary | Unreadable], *, as_json: bool) -> None:
@@ -76,7 +77,7 @@ def jobs(found: Iterable[JobSummary | Unreadable], *, as_json: bool) -> None:
         if isinstance(each, JobSummary):
             rows.append(each)
         else:
-            ERR.print(f"note: {each.why}", markup=False)
+            note(each.why)
     if as_json:
         for row in rows:
             json_line(row.model_dump(mode="json"))

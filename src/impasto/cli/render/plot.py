@@ -31,13 +31,13 @@ def losses(path: Path, curves: Mapping[str, Sequence[float]]) -> None:
     """
     drawn = {name: curve for name, curve in curves.items() if len(curve)}
     if not drawn:
-        raise BadInput(f"{path}: there are no losses to draw; choose the scorer gatys")
+        raise BadInput(f"{path}: there are no losses to draw", "choose the scorer gatys")
     try:
         from matplotlib.figure import Figure
         from matplotlib.ticker import MaxNLocator
     except ImportError:
         raise BadInput(
-            f"{path}: matplotlib, which draws it, is missing; run pip install 'impasto[plot]'"
+            f"{path}: matplotlib, which draws it, is missing", "run pip install 'impasto[plot]'"
         ) from None
     # A figure of its own, and not pyplot's, needs no display and is drawn by Agg.
     figure = Figure(figsize=(8, 5), layout="constrained")
@@ -56,7 +56,7 @@ def losses(path: Path, curves: Mapping[str, Sequence[float]]) -> None:
     try:
         figure.savefig(path, format="png", dpi=120)
     except OSError as error:
-        raise Unavailable(f"{path}: {error.strerror}; choose another place") from None
+        raise Unavailable(f"{path}: {error.strerror}", "choose another place") from None
 
 
 def _draw_range(axes: Any, curves: Sequence[Sequence[float]]) -> None:

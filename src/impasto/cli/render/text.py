@@ -8,18 +8,25 @@ from typing import Any
 
 from rich.console import Console
 
+from impasto.cli.render.wording import worded
+
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def say(text: str) -> None:
     """Print one line on stdout."""
-    OUT.print(text, markup=False)
+    OUT.print(worded(text), markup=False)
+
+
+def warn(text: str) -> None:
+    """Print one line on stderr."""
+    ERR.print(worded(text), markup=False)
 
 
 def note(line: str) -> None:
     """Print a remark on stderr."""
-    ERR.print(f"note: {plain(line)}", markup=False)
+    warn(f"note: {plain(line)}")
 
 
 def plain(text: str) -> str:

@@ -85,13 +85,13 @@ def _knock(address: str) -> None:
                 said = connection.recv(5)
     except OSError as error:
         raise Unavailable(
-            f"cluster {address}: nothing answers there ({error.strerror or error}); check the "
-            "address, which is that of the cluster's head, such as HOST:6379"
+            f"cluster {address}: nothing answers there ({error.strerror or error})",
+            "check the address, which is that of the cluster's head, such as HOST:6379",
         ) from error
     if said == b"HTTP/":
         raise Unavailable(
-            f"cluster {address}: is a web server, such as a dashboard, and not the cluster's head; "
-            "give the head's port, which is 6379 unless it was started with another"
+            f"cluster {address}: is a web server, such as a dashboard, and not the cluster's head",
+            "give the head's port, which is 6379 unless it was started with another",
         )
 
 
@@ -136,7 +136,7 @@ def _refusal(address: str | None, error: Exception) -> str:
         )
     return (
         f"cluster {address or 'of this machine'}: cannot be joined ({words(error)}); "
-        "a driver runs on one of its machines; from elsewhere use 'impasto submit'"
+        "a driver runs on one of its machines; from elsewhere use `impasto submit`"
     )
 
 

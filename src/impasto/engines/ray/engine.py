@@ -89,8 +89,8 @@ class RayEngine:
         """Join the cluster, or start one here, and ask for a first worker."""
         if (self._settings.address or "").startswith("http"):
             raise BadInput(
-                f"{self._settings.address}: is a dashboard's address, for 'impasto submit'; a "
-                "driver needs HOST:PORT of the cluster's head, or auto"
+                f"{self._settings.address}: is a dashboard's address, for `impasto submit`",
+                "a driver needs HOST:PORT of the cluster's head, or auto",
             )
         env = join(self._settings, self._spec, self._stores)
         try:
@@ -119,12 +119,12 @@ class RayEngine:
             if not cpus and self._settings.address:
                 self._control.noted(
                     "the cluster has no machine yet, so nobody knows whether it has GPUs: workers "
-                    "take none; --gpus-per-worker says otherwise"
+                    "take none; `gpus_per_worker` says otherwise"
                 )
         if not self._room and self._settings.address is None:
             raise Unavailable(
-                f"this machine has no room for a worker with {self._share}; ask for less with "
-                "--cpus-per-worker or --gpus-per-worker"
+                f"this machine has no room for a worker with {self._share}",
+                "ask for less with `cpus_per_worker` or `gpus_per_worker`",
             )
         options: dict[str, Any] = {"runtime_env": env} if env else {}
         options |= {"num_cpus": self._settings.cpus_per_worker, "num_gpus": self._share.gpus}
@@ -317,7 +317,7 @@ class RayEngine:
         """
         self._pool.dismiss(worker)
         if not worker.ready:
-            words = f"workers cannot start: {error}; see 'impasto cluster status'"
+            words = f"workers cannot start: {error}; see `impasto cluster status`"
             self._failed_start(worker, error, Unavailable(words))
         if worker.attempt is None:
             return None

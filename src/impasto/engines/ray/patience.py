@@ -62,7 +62,8 @@ class Patience:
         if waited > WAIT:
             raise Unavailable(
                 f"cluster {self._cluster}: no machine with room for a worker with {share} came in "
-                f"{WAIT / 60:.0f} minutes; see 'impasto cluster status'"
+                f"{WAIT / 60:.0f} minutes",
+                "see `impasto cluster status`",
             )
         if waited <= ROOM or self._told:
             return ""
@@ -70,4 +71,4 @@ class Patience:
         what = f"no machine of the cluster has room for a worker with {share}"
         if self._installs:
             what += ", or they still install what it requires"
-        return f"{what}; waiting up to {WAIT / 60:.0f} minutes: 'impasto cluster status' tells more"
+        return f"{what}; waiting up to {WAIT / 60:.0f} minutes: `impasto cluster status` tells more"

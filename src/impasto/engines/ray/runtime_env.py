@@ -78,14 +78,16 @@ def lines(content: bytes, name: str) -> list[str]:
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        raise BadInput(f"{name}: is no text; give a requirements file of pip's") from None
+        raise BadInput(f"{name}: is no text", "give a requirements file of pip's") from None
     text = text.replace("\\\n", " ")
     found = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines()]
     found = [line for line in found if line]
     if any(re.match(r"(-r|-c|--requirement|--constraint|-e|--editable)\b", it) for it in found):
-        raise BadInput(f"{name}: refers to other files, which stay behind; write their lines here")
+        raise BadInput(
+            f"{name}: refers to other files, which stay behind", "write their lines here"
+        )
     if not found:
-        raise BadInput(f"{name}: names no package; leave --requirements out")
+        raise BadInput(f"{name}: names no package", "leave `requirements` out")
     return found
 
 
@@ -93,5 +95,5 @@ def _verified(stores: Stores, url: str, digest: str, home: str) -> bytes:
     stores.check_trusted(url, home)
     content = stores.read(url)
     if hashlib.sha256(content).hexdigest() != digest:
-        raise Changed(f"{url}: has changed since the job began; run it anew")
+        raise Changed(f"{url}: has changed since the job began", "run it anew")
     return content

@@ -41,7 +41,9 @@ class Share:
         elif settings.device == "cuda":
             gpus = 1.0
         if settings.device == "cuda" and not gpus:
-            raise BadInput("--gpus-per-worker 0: --device cuda needs a GPU; leave one of them out")
+            raise BadInput(
+                "`gpus_per_worker=0`: `device=cuda` needs a GPU", "leave one of them out"
+            )
         return cls(settings.cpus_per_worker, gpus, settings.device)
 
     @property
@@ -76,7 +78,7 @@ class Share:
         counted = f", since the cluster has room for {room} but may grow"
         uncounted = " before the cluster is asked"
         return Capacity(
-            EXPECTED, f"assumed{counted if joined else uncounted}; --workers says otherwise"
+            EXPECTED, f"assumed{counted if joined else uncounted}; `workers` says otherwise"
         )
 
     def __str__(self) -> str:

@@ -152,7 +152,8 @@ class Cluster:
                 if time.monotonic() > until:
                     raise Unavailable(
                         f"cluster {self.url}: takes no jobs, for Ray's agent does not run on its "
-                        "head; see dashboard_agent.log in Ray's folder there"
+                        "head",
+                        "see dashboard_agent.log in Ray's folder there",
                     ) from error
                 time.sleep(AGENT / 20)
             else:
@@ -186,18 +187,20 @@ class Cluster:
             yield
         except AuthenticationError:
             raise Unavailable(
-                f"cluster {self.url}: refuses the token, or there is none here; put the cluster's "
-                "into ~/.ray/auth_token, or name its file in RAY_AUTH_TOKEN_PATH"
+                f"cluster {self.url}: refuses the token, or there is none here",
+                "put the cluster's into ~/.ray/auth_token, or name its file in RAY_AUTH_TOKEN_PATH",
             ) from None
         except (requests.ConnectionError, requests.Timeout, ConnectionError):
             raise Unavailable(
-                f"cluster {self.url}: does not answer; check that it runs, or forward the port of "
-                "its dashboard to this machine, and name it with --address"
+                f"cluster {self.url}: does not answer",
+                "check that it runs, or forward the port of "
+                "its dashboard to this machine, and name it with `address`",
             ) from None
         except (requests.RequestException, RuntimeError, ValueError, KeyError, TypeError) as error:
             raise Unavailable(
                 f"cluster {self.url}: answers as no dashboard of Ray's does "
-                f"({' '.join(str(error).split())[:160]}); check the address"
+                f"({' '.join(str(error).split())[:160]})",
+                "check the address",
             ) from error
 
 

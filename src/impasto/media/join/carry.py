@@ -138,7 +138,7 @@ def _demuxed(container: InputContainer, wanted: set[int]) -> Iterator[Packet[Any
         return
     except av.FFmpegError as error:
         raise Unavailable(
-            f"{container.name}: cannot be read ({error.strerror}); check the disk and try again"
+            f"{container.name}: cannot be read ({error.strerror})", "check the disk and try again"
         ) from error
 
 

@@ -121,7 +121,7 @@ class Joiner:
             done += len(ranks)
         if done != len(self._pts):
             raise BadInput(
-                f"the segments hold {done} frames where the plan has {len(self._pts)}; {REMEDY}"
+                f"the segments hold {done} frames where the plan has {len(self._pts)}", f"{REMEDY}"
             )
 
     def _placed(self, packet: Packet[VideoStream], position: int, rank: int) -> Timed:
@@ -172,4 +172,4 @@ def _pictures(
 
 
 def _unfit(number: int, fact: str) -> BadInput:
-    return BadInput(f"segment {number} {fact}; {REMEDY}")
+    return BadInput(f"segment {number} {fact}", f"{REMEDY}")

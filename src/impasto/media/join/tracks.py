@@ -133,8 +133,8 @@ def _sound(out: OutputContainer, source: Stream, family: Family) -> Track:
         return Track(source, add_copy(out, source, family))
     except LookupError:
         raise BadInput(
-            f"sound track {source.index} is {codec_name(source)}, which {family} cannot carry; "
-            "choose an output that ends in .mkv"
+            f"sound track {source.index} is {codec_name(source)}, which {family} cannot carry",
+            "choose an output that ends in .mkv",
         ) from None
 
 

@@ -93,13 +93,13 @@ def _refuse_at_sight(source: Source, name: str) -> None:
     try:
         head = _head(source)
     except IsADirectoryError as error:
-        raise BadInput(f"{name}: is a folder; name a video in it") from error
+        raise BadInput(f"{name}: is a folder", "name a video in it") from error
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
-        raise BadInput(f"{name}: {error.strerror}; check the path and its rights") from error
+        raise BadInput(f"{name}: {error.strerror}", "check the path and its rights") from error
     if not head:
-        raise BadInput(f"{name} is empty (0 bytes); copy it again")
+        raise BadInput(f"{name} is empty (0 bytes)", "copy it again")
     if any(mark in head for mark in _PLAYLISTS):
-        raise BadInput(f"{name} is a playlist; give the media file that it names")
+        raise BadInput(f"{name} is a playlist", "give the media file that it names")
 
 
 def _head(source: Source) -> bytes:
@@ -114,18 +114,18 @@ def _picture_stream(container: InputContainer, name: str) -> VideoStream:
     streams = [s for s in container.streams.video if not s.disposition & _NOT_PICTURES]
     if not streams:
         found = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
-        raise BadInput(f"{name} holds no video stream, only {found}; give a video")
+        raise BadInput(f"{name} holds no video stream, only {found}", "give a video")
     stream = streams[0]
     context = stream.codec_context
     if context is None:
-        raise BadInput(f"{name}: its video codec has no decoder here; convert it to H.264")
+        raise BadInput(f"{name}: its video codec has no decoder here", "convert it to H.264")
     limit = f"the limit of {MAX_PIXELS // 10**6} megapixels"
     if not context.width or not context.height:
         # FFmpeg hides a size over the limit that it was given.
-        raise BadInput(f"{name}: its picture size is missing or over {limit}; scale it down")
+        raise BadInput(f"{name}: its picture size is missing or over {limit}", "scale it down")
     if context.width * context.height > MAX_PIXELS:
         size = f"{context.width}x{context.height}"
-        raise BadInput(f"{name}: its pictures of {size} are over {limit}; scale it down")
+        raise BadInput(f"{name}: its pictures of {size} are over {limit}", "scale it down")
     return stream
 
 

@@ -73,7 +73,7 @@ def read(
         if (picture.width, picture.height) != (facts.width, facts.height):
             size = f"{picture.width}x{picture.height}"
             raise BadInput(
-                f"{name}: its picture size changes to {size} at frame {index}; cut it there"
+                f"{name}: its picture size changes to {size} at frame {index}", "cut it there"
             )
         if picture is not copied:
             pixels, copied = planes(picture, facts.pixel_format), picture
@@ -92,7 +92,7 @@ def _timed(
         try:
             yield from islice(_attempt(source, name, cut, (), threads), done, None)
         except _Astray as error:
-            raise Unavailable(f"{name} {error}; read it again") from error
+            raise Unavailable(f"{name} {error}", "read it again") from error
 
 
 def _attempt(
@@ -121,9 +121,11 @@ def _counted(
                 yield picture, False
                 missing -= 1
         except _Astray as error:
-            raise Unavailable(f"{name} {error}; read it again") from error
+            raise Unavailable(f"{name} {error}", "read it again") from error
         if missing:
-            raise Unavailable(f"{name} gives fewer frames than when it was scanned; submit it anew")
+            raise Unavailable(
+                f"{name} gives fewer frames than when it was scanned", "submit it anew"
+            )
 
 
 def _decoder(stream: VideoStream, cut: VideoCut, threads: int) -> VideoCodecContext:
@@ -232,7 +234,7 @@ def _aligned(
             return
     if previous is None:
         raise BadInput(
-            f"{name}: none of {len(wanted)} pictures can be decoded; the file is damaged"
+            f"{name}: none of {len(wanted)} pictures can be decoded", "the file is damaged"
         )
     for _ in range(done, len(wanted)):
         yield previous, True

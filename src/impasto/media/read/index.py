@@ -175,13 +175,13 @@ def _packets(source: Source, name: str) -> tuple[list[_Packet], list[str]]:
         try:
             for n, p in enumerate(pictures(container, stream)):
                 if n == MAX_FRAMES:
-                    raise BadInput(f"{name} has over {MAX_FRAMES:,} frames; split it")
+                    raise BadInput(f"{name} has over {MAX_FRAMES:,} frames", "split it")
                 found.append(_Packet(n, p.pts, p.dts, p.is_keyframe, p.is_discard, *_span(p)))
                 damaged += p.is_corrupt
         except av.FFmpegError as error:
             warnings.append(f"the file is damaged after {len(found)} pictures ({error.strerror})")
         if not found:
-            raise BadInput(f"{name} holds no pictures; it is cut off or damaged: copy it again")
+            raise BadInput(f"{name} holds no pictures", "it is cut off or damaged: copy it again")
         if _starts_with_key(container, stream, found[0]):
             found[0] = found[0]._replace(key=True)
         warnings += _shortfall(container, stream, found)
@@ -231,7 +231,7 @@ def _facts(source: Source, name: str, reorder: int) -> tuple[VideoFacts, list[in
     with container:
         frame, times = first_frames(container, stream, reorder)
         if frame is None:
-            raise BadInput(f"{name}: none of its pictures can be decoded; copy it again")
+            raise BadInput(f"{name}: none of its pictures can be decoded", "copy it again")
         return video_facts(container, stream, frame), times
 
 

@@ -111,10 +111,10 @@ def _refuse_too_large(target: Target) -> None:
     size = f"a video of {target.coded_width}x{target.coded_height} pictures"
     longest = LONGEST[target.codec]
     if max(target.coded_width, target.coded_height) > longest:
-        raise BadInput(f"{size} is over {target.codec}'s {longest} pixels a side; scale it down")
+        raise BadInput(f"{size} is over {target.codec}'s {longest} pixels a side", "scale it down")
     if target.coded_width * target.coded_height > MAX_PIXELS:
         limit = f"the limit of {MAX_PIXELS // 10**6} megapixels"
-        raise BadInput(f"{size} is over {limit}; scale it down")
+        raise BadInput(f"{size} is over {limit}", "scale it down")
 
 
 def bit_depth(pixel_format: str) -> int:

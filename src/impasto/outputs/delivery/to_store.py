@@ -48,12 +48,13 @@ class ToStore:
                 raise
             return
         if replaceable is None and (stat or objects):
-            raise BadInput(f"{self._output}: exists already; choose another or add --overwrite")
+            raise BadInput(f"{self._output}: exists already", "choose another or add `overwrite`")
         for each in objects:
             if replaceable is not None and PurePath(each.key).suffix.lower() not in replaceable:
                 raise BadInput(
                     f"{self._output}: holds {PurePath(each.key).name}, which is nothing of ours "
-                    "to replace; choose another folder"
+                    "to replace",
+                    "choose another folder",
                 )
 
     def stands(self, result: Result) -> bool:
@@ -94,7 +95,9 @@ class ToStore:
             if not create:
                 store.put(name, data, mime_type(name))
             elif not store.create(name, data, mime_type(name)):
-                raise Exists(f"{store.where(name)}: exists already; choose another or --overwrite")
+                raise Exists(
+                    f"{store.where(name)}: exists already", "choose another or `overwrite`"
+                )
             return name, len(data), hashlib.sha256(data).hexdigest()
 
         with self._unnoted_if_taken():
@@ -121,7 +124,9 @@ class ToStore:
         """
         noted = self._job.notes.delivery(self._output)
         if noted and noted != self._ended:
-            raise Exists(f"{self._output}: another run of this job has just written it; look there")
+            raise Exists(
+                f"{self._output}: another run of this job has just written it", "look there"
+            )
         if noted:
             self._job.notes.forget_delivery(self._output)
         return self._job.notes.begin_delivery(self._output)

@@ -93,11 +93,11 @@ def _checkpoint(name: str, content: bytes, device: torch.device) -> Model:
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
     if not isinstance(state, Mapping):
-        raise BadInput(f"{name}: holds a {type(state).__name__}; {SUPPORTED}")
+        raise BadInput(f"{name}: holds a {type(state).__name__}", f"{SUPPORTED}")
     network = fast_neural_style.from_state(state)
     if network is None:
         first = ", ".join(str(key) for key in list(state)[:4])
-        raise BadInput(f"{name}: holds weights of another network ({first}, ...); {SUPPORTED}")
+        raise BadInput(f"{name}: holds weights of another network ({first}, ...)", f"{SUPPORTED}")
     network = network.to(device)
     return Model(network, "fast-neural-style network", range="byte", singly=True)
 
@@ -114,7 +114,9 @@ def tensors_only(name: str, content: bytes) -> Any:
         what = "is no PyTorch file"
         if "Weights only" in str(error):
             what = "holds Python objects, which are never unpickled"
-        raise BadInput(f"{name}: {what}; save its state_dict() or export it. {SUPPORTED}") from None
+        raise BadInput(
+            f"{name}: {what}", f"save its state_dict() or export it. {SUPPORTED}"
+        ) from None
 
 
 def _scripted(name: str, content: bytes, device: torch.device) -> Model:
@@ -123,7 +125,7 @@ def _scripted(name: str, content: bytes, device: torch.device) -> Model:
             warnings.filterwarnings("ignore", r"`torch\.jit\.load` is", DeprecationWarning)
             module = torch.jit.load(io.BytesIO(content), map_location=device)  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:
-        raise BadInput(f"{name}: {_line(error)}; script or trace the model anew") from None
+        raise BadInput(f"{name}: {_line(error)}", "script or trace the model anew") from None
     module.eval()
 
     def run(pictures: Tensor) -> Any:
@@ -143,14 +145,14 @@ def _exported(name: str, content: bytes, device: torch.device) -> Model:
             program = move_to_device_pass(program, device)
         module = program.module()
     except Exception as error:  # noqa: BLE001 (damaged files raise anything)
-        raise BadInput(f"{name}: {_line(error)}; export the model anew") from None
+        raise BadInput(f"{name}: {_line(error)}", "export the model anew") from None
     inputs = set(program.graph_signature.user_inputs)
     taken = [n.meta.get("val") for n in program.graph.nodes if n.name in inputs]
     shape = taken[0].shape if len(taken) == 1 and isinstance(taken[0], Tensor) else ()
     if len(shape) != 4 or (isinstance(shape[1], int) and shape[1] != 3):
         raise BadInput(
-            f"{name}: takes {len(taken)} inputs, the first {tuple(shape)}; export a model whose "
-            "one input is pictures, (N, 3, H, W)"
+            f"{name}: takes {len(taken)} inputs, the first {tuple(shape)}",
+            "export a model whose one input is pictures, (N, 3, H, W)",
         )
     batch, _, height, width = (n if isinstance(n, int) else None for n in shape)
     dtype = taken[0].dtype
@@ -164,10 +166,12 @@ def _check_archive(name: str, content: bytes) -> None:
         members = archive.namelist()
         # Which of two such members is read depends on who reads.
         if len({member.lower() for member in members}) < len(members):
-            raise BadInput(f"{name}: holds two members of one name; save it with torch.export.save")
+            raise BadInput(
+                f"{name}: holds two members of one name", "save it with torch.export.save"
+            )
         for member in members:
             if NATIVE in member:
-                raise BadInput(f"{name}: holds machine code; save it with torch.export.save")
+                raise BadInput(f"{name}: holds machine code", "save it with torch.export.save")
             if PICKLED.match(PurePath(member).name):
                 _refuse_pickled(name)
             if member.endswith(".pt") and archive.getinfo(member).file_size:
@@ -186,7 +190,7 @@ def _check_config(name: str, config: Any) -> None:
 
 
 def _refuse_pickled(name: str) -> NoReturn:
-    raise BadInput(f"{name}: holds pickled objects, which are never unpickled; export it anew")
+    raise BadInput(f"{name}: holds pickled objects, which are never unpickled", "export it anew")
 
 
 def _dtype(parameters: Any) -> torch.dtype:

@@ -60,7 +60,7 @@ def official(
 
 def _fetch(url: str, path: Path, alive: Callable[[], None]) -> None:
     """Download to another name, verify, and only then rename."""
-    remedy = f"fetch it yourself, to {path}, or give other weights with --weights"
+    remedy = f"fetch it yourself, to {path}, or give other weights with `weights`"
     part = path.with_name(f".{uuid4().hex}.part")
     try:
         with part.open("xb") as file, urllib.request.urlopen(url, timeout=PATIENCE) as answer:
@@ -70,14 +70,14 @@ def _fetch(url: str, path: Path, alive: Callable[[], None]) -> None:
         found = _digest(part, alive)
         if not found.startswith(_expected(path.name)):
             raise Unavailable(
-                f"{url}: its sha256 is {found[:12]}..., not {_expected(path.name)}...; {remedy}"
+                f"{url}: its sha256 is {found[:12]}..., not {_expected(path.name)}...", f"{remedy}"
             )
         part.replace(path)
     except urllib.error.HTTPError as error:
-        raise Unavailable(f"{url}: the server answers {error.code}; {remedy}") from None
+        raise Unavailable(f"{url}: the server answers {error.code}", f"{remedy}") from None
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-        raise Unavailable(f"{url}: cannot be fetched ({reason}); {remedy}") from None
+        raise Unavailable(f"{url}: cannot be fetched ({reason})", f"{remedy}") from None
     finally:
         part.unlink(missing_ok=True)
 
@@ -103,7 +103,7 @@ def _alone(folder: Path, name: str, alive: Callable[[], None]) -> Iterator[None]
         lock = (folder / f".{name}.lock").open("w")
     except OSError as error:
         raise Unavailable(
-            f"{folder}: {error.strerror}; make it writable, or give weights with --weights"
+            f"{folder}: {error.strerror}", "make it writable, or give weights with `weights`"
         ) from None
     with lock:
         while True:

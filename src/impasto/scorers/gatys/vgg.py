@@ -103,7 +103,9 @@ def parse_weights(network: Network, file: IO[bytes], name: str, count: int) -> W
     for key in state:
         found = re.fullmatch(r"features\.(\d+)\.weight", key)
         if found and int(found[1]) not in indices:
-            raise BadInput(f"weights {name}: {key} is none of {network}'s; choose its own network")
+            raise BadInput(
+                f"weights {name}: {key} is none of {network}'s", "choose its own network"
+            )
     prefixes = [f"features.{index}" for index in indices[:count]]
     named = {
         f"{prefix}.{part}": state.get(f"{prefix}.{part}")
@@ -142,11 +144,11 @@ def _checked(
     shapes = [shape for layer in _shapes(network) for shape in (layer, layer[:1])]
     for (key, tensor), shape in zip(named.items(), shapes, strict=False):
         if not isinstance(tensor, Tensor):
-            raise BadInput(f"weights {name}: lack {key}; give a file of {network}'s weights")
+            raise BadInput(f"weights {name}: lack {key}", f"give a file of {network}'s weights")
         if tensor.shape != shape:
             raise BadInput(
-                f"weights {name}: {key} is {tuple(tensor.shape)}, not {shape}; "
-                f"give a file of {network}'s weights"
+                f"weights {name}: {key} is {tuple(tensor.shape)}, not {shape}",
+                f"give a file of {network}'s weights",
             )
         tensors.append(tensor.detach().float().clone(memory_format=torch.contiguous_format))
     return list(zip(tensors[::2], tensors[1::2], strict=True))
@@ -157,7 +159,7 @@ def _read_safetensors(file: IO[bytes], name: str) -> dict[str, Tensor]:
     try:
         return load_safetensors(file.read())
     except SafetensorError:
-        raise BadInput(f"weights {name}: is no safetensors file; give one that is") from None
+        raise BadInput(f"weights {name}: is no safetensors file", "give one that is") from None
 
 
 def _read_pth(file: IO[bytes], name: str) -> dict[str, Any]:
@@ -165,11 +167,11 @@ def _read_pth(file: IO[bytes], name: str) -> dict[str, Any]:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 (torch.load fails in a dozen ways, none documented)
         raise BadInput(
-            f"weights {name}: is no file of tensors that torch.save wrote "
-            f"({type(error).__name__}); save the model's state_dict"
+            f"weights {name}: is no file of tensors that torch.save wrote ({type(error).__name__})",
+            "save the model's state_dict",
         ) from None
     if not isinstance(state, dict):
-        raise BadInput(f"weights {name}: holds no state dict; save the model's state_dict")
+        raise BadInput(f"weights {name}: holds no state dict", "save the model's state_dict")
     return state
 
 
@@ -183,10 +185,10 @@ def _read_h5(network: Network, file: IO[bytes], name: str, count: int) -> dict[s
         import h5py
     except ImportError:
         raise BadInput(
-            f"weights {name}: h5py, which reads them, is missing; run pip install 'impasto[h5]'"
+            f"weights {name}: h5py, which reads them, is missing", "run pip install 'impasto[h5]'"
         ) from None
     if network != "vgg16":
-        raise BadInput(f"weights {name}: are VGG16's, not {network}'s; choose the network vgg16")
+        raise BadInput(f"weights {name}: are VGG16's, not {network}'s", "choose the network vgg16")
     blocks = [(b, i) for b, n in enumerate(BLOCKS[network], 1) for i in range(n)]
     named: dict[str, Tensor | None] = {}
     try:
@@ -202,7 +204,7 @@ def _read_h5(network: Network, file: IO[bytes], name: str, count: int) -> dict[s
                         else tensor
                     )
     except OSError:
-        raise BadInput(f"weights {name}: is no HDF5 file; give one that is") from None
+        raise BadInput(f"weights {name}: is no HDF5 file", "give one that is") from None
     return named
 
 

@@ -45,7 +45,8 @@ def feed(name: str, taken: RowInput, frame: pd.DataFrame, columns: str) -> dict[
     if field.shape[1] not in (None, chosen.shape[1]):
         raise BadInput(
             f"{name}: takes {field.shape[1]} features, and the table has {chosen.shape[1]} columns "
-            f"({', '.join(map(str, chosen.columns))}); set --columns to the names of the features"
+            f"({', '.join(map(str, chosen.columns))})",
+            "set `columns` to the names of the features",
         )
     arrays = [_cells(name, field, chosen.iloc[:, n]) for n in range(chosen.shape[1])]
     return {field.name: np.stack(arrays, axis=1)}
@@ -63,7 +64,8 @@ def _find(name: str, frame: pd.DataFrame, column: str) -> pd.Series[Any]:
     if found is None:
         raise BadInput(
             f"{name}: takes a column {column!r}, and the table has "
-            f"{', '.join(map(str, frame.columns))}; rename the columns"
+            f"{', '.join(map(str, frame.columns))}",
+            "rename the columns",
         )
     return found
 
@@ -75,7 +77,8 @@ def _cells(name: str, field: Field, column: pd.Series[Any]) -> NDArray[Any]:
     if not pd.api.types.is_numeric_dtype(column.dtype):
         raise BadInput(
             f"{name}: column {column.name!r} is no number ({column.dtype}), and input {field} wants"
-            " numbers; set --columns to the columns that are, or change the table"
+            " numbers",
+            "set `columns` to the columns that are, or change the table",
         )
     kind = np.dtype(field.kind)
     if kind.kind == "f":

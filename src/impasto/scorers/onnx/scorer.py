@@ -82,7 +82,7 @@ class OnnxScorer(Scorer):
         pictures = isinstance(batch, Tensor)
         if pictures != isinstance(self._taken, PictureInput):
             wants, gets = ("rows", "pictures") if pictures else ("pictures", "rows")
-            raise BadInput(f"{self._name}: takes {wants}, not {gets}; set --items {wants}")
+            raise BadInput(f"{self._name}: takes {wants}, not {gets}", f"set `items={wants}`")
         if not isinstance(batch, Tensor):
             return Scores(records=[[record] for record in self._rows(batch)])
         with torch.inference_mode():
@@ -202,7 +202,7 @@ class OnnxScorer(Scorer):
         if taken.field.kind == "uint8":
             if params.range not in ("auto", "byte"):
                 raise BadInput(
-                    f"{self._name}: input {taken.field} takes values 0 to 255; leave --range out"
+                    f"{self._name}: input {taken.field} takes values 0 to 255", "leave `range` out"
                 )
             return Values.of("byte", params.output_range, "byte")
         return Values.of(params.range, params.output_range, None)

@@ -29,8 +29,8 @@ def open_session(name: str, content: bytes, device: torch.device) -> ort.Inferen
     """
     if keeps_data_elsewhere(content):
         raise BadInput(
-            f"{name}: keeps weights in other files; save it as one file "
-            "(onnx.save(model, path, save_as_external_data=False))"
+            f"{name}: keeps weights in other files",
+            "save it as one file (onnx.save(model, path, save_as_external_data=False))",
         )
     cuda = device.type == "cuda"
     if cuda and "CUDAExecutionProvider" not in ort.get_available_providers():
@@ -50,7 +50,7 @@ def open_session(name: str, content: bytes, device: torch.device) -> ort.Inferen
         if "CUDA" in message:
             raise _no_cuda(name, device, message) from None
         raise BadInput(
-            f"{name}: is no ONNX model that can be run ({message}); export it anew"
+            f"{name}: is no ONNX model that can be run ({message})", "export it anew"
         ) from None
     if cuda and "CUDAExecutionProvider" not in session.get_providers():
         raise _no_cuda(name, device, "its CUDA libraries do not load")
@@ -60,8 +60,8 @@ def open_session(name: str, content: bytes, device: torch.device) -> ort.Inferen
 
 def _no_cuda(name: str, device: torch.device, why: str) -> Unavailable:
     return Unavailable(
-        f"{name}: ONNX Runtime cannot use {device} ({why}); "
-        "pip install onnxruntime-gpu instead of onnxruntime, or set --device cpu"
+        f"{name}: ONNX Runtime cannot use {device} ({why})",
+        "pip install onnxruntime-gpu instead of onnxruntime, or set --device cpu",
     )
 
 

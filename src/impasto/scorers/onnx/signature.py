@@ -117,9 +117,9 @@ def read(name: str, inputs: tuple[Field, ...], params: OnnxParams) -> PictureInp
         shaped = len(field.shape) == 1 or (len(field.shape) == 2 and field.shape[1] == 1)
         single = len(inputs) == 1 and len(field.shape) == 2
         if field.kind not in CELLS.values() or not (shaped or single):
-            raise BadInput(f"{name}: input {field} is of no supported form; {SUPPORTED}")
+            raise BadInput(f"{name}: input {field} is of no supported form", f"{SUPPORTED}")
     if not inputs:
-        raise BadInput(f"{name}: has no input; {SUPPORTED}")
+        raise BadInput(f"{name}: has no input", f"{SUPPORTED}")
     matrix = len(inputs) == 1 and len(inputs[0].shape) == 2
     return RowInput(inputs, matrix, inputs[0].shape[0] or 0)
 
@@ -127,16 +127,16 @@ def read(name: str, inputs: tuple[Field, ...], params: OnnxParams) -> PictureInp
 def _pictures(name: str, field: Field, layout: str) -> PictureInput:
     if field.kind not in PIXELS.values():
         raise BadInput(
-            f"{name}: input {field} is of no supported type; pictures are float32, float16, "
-            "float64 or uint8"
+            f"{name}: input {field} is of no supported type",
+            "pictures are float32, float16, float64 or uint8",
         )
     batch, second, third, fourth = field.shape
     last = layout == "nhwc" or (layout == "auto" and fourth in (1, 3) and second not in (1, 3))
     channels = fourth if last else second
     if channels not in (1, 3, None):
         raise BadInput(
-            f"{name}: input {field} has {channels} channels where it should have 3 or 1; see "
-            f"--layout, and {SUPPORTED}"
+            f"{name}: input {field} has {channels} channels where it should have 3 or 1",
+            f"see `layout`, and {SUPPORTED}",
         )
     size = (second, third) if last else (third, fourth)
     return PictureInput(field, last, channels or 3, size, batch or 0)

@@ -33,8 +33,8 @@ class Flow:
             cv2: Any = importlib.import_module("cv2")
         except ImportError:
             raise BadInput(
-                "optical flow: OpenCV, which follows a video's motion, is missing; "
-                "run pip install 'impasto[flow]', or choose the init feed-forward"
+                "optical flow: OpenCV, which follows a video's motion, is missing",
+                "run pip install 'impasto[flow]', or choose the init feed-forward",
             ) from None
         self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 

@@ -38,9 +38,9 @@ class Argument:
     optional: bool = False
 
     @property
-    def flag(self) -> str:
-        """How it is called on the command line."""
-        return f"--{self.name.replace('_', '-')}"
+    def reference(self) -> str:
+        """How messages refer to it."""
+        return f"`{self.name}`"
 
 
 def arguments(node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> list[Argument]:

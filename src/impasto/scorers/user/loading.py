@@ -86,7 +86,8 @@ def load_packaged(url: str, content: bytes) -> ModuleType:
     if not (module.__file__ and place.path.samefile(module.__file__)):
         raise BadInput(
             f"{url}: {module.__file__ or 'another module'} has the same name, {dotted}, and "
-            "hides it; rename one of them"
+            "hides it",
+            "rename one of them",
         )
     return module
 
@@ -105,7 +106,7 @@ def blamed(url: str, doing: str) -> Iterator[None]:
             if frame.filename == _name(url)
         ]
         where = f" (line {lines[-1]})" if lines else ""
-        raise BadInput(f"{url}: {doing} failed{where}: {brief(error)}; correct it") from error
+        raise BadInput(f"{url}: {doing} failed{where}: {brief(error)}", "correct it") from error
 
 
 @contextmanager

@@ -74,8 +74,8 @@ class PythonScorer(Scorer):
         kind: Any = getattr(module, params.name, None)
         if not callable(getattr(kind, "score", None)):
             raise BadInput(
-                f"{params.module}: has no class {params.name} with a method score(batch); "
-                "correct the name or add it"
+                f"{params.module}: has no class {params.name} with a method score(batch)",
+                "correct the name or add it",
             )
         with loading.blamed(params.module, f"{params.name}()"):
             self._user: Any = kind(**params.args)
@@ -114,8 +114,8 @@ class PythonScorer(Scorer):
 def _batch(value: object, params: PythonParams) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise BadInput(
-            f"{params.module}: {params.name}.batch is {value!r}; it must be a whole "
-            "number, or 0 to let a probe decide"
+            f"{params.module}: {params.name}.batch is {value!r}",
+            "it must be a whole number, or 0 to let a probe decide",
         )
     return value
 

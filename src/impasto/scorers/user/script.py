@@ -109,7 +109,7 @@ class ScriptScorer(Scorer):
         try:
             sys.argv = [params.script, *shlex.split(params.args)]
         except ValueError as error:
-            raise BadInput(f"--args {params.args!r}: {error}; quote it as for a shell") from None
+            raise BadInput(f"`args={params.args}`: {error}", "quote it as for a shell") from None
         model = None
         if params.model:
             model = self._inputs.folder(params.model)
@@ -147,7 +147,7 @@ def _entry(module: object, url: str) -> Callable[[object, object], object]:
     """
     run: Callable[..., object] | None = getattr(module, "run", None)
     if not callable(run):
-        raise BadInput(f"{url}: has no function run(mini_batch); add it")
+        raise BadInput(f"{url}: has no function run(mini_batch)", "add it")
     try:
         parameters = inspect.signature(run).parameters
     except ValueError:
@@ -161,7 +161,8 @@ def _entry(module: object, url: str) -> Callable[[object, object], object]:
     if len(needed) > 2 or not (places or several):
         raise BadInput(
             f"{url}: run{inspect.signature(run)} must take (mini_batch) or (mini_batch, "
-            f"{_CONTEXT}); correct it"
+            f"{_CONTEXT})",
+            "correct it",
         )
     if len(needed) == 2 or (len(places) > 1 and "context" in places[1].name):
         return run

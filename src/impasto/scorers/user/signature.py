@@ -12,7 +12,7 @@ from impasto.errors import BadInput
 from impasto.scorers.user import declared
 from impasto.scorers.user.declared import Argument, Default
 
-_HELP = "see 'impasto scorers python:FILE.py:CLASS'"
+_HELP = "see `impasto scorers python:FILE.py:CLASS`"
 _TRUTH = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
@@ -28,7 +28,7 @@ def split(argument: str) -> tuple[str, str]:
     """
     module, _, name = argument.rpartition(":")
     if not (module and name.isidentifier()):
-        raise BadInput(f"python:{argument}: names no class; write python:FILE.py:CLASS")
+        raise BadInput(f"python:{argument}: names no class", "write python:FILE.py:CLASS")
     return module, name
 
 
@@ -50,12 +50,12 @@ def locate(module: str) -> str:
         return str(Path(module).absolute())
     parts = module.split(".")
     if not all(part.isidentifier() for part in parts):
-        raise BadInput(f"{module}: no such file; check the path")
+        raise BadInput(f"{module}: no such file", "check the path")
     for path in (*_files(Path(*parts)), *_installed(parts)):
         if path.suffix == ".py" and path.is_file():
             return str(path.absolute())
     raise BadInput(
-        f"{module}: is no file, and no Python module of that name is installed; check the name"
+        f"{module}: is no file, and no Python module of that name is installed", "check the name"
     )
 
 
@@ -95,15 +95,15 @@ def check(arguments: list[Argument], given: Mapping[str, Any]) -> dict[str, Any]
         try:
             checked[name] = _convert(known[name], value)
         except KeyError:
-            has = ", ".join(argument.flag for argument in arguments) or "none"
-            wrong.append(f"{Argument(name).flag}: is unknown; the class has {has}")
+            has = ", ".join(argument.reference for argument in arguments) or "none"
+            wrong.append(f"{Argument(name).reference}: is unknown; the class has {has}")
         except (ValueError, TypeError) as error:
-            wrong.append(f"{known[name].flag}: {error}")
+            wrong.append(f"{known[name].reference}: {error}")
     for argument in arguments:
         if argument.default is Default.REQUIRED and argument.name not in given:
-            wrong.append(f"{argument.flag}: is missing")
+            wrong.append(f"{argument.reference}: is missing")
     if wrong:
-        raise BadInput("; ".join([*wrong, _HELP]))
+        raise BadInput("; ".join(wrong), _HELP)
     return checked
 
 
@@ -160,11 +160,11 @@ def _classes(source: bytes, where: str) -> dict[str, ast.ClassDef]:
     except (SyntaxError, ValueError) as error:
         line = f"line {error.lineno}: " if isinstance(error, SyntaxError) else ""
         fact = error.msg if isinstance(error, SyntaxError) else error
-        raise BadInput(f"{where}: is no Python: {line}{fact}; correct it") from None
+        raise BadInput(f"{where}: is no Python: {line}{fact}", "correct it") from None
 
 
 def _find(classes: dict[str, ast.ClassDef], name: str, where: str) -> ast.ClassDef:
     if name not in classes:
         has = f"it has {', '.join(classes)}" if classes else "it has none"
-        raise BadInput(f"{where}: has no class {name}, {has}; correct the name")
+        raise BadInput(f"{where}: has no class {name}, {has}", "correct the name")
     return classes[name]

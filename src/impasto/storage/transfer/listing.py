@@ -59,11 +59,11 @@ class Folder:
         where = f"{self.place}/{key}"
         check_key(key, where)
         if _DRIVE.match(key):
-            raise BadInput(f"{where}: the name begins like a drive; copy it under another name")
+            raise BadInput(f"{where}: the name begins like a drive", "copy it under another name")
         if any(len(os.fsencode(part)) > _LONGEST for part in key.split("/")):
             raise BadInput(
-                f"{where}: a part of the name is over {_LONGEST} bytes, which no folder holds; "
-                "copy it under a shorter name"
+                f"{where}: a part of the name is over {_LONGEST} bytes, which no folder holds",
+                "copy it under a shorter name",
             )
         return self.place.path / key
 
@@ -108,7 +108,7 @@ class Folder:
             while part := file.read(PART):
                 yield part
         if etag(path) != stat.etag:
-            raise Changed(f"{path}: has changed meanwhile; run it again")
+            raise Changed(f"{path}: has changed meanwhile", "run it again")
 
     def _holds(self, link: str) -> bool:
         target = Path(os.path.realpath(link))
@@ -168,14 +168,14 @@ def find(stores: Stores, text: str, note: Note) -> tuple[Place, Stat | None]:
         # A container that is empty is none the less there.
         if not url.key or is_folder(below, refused=True):
             return below, None
-        raise Missing(f"{url}/: there is nothing below that name; check the URL")
+        raise Missing(f"{url}/: there is nothing below that name", "check the URL")
     beside, key = stores.open_parent(url)
     stat = beside.stat(key)
     if stat and (stat.size or not is_folder(below)):
         return beside, stat
     if stat or is_folder(below):
         return below, None
-    raise Missing(f"{url}: there is nothing of that name; check the URL")
+    raise Missing(f"{url}: there is nothing of that name", "check the URL")
 
 
 def is_folder(place: Place, *, refused: bool = False) -> bool:
@@ -254,7 +254,7 @@ def _find_local(url: Url, note: Note, *, folder: bool) -> tuple[Folder, Stat | N
     if S_ISDIR(mode):
         return Folder(url, note), None
     if folder or not S_ISREG(mode):
-        raise Missing(f"{url}: is no {'folder' if folder else 'file'}; check the path")
+        raise Missing(f"{url}: is no {'folder' if folder else 'file'}", "check the path")
     beside = Folder(_parent(url), note)
     return beside, beside.stat(url.name)
 

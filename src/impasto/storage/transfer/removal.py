@@ -75,8 +75,8 @@ def _markers(store: Store, stats: list[Stat]) -> list[ImpastoError]:
     looked = zip(empty, in_order(store.stat, empty, MANY), strict=True)
     return [
         BadInput(
-            f"{store.where(key)}: is the marker of a folder, which has no name of its own; delete "
-            "it with the service's own tools"
+            f"{store.where(key)}: is the marker of a folder, which has no name of its own",
+            "delete it with the service's own tools",
         )
         for key, found in looked
         if found is None
@@ -104,11 +104,11 @@ def _doomed(
     """Find what a URL tells to delete."""
     url, found = parse(text), False
     if url.local:
-        raise BadInput(f"{url}: is a path of this machine, where nothing is deleted; use rm")
+        raise BadInput(f"{url}: is a path of this machine, where nothing is deleted", "use rm")
     if not recursive:
         place, stat = find(stores, text, work.note)
         if stat is None:
-            raise BadInput(f"{url}: is a folder; add --recursive to delete all that is in it")
+            raise BadInput(f"{url}: is a folder", "add `recursive` to delete all that is in it")
         yield cast("Store", place), stat
         return
     if not ends_as_folder(text):
@@ -121,4 +121,4 @@ def _doomed(
         found = True
         yield below, stat
     if not found and url.key:
-        raise Missing(f"{url}: there is nothing of that name; check the URL")
+        raise Missing(f"{url}: there is nothing of that name", "check the URL")

@@ -54,7 +54,7 @@ class _Lines:
                 yield line.decode()
             except UnicodeDecodeError:
                 raise BadInput(
-                    f"{self._url}: line {self.number}: is not UTF-8; save the table as UTF-8"
+                    f"{self._url}: line {self.number}: is not UTF-8", "save the table as UTF-8"
                 ) from None
 
     def take(self) -> bytes:
@@ -137,7 +137,7 @@ class _Columns:
 
     def _malformed(self, fact: str) -> BadInput:
         fact = " ".join(fact.split())
-        return BadInput(f"{self.url}: from line {self._first} on: {fact}; correct the table")
+        return BadInput(f"{self.url}: from line {self._first} on: {fact}", "correct the table")
 
 
 def scan(file: File, size: Wanted) -> Scan:
@@ -154,13 +154,13 @@ def scan(file: File, size: Wanted) -> Scan:
         try:
             header = next(filter(None, csv.reader(text, delimiter=delimiter, strict=True)), [])
             if not header:
-                raise BadInput(f"{file.url}: holds no rows; check the file")
+                raise BadInput(f"{file.url}: holds no rows", "check the file")
             facts = _facts(text.take(), delimiter)
             columns, cuts = _Columns(facts, file.url), Cuts(size, text.end)
             _scan_rows(text, len(header), columns, cuts)
         except csv.Error as error:
             fact = str(error).partition(" - ")[0]
-            raise BadInput(f"{file.url}: line {text.number}: {fact}; correct the table") from None
+            raise BadInput(f"{file.url}: line {text.number}: {fact}", "correct the table") from None
         columns.flush()
     facts = facts.model_copy(update={"columns": columns.found()})
     return Scan.of_lines(facts, cuts)
@@ -197,7 +197,7 @@ def _scan_records(text: _Lines, size: int, width: int, columns: _Columns, cuts: 
         line = text.take()
         if record and len(record) != width:
             fact = f"has {len(record)} fields, and the header {width}"
-            raise BadInput(f"{columns.url}: line {text.number}: {fact}; correct the table")
+            raise BadInput(f"{columns.url}: line {text.number}: {fact}", "correct the table")
         if record:
             cuts.add([text.end])
             columns.add(line, [len(line)], text.number)

@@ -85,11 +85,11 @@ def _object(text: bytes, where: str) -> dict[str, Any]:
             # Half a surrogate pair passes for JSON, but is no text.
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeError:
-        raise BadInput(f"{where}: is not UTF-8; save the table as UTF-8") from None
+        raise BadInput(f"{where}: is not UTF-8", "save the table as UTF-8") from None
     except (ValueError, RecursionError):
-        raise BadInput(f"{where}: is not JSON; correct the table") from None
+        raise BadInput(f"{where}: is not JSON", "correct the table") from None
     if not isinstance(value, dict):
-        raise BadInput(f"{where}: is no JSON object; write an object a line")
+        raise BadInput(f"{where}: is no JSON object", "write an object a line")
     return value
 
 

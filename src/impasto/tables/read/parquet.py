@@ -33,7 +33,7 @@ def scan(file: File, _: Wanted) -> Scan:
         frame = _frame(table.schema_arrow.empty_table())
         missing = _with_missing(meta)
         if not frame.columns.is_unique:
-            raise BadInput(f"{file.url}: two columns share a name; rename one")
+            raise BadInput(f"{file.url}: two columns share a name", "rename one")
         columns = tuple(
             (str(name), _dtype(str(dtype), missing=name in missing))
             for name, dtype in frame.dtypes.items()
@@ -83,7 +83,7 @@ def _opened(file: File) -> Iterator[Any]:
         raise
     except (pa.ArrowException, OSError) as error:
         fact = str(error).strip().partition("\n")[0].rstrip(".")
-        raise BadInput(f"{file.url}: {fact}; replace the table") from None
+        raise BadInput(f"{file.url}: {fact}", "replace the table") from None
 
 
 def _starts(meta: Any) -> Iterator[int]:

@@ -35,7 +35,7 @@ def write(path: Path, lines: Callable[[], Iterable[bytes]]) -> int:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise BadInput(f"{path.name}: needs pyarrow; pip install 'impasto[tables]'") from None
+        raise BadInput(f"{path.name}: needs pyarrow", "pip install 'impasto[tables]'") from None
     types: dict[str, Any] = {ITEM: pa.null()}
     for records in _blocks(lines()):
         for name in dict.fromkeys(name for record in records for name in record):
