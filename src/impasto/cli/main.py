@@ -51,10 +51,7 @@ def main() -> None:
     if debug:
         sys.argv.remove("--debug")
     try:
-        code = app(standalone_mode=False)
-        if code == Interrupted.exit_code:
-            # Typer makes this of a KeyboardInterrupt, and says nothing.
-            code = _explain(KeyboardInterrupt())
+        code = _run()
     except BrokenPipeError:
         sys.stderr.close()
         code = 1
@@ -67,6 +64,15 @@ def main() -> None:
             sys.stdout.flush()
             os._exit(code)
     sys.exit(code)
+
+
+def _run() -> int:
+    """Run a command and return its exit code; raises what the command raises."""
+    code: int = app(standalone_mode=False)
+    if code == Interrupted.exit_code:
+        # Typer makes this of a KeyboardInterrupt, and says nothing.
+        raise KeyboardInterrupt
+    return code
 
 
 def _explain(error: BaseException) -> int:
