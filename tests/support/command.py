@@ -1,25 +1,66 @@
-"""The real command line in a process of its own."""
+"""The real command line: in a process of its own, or in this one where no process is the point."""
 
 from __future__ import annotations
 
+import io
+import logging
+import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "impasto"]
+JOBS = {"run", "resume", "retry"}
+"""Commands that run a job."""
 
 
 def impasto(*args: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     words = [*COMMAND, *map(str, args)]
     return subprocess.run(words, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def call(*args: object, inline: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end in this process.
+
+    Args:
+        args: its words.
+        inline: whether this process also scores, if it runs a job; else it starts workers.
+
+    Returns:
+        How it ended, and what it printed, but for what libraries write to file descriptors.
+    """
+    from impasto.cli.main import main
+
+    command, *rest = map(str, args)
+    engine = ["--engine", "inline"] if inline and command in JOBS else []
+    words = ["impasto", command, *engine, *rest]
+    code: object = 0
+    out, err, root = io.StringIO(), io.StringIO(), logging.getLogger()
+    with ExitStack() as stack:
+        # What it sets for the rest of a process that is its own.
+        for thing in (sys, threading):
+            stack.enter_context(mock.patch.object(thing, "excepthook", thing.excepthook))
+        stack.enter_context(mock.patch.object(root, "handlers", root.handlers))
+        stack.enter_context(mock.patch.object(sys, "argv", words))
+        stack.enter_context(redirect_stdout(out))
+        stack.enter_context(redirect_stderr(err))
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code or 0
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
 def start(*args: object) -> subprocess.Popen[str]:
@@ -47,10 +88,29 @@ def workers_of(driver: subprocess.Popen[str]) -> list[psutil.Process]:
     return [each for each in children if "impasto.engines.worker_main" in " ".join(each.cmdline())]
 
 
+def tree(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """List a driver and all that it has started, the driver first."""
+    driver = psutil.Process(process.pid)
+    return [driver, *driver.children(recursive=True)]
+
+
 def kill_tree(process: subprocess.Popen[str]) -> None:
     """SIGKILL a driver and its workers, the driver first, as a power failure would."""
-    tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    for each in tree:
+    processes = tree(process)
+    for each in processes:
         each.kill()
     process.wait()
-    psutil.wait_procs(tree, 10)
+    psutil.wait_procs(processes, 10)
+
+
+@contextmanager
+def frozen(*processes: psutil.Process) -> Iterator[None]:
+    """Stop processes for the length of a block, without ending them."""
+    for each in processes:
+        each.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for each in processes:
+            with suppress(psutil.NoSuchProcess):
+                each.send_signal(signal.SIGCONT)
