@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -11,7 +14,6 @@ from support.isolation import isolate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from support.cloud import Authority, Azurite, MotoS3
     from support.raycase import Case
@@ -27,6 +29,30 @@ USER = isolate()
 def pytest_unconfigure() -> None:
     if USER:
         USER.cleanup()
+
+
+LONGEST = ("cluster", "test_crash", "test_cloud_jobs", "test_engine", "test_poison")
+"""Groups of tests that take longest, the longest first."""
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each process whole files, the longest first, and all tests of the cluster to one.
+
+    What a file's tests share, and a cluster, would otherwise be made in every process.
+    """
+    for item in items:
+        if "standing_cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("cluster"))
+        elif not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+    def order(item: pytest.Item) -> int:
+        group = item.get_closest_marker("xdist_group")
+        name = group.args[0] if group else ""
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+    items.sort(key=order)
 
 
 @pytest.fixture(scope="session")
@@ -72,14 +98,36 @@ def s3() -> Iterator[MotoS3]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """A Ray cluster of two machines with a core each, one for each module."""
-    from support.raycluster import Cluster
+@pytest.fixture(scope="session")
+def standing_cluster(azurite: Azurite) -> Iterator[Cluster]:
+    """A Ray cluster with a dashboard, one for the whole session, that knows the control store."""
+    from support.cloud import CONTROL
+    from support.raycluster import CONTROL_KEY, Cluster
 
-    with Cluster() as cluster:
-        for _ in range(2):
-            cluster.add_machine()
+    env = {
+        CONTROL_KEY: azurite.accounts[CONTROL],
+        # Where machines of a cluster have the command, too.
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    # What the head's own environment says of settings is not for the jobs that it is given.
+    settings = {"IMPASTO_ENGINE": "local", "IMPASTO_DEVICE": "cuda"}
+    with Cluster(dashboard=True, env=env, head_env=settings) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(standing_cluster: Cluster) -> Cluster:
+    """The session's Ray cluster, with two machines of a core each."""
+    standing_cluster.settle()
+    return standing_cluster
+
+
+@pytest.fixture
+def driven(cluster: Cluster) -> Iterator[Cluster]:
+    """The session's Ray cluster, of which this very process may be a driver."""
+    from support.raycluster import driving
+
+    with driving(cluster):
         yield cluster
 
 
@@ -91,13 +139,13 @@ def case(tmp_path: Path, cluster: Cluster) -> Case:
     return Case(tmp_path, cluster)
 
 
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> bytes:
+@pytest.fixture(scope="session")
+def expected(tmp_path_factory: pytest.TempPathFactory, standing_cluster: Cluster) -> bytes:
     """What this machine alone makes of a case's rows."""
     from support.command import impasto
     from support.raycase import Case
 
-    case = Case(tmp_path_factory.mktemp("local"), cluster)
+    case = Case(tmp_path_factory.mktemp("local"), standing_cluster)
     done = impasto(*case.words({}, "--workers", 1))
     assert done.returncode == 0, done.stderr
     return case.made()

@@ -28,7 +28,7 @@ from support.command import wait_for
 from support.planned import planned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from support.raycluster import Cluster
 
@@ -118,17 +118,7 @@ class Bench:
         (self.folder / "go").touch()
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """A cluster of one machine with room for two workers; this process may drive it."""
-    from support.raycluster import Cluster, driving
-
-    with Cluster() as cluster, driving(cluster):
-        cluster.add_machine(cpus=2)
-        yield cluster
-
-
-@pytest.fixture(params=["local", "ray"])
+@pytest.fixture(params=["local", pytest.param("ray", marks=pytest.mark.xdist_group("cluster"))])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
     """An engine with worker processes."""
     return _bench(request, tmp_path)
@@ -143,7 +133,7 @@ def any_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
 def _bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
     fields = {"engine": request.param, "device": "cpu", "workers": "2"}
     if request.param == "ray":
-        fields["address"] = request.getfixturevalue("cluster").address
+        fields["address"] = request.getfixturevalue("driven").address
     return Bench(tmp_path, Settings(home=str(tmp_path / "home"), **fields))
 
 
@@ -265,20 +255,23 @@ def test_a_frozen_worker_is_given_up_and_so_is_one_with_all_around_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task, attempts = bench.job("fine", "fine", "fine", "wait", "fine", "wait", "fine", "fine")
-    task = task.model_copy(update={"stall": 12.0})
+    cluster = bench.settings.engine == "ray"
+    # An actor says every 5 seconds that it lives.
+    stall = 12.0 if cluster else 6.0
+    task = task.model_copy(update={"stall": stall})
     frozen: list[psutil.Process] = []
 
     def freeze() -> None:
         wait_for(lambda: {3, 5} <= bench.begun().keys())
         one, other = (psutil.Process(bench.begun()[row]) for row in (3, 5))
         actor = other.parent()
-        around = [actor] if bench.settings.engine == "ray" and actor else []
+        around = [actor] if cluster and actor else []
         frozen.extend([one, other, *around])
         for process in frozen:
             process.suspend()
 
-    if bench.settings.engine == "ray":
-        monkeypatch.setattr("impasto.engines.ray.engine.SILENCE", 12.0)
+    if cluster:
+        monkeypatch.setattr("impasto.engines.ray.engine.SILENCE", stall)
     helper = meanwhile(freeze)
     found = bench.run(task, attempts)
     helper.join()
@@ -286,7 +279,7 @@ def test_a_frozen_worker_is_given_up_and_so_is_one_with_all_around_it(
     for failed in (found[1], found[2]):
         assert isinstance(failed, Failed)
         assert failed.kind == "died"
-        assert "no sign for 12 s" in failed.error
+        assert f"no sign for {stall:.0f} s" in failed.error
     wait_for(lambda: not any(process.is_running() for process in frozen), 20)
 
 
@@ -316,16 +309,16 @@ def test_workers_end_in_order_when_all_is_done(any_bench: Bench) -> None:
 
 
 def test_a_worker_without_a_shard_leaves_while_another_one_scores(
-    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, driven: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("impasto.engines.ray.pool.IDLE", 1.0)
-    fields = {"engine": "ray", "device": "cpu", "workers": "2", "address": cluster.address}
+    fields = {"engine": "ray", "device": "cpu", "workers": "2", "address": driven.address}
     bench = Bench(tmp_path, Settings(home=str(tmp_path / "home"), **fields))  # type: ignore[arg-type]
     task, attempts = bench.job("wait", "fine", "fine", "fine")
 
     def look() -> None:
         # The first one hired is the one that is busy.
-        wait_for(lambda: 3 in bench.begun() and len(cluster.workers()) == 1)
+        wait_for(lambda: 3 in bench.begun() and len(driven.workers()) == 1)
         bench.go()
 
     helper = meanwhile(look)
@@ -336,11 +329,11 @@ def test_a_worker_without_a_shard_leaves_while_another_one_scores(
 
 
 def test_an_idle_worker_stays_for_a_shard_that_may_turn_out_to_be_a_straggler(
-    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, driven: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("impasto.engines.ray.pool.IDLE", 0.5)
     monkeypatch.setattr("impasto.engines.ray.stragglers.SLOW", 8.0)
-    fields = {"engine": "ray", "device": "cpu", "workers": "2", "address": cluster.address}
+    fields = {"engine": "ray", "device": "cpu", "workers": "2", "address": driven.address}
     settings = Settings(home=str(tmp_path / "home"), speculate=True, **fields)  # type: ignore[arg-type]
     bench = Bench(tmp_path, settings)
     task, attempts = bench.job("straggle", "fine", *["slow", "fine"] * 3)
@@ -350,7 +343,7 @@ def test_an_idle_worker_stays_for_a_shard_that_may_turn_out_to_be_a_straggler(
 
 
 def test_a_worker_that_cannot_begin_is_told_of_and_not_waited_for(
-    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, driven: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Not before the cluster is up: Ray reads its environment when it is imported.
     from impasto.engines.ray.actor import WorkerActor
@@ -361,7 +354,8 @@ def test_a_worker_that_cannot_begin_is_told_of_and_not_waited_for(
 
     monkeypatch.setattr("impasto.engines.ray.engine.WorkerActor", Unable)
     monkeypatch.setattr("impasto.engines.ray.patience.RENEWAL", 1.0)
-    fields = {"engine": "ray", "device": "cpu", "workers": "1", "address": cluster.address}
+    monkeypatch.setattr("impasto.engines.ray.start_failures.TRIES", 1)
+    fields = {"engine": "ray", "device": "cpu", "workers": "1", "address": driven.address}
     bench = Bench(tmp_path, Settings(home=str(tmp_path / "home"), **fields))  # type: ignore[arg-type]
     task, attempts = bench.job("fine", "fine")
     with pytest.raises(Unavailable, match="no process can be started here"):

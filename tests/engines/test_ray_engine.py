@@ -72,7 +72,8 @@ def test_a_ray_of_this_machine_listens_on_loopback_and_its_token_is_its_users(ca
 
 
 def test_either_engine_finishes_what_the_other_began(case: Case, expected: bytes) -> None:
-    with case.held(2) as process:
+    one = ("--workers", 1)
+    with case.held(1, *one) as process:
         process.kill()
         process.wait()
         wait_for(lambda: not case.cluster.workers(), 30)
@@ -80,11 +81,11 @@ def test_either_engine_finishes_what_the_other_began(case: Case, expected: bytes
         assert [it["shard"] for it in first] == [0, 1]
         for path in case.folder.glob("begun-*"):
             path.unlink()
-        local = start(*case.words(dict.fromkeys(range(4, ROWS), "wait")))
-        wait_for(lambda: len(case.waiting()) == 2)
-        assert found(case.folder, "begun-*") == 2, "done shards ran again"
+        local = start(*case.words(dict.fromkeys(range(4, ROWS), "wait"), *one))
+        wait_for(lambda: len(case.waiting()) == 1)
+        assert found(case.folder, "begun-*") == 1, "done shards ran again"
         kill_tree(local)
-    last = case.cluster.impasto(*case.ray(dict.fromkeys(range(4, ROWS), "wait")))
+    last = case.cluster.impasto(*case.ray(dict.fromkeys(range(4, ROWS), "wait"), *one))
     assert last.returncode == 0, last.stderr
     assert case.made() == expected
     assert case.records("done")[:2] == first

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import sys
 from pathlib import Path
 from subprocess import TimeoutExpired
 from typing import TYPE_CHECKING, Any
@@ -25,16 +23,15 @@ from impasto.schema.job import JobSpec
 from impasto.schema.profile import StoreProfile
 from impasto.settings import Settings, WorkerRange, load
 from impasto.storage.stores import Stores
-from support.command import impasto, start, wait_for
+from support.cloud import CONTROL
+from support.command import call, impasto, start, wait_for
+from support.raycluster import CONTROL_KEY
 from support.stores import write_config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from support.cloud import Azurite
     from support.raycluster import Cluster
 
-CONTROL, KEY = "ctlacct", "TEST_CLUSTER_KEY"
 SCORER = """
 class Sum:
     def score(self, batch):
@@ -71,22 +68,6 @@ WARNING = (
 )
 
 
-@pytest.fixture(scope="module")
-def cluster(azurite: Azurite) -> Iterator[Cluster]:
-    """A head, and a machine with one core; both know the control store's key."""
-    from support.raycluster import Cluster
-
-    with pytest.MonkeyPatch.context() as env:
-        env.setenv(KEY, azurite.accounts[CONTROL])
-        # Where machines of a cluster have the command, too.
-        env.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-        # What the head's own environment says of settings is not for the jobs that it is given.
-        settings = {"IMPASTO_ENGINE": "local", "IMPASTO_DEVICE": "cuda"}
-        with Cluster(dashboard=True, head_env=settings) as made:
-            made.add_machine()
-            yield made
-
-
 @pytest.fixture
 def job(tmp_path: Path) -> list[object]:
     """The words that describe a small job, but for where it is to run."""
@@ -100,22 +81,26 @@ def job(tmp_path: Path) -> list[object]:
 
 def told(cluster: Cluster, tmp_path: Path) -> dict[str, Any]:
     """What ``cluster status --json`` tells."""
-    done = cluster.impasto(
-        "cluster", "status", "--json", "--address", cluster.url, "--home", tmp_path / "home"
-    )
+    home = ("--home", tmp_path / "home")
+    done = call("cluster", "status", "--json", "--address", cluster.url, *home)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
 def test_a_job_in_stores_is_submitted_and_runs_to_its_end(
-    cluster: Cluster, azurite: Azurite, job: list[object], tmp_path: Path
+    driven: Cluster,
+    azurite: Azurite,
+    job: list[object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv(CONTROL_KEY, azurite.accounts[CONTROL])
     profile = StoreProfile(
         url=f"az://{azurite.make_container(CONTROL)}",
         role="control",
         auth="key",
-        secret=KEY,
+        secret=CONTROL_KEY,
         account=CONTROL,
         endpoint=azurite.endpoint(CONTROL),
         ca=str(azurite.ca),
@@ -125,18 +110,18 @@ def test_a_job_in_stores_is_submitted_and_runs_to_its_end(
     home, output = f"{profile.url}/home", f"{profile.url}/out.csv"
     config = ["--config", write_config(tmp_path / "impasto.toml", it=profile), "--home", home]
     words = [f"{profile.url}/rows.csv", "-o", output, *job[3:7], *config]
-    words += ["--address", cluster.url, "--workers", "1"]
+    words += ["--address", driven.url, "--workers", "1"]
 
-    done = cluster.impasto("submit", *words)
+    done = call("submit", *words)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     found = find(Stores({"it": profile}).open_home(home), "")
-    assert f"submitted to {cluster.url} as {found.id}-a1" in done.stdout
+    assert f"submitted to {driven.url} as {found.id}-a1" in done.stdout
     assert f"'impasto show {found.id} --home {home}'" in done.stdout
     assert done.stdout.count("\n") == 1
     assert found.spec().params["module"].startswith(f"{home}/staged/")
 
-    followed = cluster.impasto("logs", "-f", found.id, *config, "--json")
+    followed = call("logs", "-f", found.id, *config, "--json")
     assert followed.returncode == 0, followed.stderr
     events = [json.loads(line)["event"] for line in followed.stdout.splitlines()]
     assert events[:2] == ["submitted", "started"]
@@ -145,59 +130,59 @@ def test_a_job_in_stores_is_submitted_and_runs_to_its_end(
     assert f"job {found.id}: is done" in followed.stderr
     written = store.read("out.csv").decode().splitlines()
     assert written[1:] == [f"{n},{3 * n}" for n in range(40)]
-    again = cluster.impasto("submit", *words)
+    again = call("submit", *words)
     assert again.returncode == 0
     assert again.stdout == f"{output}: done already (job {found.id})\n"
 
 
 def test_a_waiting_job_is_told_of_cancelled_and_submitted_anew(
-    cluster: Cluster, job: list[object], tmp_path: Path
+    driven: Cluster, job: list[object], tmp_path: Path
 ) -> None:
-    there = ["--address", cluster.url, "--workers", "1", "--json"]
-    first = cluster.impasto("submit", *job, *there, "--gpus-per-worker", "1")
+    there = ["--address", driven.url, "--workers", "1", "--json"]
+    first = call("submit", *job, *there, "--gpus-per-worker", "1")
     assert first.returncode == 0, first.stderr
     made = json.loads(first.stdout)
     assert made["state"] == "submitted"
-    again = cluster.impasto("submit", *job, *there, "--gpus-per-worker", "1")
+    again = call("submit", *job, *there, "--gpus-per-worker", "1")
     assert again.returncode == 0
     assert json.loads(again.stdout) == made | {"state": "already submitted"}
     (tmp_path / "more.txt").write_text("somepackage\n")
-    new = cluster.impasto("submit", *job, *there[:-1], "--requirements", tmp_path / "more.txt")
+    new = call("submit", *job, *there[:-1], "--requirements", tmp_path / "more.txt")
     assert new.returncode == 0
     assert "goes on without what is new (requirements); cancel it first" in new.stderr
-    status = ["cluster", "status", "--address", cluster.url, "--home", tmp_path / "home"]
+    status = ["cluster", "status", "--address", driven.url, "--home", tmp_path / "home"]
     seen: list[str] = []
 
     def waits() -> bool:
-        seen.append(cluster.impasto(*status).stdout)
+        seen.append(call(*status).stdout)
         return " 1 waiting" in seen[-1]
 
     wait_for(waits)
-    assert "machines   head, 1 with 1 core\n" in seen[-1]
+    assert "machines   head, 2 with 1 core\n" in seen[-1]
     assert "workers    0 running, 1 waiting for a machine\n" in seen[-1]
     why = "no machine of the cluster has that"
     assert f"1 worker waits for a machine with 1 core and 1 GPU; {why}\n" in seen[-1]
-    assert "in use     0 of 1 cores, 0 of 0 GPUs\n" in seen[-1]
+    assert "in use     0 of 2 cores, 0 of 0 GPUs\n" in seen[-1]
     assert f"job        {made['job']} running, 0 of 4 shards done, 4 to do" in seen[-1]
 
-    cancelled = cluster.impasto("cancel", made["job"], "--home", tmp_path / "home")
+    cancelled = call("cancel", made["job"], "--home", tmp_path / "home")
     assert cancelled.returncode == 0
-    followed = cluster.impasto("logs", "-f", made["job"], "--home", tmp_path / "home")
+    followed = call("logs", "-f", made["job"], "--home", tmp_path / "home")
     assert followed.returncode == 0
     assert f"job {made['job']}: is cancelled" in followed.stderr
 
     other = [*job, *there, "-o", tmp_path / "other.csv"]
-    wait_for(lambda: _submitted(cluster, other) == f"{made['job']}-a2")
+    wait_for(lambda: _submitted(other) == f"{made['job']}-a2")
     wait_for((tmp_path / "other.csv").exists)
     assert not (tmp_path / "out.csv").exists()
-    ends = {it["submission"]: it for it in told(cluster, tmp_path)["jobs"]}
+    ends = {it["submission"]: it for it in told(driven, tmp_path)["jobs"]}
     assert ends[f"{made['job']}-a1"]["state"] == "failed"
     assert ends[f"{made['job']}-a1"]["message"].startswith(f"job {made['job']}: cancelled")
 
 
-def _submitted(cluster: Cluster, words: list[object]) -> str:
+def _submitted(words: list[object]) -> str:
     """Submit a job again; returns its submission if that is a new one."""
-    said = cluster.impasto("submit", *words)
+    said = call("submit", *words)
     if said.returncode == 4:
         assert "is being cancelled" in said.stderr
         return ""
@@ -205,11 +190,11 @@ def _submitted(cluster: Cluster, words: list[object]) -> str:
     return str(done["submission"]) if done["state"] == "submitted" else ""
 
 
-def test_a_cluster_that_lost_a_machine_is_told_of(cluster: Cluster, tmp_path: Path) -> None:
-    lost = cluster.add_machine(cpus=3)
-    assert {"cpus": 3, "gpus": 0} in told(cluster, tmp_path)["machines"]
-    cluster.remove_machine(lost)
-    wait_for(lambda: told(cluster, tmp_path)["machines"] == [{"cpus": 1, "gpus": 0}])
+def test_a_cluster_that_lost_a_machine_is_told_of(driven: Cluster, tmp_path: Path) -> None:
+    lost = driven.add_machine(cpus=3)
+    assert {"cpus": 3, "gpus": 0} in told(driven, tmp_path)["machines"]
+    driven.remove_machine(lost)
+    wait_for(lambda: told(driven, tmp_path)["machines"] == [{"cpus": 1, "gpus": 0}] * 2)
 
 
 def test_a_dashboard_is_no_head_for_a_driver(cluster: Cluster, job: list[object]) -> None:
@@ -232,12 +217,11 @@ def test_a_wrong_token_is_told_in_one_line(
         assert done.stderr.count("\n") == 1
 
 
-def test_ray_s_own_variables_lead_to_no_other_cluster(
-    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(cluster.env, "RAY_ADDRESS", "http://127.0.0.1:9")
-    monkeypatch.setitem(cluster.env, "RAY_API_SERVER_ADDRESS", "http://127.0.0.1:9")
-    assert told(cluster, tmp_path)["cluster"] == cluster.url
+def test_ray_s_own_variables_lead_to_no_other_cluster(cluster: Cluster, tmp_path: Path) -> None:
+    elsewhere = dict.fromkeys(("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"), "http://127.0.0.1:9")
+    words = ("cluster", "status", "--json", "--address", cluster.url, "--home", tmp_path / "home")
+    done = cluster.impasto(*words, env=cluster.env | elsewhere)
+    assert json.loads(done.stdout)["cluster"] == cluster.url
 
 
 @pytest.mark.parametrize("token", ["", "0" * 64], ids=["no token", "a token"])
@@ -253,20 +237,20 @@ def test_a_dead_address_is_told_in_one_line(
 
 
 def test_a_head_s_address_is_no_dashboard_s(job: list[object]) -> None:
-    done = impasto("submit", *job, "--address", "127.0.0.1:6379")
+    done = call("submit", *job, "--address", "127.0.0.1:6379")
     assert done.returncode == 2
     assert "is no dashboard's; give http://HOST:PORT" in done.stderr
 
 
 def test_the_group_alone_is_told_in_one_line() -> None:
-    done = impasto("cluster")
+    done = call("cluster")
     assert done.returncode == 2
     assert len(done.stderr) < 80
     assert done.stderr.count("\n") == 1
 
 
 def test_paths_of_this_machine_are_refused_for_a_cluster_elsewhere(job: list[object]) -> None:
-    done = impasto("submit", *job, "--address", "http://10.0.0.1:8265")
+    done = call("submit", *job, "--address", "http://10.0.0.1:8265")
     assert done.returncode == 2
     assert done.stderr.startswith(f"impasto: source {job[0]}: is on this machine")
     assert "impasto cp" in done.stderr
@@ -275,7 +259,7 @@ def test_paths_of_this_machine_are_refused_for_a_cluster_elsewhere(job: list[obj
 def test_a_signature_stays_here(job: list[object], tmp_path: Path) -> None:
     url = "https://acct.blob.core.windows.net/media/x.csv"
     words = [f"{url}?sv=1&sig=abcdefghijklmnop", *job[1:]]
-    done = impasto("submit", *words, "--address", "http://127.0.0.1:9")
+    done = call("submit", *words, "--address", "http://127.0.0.1:9")
     assert done.returncode == 2
     assert done.stderr.startswith(f"impasto: source {url}: its signature stays in this process")
     assert "abcdefgh" not in done.stderr
@@ -483,10 +467,10 @@ def test_following_ends_when_a_driver_gives_up_and_says_why(tmp_path: Path) -> N
     rows = tmp_path / "rows.csv"
     rows.write_text("x\n1\n")
     words = ("run", rows, "--scorer", f"python:{broken}:Model", "-o", tmp_path / "o.jsonl")
-    failed = impasto(*words, "--home", tmp_path, "--quiet")
+    failed = call(*words, "--home", tmp_path, "--quiet")
     assert failed.returncode == 2
     name = next((tmp_path / "jobs").iterdir()).name
-    following = impasto("logs", "-f", name, "--home", tmp_path)
+    following = call("logs", "-f", name, "--home", tmp_path)
     assert following.returncode == 0
     assert "no weights" in following.stderr
 
@@ -500,8 +484,8 @@ def test_a_job_that_was_cancelled_before_its_driver_started_stays_so(tmp_path: P
     spec = JobSpec(source=str(rows), output=str(tmp_path / "o.jsonl"), scorer=scorer)
     made = submit(open_job(spec, Settings(home=str(tmp_path))))
     made.notes.cancel()
-    driver = impasto("resume", made.id, "--as-submitted", "--home", tmp_path)
+    driver = call("resume", made.id, "--as-submitted", "--home", tmp_path)
     assert driver.returncode == 130
     assert made.notes.cancelled()
     assert not (tmp_path / "o.jsonl").exists()
-    assert impasto("resume", made.id, "--home", tmp_path).returncode == 0
+    assert call("resume", made.id, "--home", tmp_path).returncode == 0

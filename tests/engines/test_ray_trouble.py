@@ -6,9 +6,8 @@ import json
 
 import psutil
 
-from support.command import impasto, wait_for
+from support.command import call, frozen, wait_for
 from support.raycase import ROWS, SHARDS, Case, finished, on
-from support.raycluster import frozen
 
 
 def test_killed_workers_and_actors_cost_an_attempt_and_change_nothing(
@@ -39,7 +38,7 @@ def test_machines_that_go_away_cost_no_attempt(case: Case, expected: bytes) -> N
         cluster.remove_machine(removed)
         with frozen(*silent.processes()):
             cluster.preempt(preempted)
-            cluster.add_machine(cpus=2)
+            cluster.add_machine()
             wait_for(lambda: case.notes().count("is redone") == 3)
             case.go()
             told = finished(process)
@@ -89,15 +88,17 @@ def test_a_scorer_that_cannot_be_loaded_is_told_in_one_line(case: Case) -> None:
 
 def test_a_cancelled_job_finishes_what_runs_and_can_be_resumed(case: Case, expected: bytes) -> None:
     home = ("--home", case.folder / "home")
-    with case.held(2) as process:
+    with case.held(1, "--workers", 1) as process:
         (job,) = (path.name for path in (case.folder / "home" / "jobs").iterdir())
-        assert impasto("cancel", job, *home).returncode == 0
+        assert call("cancel", job, *home).returncode == 0
         wait_for(lambda: "stopping" in [line["event"] for line in case.logged()])
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "impasto resume" in err
     assert len(case.records("done")) < SHARDS
-    again = case.cluster.impasto("resume", job, *home, "--device", "cpu", *on(case.cluster))
+    again = case.cluster.impasto(
+        "resume", job, *home, "--device", "cpu", "--workers", 1, *on(case.cluster)
+    )
     assert again.returncode == 0, again.stderr
     assert case.made() == expected
     assert case.records("failed") == []

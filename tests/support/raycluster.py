@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -19,7 +18,7 @@ import sysconfig
 import tempfile
 import threading
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -37,6 +36,8 @@ LOCAL = "127.0.0.1"
 MARK = "RAYCLUSTER_MACHINE"
 STARTED = "Ray runtime started."
 STORE = 80 << 20
+CONTROL_KEY = "TEST_CLUSTER_KEY"
+"""The variable in which its machines have the key of the control store."""
 HEAD_ID = "f" * 51 + "00000"
 """The head's id that the provider of fake machines knows."""
 
@@ -52,10 +53,17 @@ class Machine:
     Attributes:
         mark: what its processes have in their environment.
         process: ``ray start --block``.
+        size: the cores and GPUs that it claims to have.
     """
 
     mark: str
     process: subprocess.Popen[str]
+    size: tuple[int, int] = (0, 0)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended, by itself or otherwise."""
+        return self.process.poll() is None
 
     def processes(self, words: str = "") -> list[psutil.Process]:
         """List its processes, youngest last; those alone that have ``words`` in their title."""
@@ -87,6 +95,7 @@ class Cluster:
         tls: bool = False,
         scaling: dict[str, int] | None = None,
         dashboard: bool = False,
+        env: dict[str, str] | None = None,
         head_env: dict[str, str] | None = None,
     ) -> None:
         """Start a head.
@@ -96,6 +105,7 @@ class Cluster:
             scaling: the resources of one of up to three machines that an autoscaler starts when
                 they are wanted, and ends soon after.
             dashboard: whether it has one, which takes seconds to start: jobs are handed to that.
+            env: variables that are set on all of its machines, and for commands there.
             head_env: variables that are set on the head alone.
 
         Raises:
@@ -105,7 +115,8 @@ class Cluster:
         self.folder = Path(tempfile.mkdtemp(prefix="rc", dir="/tmp"))
         self.token = self.folder / "token"
         self.token.write_text(secrets.token_hex(32))
-        self.env = _environment(self.folder, self.token) | (_tls(self.folder) if tls else {})
+        self.env = _environment(self.folder, self.token) | (env or {})
+        self.env |= _tls(self.folder) if tls else {}
         self.port, self.dashboard = 0, 0
         self.machines: list[Machine] = []
         self._scaling = scaling
@@ -146,8 +157,16 @@ class Cluster:
         machine = self._started(
             lambda: words, {}, _small_python(self.folder) if small else sys.executable
         )
-        self.machines.append(machine)
-        return machine
+        self.machines.append(replace(machine, size=(cpus, gpus)))
+        return self.machines[-1]
+
+    def settle(self, machines: int = 2) -> None:
+        """Have so many machines with a core each and no other, whatever a test has left."""
+        plain = [each for each in self.machines if each.alive and each.size == (1, 0)]
+        for machine in [each for each in self.machines if each not in plain[:machines]]:
+            self.remove_machine(machine)
+        while len(self.machines) < machines:
+            self.add_machine()
 
     def remove_machine(self, machine: Machine) -> None:
         """Take a machine's power away: all of its processes at once."""
@@ -385,19 +404,6 @@ def _one_at_a_time() -> Iterator[None]:
     with (Path(tempfile.gettempdir()) / f"raycluster-{os.getuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-@contextmanager
-def frozen(*processes: psutil.Process) -> Iterator[None]:
-    """Stop processes for the length of a block, without ending them."""
-    for each in processes:
-        each.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for each in processes:
-            with suppress(psutil.NoSuchProcess):
-                each.send_signal(signal.SIGCONT)
 
 
 @contextmanager
