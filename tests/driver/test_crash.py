@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
-from support.command import found, impasto, kill_tree, start, wait_for, workers_of
+from impasto.cli.progress import STOPPING
+from support.command import (
+    call,
+    found,
+    frozen,
+    impasto,
+    kill_tree,
+    start,
+    tree,
+    wait_for,
+    workers_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,16 +33,16 @@ if TYPE_CHECKING:
 
     from conftest import MakeClip
 
-SHARDS = 6
+SHARDS, LENGTH = 6, 10
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def source(clip: MakeClip) -> Path:
     """A clip long enough to be caught at any stage."""
-    return clip(frames=20 * SHARDS, size=(160, 96), gop=20, audio=("aac",))
+    return clip(frames=LENGTH * SHARDS, size=(160, 96), gop=LENGTH, audio=("aac",))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def painting(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import numpy as np
     from PIL import Image
@@ -43,15 +54,16 @@ def painting(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def command(source: Path, painting: Path, folder: Path) -> list[object]:
-    options = ["--shard-frames", 20, "--workers", 2, "--home", folder / "home", "--json"]
-    return ["run", source, "--style", painting, "-o", folder / "out.mp4", *options]
+def command(source: Path, painting: Path, folder: Path, workers: int = 2) -> list[object]:
+    options = ["--shard-frames", LENGTH, "--home", folder / "home", "--json"]
+    given = ["run", source, "--style", painting, "-o", folder / "out.mp4", *options]
+    return [*given, "--workers", workers]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def uninterrupted(source: Path, painting: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     folder = tmp_path_factory.mktemp("whole")
-    done = impasto(*command(source, painting, folder))
+    done = call(*command(source, painting, folder, 1))
     assert done.returncode == 0, done.stderr
     return (folder / "out.mp4").read_bytes()
 
@@ -80,38 +92,63 @@ MOMENTS: dict[str, Callable[[Path], object]] = {
 }
 
 FLEETING = {"at a segment without its record", "during assembly", "at the result"}
-"""Moments so short that the job may end before the kill."""
+"""Moments so short that the job may end before anybody sees them."""
+
+
+@pytest.fixture(scope="module")
+def job(source: Path, painting: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one job, stopped at each moment; beside it is what SIGKILL leaves then."""
+    folder = tmp_path_factory.mktemp("job") / "job"
+    folder.mkdir()
+    process = start(*command(source, painting, folder))
+    missed = {*MOMENTS}
+
+    def keep(moments: set[str]) -> None:
+        for moment in moments:
+            shutil.copytree(folder, folder.with_name(moment))
+        missed.difference_update(moments)
+
+    def seen() -> bool:
+        now = {moment for moment in missed if MOMENTS[moment](folder)}
+        if now and process.poll() is None:
+            with frozen(*tree(process)):
+                keep({moment for moment in now if MOMENTS[moment](folder)})
+        return not missed or process.poll() is not None
+
+    wait_for(seen)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert missed <= FLEETING
+    keep({*missed})
+    return folder
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_job_resumes_to_the_same_bytes(
-    moment: str, source: Path, painting: Path, uninterrupted: bytes, tmp_path: Path
+    moment: str, job: Path, source: Path, painting: Path, uninterrupted: bytes
 ) -> None:
-    words = command(source, painting, tmp_path)
-    process = start(*words)
-    wait_for(lambda: MOMENTS[moment](tmp_path) or process.poll() is not None)
-    if process.poll() is None:
-        kill_tree(process)
-    assert not (tmp_path / "out.mp4").exists() or moment in FLEETING
-    records, logged = done_records(tmp_path / "home"), frames_logged(tmp_path / "home")
+    shutil.rmtree(job)
+    shutil.copytree(job.with_name(moment), job)
+    assert not (job / "out.mp4").exists() or moment in FLEETING
+    records, logged = done_records(job / "home"), frames_logged(job / "home")
 
-    again = impasto(*words)
+    again = call(*command(source, painting, job, 1))
 
     assert again.returncode == 0, again.stderr
-    assert (tmp_path / "out.mp4").read_bytes() == uninterrupted
-    assert json.loads(again.stdout)["items"] == 20 * SHARDS
-    kept = done_records(tmp_path / "home")
+    assert (job / "out.mp4").read_bytes() == uninterrupted
+    assert json.loads(again.stdout)["items"] == LENGTH * SHARDS
+    kept = done_records(job / "home")
     assert {name: kept[name] for name in records} == records
     for name in records:
         shard = int(name.removesuffix(".json"))
-        assert frames_logged(tmp_path / "home")[shard] == logged[shard], "a done shard ran again"
-    assert not list(tmp_path.glob(".impasto-*")), "a partial output was left"
+        assert frames_logged(job / "home")[shard] == logged[shard], "a done shard ran again"
+    assert not list(job.glob(".impasto-*")), "a partial output was left"
 
 
 def test_a_job_killed_again_and_again_still_ends_the_same(
     source: Path, painting: Path, uninterrupted: bytes, tmp_path: Path
 ) -> None:
-    words = command(source, painting, tmp_path)
+    words = command(source, painting, tmp_path, 1)
     for shards in (1, 4):
         process = start(*words)
         wait_for(lambda n=shards: found(tmp_path, "home/jobs/*/done/*.json") >= n)  # type: ignore[misc]
@@ -141,7 +178,7 @@ def test_a_killed_worker_is_replaced_and_its_shard_tried_again(
     workers_of(process)[0].kill()
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
-    assert json.loads(out)["items"] == 20 * SHARDS
+    assert json.loads(out)["items"] == LENGTH * SHARDS
     assert (tmp_path / "out.mp4").read_bytes() == uninterrupted
     (failure,) = (tmp_path / "home").glob("jobs/*/failed/*.json")
     assert "signal 9" in failure.read_text()
@@ -162,7 +199,7 @@ def test_a_worker_that_hangs_is_stopped_and_its_shard_tried_again(
     source: Path, painting: Path, uninterrupted: bytes, tmp_path: Path
 ) -> None:
     impatient = "import functools; from impasto.driver import loop"
-    impatient += "; loop.Task = functools.partial(loop.Task, stall=12.0)"
+    impatient += "; loop.Task = functools.partial(loop.Task, stall=6.0)"
     code = f"{impatient}; from impasto.__main__ import main; main()"
     words = [sys.executable, "-c", code, *map(str, command(source, painting, tmp_path))]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -172,13 +209,13 @@ def test_a_worker_that_hangs_is_stopped_and_its_shard_tried_again(
     assert process.returncode == 0, err
     assert (tmp_path / "out.mp4").read_bytes() == uninterrupted
     (failure,) = (tmp_path / "home").glob("jobs/*/failed/*.json")
-    assert "no sign for 12 s" in failure.read_text()
+    assert "no sign for 6 s" in failure.read_text()
 
 
 def test_two_drivers_of_one_job_do_no_harm(
     source: Path, painting: Path, uninterrupted: bytes, tmp_path: Path
 ) -> None:
-    both = [start(*command(source, painting, tmp_path)) for _ in range(2)]
+    both = [start(*command(source, painting, tmp_path, 1)) for _ in range(2)]
     codes = [(process.communicate(timeout=180), process.returncode) for process in both]
     assert {code for _, code in codes} <= {0, 2}, codes
     assert 0 in {code for _, code in codes}
@@ -200,7 +237,7 @@ def test_the_first_ctrl_c_drains_and_says_how_to_go_on(
     assert 2 <= len(done_records(tmp_path / "home")) < SHARDS
     assert not (tmp_path / "out.mp4").exists()
     (job,) = (tmp_path / "home" / "jobs").iterdir()
-    assert impasto("resume", job.name[:6], "--home", tmp_path / "home").returncode == 0
+    assert call("resume", job.name[:6], "--home", tmp_path / "home").returncode == 0
     assert (tmp_path / "out.mp4").read_bytes() == uninterrupted
 
 
@@ -209,7 +246,9 @@ def test_the_second_ctrl_c_stops_at_once(source: Path, painting: Path, tmp_path:
     wait_for(lambda: found(tmp_path, "home/jobs/*/prepared.json"))
     workers = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
-    time.sleep(0.3)
+    assert process.stderr
+    while STOPPING not in process.stderr.readline():
+        assert process.poll() is None
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
