@@ -14,67 +14,74 @@ from support import SCRIPTS
 from support.command import impasto
 
 COUNT = 1000
-BAD = 617
 REASONS = {
-    "poison_raise": "ValueError",
-    "poison_exit": "SystemExit",
-    "poison_kill": "exit code",
-    "poison_hang": "--timeout",
-    "poison_leak": "--memory",
-    "poison_few": "returned nothing",
+    "raise": "ValueError: cannot score",
+    "exit": "SystemExit: 42",
+    "kill": "exit code 3",
+    "hang": "--timeout",
+    "leak": "--memory",
+    "few": "returned nothing",
 }
-LIMITS = {"poison_hang": ("--timeout", "3"), "poison_leak": ("--memory", "700MB")}
-
-
-def table(path: Path) -> Path:
-    names = (f"poison{n}" if n == BAD else f"fine{n}" for n in range(COUNT))
-    path.write_text("name\n" + "".join(f"{name}\n" for name in names))
-    return path
+BAD = {117 + 150 * n: kind for n, kind in enumerate(REASONS)}
+"""What befalls whoever scores some of the rows, several of each of two shards."""
 
 
 def records(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-@pytest.mark.parametrize("script", REASONS)
-def test_of_a_thousand_rows_the_poisonous_one_is_set_aside_with_its_reason(
-    tmp_path: Path, script: str
-) -> None:
-    source, output = table(tmp_path / "rows.csv"), tmp_path / "out.jsonl"
-    words = ["run", source, "--scorer", f"script:{SCRIPTS / script}.py", "-o", output]
-    words += ["--home", tmp_path / "home", "--shard-frames", 500, "--max-failed", 1, "--json"]
-
-    done = impasto(*words, *LIMITS.get(script, ()))
-
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+    """The result of a job with a poisonous row of each kind, and its output."""
+    folder = tmp_path_factory.mktemp("poison")
+    source, output = folder / "rows.csv", folder / "out.jsonl"
+    names = (f"poison-{BAD[n]}" if n in BAD else f"fine{n}" for n in range(COUNT))
+    source.write_text("name\n" + "".join(f"{name}\n" for name in names))
+    words = ["run", source, "--scorer", f"script:{SCRIPTS / 'poison.py'}", "-o", output]
+    words += ["--home", folder / "home", "--shard-frames", 500, "--max-failed", len(BAD), "--json"]
+    done = impasto(*words, "--timeout", 3, "--memory", "700MB")
     assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
-    assert (result["items"], result["failed"]) == (COUNT, 1)
-    (aside,) = result["aside"]
-    assert aside["item"] == BAD
-    assert REASONS[script] in aside["error"]
+    return json.loads(done.stdout), output
+
+
+@pytest.mark.parametrize("item", BAD, ids=BAD.get)
+def test_a_poisonous_row_is_set_aside_with_its_reason(
+    item: int, scored: tuple[dict[str, Any], Path]
+) -> None:
+    (aside,) = (each for each in scored[0]["aside"] if each["item"] == item)
+    assert REASONS[BAD[item]] in aside["error"]
+
+
+def test_of_a_thousand_rows_the_poisonous_ones_alone_are_set_aside(
+    scored: tuple[dict[str, Any], Path],
+) -> None:
+    result, output = scored
+    assert (result["items"], result["failed"]) == (COUNT, len(BAD))
+    assert [each["item"] for each in result["aside"]] == [*BAD]
     names = [record["item"] for record in records(output)]
-    assert names == [n for n in range(COUNT) if n != BAD]
+    assert names == [n for n in range(COUNT) if n not in BAD]
 
 
 def test_a_file_that_kills_workers_is_told_of_and_can_be_tried_again(tmp_path: Path) -> None:
     folder, output = tmp_path / "in", tmp_path / "out.jsonl"
     folder.mkdir()
     for n in range(40):
-        (folder / ("poison.bin" if n == 23 else f"z{n:04d}.bin")).write_bytes(b"x" * n)
+        (folder / ("poison-kill.bin" if n == 23 else f"z{n:04d}.bin")).write_bytes(b"x" * n)
     script = tmp_path / "score.py"
-    script.write_text((SCRIPTS / "poison_kill.py").read_text())
-    words = ("run", folder, "--scorer", f"script:{script}", "-o", output)
+    script.write_text((SCRIPTS / "poison.py").read_text())
+    words = ("run", folder, "--scorer", f"script:{script}", "-o", output, "--workers", 1)
     strict = impasto(*words, "--home", tmp_path / "home")
     assert strict.returncode == 3, strict.stderr
-    assert "1 item failed (poison.bin: the worker died (exit code 3)" in strict.stderr
+    assert "1 item failed (poison-kill.bin: the worker died (exit code 3)" in strict.stderr
     assert "--max-failed 1" in strict.stderr
     assert not output.exists()
     job = strict.stderr.split("job ")[1].split(":")[0]
 
-    again = impasto("retry", job, "--max-failed", 1, "--home", tmp_path / "home", "--json")
+    more = ("--home", tmp_path / "home", "--workers", 1, "--json")
+    again = impasto("retry", job, "--max-failed", 1, *more)
 
     assert again.returncode == 0, again.stderr
-    assert json.loads(again.stdout)["aside"][0]["key"] == "poison.bin"
+    assert json.loads(again.stdout)["aside"][0]["key"] == "poison-kill.bin"
     names = [record["item"] for record in records(output)]
     assert names == [f"z{n:04d}.bin" for n in range(40) if n != 23]
 
@@ -116,7 +123,7 @@ def test_the_probe_for_a_mini_batch_blames_no_item(tmp_path: Path, name: str) ->
     source.write_text("x\n" + "".join(f"{n}\n" for n in range(12)))
     done = impasto(
         *("run", source, "--scorer", f"python:{tmp_path / 'classes.py'}:{name}", "--json"),
-        *("-o", tmp_path / "o.jsonl", "--timeout", 2, "--home", tmp_path / "home"),
+        *("-o", tmp_path / "o.jsonl", "--timeout", 2, "--home", tmp_path / "home", "--workers", 1),
     )
     assert done.returncode == 0, done.stderr
     assert [it["output"] for it in records(tmp_path / "o.jsonl")] == [1] * 12
@@ -130,7 +137,7 @@ def test_a_first_frame_that_kills_workers_is_set_aside_like_any_other(tmp_path: 
         Image.new("RGB", (64, 48), (255 if n else 0,) * 3).save(frames / f"{n}.png")
     done = impasto(
         *("run", frames, "--scorer", f"python:{tmp_path / 'classes.py'}:Deadly", "--json"),
-        *("-o", tmp_path / "o.mp4", "--max-failed", 1, "--home", tmp_path / "home"),
+        *("-o", tmp_path / "o.mp4", "--max-failed", 1, "--home", tmp_path / "home", "--workers", 1),
     )
     assert done.returncode == 0, done.stderr
     assert [it["item"] for it in json.loads(done.stdout)["aside"]] == [0]
