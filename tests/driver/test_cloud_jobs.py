@@ -31,7 +31,7 @@ from impasto.storage.stores import Stores
 from support import inprocess
 from support.clips import picture
 from support.cloud import CONTROL, DATA
-from support.command import impasto, kill_tree, start, wait_for
+from support.command import call, impasto, kill_tree, start, wait_for
 from support.faults import (
     CutBody,
     Delay,
@@ -201,14 +201,14 @@ def test_the_command_line_paints_from_and_to_stores_as_on_local_folders(
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{output}: {FRAMES} frames in")
     local = ["run", source, "--style", painting, "-o", tmp_path / "out.mp4", *options]
-    assert impasto(*local, "--home", tmp_path / "home").returncode == 0
+    assert call(*local, "--home", tmp_path / "home").returncode == 0
     assert place.admin(place.outbox).read("clip.mp4") == (tmp_path / "out.mp4").read_bytes()
-    again = impasto(*command)
+    again = call(*command)
     assert "done already" in again.stdout
     place.grant("OUTBOX_SAS", place.outbox, "rcw")
-    assert impasto("verify", given[0], output).returncode == 0
+    assert call("verify", given[0], output).returncode == 0
     for words in (["jobs", "--json"], ["show", place.job().id], ["logs", place.job().id]):
-        assert f"az://{place.outbox}/clip.mp4" in impasto(*words).stdout
+        assert f"az://{place.outbox}/clip.mp4" in call(*words).stdout
 
 
 def test_a_job_on_s3_gives_what_it_gives_on_local_folders(
@@ -528,23 +528,23 @@ def test_a_crash_around_the_upload_is_healed_by_the_next_run(
 def test_killing_every_process_costs_a_shard_at_most(
     place: Place, source: Path, tmp_path: Path, moment: str
 ) -> None:
-    options = ["--scorer", "identity", "--shard-frames", 12, "--workers", 2, "--json"]
+    options = ["--scorer", "identity", "--shard-frames", 12, "--json"]
     command = ["run", f"az://{place.inbox}/new clips/clip é.mp4", *options]
     control = place.admin(place.control, CONTROL)
 
     def keys() -> list[str]:
         return [stat.key for stat in control.list_all() if moment in stat.key]
 
-    running = start(*command, "-o", f"az://{place.outbox}/clip.mp4")
+    running = start(*command, "-o", f"az://{place.outbox}/clip.mp4", "--workers", 2)
     wait_for(keys)
     kill_tree(running)
     before = {key: control.read(key) for key in keys() if "done/" in key}
     place.grant("OUTBOX_SAS", place.outbox, "rcw")
-    done = impasto(*command, "-o", f"az://{place.outbox}/clip.mp4")
+    done = call(*command, "-o", f"az://{place.outbox}/clip.mp4")
     assert done.returncode == 0, done.stderr
     assert all(control.read(key) == record for key, record in before.items())
     local = ["run", source, *options, "-o", tmp_path / "clip.mp4", "--home", tmp_path / "home"]
-    assert impasto(*local).returncode == 0
+    assert call(*local).returncode == 0
     assert place.admin(place.outbox).read("clip.mp4") == (tmp_path / "clip.mp4").read_bytes()
 
 
@@ -560,17 +560,17 @@ def test_weights_come_from_the_control_store_and_never_from_where_outsiders_writ
     https = f"{place.endpoint}/{DATA}/{place.inbox}/style.safetensors"
     sas = load_variable("INBOX_SAS")
     for url in (f"az://{place.inbox}/style.safetensors", https, f"{https}?{sas}"):
-        done = impasto(*run, url, "-o", tmp_path / "no.png")
+        done = call(*run, url, "-o", tmp_path / "no.png")
         assert done.returncode == 2
         assert "weights and scripts are taken from the control store alone" in done.stderr
     control = f"az://{place.control}/models/style.safetensors"
-    done = impasto(*run, control, "-o", tmp_path / "yes.png")
+    done = call(*run, control, "-o", tmp_path / "yes.png")
     assert done.returncode == 0, done.stderr
-    plain = impasto(*run[:-1], "-o", tmp_path / "plain.png")
+    plain = call(*run[:-1], "-o", tmp_path / "plain.png")
     assert plain.returncode == 0, plain.stderr
     assert (tmp_path / "yes.png").read_bytes() == (tmp_path / "plain.png").read_bytes()
     place.admin(place.control, CONTROL).put("models/style.safetensors", b"torn")
-    done = impasto(*run, control, "-o", tmp_path / "torn.png")
+    done = call(*run, control, "-o", tmp_path / "torn.png")
     assert done.returncode == 2
     assert "no safetensors file" in done.stderr
 
@@ -617,7 +617,7 @@ def test_no_byte_that_a_job_writes_or_prints_holds_a_secret(
     output = f"{place.endpoint}/{DATA}/{place.outbox}/clip.mp4?{outbox_sas}"
     write_unsigned(place)
     style = f"{signed}/{painting.name.replace(' ', '%20').replace('#', '%23')}?{inbox_sas}"
-    run = ["--debug", "run", clip, "--style", style, "--shard-frames", 24, "--json"]
+    run = ["--debug", "run", clip, "--style", style, "--shard-frames", FRAMES, "--json"]
     said = [impasto(*run, "-o", output)]
     assert said[0].returncode == 0, said[0].stderr
     said.append(impasto(*run, "-o", output))
@@ -630,8 +630,8 @@ def test_no_byte_that_a_job_writes_or_prints_holds_a_secret(
     assert {each.returncode for each in said[2:]} <= {2, 4, 0}
     home = Stores(place.settings.stores).open(place.settings.home)
     job = find.find(home, json.loads(said[0].stdout)["job"])
-    said += [impasto("jobs"), impasto("show", job.id), impasto("show", job.id, "--json")]
-    said += [impasto("logs", job.id), impasto("--debug", "resume", job.id)]
+    said += [call("jobs"), call("show", job.id), call("show", job.id, "--json")]
+    said += [call("logs", job.id), impasto("--debug", "resume", job.id)]
     texts = {f"print {n}": (it.stdout + it.stderr).encode() for n, it in enumerate(said)}
     written = everything_written(place, tmp_path)
     assert len(written) > 8
@@ -701,7 +701,7 @@ def test_a_job_never_signs_with_what_another_in_this_process_was_given(
 def test_without_a_signature_or_an_identity_the_error_says_what_is_lacking(place: Place) -> None:
     clip = f"{place.endpoint}/{DATA}/{place.inbox}/new%20clips/clip%20%C3%A9.mp4"
     place.config.write_text(f'[stores.trust]\nurl = "{clip}"\nca = "{place.azurite.ca}"\n')
-    done = impasto("probe", clip)
+    done = call("probe", clip)
     assert done.returncode == 4
     assert "Azure: no identity is found here" in done.stderr
     assert len(done.stderr.splitlines()) == 1
