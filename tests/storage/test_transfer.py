@@ -22,7 +22,7 @@ from impasto.storage.transfer.listing import Entry, Folder, entries
 from impasto.storage.transfer.removal import remove
 from impasto.storage.transfer.tasks import GIVE_UP, Observer, Tally
 from support.cloud import CONTROL
-from support.command import impasto, start, wait_for
+from support.command import call, start, wait_for
 from support.faults import Delay, Proxy, Record, Refuse
 from support.stores import Backend, amazon, azure, folder, write_config
 
@@ -580,10 +580,10 @@ def config(
 
 def test_the_commands_move_list_and_delete(config: Backend, media: Path, tmp_path: Path) -> None:
     url = config.url
-    done = impasto("cp", f"{media}/", f"{url}/in/")
+    done = call("cp", f"{media}/", f"{url}/in/")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{url}/in/: 2 objects copied, 6 B in ")
-    done = impasto("cp", f"{media}/", f"{url}/in/", "--json")
+    done = call("cp", f"{media}/", f"{url}/in/", "--json")
     assert json.loads(done.stdout) | {"seconds": 0} == {
         "objects": 0,
         "skipped": 2,
@@ -591,22 +591,20 @@ def test_the_commands_move_list_and_delete(config: Backend, media: Path, tmp_pat
         "bytes": 0,
         "seconds": 0,
     }
-    done = impasto("ls", f"{url}/in")
+    done = call("ls", f"{url}/in")
     lines = [line.split() for line in done.stdout.splitlines()]
     assert lines[0] == ["sub/"]
     assert (lines[1][:2], lines[1][-1]) == (["3", "B"], "a.jpg")
     assert lines[2] == ["1", "object,", "3", "B"]
     rows = [
-        json.loads(row)
-        for row in impasto("ls", "-r", f"{url}/in", "--json").stdout.split("\n")
-        if row
+        json.loads(row) for row in call("ls", "-r", f"{url}/in", "--json").stdout.split("\n") if row
     ]
     assert [row["url"] for row in rows] == [f"{url}/in/a.jpg", f"{url}/in/sub/b.jpg"]
     assert rows[0]["size"] == 3
     assert rows[0]["modified"].endswith("Z")
-    done = impasto("cp", f"{url}/in/a.jpg", f"{tmp_path}/a.jpg", "--quiet")
+    done = call("cp", f"{url}/in/a.jpg", f"{tmp_path}/a.jpg", "--quiet")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    done = impasto("rm", "-r", f"{url}/in")
+    done = call("rm", "-r", f"{url}/in")
     assert done.returncode == 0
     assert done.stdout.startswith("2 objects deleted")
 
@@ -632,7 +630,7 @@ def test_errors_are_clear_lines(case: str, config: Backend, media: Path) -> None
     words, code, message = BAD[case]
     url = config.url
     # The container of the case without one has a profile, too.
-    done = impasto(*(word.format(url=url, media=media) for word in words))
+    done = call(*(word.format(url=url, media=media) for word in words))
     assert done.returncode == code, done.stderr
     lines = done.stderr.splitlines()
     assert len(lines) == (2 if code == 3 else 1)
@@ -642,7 +640,7 @@ def test_errors_are_clear_lines(case: str, config: Backend, media: Path) -> None
 
 def test_a_failure_is_json_where_that_was_asked_for(config: Backend, media: Path) -> None:
     fill(config, {"in/a.jpg": b"another"})
-    done = impasto("cp", f"{media}/", f"{config.url}/in", "--json")
+    done = call("cp", f"{media}/", f"{config.url}/in", "--json")
     line = json.loads(done.stdout)
     assert (line["objects"], line["failed"], line["exit_code"]) == (1, 1, done.returncode)
     assert "1 of 2" in line["error"]
@@ -664,13 +662,13 @@ def test_ctrl_c_stops_a_copy_which_then_goes_on(
         assert here.profile
         path = write_config(tmp_path / "impasto.toml", here=here.profile)
         process = start("cp", f"{source}/", here.url, "--config", path)
-        wait_for(lambda: proxy.count("PUT") > 80)
+        wait_for(lambda: proxy.count("PUT") > 62)
         for n in range(times):
             process.send_signal(signal.SIGINT)
             if n + 1 < times:
                 assert process.stderr
                 assert "finishing" in process.stderr.readline()
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "the same command goes on" in errors
     direct = azure(monkeypatch, azurite, parse(here.url).container)

@@ -12,7 +12,6 @@ import socket
 import ssl
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -124,6 +123,7 @@ class Proxy:
         if url.scheme == "https":
             self._client_tls = ssl.create_default_context(cafile=str(authority.ca_pem))
         self._lock = threading.Lock()
+        self._stopped = threading.Event()
         self._open: set[socket.socket] = set()
         self._listener = socket.create_server((LOCAL, 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
@@ -144,6 +144,7 @@ class Proxy:
 
     def stop(self) -> None:
         """Stop listening and end what is open."""
+        self._stopped.set()
         with self._lock:
             for sock in (self._listener, *self._open):
                 _wake(sock)
@@ -194,7 +195,7 @@ class Proxy:
             case Reset():
                 return client.reset()
             case Delay(seconds):
-                time.sleep(seconds)
+                self._stopped.wait(seconds)
             case _:
                 pass
         record.forwarded = True
