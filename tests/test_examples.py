@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from support.command import impasto
+from support.command import call
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -91,7 +91,7 @@ def scorer(name: str, kind: str, **arguments: Any) -> Any:
 
 def run(*words: object) -> None:
     """Run ``impasto run`` to a good end."""
-    ended = impasto("run", *words)
+    ended = call("run", *words)
     assert ended.returncode == 0, ended.stderr
 
 

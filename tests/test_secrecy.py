@@ -20,7 +20,7 @@ from impasto.errors import BadInput
 from impasto.schema.profile import StoreProfile
 from impasto.secrecy import HIDDEN, Redacting, explain, redact, remember, remember_query
 from impasto.settings import secret
-from support.command import impasto
+from support.command import call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -237,7 +237,7 @@ def test_a_parameter_that_holds_a_secret_is_refused_before_it_is_recorded(
     )
     words = ["run", tmp_path / "rows.csv", "--scorer", f"python:{tmp_path / 'm.py'}:M"]
     words += ["--the-url", url, "-o", tmp_path / "o.jsonl", "--home", tmp_path / "home"]
-    done = impasto(*words, "--quiet")
+    done = call(*words, "--quiet")
     assert done.returncode == 2
     assert done.stderr.startswith("impasto: --the-url: holds what looks like a key or a signature")
     assert done.stderr.count("\n") == 1

@@ -14,7 +14,7 @@ from impasto.cli.main import app
 from impasto.errors import BadInput
 from support import inprocess
 from support.clips import real_clip
-from support.command import impasto
+from support.command import call, impasto
 
 if TYPE_CHECKING:
     from conftest import MakeClip
@@ -48,6 +48,7 @@ def test_every_command_explains_itself(command: str) -> None:
     assert "Usage" in done.stdout
 
 
+RUN = ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4"]
 BAD = {
     "a missing source": (["run", "none.mp4", "--style", "s.png", "-o", "o.mp4"], "none.mp4"),
     "a missing style": (["run", "{clip}", "-o", "o.mp4"], "--style"),
@@ -56,53 +57,29 @@ BAD = {
         ["run", "{clip}", "--style", "{text}", "-o", "o.mp4"],
         "picture",
     ),
-    "a source that is no video": (["run", "{text}", "--scorer", "identity", "-o", "o.mp4"], "text"),
+    "a source that is no video": (["run", "{text}", *RUN[2:]], "text"),
     "an unknown scorer": (["run", "{clip}", "--scorer", "nope", "-o", "o.mp4"], "identity"),
-    "an unknown container": (["run", "{clip}", "--scorer", "identity", "-o", "o.xyz"], ".mkv"),
-    "an unknown preset": (
-        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--preset", "x"],
-        "preset",
-    ),
-    "a crf out of range": (
-        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--crf", "99"],
-        "crf",
-    ),
-    "no workers": (
-        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--workers", "0"],
-        "workers",
-    ),
-    "workers that are no range": (
-        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--workers", "4:2"],
-        "workers",
-    ),
-    "no engine": (
-        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--engine", "x"],
-        "--engine",
-    ),
-    "a strange size of shards": (
-        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--shard-frames", "some"],
-        "'auto'",
-    ),
-    "no items a shard": (
-        ["plan", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--shard-frames", "0"],
-        "shard_frames",
-    ),
-    "planning nothing": (["plan", "none.mp4", "--scorer", "identity", "-o", "o.mp4"], "none.mp4"),
+    "an unknown container": ([*RUN[:-1], "o.xyz"], ".mkv"),
+    "an unknown preset": ([*RUN, "--preset", "x"], "preset"),
+    "a crf out of range": ([*RUN, "--crf", "99"], "crf"),
+    "no workers": ([*RUN, "--workers", "0"], "workers"),
+    "workers that are no range": ([*RUN, "--workers", "4:2"], "workers"),
+    "no engine": ([*RUN, "--engine", "x"], "--engine"),
+    "a strange size of shards": ([*RUN, "--shard-frames", "some"], "'auto'"),
+    "no items a shard": (["plan", *RUN[1:], "--shard-frames", "0"], "shard_frames"),
+    "planning nothing": (["plan", "none.mp4", *RUN[2:]], "none.mp4"),
     "a cluster's option without one": (
         ["resume", "abcdef", "--gpus-per-worker", "0.5"],
         "--engine ray",
     ),
-    "a strange time": (
-        ["run", "{clip}", "--scorer", "identity", "-o", "o.mp4", "--start", "noon"],
-        "--start",
-    ),
+    "a strange time": ([*RUN, "--start", "noon"], "--start"),
     "an unknown option": (["run", "{clip}", "--nope"], "--nope"),
     "an unknown command": (["nope"], "nope"),
     "an unknown job": (["show", "abcdef"], "abcdef"),
     "an unknown job to resume": (["resume", "abcdef"], "abcdef"),
     "probing nothing": (["probe", "none.mp4"], "none.mp4"),
     "verifying nothing": (["verify", "{clip}", "none.mp4"], "none.mp4"),
-    "a cloud store": (["run", "az://c/x.mp4", "--scorer", "identity", "-o", "o.mp4"], "az://"),
+    "a cloud store": (["run", "az://c/x.mp4", *RUN[2:]], "az://"),
 }
 
 
@@ -115,7 +92,7 @@ def test_bad_input_gets_one_clear_line_and_exit_code_2(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
     words, hint = BAD[case]
-    done = impasto(*(word.format(clip=clip(), text=text) for word in words))
+    done = call(*(word.format(clip=clip(), text=text) for word in words), inline=False)
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     lines = [line for line in done.stderr.splitlines() if not line.startswith("job ")]
@@ -134,7 +111,7 @@ def test_a_partly_failed_job_exits_3_and_says_how_to_accept_it(tmp_path: Path) -
     done = impasto(*words, "--home", tmp_path / "home")
     assert done.returncode == 3
     assert "--max-failed 1" in done.stderr.splitlines()[-1]
-    assert json.loads(impasto(*words, "--home", tmp_path / "home", "--json").stdout) | {
+    assert json.loads(call(*words, "--home", tmp_path / "home", "--json").stdout) | {
         "job": "",
         "error": "",
     } == {"job": "", "output": None, "items": 2, "total": 2, "error": "", "exit_code": 3}
@@ -144,7 +121,7 @@ def test_a_partly_failed_job_exits_3_and_says_how_to_accept_it(tmp_path: Path) -
 @pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="this machine has a CUDA device")
 def test_a_device_that_is_not_there_exits_4(tmp_path: Path, clip: MakeClip) -> None:
     words = ["run", clip(), "--scorer", "identity", "-o", tmp_path / "o.mp4", "--device", "cuda"]
-    done = impasto(*words, "--home", tmp_path / "home")
+    done = call(*words, "--home", tmp_path / "home", inline=False)
     assert done.returncode == 4
     assert "--device cpu" in done.stderr.splitlines()[-1]
 
@@ -165,7 +142,7 @@ def test_a_refused_command_leaves_no_job(
     text = tmp_path / "text.mp4"
     text.write_text("mine")
     words = [word.format(text=text) for word in REFUSED[case]]
-    done = impasto("run", clip(frames=24, audio=("aac",)), *words, "--home", tmp_path / "home")
+    done = call("run", clip(frames=24, audio=("aac",)), *words, "--home", tmp_path / "home")
     assert done.returncode == 2, done.stderr
     listed = CliRunner().invoke(app, ["jobs", "--json", "--home", str(tmp_path / "home")])
     assert (listed.exit_code, listed.stdout) == (0, "")
@@ -223,7 +200,7 @@ def test_quiet_prints_nothing(tmp_path: Path, clip: MakeClip) -> None:
 
 def test_a_finished_job_cannot_be_cancelled(job: tuple[Path, dict[str, object]]) -> None:
     folder, line = job
-    done = impasto("cancel", line["job"], "--home", folder / "home")
+    done = call("cancel", line["job"], "--home", folder / "home")
     assert done.returncode == 2
     assert "done already" in done.stderr
 

@@ -9,7 +9,7 @@ import pandas as pd
 import psutil
 
 from support import SCRIPTS
-from support.command import impasto, start, wait_for, workers_of
+from support.command import call, impasto, start, wait_for, workers_of
 
 
 def files(folder: Path, count: int) -> Path:
@@ -39,7 +39,7 @@ def test_a_script_on_files_appends_a_line_an_item_in_order(tmp_path: Path) -> No
 def test_a_script_of_the_old_style_scores_a_table(tmp_path: Path) -> None:
     source, output = tmp_path / "rows.parquet", tmp_path / "out" / "predictions.csv"
     pd.DataFrame({"x": [float(n) for n in range(100)]}).to_parquet(source)
-    done = impasto(
+    done = call(
         *("run", source, "-o", output, "--home", tmp_path / "home"),
         *("--scorer", f"script:{SCRIPTS / 'regress_entry_script.py'}", "--args=--slope 3"),
     )
@@ -51,7 +51,7 @@ def test_a_script_of_the_old_style_scores_a_table(tmp_path: Path) -> None:
 
 def test_what_a_script_writes_itself_is_the_output(tmp_path: Path) -> None:
     output = tmp_path / "out"
-    done = impasto(
+    done = call(
         *("run", files(tmp_path / "in", 30), "-o", output, "--home", tmp_path / "home", "--json"),
         *("--scorer", f"script:{SCRIPTS / 'summary_with_context.py'}", "--shard-frames", 10),
     )
@@ -71,7 +71,7 @@ def test_files_of_the_same_name_from_several_shards_are_all_kept(tmp_path: Path)
         "        file.writelines(f'{pathlib.Path(each).name}\\n' for each in mini_batch)\n"
         "    return mini_batch\n"
     )
-    done = impasto(
+    done = call(
         *(
             "run",
             files(tmp_path / "in", 20),
@@ -90,7 +90,7 @@ def test_files_of_the_same_name_from_several_shards_are_all_kept(tmp_path: Path)
 
 
 def test_a_script_that_cannot_start_is_one_line_with_its_own_error(tmp_path: Path) -> None:
-    done = impasto(
+    done = call(
         *("run", files(tmp_path / "in", 3), "-o", tmp_path / "o.txt", "--home", tmp_path / "home"),
         *("--scorer", f"script:{SCRIPTS / 'init_fails.py'}", "--quiet"),
     )
@@ -116,7 +116,7 @@ def test_a_retry_loses_nothing_that_a_script_wrote(tmp_path: Path) -> None:
         "    return mini_batch\n"
     )
     bad.touch()
-    done = impasto(
+    done = call(
         *("run", files(tmp_path / "in", 6), "-o", tmp_path / "out", "--home", tmp_path / "home"),
         *("--scorer", f"script:{script}", "--mini-batch", 1, "--max-failed", 1, "--json"),
     )
@@ -124,7 +124,7 @@ def test_a_retry_loses_nothing_that_a_script_wrote(tmp_path: Path) -> None:
     written = tmp_path / "out" / "deep" / "all.txt"
     assert sorted(written.read_text().split()) == [f"{n:02d}.txt" for n in (0, 1, 2, 4, 5)]
     bad.unlink()
-    again = impasto("retry", json.loads(done.stdout)["job"], "--home", tmp_path / "home")
+    again = call("retry", json.loads(done.stdout)["job"], "--home", tmp_path / "home")
     assert again.returncode == 0, again.stderr
     assert sorted(written.read_text().split()) == [f"{n:02d}.txt" for n in range(6)]
 
@@ -141,10 +141,10 @@ def test_what_a_script_prints_is_in_the_log(tmp_path: Path) -> None:
     home = ("--home", tmp_path / "home")
     done = impasto(
         *("run", files(tmp_path / "in", 2), "-o", tmp_path / "o.csv", "--json"),
-        *("--scorer", f"script:{script}", *home),
+        *("--scorer", f"script:{script}", *home, "--workers", 1),
     )
     assert done.returncode == 0, done.stderr
-    log = impasto("logs", json.loads(done.stdout)["job"], *home).stdout
+    log = call("logs", json.loads(done.stdout)["job"], *home).stdout
     assert "said to stdout" in log
     assert "said to the logger" in log
 
@@ -160,7 +160,7 @@ def test_what_a_script_starts_ends_with_its_worker(tmp_path: Path) -> None:
     )
     done = impasto(
         *("run", files(tmp_path / "in", 1), "-o", tmp_path / "o.csv", "--home", tmp_path / "home"),
-        *("--scorer", f"script:{script}", "--timeout", 2),
+        *("--scorer", f"script:{script}", "--timeout", 2, "--workers", 1),
     )
     assert done.returncode == 3
     assert not Path("/proc", pid.read_text()).exists()
@@ -178,7 +178,8 @@ def test_what_a_script_starts_ends_with_a_killed_driver_too(tmp_path: Path) -> N
     )
     (tmp_path / "rows.csv").write_text("x\n1\n")
     words = ("run", tmp_path / "rows.csv", "--scorer", f"script:{script}")
-    driver = start(*words, "-o", tmp_path / "o.jsonl", "--home", tmp_path / "home")
+    home = ("--home", tmp_path / "home", "--workers", 1)
+    driver = start(*words, "-o", tmp_path / "o.jsonl", *home)
     wait_for(lambda: note.exists() and note.read_text())
     helper = psutil.Process(int(note.read_text()))
     # A worker that is stopped does not notice that it is alone.

@@ -21,7 +21,7 @@ from impasto.storage.clients import AT_ONCE
 from impasto.storage.sas import RIGHTS, Sas, mint
 from impasto.storage.store import Store
 from support.cloud import CONTROL, DATA
-from support.command import impasto
+from support.command import call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -339,7 +339,7 @@ def test_the_command_prints_the_url_alone_on_stdout_and_no_secret_elsewhere(
 
     def run(*flags: str) -> subprocess.CompletedProcess[str]:
         url = f"{azurite.endpoint()}/{container}/in"
-        return impasto("sas", url, "--permission", "rl", "--hours", 2, "--config", config, *flags)
+        return call("sas", url, "--permission", "rl", "--hours", 2, "--config", config, *flags)
 
     plain, as_json = run(), run("--json")
     (url,) = plain.stdout.splitlines()
