@@ -28,13 +28,13 @@ quick: .venv/installed-dev  ## format, lint, types and the fast tests, for every
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(QUICK)
 
 test: .venv/installed-dev .venv/installed-azurite  ## run the whole test suite
-	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed-dev .venv/installed-azurite  ## what CI runs: format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 bench: .venv/installed-dev .venv/installed-azurite  ## measure all that BENCHMARKS.md publishes, about an hour
 	for name in overhead network peers startup memory stores gatys ray_engine; do $(BIN)/python benchmarks/$$name.py || exit 1; done

@@ -31,28 +31,19 @@ def pytest_unconfigure() -> None:
         USER.cleanup()
 
 
-LONGEST = ("cluster", "test_crash", "test_cloud_jobs", "test_engine", "test_poison")
-"""Groups of tests that take longest, the longest first."""
-
-
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each process whole files, the longest first, and all tests of the cluster to one.
+    """Begin with what takes longest."""
+    from support.groups import rank
 
-    What a file's tests share, and a cluster, would otherwise be made in every process.
-    """
-    for item in items:
-        if "standing_cluster" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("cluster"))
-        elif not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=lambda item: rank(item.nodeid))
 
-    def order(item: pytest.Item) -> int:
-        group = item.get_closest_marker("xdist_group")
-        name = group.args[0] if group else ""
-        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
 
-    items.sort(key=order)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Let each process run whole groups of tests, with ``--dist loadfile``."""
+    from support.groups import Groups
+
+    return Groups(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -118,7 +118,7 @@ class Bench:
         (self.folder / "go").touch()
 
 
-@pytest.fixture(params=["local", pytest.param("ray", marks=pytest.mark.xdist_group("cluster"))])
+@pytest.fixture(params=["local", "ray"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
     """An engine with worker processes."""
     return _bench(request, tmp_path)

@@ -38,6 +38,12 @@ STARTED = "Ray runtime started."
 STORE = 80 << 20
 CONTROL_KEY = "TEST_CLUSTER_KEY"
 """The variable in which its machines have the key of the control store."""
+# A machine ends, with all that it has started, when its standard input does: it cannot outlive a
+# killed test run.
+LEASH = (
+    "import os, signal, sys, threading; end = lambda: os.kill(os.getpid(), signal.SIGTERM); "
+    "threading.Thread(target=lambda: (sys.stdin.read(), end()), daemon=True).start()"
+)
 HEAD_ID = "f" * 51 + "00000"
 """The head's id that the provider of fake machines knows."""
 
@@ -254,14 +260,14 @@ class Cluster:
 def _start(words: list[str], env: dict[str, str], python: str) -> Machine:
     mark = secrets.token_hex(8)
     # Never as a module from the folder of the tests: its path would be searched for Ray's imports.
-    code = "from ray.scripts.scripts import main; main()"
+    code = f"{LEASH}; from ray.scripts.scripts import main; main()"
     common = [f"--node-ip-address={LOCAL}", "--min-worker-port=0", "--max-worker-port=0"]
     common += [f"--object-store-memory={STORE}", "--include-log-monitor=false"]
     common += ["--dashboard-agent-listen-port=0", "--disable-usage-stats", "--block"]
     process = subprocess.Popen(
         [python, "-P", "-c", code, "start", *common, *words],
         env=env | {MARK: mark},
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
