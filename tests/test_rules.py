@@ -203,3 +203,18 @@ def test_driver_never_imports_torch() -> None:
     code = "import sys, impasto.driver.loop, impasto.outputs; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_only_the_command_line_speaks_of_flags_and_quoted_commands(path: Path) -> None:
+    if "cli" in path.parts:
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Raise | ast.Return):
+            said = "".join(
+                each.value
+                for each in ast.walk(node)
+                if isinstance(each, ast.Constant) and isinstance(each.value, str)
+            )
+            said = re.sub(r"pip install[^\"]*", "", said)
+            assert not re.search(r"(?<![\w-])--(?!xxx)[a-z]{2,}|'impasto ", said), said

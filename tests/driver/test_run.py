@@ -223,7 +223,7 @@ def test_a_strange_file_at_the_output_is_never_replaced_unasked(
 ) -> None:
     output = tmp_path / "out.mp4"
     output.write_text("mine")
-    with pytest.raises(BadInput, match="--overwrite"):
+    with pytest.raises(BadInput, match="`overwrite`"):
         api.run(spec(clip(), output), settings=settings)
     assert output.read_text() == "mine"
     api.run(spec(clip(), output, overwrite=True), settings=settings)
@@ -330,7 +330,7 @@ def test_too_many_refused_frames_leave_the_job_incomplete_until_accepted(
     output = tmp_path / "out.mp4"
     job = moody(clip(frames=24), output, 6, 17, max_failed=1)
     with pytest.raises(
-        Incomplete, match=r"2 of 24 items failed \(item 6: ValueError.*--max-failed 2"
+        Incomplete, match=r"2 of 24 items failed \(item 6: ValueError.*`max_failed=2`"
     ):
         api.run(job, settings=settings)
     assert not output.exists()

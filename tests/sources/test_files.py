@@ -135,7 +135,7 @@ def test_files_become_records_or_a_folder(place: Backend) -> None:
     assert plan_of(place, "in/", output="made/").output == "files"
     with pytest.raises(BadInput, match=r"made\.mp4: files cannot become pictures"):
         plan_of(place, "in/", output="made.mp4")
-    with pytest.raises(BadInput, match="--start and --end need a video"):
+    with pytest.raises(BadInput, match="`start` and `end` need a video"):
         plan_of(place, "in/", start=1)
 
 

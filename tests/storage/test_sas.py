@@ -211,9 +211,9 @@ def test_a_plain_endpoint_of_this_machine_gets_a_plain_sas(
 BAD = {
     "az://data --permission rz": "'z' allows nothing",
     "az://data --permission ,": "',' allows nothing",
-    "az://data --hours 0": "--hours 0",
-    "az://data --hours -1": "--hours -1",
-    "az://data --hours nan": "--hours nan",
+    "az://data --hours 0": "`hours=0`",
+    "az://data --hours -1": "`hours=-1`",
+    "az://data --hours nan": "`hours=nan`",
     "az://data --hours 8761": "at most 8760",
     "az://outside --hours 169": "at most 168",
     "az://": "names no container",

@@ -168,7 +168,7 @@ def test_a_folder_is_replaced_only_when_asked_and_only_when_all_in_it_are_images
     tmp_path: Path,
 ) -> None:
     (tmp_path / "1.png").write_text("old")
-    with pytest.raises(BadInput, match="--overwrite"):
+    with pytest.raises(BadInput, match="`overwrite`"):
         check_output(tmp_path, None)
     check_output(tmp_path, IMAGES)
     (tmp_path / "thesis.doc").write_text("mine")

@@ -231,7 +231,7 @@ def test_what_differs_stays_unless_told_otherwise_and_the_rest_is_copied(
     (media / "a.jpg").write_bytes(b"longer than before")
     (media / "c.jpg").write_bytes(b"new")
     told: list[ImpastoError] = []
-    with pytest.raises(Incomplete, match=r"1 of 3 objects .*a\.jpg.*--overwrite"):
+    with pytest.raises(Incomplete, match=r"1 of 3 objects .*a\.jpg.*`overwrite`"):
         copy(here_stores, [f"{media}/"], here.url, watch=Observer(failed=told.append))
     assert len(told) == 1
     assert held(here) == {"a.jpg": b"one", "c.jpg": b"new", "sub/b.jpg": b"two"}
@@ -532,7 +532,7 @@ def test_deleting_takes_what_is_named_and_no_more(
         remove(stores, [f"{there.url}/b"])
     with pytest.raises(Missing):
         remove(stores, [f"{there.url}/b"], recursive=True)
-    with pytest.raises(BadInput, match="--recursive"):
+    with pytest.raises(BadInput, match="`recursive`"):
         remove(stores, [f"{there.url}/a/"])
     assert remove(stores, [f"{there.url}/a/"], recursive=True).changed == 2
     assert set(held(there)) == {"a", "a-b"}

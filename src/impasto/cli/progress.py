@@ -12,7 +12,8 @@ from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from impasto.cli.render.text import ERR, clock, plain, size, warn
+from impasto.cli.render.text import ERR, clock, note, plain, size, warn
+from impasto.cli.render.wording import worded
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -126,7 +127,7 @@ def progress(quiet: bool, units: Units = FRAMES, *, bar: bool = True) -> Iterato
 
 def failed(error: ImpastoError) -> None:
     """Print what befell one object of several; a bar stays below it."""
-    warn(f"impasto: {plain(str(error))}")
+    warn(f"impasto: {worded(plain(str(error)))}")
 
 
 class _Silent:
@@ -169,7 +170,7 @@ class _Warnings:
 
     def __call__(self, event: Event) -> None:
         for warning in event.warnings[self._printed :]:
-            warn(f"note: {plain(warning)}")
+            note(warning)
         self._printed = max(self._printed, len(event.warnings))
 
 

@@ -85,7 +85,7 @@ def _check_running(job: Job, spec: JobSpec) -> tuple[str, ...]:
     if job.notes.cancelled():
         raise Unavailable(
             f"job {job.id}: is being cancelled",
-            "submit it again once it is, see 'impasto cluster status'",
+            "submit it again once it is, see `impasto cluster status`",
         )
     running = job.spec()
     if running.output != spec.output:

@@ -36,7 +36,7 @@ def open_engine(settings: Settings, spec: JobSpec, control: Control, stores: Sto
         try:
             from impasto.engines.ray.engine import RayEngine
         except ModuleNotFoundError:
-            raise BadInput("--engine ray: needs Ray", "run pip install 'impasto[ray]'") from None
+            raise BadInput("`engine=ray`: needs Ray", "run pip install 'impasto[ray]'") from None
         return RayEngine(settings, control, spec, stores)
     if settings.engine == "inline":
         stop_spare()

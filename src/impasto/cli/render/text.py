@@ -16,17 +16,17 @@ ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def say(text: str) -> None:
     """Print one line on stdout."""
-    OUT.print(worded(text), markup=False)
+    OUT.print(text, markup=False)
 
 
 def warn(text: str) -> None:
     """Print one line on stderr."""
-    ERR.print(worded(text), markup=False)
+    ERR.print(text, markup=False)
 
 
 def note(line: str) -> None:
-    """Print a remark on stderr."""
-    warn(f"note: {plain(line)}")
+    """Print a remark of Impasto's own on stderr."""
+    warn(f"note: {worded(plain(line))}")
 
 
 def plain(text: str) -> str:
@@ -69,7 +69,7 @@ def fact_lines(facts: dict[str, Any], *, as_json: bool) -> None:
             value = ", ".join(f"{key} {part}" for key, part in value.items() if part is not None)
         if isinstance(value, list):
             for n, part in enumerate(value):
-                say(f"{'' if n else name:<16} {part}")
+                say(f"{'' if n else name:<16} {worded(str(part))}")
         if value not in (None, "", []) and not isinstance(value, list):
             say(f"{name:<16} {value}")
 
