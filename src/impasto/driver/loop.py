@@ -140,7 +140,7 @@ class Run:
             self._reporter.done(outcome)
             why = tolerance.abort_reason(self._spec, ledger.plan, ledger.tally, outcome)
             if why:
-                raise Incomplete(f"job {self._job.id}: {why}")
+                raise Incomplete(f"job {self._job.id}: {why[0]}", why[1])
             return
         self._job.record(outcome, ledger.fail(outcome))
         self._reporter.failed(outcome)
@@ -161,7 +161,7 @@ class Run:
         """Raise Incomplete when more items failed than the user allows."""
         why = tolerance.excess(self._spec, ledger.plan, ledger.records)
         if why:
-            raise Incomplete(f"job {self._job.id}: {why}")
+            raise Incomplete(f"job {self._job.id}: {why[0]}", why[1])
 
     def _progress(self, ledger: Ledger, why: str) -> str:
         """Say why the job is not finished, and how much of it is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Done
@@ -16,6 +17,10 @@ def allowed(spec: JobSpec, total: int) -> float:
     if spec.max_failed_percent is not None:
         return total * spec.max_failed_percent // 100
     return math.inf if spec.max_failed < 0 else spec.max_failed
+
+
+Reason: TypeAlias = tuple[str, str]
+"""Why a job ends: the fact, and the remedy."""
 
 
 @dataclass(slots=True)
@@ -42,8 +47,8 @@ class Tally:
         self.batches += record.failed_batches
 
 
-def abort_reason(spec: JobSpec, plan: Plan, tally: Tally, last: Done) -> str:
-    """Say why the rest of a job would be a waste, or "".
+def abort_reason(spec: JobSpec, plan: Plan, tally: Tally, last: Done) -> Reason | None:
+    """Say why the rest of a job would be a waste, or None.
 
     Who allows no failure at all wants to know of each, so that job goes on to its end, unless the
     scorer fails with all that it gets.
@@ -57,24 +62,24 @@ def abort_reason(spec: JobSpec, plan: Plan, tally: Tally, last: Done) -> str:
     most, unfinished = allowed(spec, plan.count), tally.shards < len(plan.shards)
     if len(last.failed) == last.items > most and last.items > (plan.count > 1):
         return (
-            f"every item of shard {last.shard} failed: {last.failed[0].error}; correct the scorer "
-            "or the source; `impasto show` tells more"
+            f"every item of shard {last.shard} failed: {last.failed[0].error}",
+            "correct the scorer or the source; `impasto show` tells more",
         )
     if unfinished and last.failed and 0 < most < tally.failed:
         return (
-            f"more than {most:.0f} items failed, the last: {last.failed[-1].error}; `impasto show` "
-            "tells more, and a larger `max_failed` goes on"
+            f"more than {most:.0f} items failed, the last: {last.failed[-1].error}",
+            "`impasto show` tells more, and a larger `max_failed` goes on",
         )
     if unfinished and last.failed and 0 <= spec.max_failed_batches < tally.batches:
         return (
-            f"more than {spec.max_failed_batches} mini-batches failed: {last.failed[-1].error}; "
-            "`impasto show` tells more, and a larger `max_failed_batches` goes on"
+            f"more than {spec.max_failed_batches} mini-batches failed: {last.failed[-1].error}",
+            "`impasto show` tells more, and a larger `max_failed_batches` goes on",
         )
-    return ""
+    return None
 
 
-def excess(spec: JobSpec, plan: Plan, records: Sequence[Done]) -> str:
-    """Say that more failed than the user allows, and what would accept it, or ""."""
+def excess(spec: JobSpec, plan: Plan, records: Sequence[Done]) -> Reason | None:
+    """Say that more failed than the user allows, and what would accept it, or None."""
     failed = [error for record in records for error in record.failed]
     batches = sum(record.failed_batches for record in records)
     if len(failed) > allowed(spec, plan.count):
@@ -82,12 +87,13 @@ def excess(spec: JobSpec, plan: Plan, records: Sequence[Done]) -> str:
     elif 0 <= spec.max_failed_batches < batches:
         remedy = f"`max_failed_batches={batches}`"
     else:
-        return ""
+        return None
     first = failed[0]
     name = first.key or f"item {first.item}"
     several = len(failed) > 1
     count = f"{len(failed)} of {plan.count} items" if several else "1 item"
     return (
-        f"{count} failed ({name}: {first.error}); `impasto show` tells more, `impasto retry` tries "
-        f"again, and {remedy} accepts {'them' if several else 'it'}"
+        f"{count} failed ({name}: {first.error})",
+        "`impasto show` tells more, `impasto retry` tries again, and "
+        f"{remedy} accepts {'them' if several else 'it'}",
     )

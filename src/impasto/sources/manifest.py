@@ -159,7 +159,7 @@ def _parsed(text: str, where: str) -> Url:
     try:
         return parse(text)
     except BadInput as error:
-        raise BadInput(f"{where}: {error}") from None
+        raise BadInput(f"{where}: {error.fact}", error.remedy) from None
 
 
 def _refuse_signature(text: str, where: str) -> None:

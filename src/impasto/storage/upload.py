@@ -56,14 +56,15 @@ class Upload:
         Raises:
             Exists: something is there that may not be replaced.
         """
-        taken = f"{self._requests.where(key)}: exists already; choose another or `overwrite`"
+        where = self._requests.where(key)
+        taken = Exists(f"{where}: exists already", "choose another or `overwrite`")
         if create and size <= ONE_PUT:
             etag = self.create(key, body(), kind)
             if etag is None:
-                raise Exists(taken)
+                raise taken
             return etag
         if create and self._taken(key):
-            raise Exists(taken)
+            raise taken
         path = self._requests.path(key)
         attributes: Any = (
             {"Content-Type": kind} if kind and not self._requests.place.local else None

@@ -69,7 +69,7 @@ def join(settings: Settings, spec: JobSpec, stores: Stores) -> dict[str, Any]:
                     logging_level=logging.ERROR,
                 )
         except (ConnectionError, RuntimeError, ValueError, exceptions.RayError) as error:
-            raise Unavailable(_refusal(address, error)) from error
+            raise _refusal(address, error) from error
     return own
 
 
@@ -126,17 +126,17 @@ def complaint(error: Exception) -> str:
     return (errors or lines or [type(error).__name__])[-1]
 
 
-def _refusal(address: str | None, error: Exception) -> str:
-    """Say why a cluster could not be joined."""
+def _refusal(address: str | None, error: Exception) -> Unavailable:
+    """Return the error that says why a cluster could not be joined."""
     # Ray raises what it was told by the head as text within another error.
     if "AuthenticationError" in f"{type(error).__name__} {error.__cause__}":
-        return (
-            f"cluster {address}: refuses this driver's token; put the cluster's into "
-            "~/.ray/auth_token, or name its file in RAY_AUTH_TOKEN_PATH"
+        return Unavailable(
+            f"cluster {address}: refuses this driver's token",
+            "put the cluster's into ~/.ray/auth_token, or name its file in RAY_AUTH_TOKEN_PATH",
         )
-    return (
-        f"cluster {address or 'of this machine'}: cannot be joined ({words(error)}); "
-        "a driver runs on one of its machines; from elsewhere use `impasto submit`"
+    return Unavailable(
+        f"cluster {address or 'of this machine'}: cannot be joined ({words(error)})",
+        "a driver runs on one of its machines; from elsewhere use `impasto submit`",
     )
 
 

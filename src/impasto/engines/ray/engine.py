@@ -317,8 +317,8 @@ class RayEngine:
         """
         self._pool.dismiss(worker)
         if not worker.ready:
-            words = f"workers cannot start: {error}; see `impasto cluster status`"
-            self._failed_start(worker, error, Unavailable(words))
+            refusal = Unavailable(f"workers cannot start: {error}", "see `impasto cluster status`")
+            self._failed_start(worker, error, refusal)
         if worker.attempt is None:
             return None
         twins = self._pool.twins(worker)

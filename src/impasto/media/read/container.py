@@ -61,7 +61,7 @@ def open_source(
     try:
         container = _open(source)
     except av.FFmpegError as error:
-        raise BadInput(_why(source, name, error)) from error
+        raise _refusal(source, name, error) from error
     try:
         stream = _picture_stream(container, name)
     except BadInput:
@@ -129,14 +129,14 @@ def _picture_stream(container: InputContainer, name: str) -> VideoStream:
     return stream
 
 
-def _why(source: Source, name: str, error: av.FFmpegError) -> str:
-    """Say in one line why a file did not open; open it again to hear FFmpeg's own reason."""
+def _refusal(source: Source, name: str, error: av.FFmpegError) -> BadInput:
+    """Return why a file did not open; opens it again to hear FFmpeg's own reason."""
     reason = _heard(source) or error.strerror or "unknown error"
     if "whitelist" in reason:
-        return f"{name} is of a format that is not read; convert it to MP4 or Matroska"
+        return BadInput(f"{name} is of a format that is not read", "convert it to MP4 or Matroska")
     if "Invalid data" in reason:
         reason = "its content is of no known media format"
-    return f"{name} cannot be read ({reason}); check that it is a complete video file"
+    return BadInput(f"{name} cannot be read ({reason})", "check that it is a complete video file")
 
 
 def _heard(source: Source) -> str:
