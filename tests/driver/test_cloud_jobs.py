@@ -274,7 +274,7 @@ def test_what_lies_at_a_readable_output_is_not_replaced_unasked(
     inprocess.install(monkeypatch)
     place.grant("OUTBOX_SAS", place.outbox, "rcwl")
     place.admin(place.outbox).put("done/clip é.mp4", b"mine")
-    with pytest.raises(BadInput, match=r"exists already.*--overwrite"):
+    with pytest.raises(BadInput, match=r"exists already.*`overwrite`"):
         api.run(video_job(place))
     assert not inprocess.InProcess.ran
     assert delivered(place) == b"mine"

@@ -18,8 +18,8 @@ REASONS = {
     "raise": "ValueError: cannot score",
     "exit": "SystemExit: 42",
     "kill": "exit code 3",
-    "hang": "--timeout",
-    "leak": "--memory",
+    "hang": "`timeout`",
+    "leak": "`memory`",
     "few": "returned nothing",
 }
 BAD = {117 + 150 * n: kind for n, kind in enumerate(REASONS)}

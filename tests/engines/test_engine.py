@@ -293,9 +293,9 @@ def test_what_ends_a_worker_is_told_with_its_item_and_the_engine_goes_on(bench: 
     failed = {n: it for n, it in found.items() if isinstance(it, Failed)}
     told = {n: (it.kind, it.items) for n, it in failed.items()}
     assert told == {0: ("timeout", (1,)), 1: ("died", (2,)), 2: ("died", (5,))}
-    assert "--timeout" in failed[0].error
+    assert "`timeout`" in failed[0].error
     assert "exit code 7" in failed[1].error
-    assert "--memory" in failed[2].error
+    assert "`memory`" in failed[2].error
     assert isinstance(found[3], Done)
 
 

@@ -291,10 +291,10 @@ def test_only_a_cluster_elsewhere_has_no_use_for_signatures(
     ("what", "fields"),
     [
         ("output", {"output": "SIGNED"}),
-        ("--requirements", {"requirements": "SIGNED"}),
-        ("--style", {"params": {"style": "SIGNED"}}),
-        ("--model", {"scorer": "onnx:SIGNED"}),
-        ("--module", {"scorer": "python:SIGNED:Paint"}),
+        ("`requirements`", {"requirements": "SIGNED"}),
+        ("`style`", {"params": {"style": "SIGNED"}}),
+        ("`model`", {"scorer": "onnx:SIGNED"}),
+        ("`module`", {"scorer": "python:SIGNED:Paint"}),
     ],
 )
 def test_a_cluster_elsewhere_refuses_every_url_with_a_signature(
@@ -307,7 +307,7 @@ def test_a_cluster_elsewhere_refuses_every_url_with_a_signature(
     with pytest.raises(BadInput, match=f"^{what} {url}: its signature stays in this process"):
         refuse_signatures(JobSpec.model_validate_json(text), settings)
     home = Settings(engine="ray", address="10.0.0.1:6379", home=f"{url}?sig=abcdefghijklmnop")
-    with pytest.raises(BadInput, match=f"^--home {url}: "):
+    with pytest.raises(BadInput, match=f"^`home` {url}: "):
         refuse_signatures(JobSpec(source="a.png", output="b.png"), home)
 
 

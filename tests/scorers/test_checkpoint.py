@@ -262,7 +262,7 @@ def test_torchscript_paints_any_size_and_says_what_it_assumes() -> None:
     for batch in (pictures(), pictures(1, 9, 7)):
         torch.testing.assert_close(made(model.score(batch)), network(batch).detach())
     assert model.batch == 0
-    assert model.notes == ("net.pth: TorchScript, values 0 to 1 (assumed; --range says otherwise)",)
+    assert model.notes == ("net.pth: TorchScript, values 0 to 1 (assumed; `range` says otherwise)",)
 
 
 def test_a_traced_network_in_half_precision_gets_its_own_type() -> None:
@@ -312,7 +312,7 @@ class Times(nn.Module):
 
 def test_ranges_are_applied_and_doubted() -> None:
     batch = pictures()
-    with pytest.raises(ValueError, match="set --range or --output-range"):
+    with pytest.raises(ValueError, match="set `range` or `output_range`"):
         scorer(scripted(Times(255))).score(batch)
     content = scripted(Times(255))
     torch.testing.assert_close(made(scorer(content, output_range="byte").score(batch)), batch)

@@ -107,7 +107,7 @@ def test_pictures_of_any_size_match_torch() -> None:
     assert model.batch == 0
     assert model.notes == (
         "net.onnx: input 'x' float32 NCHW RGB, any size, "
-        "values 0 to 1 (assumed; --range says otherwise)",
+        "values 0 to 1 (assumed; `range` says otherwise)",
     )
 
 
@@ -127,7 +127,7 @@ def test_bytes_with_colours_last_are_rounded_and_come_back() -> None:
     torch.testing.assert_close(made(inverse.score(batch + 0.0015)), 1 - batch, atol=1e-6, rtol=0)
     assert "uint8 NHWC RGB, any size, values 0 to 255" in inverse.notes[0]
     assert "assumed" not in inverse.notes[0]
-    with pytest.raises(BadInput, match="takes values 0 to 255; leave --range out"):
+    with pytest.raises(BadInput, match="takes values 0 to 255; leave `range` out"):
         scorer(model, range="unit")
 
 
@@ -193,10 +193,10 @@ def _scaled(by: float) -> bytes:
 
 def test_output_that_contradicts_the_assumed_range_is_refused() -> None:
     batch = pictures()
-    with pytest.raises(ValueError, match="set --range or --output-range"):
+    with pytest.raises(ValueError, match="set `range` or `output_range`"):
         scorer(_scaled(255)).score(batch)
     torch.testing.assert_close(made(scorer(_scaled(255), output_range="byte").score(batch)), batch)
-    with pytest.raises(ValueError, match="set --range or --output-range"):
+    with pytest.raises(ValueError, match="set `range` or `output_range`"):
         scorer(_scaled(1 / 255), range="byte").score(batch)
     scorer(_scaled(1 / 255), range="byte").score(batch / 255)
     overshoot = made(scorer(_scaled(1.5)).score(batch))
@@ -314,7 +314,7 @@ def test_one_vector_is_called_output_and_is_no_picture() -> None:
 
 
 def test_tiles_are_refused_for_a_model_that_makes_no_pictures() -> None:
-    with pytest.raises(ValueError, match="set --fit resize"):
+    with pytest.raises(ValueError, match="set `fit=resize`"):
         scorer(_classifier(), fit="tile").score(pictures(1, 40, 40))
 
 
@@ -365,7 +365,7 @@ def test_a_matrix_takes_the_columns_in_order() -> None:
 
 def test_columns_choose_the_features() -> None:
     frame = pd.DataFrame({"id": ["x", "y"], "a": [3, 4], "b": [True, False]})
-    with pytest.raises(BadInput, match=r"takes 2 features, and the table has 3.*--columns"):
+    with pytest.raises(BadInput, match=r"takes 2 features, and the table has 3.*`columns`"):
         scorer(_linear()).score(frame)
     with pytest.raises(BadInput, match="'id' is no number"):
         scorer(_linear(), columns="id,a").score(frame)
@@ -452,9 +452,9 @@ def test_a_dictionary_of_probabilities_is_a_record_a_row() -> None:
 
 
 def test_items_of_the_wrong_kind_are_refused_with_the_remedy() -> None:
-    with pytest.raises(BadInput, match="takes rows, not pictures; set --items rows"):
+    with pytest.raises(BadInput, match="takes rows, not pictures; set `items=rows`"):
         scorer(_linear()).score(pictures())
-    with pytest.raises(BadInput, match="takes pictures, not rows; set --items pictures"):
+    with pytest.raises(BadInput, match="takes pictures, not rows; set `items=pictures`"):
         scorer(blur()).score(pd.DataFrame({"a": [1]}))
 
 
@@ -525,7 +525,7 @@ def test_cuda_is_never_replaced_by_the_cpu() -> None:
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this ONNX Runtime has CUDA")
-    with pytest.raises(Unavailable, match=r"ONNX Runtime cannot use cuda:1 .*--device cpu"):
+    with pytest.raises(Unavailable, match=r"ONNX Runtime cannot use cuda:1 .*`device=cpu`"):
         scorer(blur(), torch.device("cuda", 1))
 
 

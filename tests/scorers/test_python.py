@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CPU = torch.device("cpu")
-HELP = "see 'impasto scorers python:FILE.py:CLASS'"
+HELP = "see `impasto scorers python:FILE.py:CLASS`"
 
 UPSCALE = '''
 class Upscale:
@@ -483,14 +483,14 @@ def test_values_of_python_are_passed_through() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"factor": "two"}, "--factor: 'two' is no int"),
-        ({"factor": 2.5}, "--factor: 2.5 is no int"),
-        ({"factor": True}, "--factor: True is no int"),
-        ({"factor": None}, "--factor: None is no int"),
-        ({"factr": "2"}, "--factr: is unknown; the class has --factor"),
+        ({"factor": "two"}, "`factor`: 'two' is no int"),
+        ({"factor": 2.5}, "`factor`: 2.5 is no int"),
+        ({"factor": True}, "`factor`: True is no int"),
+        ({"factor": None}, "`factor`: None is no int"),
+        ({"factr": "2"}, "`factr`: is unknown; the class has `factor`"),
         (
             {"factor": "x", "a_b": 1},
-            "--factor: 'x' is no int; --a-b: is unknown; the class has --factor",
+            "`factor`: 'x' is no int; `a_b`: is unknown; the class has `factor`",
         ),
     ],
 )
@@ -503,13 +503,13 @@ def test_wrong_values_are_named_in_one_line(given: dict[str, Any], message: str)
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "--size: is missing; "),
-        ({"size": 1, "mode": "left"}, "--mode: 'left' is none of up, down; "),
-        ({"size": 1, "power": "3"}, "--power: '3' is none of 1, 2; "),
-        ({"size": 1, "power": True}, "--power: True is none of 1, 2; "),
-        ({"size": 1, "fast": "perhaps"}, "--fast: 'perhaps' is not true or false; "),
-        ({"size": 1, "scale": "wide"}, "--scale: 'wide' is no number; "),
-        ({"size": 1, "name": 3}, "--name: 3 is no text; "),
+        ({}, "`size`: is missing; "),
+        ({"size": 1, "mode": "left"}, "`mode`: 'left' is none of up, down; "),
+        ({"size": 1, "power": "3"}, "`power`: '3' is none of 1, 2; "),
+        ({"size": 1, "power": True}, "`power`: True is none of 1, 2; "),
+        ({"size": 1, "fast": "perhaps"}, "`fast`: 'perhaps' is not true or false; "),
+        ({"size": 1, "scale": "wide"}, "`scale`: 'wide' is no number; "),
+        ({"size": 1, "name": 3}, "`name`: 3 is no text; "),
     ],
 )
 def test_wrong_values_of_every_type_are_refused(given: dict[str, Any], message: str) -> None:
@@ -519,5 +519,5 @@ def test_wrong_values_of_every_type_are_refused(given: dict[str, Any], message: 
 
 
 def test_class_without_arguments_says_so() -> None:
-    with pytest.raises(BadInput, match="--size: is unknown; the class has none"):
+    with pytest.raises(BadInput, match="`size`: is unknown; the class has none"):
         signature.check([], {"size": "3"})

@@ -370,7 +370,7 @@ def test_script_that_cannot_be_loaded_is_bad_input(
 
 
 def test_open_quote_in_the_arguments_is_bad_input(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"--args .*No closing quotation"):
+    with pytest.raises(BadInput, match=r"`args=.*No closing quotation"):
         written(tmp_path, "def run(b): ...", args="--name 'x")
 
 

@@ -265,7 +265,7 @@ def test_wrong_digest_is_refused_and_nothing_is_kept(
     offer(tmp_path, monkeypatch, digest="00000000")
     with pytest.raises(Unavailable, match=r"its sha256 is .*, not 00000000") as caught:
         fetch(served, tmp_path / "cache")
-    assert "--weights" in str(caught.value)
+    assert "`weights`" in str(caught.value)
     assert kept(tmp_path / "cache") == []
 
 
@@ -273,7 +273,7 @@ def test_no_network_says_where_to_put_the_file(tmp_path: Path, served: Server) -
     name = download.NAMES["vgg19"]
     with pytest.raises(Unavailable, match="answers 404") as caught:
         fetch(served, tmp_path / "cache")
-    for part in (f"{served.base}/{name}", str(tmp_path / "cache" / name), "--weights"):
+    for part in (f"{served.base}/{name}", str(tmp_path / "cache" / name), "`weights`"):
         assert part in str(caught.value)
     served.base = "http://127.0.0.1:1"
     with pytest.raises(Unavailable, match="cannot be fetched") as caught:

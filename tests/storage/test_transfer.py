@@ -235,7 +235,7 @@ def test_what_differs_stays_unless_told_otherwise_and_the_rest_is_copied(
         copy(here_stores, [f"{media}/"], here.url, watch=Observer(failed=told.append))
     assert len(told) == 1
     assert held(here) == {"a.jpg": b"one", "c.jpg": b"new", "sub/b.jpg": b"two"}
-    with pytest.raises(Exists, match="--overwrite"):
+    with pytest.raises(Exists, match="`overwrite`"):
         copy(here_stores, [str(media / "a.jpg")], f"{here.url}/a.jpg")
     tally = copy(here_stores, [f"{media}/"], here.url, overwrite=True)
     assert tally.changed == 3

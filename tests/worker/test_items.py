@@ -329,7 +329,7 @@ def test_too_many_failed_mini_batches_are_tried_again(tmp_path: Path, settings: 
     mood.write_text("5")
     job = spec(tmp_path, "Add", table(tmp_path / "t.csv", 20), "o.csv", max_failed=-1)
     job = job.model_copy(update={"max_failed_batches": 0})
-    with pytest.raises(Incomplete, match="--max-failed-batches 1"):
+    with pytest.raises(Incomplete, match="`max_failed_batches=1`"):
         api.run(job, settings=settings)
     mood.unlink()
     assert api.run(job, settings=settings).failed == 0

@@ -56,11 +56,16 @@ def result(done: Result, called: str, named: str, *, as_json: bool, quiet: bool)
 def aside(done: Result, named: str) -> None:
     """Name the first items that were set aside, and why."""
     for each in done.aside[:SHOWN]:
-        warn(f"set aside: {plain(each.key or str(each.item))}: {each.error}")
+        warn(f"set aside: {plain(each.key or str(each.item))}: {_reason(each)}")
     if done.failed > SHOWN:
         warn(f"and {done.failed - SHOWN} more: see 'impasto show {named}'")
     if done.failed:
         warn(f"'impasto retry {named}' tries them again")
+
+
+def _reason(error: ItemError) -> str:
+    """Return why an item was set aside; what has a traceback is the scorer's own word."""
+    return error.error if error.traceback else worded(error.error)
 
 
 def failure(error: ImpastoError, last: Progress | None) -> None:
@@ -105,7 +110,7 @@ def _failed(failed: Iterable[ItemError]) -> None:
     """Print why items failed, each reason once with its traceback, and which items."""
     reasons: dict[str, list[ItemError]] = {}
     for each in failed:
-        reasons.setdefault(each.error, []).append(each)
+        reasons.setdefault(_reason(each), []).append(each)
     for reason, errors in reasons.items():
         names = [plain(each.key or f"item {each.item}") for each in errors]
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""

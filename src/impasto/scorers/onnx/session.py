@@ -61,7 +61,7 @@ def open_session(name: str, content: bytes, device: torch.device) -> ort.Inferen
 def _no_cuda(name: str, device: torch.device, why: str) -> Unavailable:
     return Unavailable(
         f"{name}: ONNX Runtime cannot use {device} ({why})",
-        "pip install onnxruntime-gpu instead of onnxruntime, or set --device cpu",
+        "pip install onnxruntime-gpu instead of onnxruntime, or set `device=cpu`",
     )
 
 
