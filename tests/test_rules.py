@@ -38,6 +38,8 @@ WITHIN = {
 """Imports allowed between modules of the lowest layer."""
 SCORERS_SEE = {"impasto.media.frame"}
 """What scorers may import of the libraries beside them: what a picture is."""
+LONGEST_FILE, LONGEST_FUNCTION = 350, 60
+"""Lines; a function's signature and docstring are not counted."""
 ENTRY_POINTS = {"__init__", "__main__"}
 """Modules above all layers."""
 
@@ -218,3 +220,14 @@ def test_only_the_command_line_speaks_of_flags_and_quoted_commands(path: Path) -
             )
             said = re.sub(r"pip install( --[\w-]+)*", "", said)
             assert not re.search(r"(?<![\w-])--(?!xxx)[a-z]{2,}|'impasto ", said), said
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_files_and_functions_stay_short(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= LONGEST_FILE
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[ast.get_docstring(node) is not None :]
+            lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+            assert lines <= LONGEST_FUNCTION, f"{node.name} has {lines} lines"

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from impasto.schema.outcome import Attempt
 
 
-class _Report:
-    """What is told of a shard while it is scored."""
+class ShardReport:
+    """What a worker notes of one shard while it scores it."""
 
     def __init__(self, attempt: Attempt) -> None:
         self._shard = attempt.shard

@@ -125,3 +125,33 @@ def _drain(items: queue.Queue[object]) -> None:
             items.get_nowait()
         except queue.Empty:
             return
+
+
+class ShardTimes:
+    """Where the time of a shard goes.
+
+    Attributes:
+        clocks: busy seconds of ``read``, ``score`` and ``write``.
+        moments: when each mini-batch's scoring began and ended; in no order, since threads score
+            side by side.
+    """
+
+    def __init__(self) -> None:
+        """Begin to count."""
+        self._since = time.perf_counter()
+        self.clocks = {stage: Clock() for stage in ("read", "score", "write")}
+        self.moments: list[float] = []
+
+    @contextmanager
+    def scoring(self) -> Iterator[None]:
+        """Count the time spent inside the block as scoring."""
+        self.moments.append(time.perf_counter())
+        with self.clocks["score"].busy():
+            yield
+        self.moments.append(time.perf_counter())
+
+    def totals(self) -> tuple[float, float, dict[str, float]]:
+        """Return the seconds so far, those before and after all scoring, and those by stage."""
+        seconds = time.perf_counter() - self._since
+        scoring = max(self.moments) - min(self.moments) if self.moments else 0.0
+        return seconds, seconds - scoring, {name: it.seconds for name, it in self.clocks.items()}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
@@ -38,9 +37,9 @@ from impasto.worker.batches import Batches, MiniBatch, SetAside
 from impasto.worker.inputs import JobInputs
 from impasto.worker.items import FileScoring, RowScoring
 from impasto.worker.pictures import PictureScoring
-from impasto.worker.report import _Report
+from impasto.worker.report import ShardReport
 from impasto.worker.scored import Scoring
-from impasto.worker.stages import Clock, Prefetch, Sink
+from impasto.worker.stages import Prefetch, ShardTimes, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -141,42 +140,39 @@ class Worker:
         if standing:
             yield standing
             return
-        since = time.perf_counter()
-        clocks = {stage: Clock() for stage in ("read", "score", "write")}
-        moments: list[float] = []
+        times = ShardTimes()
         if attempt.suspects:
             # Whatever ended a worker may do so again, and the sooner the more of it is scored.
             self._size = self._size or 1
         self._settle_size(attempt)
-        report = _Report(attempt)
+        report = ShardReport(attempt)
         items = self._source.read(self._plan, shard, 1 if self._device.type == "cpu" else 4)
         batches = Batches(items, attempt, self._batch_size)
-        reader = Prefetch(batches, AHEAD, clocks["read"])
+        reader = Prefetch(batches, AHEAD, times.clocks["read"])
         self._scorer.restart()
         try:
             with open_shard(
                 self._job, self._task.spec, self._plan, attempt, self._inputs.files
             ) as out:
-                with Sink(out.write, AHEAD, clocks["write"]) as sink:
-                    for scored in self._scored(reader, threads, clocks["score"], moments):
+                with Sink(out.write, AHEAD, times.clocks["write"]) as sink:
+                    for scored in self._scored(reader, threads, times):
                         told = report.add(scored)
                         sink.put(told)
                         yield report.items
-                with clocks["write"].busy():
+                with times.clocks["write"].busy():
                     size, names = out.finish()
         finally:
             reader.close()
             batches.close()
-        now = time.perf_counter()
+        seconds, overhead, stages = times.totals()
         done = Done(
             shard=shard.index,
             segment=out.segment,
             items=report.items,
             bytes=size,
-            seconds=now - since,
-            # Threads score side by side, so that the moments are in no order.
-            overhead=now - since - (max(moments) - min(moments) if moments else 0.0),
-            stages={stage: clock.seconds for stage, clock in clocks.items()},
+            seconds=seconds,
+            overhead=overhead,
+            stages=stages,
             worker=self.name,
             concealed=tuple(report.concealed),
             failed=tuple(report.failed),
@@ -193,20 +189,13 @@ class Worker:
         self,
         batches: Prefetch[MiniBatch | SetAside],
         threads: Callable[[], int],
-        clock: Clock,
-        moments: list[float],
+        times: ShardTimes,
     ) -> Iterator[Scored]:
-        """Score mini-batches side by side, or one by one, and yield their items in order.
-
-        The moments at which each begins and ends are added to a list.
-        """
+        """Score mini-batches side by side, or one by one, and yield their items in order."""
 
         def score(batch: MiniBatch) -> list[Scored]:
-            moments.append(time.perf_counter())
-            with clock.busy(), self._watch.scoring(batch.indices):
-                scored = self._scoring(batch.items, self._shrink)
-            moments.append(time.perf_counter())
-            return scored
+            with times.scoring(), self._watch.scoring(batch.indices):
+                return self._scoring(batch.items, self._shrink)
 
         running: deque[Future[list[Scored]]] = deque()
         try:
