@@ -21,9 +21,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+from unittest import mock
 
 import psutil
-import pytest
 import trustme
 
 import impasto
@@ -415,12 +415,13 @@ def _one_at_a_time() -> Iterator[None]:
 @contextmanager
 def driving(cluster: Cluster) -> Iterator[None]:
     """Let this very process be a driver of the cluster."""
-    with pytest.MonkeyPatch.context() as patch:
+    # All of it is restored: a driver's breakpoints become Ray's, for all that it starts as well.
+    with mock.patch.dict(os.environ):
         for name in [name for name in os.environ if name.startswith("RAY_")]:
-            patch.delenv(name)
-        for name, value in cluster.env.items():
-            if name.startswith("RAY_"):
-                patch.setenv(name, value)
+            del os.environ[name]
+        os.environ.update(
+            {name: value for name, value in cluster.env.items() if name.startswith("RAY_")}
+        )
         # Not before: Ray reads the mode when it is imported.
         from ray import _raylet
 
