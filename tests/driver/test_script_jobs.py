@@ -39,8 +39,9 @@ def test_a_script_on_files_appends_a_line_an_item_in_order(tmp_path: Path) -> No
 def test_a_script_of_the_old_style_scores_a_table(tmp_path: Path) -> None:
     source, output = tmp_path / "rows.parquet", tmp_path / "out" / "predictions.csv"
     pd.DataFrame({"x": [float(n) for n in range(100)]}).to_parquet(source)
-    done = call(
-        *("run", source, "-o", output, "--home", tmp_path / "home"),
+    # Its logger is the process's, and would keep the standard error that it is made with.
+    done = impasto(
+        *("run", source, "-o", output, "--home", tmp_path / "home", "--workers", 1),
         *("--scorer", f"script:{SCRIPTS / 'regress_entry_script.py'}", "--args=--slope 3"),
     )
     assert done.returncode == 0, done.stderr
