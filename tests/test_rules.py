@@ -201,6 +201,12 @@ def test_start_up_imports_nothing_heavy(module: str) -> None:
     assert not heavy & set(done.stdout.split())
 
 
+def test_planning_imports_no_codec() -> None:
+    code = "import sys, impasto.planning.planner; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"torch", "av", "numpy", "PIL", "pandas"} & set(done.stdout.split())
+
+
 def test_driver_never_imports_torch() -> None:
     code = "import sys, impasto.driver.loop, impasto.outputs; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -18,7 +18,7 @@ from impasto.schema.source import Colour
 from impasto.sources.item import Blob, Rows
 from impasto.worker.batch_size import best_size
 from impasto.worker.batches import Batches, MiniBatch, SetAside
-from impasto.worker.scored import divide
+from impasto.worker.scoring import divide
 
 SHARD = Shard(index=0, start=0, stop=12)
 CPU = torch.device("cpu")

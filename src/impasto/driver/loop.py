@@ -145,17 +145,18 @@ class Run:
         self._job.record(outcome, ledger.fail(outcome))
         self._reporter.failed(outcome)
         if outcome.kind == "denied":
-            raise Unavailable(self._progress(ledger, outcome.error), job=self._job.id)
+            progress = self._progress(ledger, outcome.error)
+            raise Unavailable(progress, outcome.remedy, job=self._job.id)
         if outcome.kind == "changed":
-            raise BadInput(outcome.error)
+            raise BadInput(outcome.error, outcome.remedy)
 
     def _give_up(self, ledger: Ledger) -> None:
         failure = ledger.last_failure
         if not ledger.done and failure.kind == "bad_input":
-            raise BadInput(failure.error)
+            raise BadInput(failure.error, failure.remedy)
         kind = Unavailable if failure.kind == "unavailable" else Incomplete
         why = f"shard {failure.shard}: {failure.error}"
-        raise kind(self._progress(ledger, why), job=self._job.id)
+        raise kind(self._progress(ledger, why), failure.remedy, job=self._job.id)
 
     def _judge(self, ledger: Ledger) -> None:
         """Raise Incomplete when more items failed than the user allows."""

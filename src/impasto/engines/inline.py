@@ -14,13 +14,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 from impasto.engines.base import Control, encoder_threads
-from impasto.engines.messages import StartFailed
-from impasto.engines.outcomes import REPLACE_AFTER, BatchMarks, message, outcomes
-from impasto.errors import BadInput
+from impasto.engines.outcomes import REPLACE_AFTER, BatchMarks, outcomes, parts, start_failed
 from impasto.machine import uses_cuda
 from impasto.schema.outcome import Done, Failed
 from impasto.schema.workers import Capacity, WorkerCounts
-from impasto.secrecy import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -123,9 +120,7 @@ class InlineEngine:
                     task, "cuda:0" if cuda else "cpu", self._events, self._signatures
                 )
             except Exception as error:
-                bad = isinstance(error, BadInput)
-                start = StartFailed(error=message(error), bad_input=bad, traceback=explain(error))
-                raise start.as_error() from error
+                raise start_failed(error).as_error() from error
         return self._worker
 
     def _close(self) -> None:
@@ -134,7 +129,7 @@ class InlineEngine:
             if worker:
                 worker.close()
         except Exception as error:  # noqa: BLE001 (what was scored stands)
-            self._control.noted(f"the scorer did not end in order: {message(error)}")
+            self._control.noted(f"the scorer did not end in order: {parts(error)[0]}")
 
 
 class _Events(BatchMarks):

@@ -10,21 +10,23 @@ class StartFailed(Frozen):
     """A worker could not load its scorer.
 
     Attributes:
-        error: one line.
+        error: what was wrong, one line.
         bad_input: whether the user must act.
         traceback: the worker's own.
+        remedy: what to do, or "".
         died: whether its process ended before it said why.
     """
 
     error: str
     bad_input: bool
     traceback: str
+    remedy: str = ""
     died: bool = False
 
     def as_error(self) -> BadInput | Unavailable:
         """Return the error to raise, with the worker's traceback as a note."""
         line = f"workers cannot start: {self.error}" if self.died else self.error
-        error = (BadInput if self.bad_input else Unavailable)(line)
+        error = (BadInput if self.bad_input else Unavailable)(line, self.remedy)
         error.add_note(self.traceback)
         return error
 

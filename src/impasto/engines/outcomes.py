@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from impasto import secrecy
+from impasto.engines.messages import StartFailed
 from impasto.errors import BadInput, Changed, Denied, ImpastoError, Unavailable
 from impasto.schema.outcome import Failed, FailedKind
 
@@ -59,9 +60,11 @@ def outcomes(
             yield from steps
     except Exception as error:  # noqa: BLE001 (a shard's error is an outcome)
         kind, blamed = kind_of(error), marks.blamed()
+        fact, remedy = parts(error)
         yield Failed(
             shard=attempt.shard.index,
-            error=message(error),
+            error=fact,
+            remedy=remedy,
             kind=kind,
             traceback=secrecy.explain(error),
             worker=worker.name,
@@ -85,7 +88,20 @@ def kind_of(error: Exception) -> FailedKind:
     return "error"
 
 
-def message(error: Exception) -> str:
-    """Say in one line what an error is, without secrets."""
+def start_failed(error: Exception) -> StartFailed:
+    """Describe the error with which a worker could not load its scorer."""
+    fact, remedy = parts(error)
+    return StartFailed(
+        error=fact,
+        remedy=remedy,
+        bad_input=isinstance(error, BadInput),
+        traceback=secrecy.explain(error),
+    )
+
+
+def parts(error: Exception) -> tuple[str, str]:
+    """Return the fact, in one line, and the remedy of an error, without secrets."""
+    if isinstance(error, ImpastoError):
+        return " ".join(error.fact.split()), " ".join(error.remedy.split())
     text = secrecy.redact(" ".join(str(error).split()))
-    return text if isinstance(error, ImpastoError) else f"{type(error).__name__}: {text}"
+    return f"{type(error).__name__}: {text}", ""

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
 from impasto import secrecy
-from impasto.engines.messages import Alive, BatchMark, StartFailed
-from impasto.engines.outcomes import BatchMarks, message, outcomes
-from impasto.errors import BadInput
+from impasto.engines.messages import Alive, BatchMark
+from impasto.engines.outcomes import BatchMarks, outcomes, start_failed
 from impasto.machine import own_device
 from impasto.schema.outcome import Attempt
 from impasto.schema.signatures import Signatures
@@ -110,10 +109,7 @@ def serve(fd: int) -> None:
     try:
         worker = Worker(task, own_device(device), line, signatures)
     except Exception as error:  # noqa: BLE001 (the driver raises it)
-        bad = isinstance(error, BadInput)
-        line.send(
-            StartFailed(error=message(error), bad_input=bad, traceback=secrecy.explain(error))
-        )
+        line.send(start_failed(error))
         return
     # From here on its end is the end of an attempt, and no failure to start.
     line.alive()

@@ -167,7 +167,7 @@ def _redacted(value: Record) -> Record:
     """Redact what others said in a record; names and URLs stay, or they would name nothing."""
     match value:
         case Failed():
-            told = {"error": redact(value.error), "traceback": redact(value.traceback)}
+            told = {name: redact(getattr(value, name)) for name in ("error", "remedy", "traceback")}
             return value.model_copy(update=told)
         case Done():
             failed = [it.model_copy(update={"error": redact(it.error)}) for it in value.failed]

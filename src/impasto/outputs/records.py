@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
-from contextlib import ExitStack
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from impasto.storage.local import mapped, scratch
+from impasto.outputs.local_segment import LocalSegment
+from impasto.storage.local import mapped
 from impasto.tables.write import assemble, jsonl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from types import TracebackType
-    from typing import Self
+    from contextlib import ExitStack
 
     from impasto.jobs.job import Job
     from impasto.outputs.base import Scored
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from impasto.schema.plan import Plan
 
 
-class RecordsShard:
+class RecordsShard(LocalSegment):
     """One JSON line a record, in the order of the items."""
 
     def __init__(self, job: Job, plan: Plan, attempt: Attempt) -> None:
@@ -31,22 +30,10 @@ class RecordsShard:
         self._facts = plan.facts if plan.source == "video" else None
         self._base = attempt.base
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            self._path = stack.enter_context(scratch()) / PurePath(self.segment).name
-            self._file = stack.enter_context(self._path.open("wb"))
-            self._kept = self._standing() if self._base else iter(())
-            self._next = next(self._kept, None)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self._stack.__exit__(kind, error, tb)
+    def _open(self, stack: ExitStack) -> None:
+        self._file = stack.enter_context(self._path.open("wb"))
+        self._kept = self._standing() if self._base else iter(())
+        self._next = next(self._kept, None)
 
     def write(self, scored: Scored) -> None:
         """Write the next item's records."""

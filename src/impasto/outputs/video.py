@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -11,13 +10,12 @@ import numpy as np
 from impasto.media.join import assemble
 from impasto.media.write.segment import SegmentWriter
 from impasto.media.write.target import Target, target
-from impasto.storage.local import scratch
+from impasto.outputs.local_segment import LocalSegment
 from impasto.storage.named_file import File
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Self
+    from contextlib import ExitStack
 
     from impasto.jobs.job import Job
     from impasto.media.frame import Plane
@@ -35,7 +33,7 @@ def video_target(spec: JobSpec, plan: Plan) -> Target:
     return target(plan.facts, PurePath(spec.output).suffix, plan.width, plan.height)
 
 
-class VideoShard:
+class VideoShard(LocalSegment):
     """One encoded segment, written on this machine and then stored."""
 
     def __init__(self, job: Job, spec: JobSpec, plan: Plan, shard: Shard) -> None:
@@ -48,21 +46,9 @@ class VideoShard:
         self._last: tuple[Plane, ...] = ()
         self._waiting: list[int] = []
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            self._path = stack.enter_context(scratch()) / PurePath(self.segment).name
-            writer = SegmentWriter(self._path, self._target, self._encoding)
-            self._writer = stack.enter_context(writer)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self._stack.__exit__(kind, error, tb)
+    def _open(self, stack: ExitStack) -> None:
+        writer = SegmentWriter(self._path, self._target, self._encoding)
+        self._writer = stack.enter_context(writer)
 
     def write(self, scored: Scored) -> None:
         """Encode the next picture."""

@@ -66,7 +66,9 @@ class _RecordEntry(_Entry):
         return cls.model_validate({"time": line["time"], "record": fields})
 
     def _fields(self) -> Line:
-        return self.record.model_dump(mode="json", exclude={"names"})
+        fields = self.record.model_dump(mode="json", exclude={"names"})
+        # Lines of records that have none are those of versions that knew of none.
+        return {name: fields[name] for name in fields if name != "remedy" or fields[name]}
 
 
 class Submitted(_Entry):

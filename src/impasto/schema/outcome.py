@@ -66,13 +66,14 @@ class Failed(Frozen):
 
     Attributes:
         shard: the shard's index.
-        error: one line.
+        error: what was wrong, one line.
         kind: who must act: the user, time or the operator, or nobody knows; ``denied`` (a store
             refuses access) and ``changed`` (the source is another) end the whole job at once;
             ``died`` and ``timeout`` are the end of a worker while it scored.
         traceback: the worker's own, for the log.
         worker: who ran it.
         items: what was being scored when the worker ended: its end may be the fault of one of them.
+        remedy: what to do, or "".
     """
 
     shard: int
@@ -81,6 +82,7 @@ class Failed(Frozen):
     traceback: str = ""
     worker: str = ""
     items: tuple[int, ...] = ()
+    remedy: str = ""
 
 
 class Attempt(Frozen):

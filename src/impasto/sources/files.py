@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 from impasto.errors import BadInput, Missing
 from impasto.schema.outcome import ItemError
 from impasto.schema.plan import Plan, Shard
-from impasto.sources import selection
-from impasto.sources.base import Survey
 from impasto.sources.item import Blob
+from impasto.sources.listed import Listed
 from impasto.storage.local import scratch
 from impasto.storage.objects import Objects
 from impasto.storage.parallel import in_order
@@ -22,45 +21,28 @@ from impasto.storage.parallel import in_order
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from impasto.schema.job import JobSpec
     from impasto.schema.kinds import SourceKind
     from impasto.schema.url import Url
-    from impasto.sources.selection import Selected, Selection
+    from impasto.sources.selection import Selection
     from impasto.storage.stores import Stores
-    from impasto.tables.read.scan import Wanted
 
 AHEAD = 4
 """Objects that may be on their way to this machine at once, or wait here to be taken."""
 
 
-class Files:
+class Files(Listed):
     """One file, or those of a folder, a pattern or a manifest."""
+
+    ACCEPTED = "files"
+    kind: SourceKind = "files"
 
     def __init__(self, stores: Stores, url: str | Url, form: Selection) -> None:
         """Say where the files are; nothing is listed before it must be."""
-        self._place = stores.locate(url)
-        self.url = str(self._place)
-        self.kind: SourceKind = "files"
-        self._stores, self._form = stores, form
+        super().__init__(stores, url, form)
         self._stack = ExitStack()
         # Copies outlive the reading of a shard, since whoever takes them may be behind.
         weakref.finalize(self, self._stack.close)
         self._numbers = count()
-
-    @cached_property
-    def found(self) -> Selected:
-        """The files; raises what `naming.find` does."""
-        return selection.find(self._stores, self._place, self._form, lambda _: True, "files")
-
-    @property
-    def etag(self) -> str:
-        """Changes whenever a file does, comes or goes."""
-        return self.found.version
-
-    @property
-    def base(self) -> Url | None:
-        """The folder that the files' names are under, or None."""
-        return self.found.objects.base
 
     def facts(self) -> dict[str, Any]:
         """Count the files and name the first and the last."""
@@ -73,15 +55,6 @@ class Files:
             "last": names[-1],
             "shardable": True,
         }
-
-    def survey(self, spec: JobSpec, size: Wanted) -> Survey:
-        """List the files; they can be cut anywhere."""
-        names = tuple(self.found.etags)
-
-        def shard(number: int, start: int, stop: int) -> Shard:
-            return Shard(index=number, start=start, stop=stop, names=names[start:stop])
-
-        return Survey(0, len(names), shard, base=self.found.base, names=names)
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Blob | ItemError]:
         """Give the shard's files as they are on this machine, objects of a store as copies.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput
@@ -11,49 +11,31 @@ from impasto.media import formats, images
 from impasto.schema.outcome import ItemError
 from impasto.schema.plan import Plan, Shard
 from impasto.schema.source import VideoFacts
-from impasto.sources import selection
-from impasto.sources.base import Survey
+from impasto.sources.listed import Listed
 from impasto.storage.objects import Objects
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from impasto.media.frame import Frame
-    from impasto.schema.job import JobSpec
     from impasto.schema.kinds import SourceKind
     from impasto.schema.url import Url
-    from impasto.sources.selection import Selected, Selection
+    from impasto.sources.selection import Selection
     from impasto.storage.stores import Stores
-    from impasto.tables.read.scan import Wanted
 
 
-class Images:
+class Images(Listed):
     """One image, or those of a folder, a pattern or a manifest."""
+
+    ACCEPTED = f"images ({', '.join(formats.SUFFIXES)})"
+    _accept = staticmethod(formats.is_image)
 
     def __init__(self, stores: Stores, url: str | Url, form: Selection) -> None:
         """Say where the images are; nothing is listed before it must be."""
-        self._place = stores.locate(url)
-        self.url = str(self._place)
+        super().__init__(stores, url, form)
         self.kind: SourceKind = "image" if form == "one" else "folder"
-        self._stores, self._form = stores, form
-
-    @cached_property
-    def found(self) -> Selected:
-        """The images; raises what `naming.find` does."""
-        what = f"images ({', '.join(formats.SUFFIXES)})"
-        return selection.find(self._stores, self._place, self._form, formats.is_image, what)
-
-    @property
-    def etag(self) -> str:
-        """Changes whenever an image does, comes or goes."""
-        return self.found.version
-
-    @property
-    def base(self) -> Url | None:
-        """The folder that the images' names are under, or None."""
-        return self.found.objects.base
 
     def facts(self) -> dict[str, Any]:
         """Name the images and the first one's size."""
@@ -69,17 +51,6 @@ class Images:
             "height": height,
             "shardable": True,
         }
-
-    def survey(self, spec: JobSpec, size: Wanted) -> Survey:
-        """List the images; they can be cut anywhere."""
-        names = tuple(self.found.etags)
-
-        def shard(number: int, start: int, stop: int) -> Shard:
-            return Shard(index=number, start=start, stop=stop, names=names[start:stop])
-
-        return Survey(
-            0, len(names), shard, base=self.found.base, names=names, as_video=self._video_facts
-        )
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Frame | ItemError]:
         """Decode the shard's images; one of many that cannot be read comes as an ItemError."""
@@ -101,6 +72,9 @@ class Images:
                 yield ItemError(item=n, key=name, error=str(refused))
             else:
                 yield frame
+
+    def _as_video(self) -> Callable[[Fraction], VideoFacts]:
+        return self._video_facts
 
     def _video_facts(self, fps: Fraction) -> VideoFacts:
         """Describe the images as a video, which takes the first one's size."""

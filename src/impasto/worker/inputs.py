@@ -37,7 +37,7 @@ BEAT = 1.0
 
 
 class JobInputs:
-    """The `scorers.Inputs` of a worker; a context that removes what was fetched."""
+    """The `base.Inputs` of a worker; a context that removes what was fetched."""
 
     def __init__(
         self, task: Task, stores: Stores, source: Source, alive: Callable[[], None]
@@ -65,7 +65,7 @@ class JobInputs:
         self._stack.close()
 
     def trusted(self, url: str) -> bytes:
-        """Read weights or a script; see `scorers.Inputs`."""
+        """Read weights or a script; see `base.Inputs`."""
         self._stores.check_trusted(url, self._task.home)
         sha256 = self._pin(url, folder=False)
         brought = Path(self._task.code, sha256)
@@ -75,7 +75,7 @@ class JobInputs:
         return content
 
     def folder(self, url: str) -> Path:
-        """Return a local path of a trusted file or folder; see `scorers.Inputs`."""
+        """Return a local path of a trusted file or folder; see `base.Inputs`."""
         self._stores.check_trusted(url, self._task.home)
         if self._stores.fingerprint(url) != self._pin(url, folder=True):
             raise Changed(f"{url}: has changed since the job began", "run it anew")
@@ -104,12 +104,12 @@ class JobInputs:
             ) from None
 
     def image(self, url: str) -> NDArray[np.uint8]:
-        """Read a picture as RGB, (H, W, 3); see `scorers.Inputs`."""
+        """Read a picture as RGB, (H, W, 3); see `base.Inputs`."""
         frame = images.read(self._stores.read(url), url)
         return np.asarray(frame.planes[0], np.uint8)
 
     def sample(self) -> NDArray[np.uint8]:
-        """Read the job's first picture as RGB, (H, W, 3); see `scorers.Inputs`."""
+        """Read the job's first picture as RGB, (H, W, 3); see `base.Inputs`."""
         frames = self._source.read(self._task.plan, self._task.sample, 1)
         frame = next((item for item in frames if isinstance(item, Frame)), None)
         if frame is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from impasto.errors import BadInput
 from impasto.outputs.base import Scored
 from impasto.scorers.base import Scores
-from impasto.worker.scored import divide, item_error
+from impasto.worker.scoring import divide, item_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

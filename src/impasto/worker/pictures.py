@@ -16,7 +16,7 @@ from impasto.media import colour
 from impasto.media.frame import Frame, Layout, output_size
 from impasto.outputs.base import Scored
 from impasto.scorers.base import Scores
-from impasto.worker.scored import divide, item_error
+from impasto.worker.scoring import divide, item_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

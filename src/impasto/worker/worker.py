@@ -38,7 +38,7 @@ from impasto.worker.inputs import JobInputs
 from impasto.worker.items import FileScoring, RowScoring
 from impasto.worker.pictures import PictureScoring
 from impasto.worker.report import ShardReport
-from impasto.worker.scored import Scoring
+from impasto.worker.scoring import Scoring
 from impasto.worker.stages import Prefetch, ShardTimes, Sink
 
 if TYPE_CHECKING:

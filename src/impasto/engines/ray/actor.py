@@ -109,7 +109,11 @@ class WorkerActor:
             self._drop(worker)
         if isinstance(outcome, Failed) and not ready:
             return StartFailed(
-                error=outcome.error, bad_input=False, traceback=outcome.traceback, died=True
+                error=outcome.error,
+                remedy=outcome.remedy,
+                bad_input=False,
+                traceback=outcome.traceback,
+                died=True,
             )
         return outcome
 

@@ -47,7 +47,7 @@ class CheckpointScorer(Scorer):
         inputs: Inputs,
         device: torch.device,
     ) -> None:
-        """Load the model; raises what `checkpoint_file.load` does, and `Inputs.trusted`."""
+        """Load the model; raises what `file.load` does, and `Inputs.trusted`."""
         name = PurePosixPath(params.model).name
         content = inputs.trusted(params.model)
         self._alive, self._device = inputs.alive, device

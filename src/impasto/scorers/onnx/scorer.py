@@ -1,6 +1,6 @@
 """Score with an ONNX model: pictures to pictures, pictures to vectors, or rows to vectors.
 
-What the model takes is read from its inputs (`onnx_signature`); what a picture's values are cannot
+What the model takes is read from its inputs (`signature`); what a picture's values are cannot
 be, so it is assumed, said, and doubted where the results contradict it (`values`).
 """
 

@@ -1,4 +1,4 @@
-"""The style network in the form that machines run fast: `style.Transformer`, rewritten exactly.
+"""The style network in the form that machines run fast: `network.Transformer`, rewritten exactly.
 
 - **Columns as channels.** In channels_last memory, k neighbouring pixels of c channels are one
   pixel of k * c channels, without a copy (`gather`). The 9x9 convolutions, with 3 channels on one
@@ -36,11 +36,11 @@ LAST_ROWS, LAST_COLUMNS = 2, 4
 class FastTransformer:
     """The transformer for one style, on one device.
 
-    Agrees with `style.Transformer` to 2e-4 in float32, and to 45 dB or better in bfloat16 and
+    Agrees with `network.Transformer` to 2e-4 in float32, and to 45 dB or better in bfloat16 and
     float16. Holds only constants, so any number of threads may call it.
 
     Args:
-        weights: the transformer's float32 tensors, named as in `style.Transformer`.
+        weights: the transformer's float32 tensors, named as in `network.Transformer`.
         style: the style vector, (100,).
         device: where to run.
         dtype: what to compute in; statistics are float32 whatever it is.

@@ -23,15 +23,6 @@ DEEP = 4000
 """Characters kept of a traceback, its end."""
 
 
-class Indexed(Protocol):
-    """An item that knows its place in the source."""
-
-    @property
-    def index(self) -> int:
-        """Place in the source."""
-        ...
-
-
 class Scoring(Protocol):
     """Scores mini-batches of one kind of items."""
 

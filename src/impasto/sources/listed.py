@@ -1,0 +1,78 @@
+"""What images and files have in common: they are listed once, and can be cut anywhere."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+from impasto.schema.plan import Shard
+from impasto.sources import selection
+from impasto.sources.base import Survey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from fractions import Fraction
+
+    from impasto.schema.job import JobSpec
+    from impasto.schema.source import VideoFacts
+    from impasto.schema.url import Url
+    from impasto.sources.selection import Selected, Selection
+    from impasto.storage.stores import Stores
+    from impasto.tables.read.scan import Wanted
+
+
+class Listed:
+    """One object, or those of a folder, a pattern or a manifest.
+
+    Attributes:
+        url: the place, absolute.
+        ACCEPTED: what they are, for people.
+    """
+
+    ACCEPTED: ClassVar[str]
+
+    def __init__(self, stores: Stores, url: str | Url, form: Selection) -> None:
+        """Say where they are; nothing is listed before it must be."""
+        self._place = stores.locate(url)
+        self.url = str(self._place)
+        self._stores, self._form = stores, form
+
+    @cached_property
+    def found(self) -> Selected:
+        """What there is; raises what `selection.find` does."""
+        return selection.find(self._stores, self._place, self._form, self._accept, self.ACCEPTED)
+
+    @property
+    def etag(self) -> str:
+        """Changes whenever an object does, comes or goes."""
+        return self.found.version
+
+    @property
+    def base(self) -> Url | None:
+        """The folder that the objects' names are under, or None."""
+        return self.found.objects.base
+
+    def survey(self, spec: JobSpec, size: Wanted) -> Survey:
+        """List the objects; raises what `found` does."""
+        names = tuple(self.found.etags)
+
+        def shard(number: int, start: int, stop: int) -> Shard:
+            return Shard(index=number, start=start, stop=stop, names=names[start:stop])
+
+        return Survey(
+            0,
+            len(names),
+            shard,
+            base=self.found.base,
+            names=names,
+            as_video=self._as_video(),
+        )
+
+    @staticmethod
+    def _accept(name: str) -> bool:
+        """Return whether an object of a name is one of them."""
+        return bool(name)
+
+    def _as_video(self) -> Callable[[Fraction], VideoFacts] | None:
+        """Return what describes them as a video of a frame rate; None where they are none."""
+        return None
