@@ -104,7 +104,7 @@ def decoded(source: Path, frames: int, threads: int) -> Iterator[av.VideoFrame]:
 def load(spec: JobSpec, job: Path, device: torch.device) -> Scorer:
     """Load the job's scorer, for what it prepared."""
     entry = registry.find(spec.scorer)
-    prepared = json.loads((job / "prepared.json").read_text())
+    prepared = json.loads((job / "prepared.json").read_text())["state"]
     files = cast("Inputs", None)  # these scorers ask for none
     return entry.load()(entry.parse(spec.params), prepared, files, device)
 
