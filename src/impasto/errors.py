@@ -1,10 +1,10 @@
-"""The errors a caller may see, named by who must act.
+"""The errors that a caller may see, grouped by who must act.
 
 ImpastoError
 ├── BadInput       the user: the input or the request is wrong; never retried
-│   ├── Missing    what is named does not exist
+│   ├── Missing    the named thing does not exist
 │   ├── Exists     something is in the way that may not be replaced
-│   └── Changed    it is no longer what it was when the job was planned
+│   └── Changed    it has changed since the job was planned
 ├── Unavailable    time or the operator: something did not answer; retried
 │   └── Denied     a store refuses access; ends the job at once
 ├── Incomplete     the user: part of the job is done; resume it
@@ -21,13 +21,13 @@ from impasto.secrecy import redact
 
 
 class ImpastoError(Exception):
-    """The base of every error that Impasto raises on purpose; it holds no secrets.
+    """Base of every error that Impasto raises on purpose; it contains no secrets.
 
-    Its text is one line: the fact and, behind a semicolon, the remedy.
+    Its text is one line: the fact, then the remedy after a semicolon.
 
     Attributes:
-        exit_code: what the command line exits with.
-        fact: what is wrong with what.
+        exit_code: the command line's exit code.
+        fact: what is wrong, and with what.
         remedy: what to do, or "".
         job: the id of a job that can be resumed, or "".
     """
@@ -39,7 +39,7 @@ class ImpastoError(Exception):
         super().__init__(f"{self.fact}; {self.remedy}" if remedy else self.fact)
 
     def __reduce__(self) -> tuple[object, ...]:
-        # An exception would else be made again of its text alone.
+        # By default, an exception is unpickled from its text alone.
         return type(self), (self.fact, self.remedy), vars(self)
 
 
@@ -68,15 +68,15 @@ class Interrupted(ImpastoError):
 
 
 class Missing(BadInput):
-    """There is nothing of that name."""
+    """Nothing of that name exists."""
 
 
 class Exists(BadInput):
-    """There is something of that name already."""
+    """Something of that name already exists."""
 
 
 class Changed(BadInput):
-    """It is no longer the version that was asked for."""
+    """The version that was asked for is no longer there."""
 
 
 class Denied(Unavailable):

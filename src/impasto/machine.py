@@ -1,4 +1,4 @@
-"""What this machine has: processors, memory, devices; and which device a process is given."""
+"""This machine's processors, memory and devices, and the choice of a process's device."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 
 def cpu_isa() -> str:
-    """Return the instruction set that oneDNN is held to, in capitals, or ""."""
+    """Return the instruction set that oneDNN is limited to, in capitals, or ""."""
     return os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
 
 
 def cuda_devices() -> int:
-    """Count the CUDA devices that this process may use, without a library that takes seconds."""
+    """Count the CUDA devices that this process may use, without a library that is slow to load."""
     present = [path for path in Path("/dev").glob("nvidia*") if path.name[6:].isdigit()]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
@@ -22,20 +22,20 @@ def cuda_devices() -> int:
 
 
 def uses_cuda(device: str) -> bool:
-    """Tell whether a device is CUDA; of ``auto``, whether this machine has one."""
+    """Return whether a device is CUDA; for ``auto``, whether this machine has a CUDA device."""
     return device == "cuda" or (device == "auto" and cuda_devices() > 0)
 
 
 def own_device(device: str) -> str:
-    """Leave this process the one device that it is given, whatever library asks for one.
+    """Restrict this process to one device, whichever library asks for a device.
 
     Must be called before CUDA is used.
 
     Args:
-        device: ``cpu``, or ``cuda:<n>`` as this process was started to count.
+        device: ``cpu``, or ``cuda:<n>`` in the numbering that this process was started with.
 
     Returns:
-        What the device is called from now on.
+        The device's name from now on.
     """
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -48,7 +48,7 @@ def own_device(device: str) -> str:
 
 
 def machine_memory() -> int:
-    """Return the bytes of memory that this machine, or the container around us, has."""
+    """Return the memory of this machine, or of the container that this runs in, in bytes."""
     found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         with suppress(OSError, ValueError):

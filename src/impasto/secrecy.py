@@ -1,7 +1,7 @@
-"""What must never be written or printed: signatures and keys, which live in memory alone.
+"""Redaction of signatures and keys, which are kept in memory only, never written or printed.
 
-All text that leaves the process goes through `redact`, which knows every secret that was met and
-what unknown ones look like. Only the values to hide are known here, not what they open: a URL's
+All text that leaves the process passes through `redact`, which knows every secret seen so far and
+what unknown ones look like. This module knows only the values to hide, not what they open: a URL's
 signature stays with the URL (`impasto.schema.url.Url`), or with what names it
 (`impasto.schema.signatures`).
 """
@@ -23,7 +23,7 @@ HIDDEN = "REDACTED"
 NOISY = ("urllib3", "azure", "botocore", "boto3", "google", "msal")
 """Libraries whose debug lines hold whole requests."""
 SHORTEST = 8
-"""Characters from which on a value is worth hiding; a shorter one would blot out words."""
+"""Minimum length of a value to hide, in characters; a shorter one would blot out ordinary words."""
 
 _PATTERNS = [
     re.compile(pattern, re.IGNORECASE)
@@ -44,14 +44,14 @@ _known: set[str] = set()
 
 
 def remember(secret: str) -> str:
-    """Hide this value wherever it would appear from now on; returns it."""
+    """Hide a value in all text from now on, and return it."""
     if len(secret) >= SHORTEST:
         _known.update({secret, quote(secret, safe=""), quote(secret), unquote(secret)})
     return secret
 
 
 def remember_query(query: str) -> str:
-    """Hide the secrets in a URL's query string from now on; returns it."""
+    """Hide the secrets in a URL's query string from now on, and return the query string."""
     for part in query.split("&"):
         name, _, value = part.partition("=")
         if name.lower() == "sig" or name.lower().endswith(("signature", "token")):
@@ -60,7 +60,7 @@ def remember_query(query: str) -> str:
 
 
 def redact(text: str) -> str:
-    """Return a text without the secrets that are known, and without what looks like one."""
+    """Return a text without known secrets and without anything that looks like one."""
     for secret in sorted(_known, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     for pattern in _PATTERNS:
@@ -69,7 +69,7 @@ def redact(text: str) -> str:
 
 
 def redact_all(value: Any) -> Any:
-    """Redact every text in a JSON value; its names of fields stay."""
+    """Redact every string in a JSON value; field names stay."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
@@ -88,7 +88,7 @@ class Redacting(logging.Formatter):
 
 
 def guard() -> None:
-    """Hide secrets in all that this process logs, and in its last words."""
+    """Hide secrets in all that this process logs, and in its uncaught exceptions."""
     handler = logging.StreamHandler()
     handler.setFormatter(Redacting("%(name)s: %(message)s"))
     handler.setLevel(logging.WARNING)

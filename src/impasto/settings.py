@@ -1,6 +1,6 @@
-"""Where jobs live, how they run and how stores are reached: flags, environment, config file.
+"""Settings from flags, environment and config file: where jobs live, how they run, their stores.
 
-The only reader of the environment. Settings never change what a job's output is.
+This is the only reader of the environment. Settings never change a job's output.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class WorkerRange(Frozen):
     """How many workers a job may have; written ``4``, ``2:8``, ``2:`` or ``:8``.
 
     Attributes:
-        least: workers that are kept even while no shard waits for them.
-        most: workers at most; None is as many as there are devices, cores or machines for.
+        least: workers to keep even while no shard waits for them.
+        most: maximum number of workers; None is as many as devices, cores or machines allow.
     """
 
     least: int = Field(default=0, ge=0)
@@ -62,20 +62,20 @@ class Settings(Signed):
 
     Attributes:
         home: URL or path of the folder that holds the jobs.
-        engine: what scores: ``local``, worker processes of this machine; ``ray``, those of a
-            cluster; ``inline``, this very process, for a debugger.
-        workers: how many; None is one a device, or one a core without devices.
+        engine: where items are scored: ``local``, in worker processes on this machine; ``ray``, in
+            those of a cluster; ``inline``, in this process, for a debugger.
+        workers: how many; by default one per device, or one per core without devices.
         device: ``auto``, ``cpu`` or ``cuda``.
-        memory: bytes that a worker may hold, a number or such as ``8GB``; None is most of the
-            machine's.
-        address: the cluster's: ``auto`` or HOST:PORT of its head for a driver on one of its
-            machines, http(s)://HOST:PORT of its dashboard for all others; None starts a
-            cluster on this machine, for as long as the job runs.
-        gpus_per_worker: which part of one of the cluster's GPUs a worker takes, 1 for all of it;
+        memory: bytes that a worker may hold, as a number or in a form such as ``8GB``; None is most
+            of the machine's memory.
+        address: the cluster's address: ``auto`` or HOST:PORT of its head for a driver on one of its
+            machines, http(s)://HOST:PORT of its dashboard for all others; None starts a cluster on
+            this machine, for as long as the job runs.
+        gpus_per_worker: the part of one of the cluster's GPUs that a worker takes, 1 for all of it;
             None is 1 where there are GPUs.
-        cpus_per_worker: cores of the cluster that a worker takes.
-        speculate: whether idle workers of a cluster try the shards again that take far longer
-            than the others.
+        cpus_per_worker: cores of the cluster that one worker takes.
+        speculate: whether idle workers of a cluster also try the shards that take far longer than
+            the others.
         stores: how object stores are reached, by a name for people.
     """
 
@@ -121,12 +121,12 @@ class Settings(Signed):
 
 
 def load(config: str | None = None, **flags: object) -> Settings:
-    """Merge the flags that are not None over IMPASTO_* variables over the config file.
+    """Merge settings: flags override IMPASTO_* variables, which override the config file.
 
     Args:
         config: the config file; None takes IMPASTO_CONFIG, else ``impasto.toml`` in the working
             folder, else in the user's configuration folder.
-        flags: values of settings.
+        flags: values of settings; None is a flag that is not given.
 
     Raises:
         BadInput: a value is wrong, or the config file cannot be read.
@@ -142,7 +142,7 @@ def load(config: str | None = None, **flags: object) -> Settings:
 
 
 def secret(name: str) -> str:
-    """Return the secret in an environment variable, which is hidden from then on.
+    """Return the secret in an environment variable, and hide it from then on.
 
     Raises:
         BadInput: it is not set.
@@ -173,7 +173,7 @@ def _config(named: str | None) -> dict[str, object]:
 
 
 def _rooted(config: dict[str, object], folder: Path) -> dict[str, object]:
-    """Make the paths of certificates absolute: they count from the config file."""
+    """Make the paths of certificates absolute: they are relative to the config file."""
     stores = config.get("stores")
     for profile in stores.values() if isinstance(stores, dict) else ():
         if isinstance(profile, dict) and isinstance(profile.get("ca"), str):

@@ -1,5 +1,5 @@
-"""The frozen values that travel between layers and rest in the store.
+"""The frozen values that are passed between layers and kept in the store.
 
-Nothing here reads a file, a store or the environment. Every class is a pydantic model, so that
-what is written as JSON by one process is checked when another reads it.
+Nothing here reads a file, a store or the environment. Every class is a pydantic model, so that JSON
+that one process writes is checked when another reads it.
 """

@@ -1,4 +1,4 @@
-"""A frozen value, and how one is made of unchecked fields."""
+"""The base of frozen values, and how they are built from unchecked fields."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def parse(model: type[Model], fields: Mapping[str, object], remedy: str) -> Mode
     """Build a value from unchecked fields.
 
     Raises:
-        BadInput: a field is wrong; the message names the first that is, and the remedy.
+        BadInput: a field is wrong; the message names the first such field, and the remedy.
     """
     try:
         return model.model_validate(fields)

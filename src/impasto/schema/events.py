@@ -1,9 +1,9 @@
-"""What a job's log holds: one event a line.
+"""The events in a job's log, one per line.
 
     by a user     Submitted, Cancelled
     by a driver   Started, ShardDone, ShardFailed, Workers, Stopping, then Finished or Stopped
     by a worker   Item, Printed
-    by nobody     Unknown, Torn: lines of another version, and lines that were cut short
+    by nobody     Unknown (a line of another version), Torn (a line that was cut short)
 
 A line is a JSON object with ``time``, ``event``, and the fields of that event.
 """
@@ -27,7 +27,7 @@ Line: TypeAlias = dict[str, Any]
 
 
 class _Entry(Frozen):
-    """An event that is rare enough to have all of its fields checked.
+    """An event that is rare enough for all of its fields to be checked.
 
     Attributes:
         time: when it happened, seconds since 1970.
@@ -43,7 +43,7 @@ class _Entry(Frozen):
 
     @classmethod
     def parse(cls, line: Line) -> Self:
-        """Read the event off its line; raises ValidationError when the fields are others."""
+        """Read the event from its line; raises ValidationError for any other fields."""
         return cls.model_validate({name: line[name] for name in line if name != "event"})
 
     def _fields(self) -> Line:
@@ -54,20 +54,20 @@ class _RecordEntry(_Entry):
     """An event whose fields are those of a record.
 
     Attributes:
-        record: the record; its line leaves out the names of files.
+        record: the record; the line leaves out its names of files.
     """
 
     record: Frozen
 
     @classmethod
     def parse(cls, line: Line) -> Self:
-        """Read the event off its line; raises ValidationError when the fields are others."""
+        """Read the event from its line; raises ValidationError for any other fields."""
         fields = {name: line[name] for name in line if name not in {"time", "event"}}
         return cls.model_validate({"time": line["time"], "record": fields})
 
     def _fields(self) -> Line:
         fields = self.record.model_dump(mode="json", exclude={"names"})
-        # Lines of records that have none are those of versions that knew of none.
+        # Without a remedy, a line is the same as in versions that had no such field.
         return {name: fields[name] for name in fields if name != "remedy" or fields[name]}
 
 
@@ -89,7 +89,7 @@ class Started(_Entry):
     Attributes:
         host: its machine.
         pid: its process.
-        resumed: items that earlier drivers left.
+        resumed: items that earlier drivers had done.
     """
 
     EVENT = "started"
@@ -128,11 +128,11 @@ class ShardFailed(_RecordEntry):
 
 
 class Stopping(_Entry):
-    """The driver gives out no more shards.
+    """The driver starts no more shards.
 
     Attributes:
         why: one word.
-        running: workers that are still at a shard.
+        running: workers that are still scoring a shard.
     """
 
     EVENT = "stopping"
@@ -156,7 +156,7 @@ class Stopped(_Entry):
 
 
 class Finished(_RecordEntry):
-    """The output stands."""
+    """The output is in place."""
 
     EVENT = "finished"
 
@@ -167,7 +167,7 @@ class Printed(_Entry):
     """A scorer printed something while it scored a shard.
 
     Attributes:
-        text: all of it.
+        text: all that was printed.
     """
 
     EVENT = "printed"
@@ -176,14 +176,15 @@ class Printed(_Entry):
 
 
 class Item(NamedTuple):
-    """An item was scored. A job may have millions, so their fields are not checked one by one.
+    """An item was scored. A job may have millions, so fields are not checked one by one.
 
     Attributes:
         time: when it happened, seconds since 1970.
         shard: its shard's index.
         item: its index in the source.
-        score_ms: its share of the time on the device, milliseconds.
-        facts: what the scorer reports of it. In the line, a fact replaces a field of its name.
+        score_ms: its share of the time on the device, in milliseconds.
+        facts: what the scorer reports about it. In the line, a fact replaces a field of the same
+            name.
         name: its name, or "" where items have none.
         concealed: whether the source's picture could not be decoded.
         error: why it was set aside, or None.
@@ -215,9 +216,9 @@ class Item(NamedTuple):
 
     @classmethod
     def parse(cls, line: Line) -> Self:
-        """Read the event off its line; raises ValueError when the fields are others.
+        """Read the event from its line; raises ValueError for any other fields.
 
-        Fields are told from facts of the same name by their place.
+        Position distinguishes fields from facts of the same name.
         """
         names, values = [*line], [*line.values()]
         named = names[4:5] == ["name"]
@@ -258,7 +259,7 @@ class Unknown:
 
     @property
     def event(self) -> str:
-        """What its version calls it."""
+        """Its name in the version that wrote it."""
         return str(self.stored["event"])
 
     def line(self) -> Line:
@@ -272,14 +273,14 @@ class Torn:
 
     Attributes:
         time: when the object that holds it was written, seconds since 1970.
-        text: what there is of it.
+        text: the part that was written.
     """
 
     time: float
     text: str
 
     def line(self) -> Line:
-        """Return a line that shows it; none such is stored."""
+        """Return a line that shows it; no such line is stored."""
         return {"time": self.time, "event": "torn", "line": self.text}
 
 
@@ -298,7 +299,7 @@ Event: TypeAlias = (
     | Unknown
     | Torn
 )
-"""Any of them; each has its ``time`` and its ``line()``."""
+"""Any event; each has a ``time`` and a ``line()``."""
 
 _ENTRIES: dict[str, type[_Entry]] = {
     kind.EVENT: kind
@@ -318,9 +319,9 @@ _ENTRIES: dict[str, type[_Entry]] = {
 
 
 def parse(text: str, written: float) -> Event:
-    """Read the event that a line of a log holds, whatever the line is.
+    """Read the event in a line of a log, whatever the line contains.
 
-    The event's own line is what was read, to the byte.
+    The event's own ``line()`` is exactly what was read.
 
     Args:
         text: the line.
@@ -340,7 +341,7 @@ def parse(text: str, written: float) -> Event:
             return Item.parse(line)
         if name in _ENTRIES:
             event = _ENTRIES[name].parse(line)
-            # Neither a field more nor one converted.
+            # No field was added or converted.
             if str(event.line()) == str(line):
                 return cast("Event", event)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a job shall do."""
+"""The spec of a job."""
 
 from __future__ import annotations
 
@@ -32,46 +32,47 @@ _OLD_PINS = {
     "model_sha256": "model",
     "model_digest": "model",
 }
-"""Digests among the parameters of specs before `JobSpec.pins`, with the names they have there."""
+"""Digests among the parameters of specs older than `JobSpec.pins`, with their names in that."""
 
 
 _MODEL = re.compile(r"(\w+:)(https?://.*?)(:[^\W\d]\w*)?", re.IGNORECASE)
-"""A scorer with its model's URL, and the class in that."""
+"""A scorer with its model's URL, and the class in its file."""
 
 
 class JobSpec(Signed):
-    """What a job shall do: the one config object, built alike by every face of Impasto.
+    """The one config object of a job, built the same way by every face of Impasto.
 
-    Signatures in URLs are kept beside its fields, in memory alone.
+    Signatures in URLs are kept beside its fields, in memory only.
 
     Attributes:
         source: URL or path of a video, an image, a table or any file; of a folder, a pattern with
             ``*``, ``?`` and ``**``, or a manifest that names many.
         output: URL or path of the video, image, folder or file of records to make.
-        scorer: a name from the table of scorers, for some with the file of the model behind a
-            colon: ``onnx:model.onnx``.
+        scorer: a name from the table of scorers, for some followed by a colon and the file of the
+            model: ``onnx:model.onnx``.
         params: the scorer's own parameters.
-        items: what the source is taken for; None lets the source and the scorer decide.
+        items: what the source is read as; None lets the source and the scorer decide.
         frames: write images of this format instead of a video.
         fps: frames per second of a video made from images.
-        max_size: the longer side of the output, in pixels, at most; None keeps the source's.
-        start: first moment taken, in seconds from the first frame; None is the beginning.
-        end: moment just past the last one taken, likewise; None is the end.
+        max_size: maximum of the output's longer side, in pixels; None keeps the source's.
+        start: beginning of the range taken, in seconds from the first frame; None is the source's.
+        end: end of that range, exclusive, in seconds from the first frame; None is the source's.
         crf: constant rate factor, 0 (lossless) to 51.
         preset: the encoder's speed, from ``ultrafast`` to ``veryslow``.
-        shard_frames: items of a shard, about: a video's cuts move to a near keyframe. None is 250,
-            and 10,000 for rows; ``auto`` is chosen when the job is planned
+        shard_frames: items per shard, approximately: a video's cuts move to a nearby keyframe. None
+            is 250, or 10,000 for rows; ``auto`` chooses a number when the job is planned
             (`impasto.planning.forecast`).
-        mini_batch: items of a mini-batch; None lets the scorer decide, or a probe.
+        mini_batch: items per mini-batch; None leaves it to the scorer, or to a probe.
         timeout: seconds that a mini-batch may take before its worker is replaced; None is no limit.
         max_failed: items that may be set aside before the job counts as incomplete; -1 is any.
-        max_failed_percent: the same as a share of all items, from 0 to 100; goes before
+        max_failed_percent: the same as a percentage of all items, from 0 to 100; overrides
             ``max_failed``.
         max_failed_batches: mini-batches that may have items set aside; -1 is any.
-        requirements: URL or path of a file in pip's format: packages that a cluster's workers need.
-        pins: what the job was submitted with: the digest of each file and folder that must stay as
-            it was, by the parameter that names it and for ``requirements``; and as ``scorer`` the
-            name and version of the package that offers the scorer, unless it is Impasto's own.
+        requirements: URL or path of a file in pip's format that lists the packages that a cluster's
+            workers need.
+        pins: what the job was submitted with: the digest of each file and folder that must not
+            change, by the parameter that names it, or ``requirements``; and under ``scorer``, the
+            name and version of the package that provides the scorer, unless that is Impasto itself.
         overwrite: whether a file already at ``output`` may be replaced.
     """
 
@@ -102,7 +103,7 @@ class JobSpec(Signed):
     @model_validator(mode="before")
     @classmethod
     def _with_pins_apart(cls, fields: Any) -> Any:
-        """Read a spec of the time before `pins`, whose digests stood among its parameters."""
+        """Read a spec older than `pins`, whose digests are among its parameters."""
         if not isinstance(fields, Mapping) or "pins" in fields:
             return fields
         fields, params = dict(fields), fields.get("params")

@@ -5,4 +5,4 @@ from __future__ import annotations
 from typing import Literal
 
 SourceKind = Literal["video", "image", "folder", "files", "table"]
-"""What a source is: ``folder`` stands for all that names many images."""
+"""What a source is; ``folder`` covers everything that names many images."""

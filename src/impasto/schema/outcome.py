@@ -1,4 +1,4 @@
-"""What came of shards and jobs."""
+"""The outcomes of shards and jobs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FailedKind = Literal["bad_input", "unavailable", "error", "denied", "changed", "
 
 
 class ItemError(Frozen):
-    """An item that was set aside; a picture's source stands in its place.
+    """An item that was set aside; for a picture, the output has the source instead.
 
     Attributes:
         item: index in the source.
@@ -35,15 +35,15 @@ class Done(Frozen):
         shard: the shard's index.
         segment: key of the encoded segment or of the records, or the prefix of the images or
             files, within the job.
-        items: items done: pictures written, or items whose records or files are.
-        bytes: size of the segment, all of its images together.
-        seconds: wall time from the first frame asked for to the segment stored.
-        overhead: of these, those before the first item was scored and after the last one was.
+        items: items done: pictures written, or items whose records or files are written.
+        bytes: size of the segment; of images, their total.
+        seconds: wall time from asking for the first frame to having stored the segment.
+        overhead: of these seconds, those before the first item was scored and after the last one.
         stages: busy seconds of ``read``, ``score`` and ``write``.
         worker: who ran it.
         concealed: frames that repeat the one before because they could not be decoded.
         failed: items that were set aside.
-        failed_batches: how many mini-batches they were in.
+        failed_batches: how many mini-batches had such items.
         names: names written, in order, when the output is images or files.
     """
 
@@ -62,17 +62,17 @@ class Done(Frozen):
 
 
 class Failed(Frozen):
-    """The record of an attempt at a shard that came to nothing.
+    """The record of a failed attempt at a shard.
 
     Attributes:
         shard: the shard's index.
         error: what was wrong, one line.
         kind: who must act: the user, time or the operator, or nobody knows; ``denied`` (a store
-            refuses access) and ``changed`` (the source is another) end the whole job at once;
-            ``died`` and ``timeout`` are the end of a worker while it scored.
+            refuses access) and ``changed`` (the source has changed) end the whole job at once;
+            ``died`` and ``timeout`` mean that the worker ended while it scored.
         traceback: the worker's own, for the log.
         worker: who ran it.
-        items: what was being scored when the worker ended: its end may be the fault of one of them.
+        items: those being scored when the worker ended; one of them may be the cause.
         remedy: what to do, or "".
     """
 
@@ -86,14 +86,14 @@ class Failed(Frozen):
 
 
 class Attempt(Frozen):
-    """One try at a shard, with what earlier ones have taught.
+    """One attempt at a shard, with what earlier attempts have shown.
 
     Attributes:
         shard: what to score.
-        suspects: items to be scored alone, since a worker ended while it scored them.
-        aside: items not to be scored again.
-        base: a done record of the shard: only the items that it sets aside are scored, and the
-            rest is taken from it.
+        suspects: items to score one at a time, since a worker ended while it scored them.
+        aside: items not to score again.
+        base: a done record of the shard: only the items that it set aside are scored; the rest is
+            taken from it.
     """
 
     shard: Shard
@@ -103,17 +103,17 @@ class Attempt(Frozen):
 
 
 class Result(Frozen):
-    """What a finished job gave.
+    """The result of a finished job.
 
     Attributes:
         job: the job's id.
         output: where the output is.
-        items: pictures in it, or items whose records or files are.
-        failed: how many items were set aside; a picture's source stands in its place.
+        items: pictures in it, or items whose records or files are in it.
+        failed: how many items were set aside; for a picture, the output has the source instead.
         aside: the first hundred of them, and why; the job's log has all.
-        concealed: frames that could not be decoded, the one before standing in their place.
+        concealed: frames that repeat the one before because they could not be decoded.
         seconds: wall time of the run that finished it.
-        fps: items scored in that run over ``seconds``.
+        fps: items scored in that run, divided by ``seconds``.
         bytes: size of the output.
         sha256: digest of the output file, or of the names and digests of its images.
         notes: what the output's container could not carry, one line each.

@@ -36,7 +36,7 @@ class Shard(Frozen):
         start: first item.
         stop: one past the last item.
         cut: how to read the range when the source is a video.
-        names: the names of the images or files to read, in order; under the source's URL, or URLs.
+        names: the images or files to read, in order: names below the source's URL, or whole URLs.
         outputs: the image names to write, in order, when the output is images.
         span: the half-open range of a table's bytes that holds the rows, where rows are lines.
     """
@@ -54,7 +54,7 @@ class Shard(Frozen):
 
 
 class Plan(Frozen):
-    """A source's facts and its shards, written once; on resume the stored plan rules.
+    """A source's facts and its shards, written once; a resumed job uses the stored plan.
 
     Attributes:
         source: what the source is.
@@ -62,17 +62,17 @@ class Plan(Frozen):
             folder of the files that a script writes.
         items: what the scorer is given.
         base: URL of the folder that the shards' names are under.
-        table: what is known of a table, when the items are rows.
-        facts: the picture stream, read from a video or made up for a video of images; None when
-            images become images.
+        table: facts about the table, when the items are rows.
+        facts: the picture stream, read from a video or made up for a video made from images; None
+            when images become images.
         width: output width in pixels, 0 when every image keeps its own.
-        height: likewise.
+        height: output height in pixels, 0 when every image keeps its own.
         encoding: how output video is compressed.
         shards: every shard, in order.
         clip: the half-open range of time taken, in the source's time base, or None for all.
-        warnings: what the user should know of the source, one line each.
-        reasons: why shards are as large as they are, where that was chosen, one line each.
-        etag: the video's or table's when it was planned; workers read no other version.
+        warnings: what the user should know about the source, one line each.
+        reasons: why shards have the size they have, where it was chosen, one line each.
+        etag: the video's or table's etag when it was planned; workers read no other version.
     """
 
     source: Literal["video", "images", "files", "table"]
@@ -104,11 +104,11 @@ class Plan(Frozen):
 
 
 class Prepared(Frozen):
-    """What the first worker found out once, for all: the first record written wins.
+    """Findings of the first worker for all of them: the first record written wins.
 
     Attributes:
         state: what the scorer prepared.
-        notes: what the user should know of the model, one line each.
+        notes: what the user should know about the model, one line each.
     """
 
     state: dict[str, Any]
@@ -116,7 +116,7 @@ class Prepared(Frozen):
 
 
 class PictureSize(Frozen):
-    """How large a video's pictures are after scoring, in pixels: the first record written wins."""
+    """Size of a video's pictures after scoring, in pixels: the first record written wins."""
 
     width: int
     height: int

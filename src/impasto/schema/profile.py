@@ -18,18 +18,18 @@ class StoreProfile(Signed):
     """How one store is reached; names the variables that hold secrets, never the secrets.
 
     Attributes:
-        url: what it serves: all URLs that begin with this one, such as ``az://media``.
+        url: the profile serves all URLs that begin with this one, such as ``az://media``.
         role: ``data``, which outsiders may reach, or ``control``, which they never may.
-        auth: how to prove who asks; ``identity`` is the platform's own chain of sign-ins.
+        auth: how requests are authenticated; ``identity`` is the platform's own chain of sign-ins.
         secret: the environment variable that holds the SAS, key or connection string.
-        key_id: the one that holds the id that goes with an S3 key.
+        key_id: the environment variable that holds the id of an S3 key.
         account: the Azure storage account.
-        endpoint: where the service answers, when that is not the public one.
+        endpoint: the service's address, if it is not the public one.
         region: of an S3 bucket.
         ca: file of PEM certificates to trust besides the system's.
-        customer_key: the variable that holds 32 bytes in base64 with which the service encrypts
-            what it stores; it keeps no copy.
-        kms_key: id of an S3 key in AWS KMS with which it encrypts.
+        customer_key: the environment variable that holds 32 bytes in base64, the key with which the
+            service encrypts what it stores; the service keeps no copy of it.
+        kms_key: id of the key in AWS KMS with which S3 encrypts.
     """
 
     URLS: ClassVar[tuple[str, ...]] = ("url",)

@@ -1,4 +1,4 @@
-"""Where a job is."""
+"""The progress of a job."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ Stage = Literal["planning", "scoring", "assembling", "delivering"]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a job is.
+    """How far a job is.
 
     Attributes:
         stage: what happens now.
         job: the job's id.
         done: items scored and written, those of earlier runs included.
         total: items of the job.
-        resumed: of ``done``, items that earlier runs left.
-        items: what they are, for people.
-        warnings: what the user should know of the source and of what befell the workers.
+        resumed: of ``done``, items that earlier runs had done.
+        items: what the items are called, for people.
+        warnings: what the user should know about the source and about what happened to the workers.
         shards: how many are done, and how many there are.
-        staff: the workers, by what they do.
+        staff: how many workers there are, by what they do.
     """
 
     stage: Stage

@@ -1,4 +1,4 @@
-"""Signatures that came with URLs: kept in memory beside what names the URLs, written nowhere."""
+"""Signatures that came with URLs: kept in memory beside what names the URLs, never written."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from impasto.secrecy import remember_query
 
 
 class Signatures:
-    """The signatures of URLs, each good for its URL and for all below it.
+    """The signatures of URLs, each valid for its URL and everything below it.
 
-    Its text and its pickle hold none of them, and all are equal, so that whatever carries them may
-    be printed, sent and compared as if it did not.
+    Its text and its pickle contain no signature, and all instances are equal, so that a value that
+    carries them may be printed, sent and compared as if it did not.
     """
 
     __slots__ = ("_queries",)
@@ -44,7 +44,7 @@ class Signatures:
         return dict(self._queries)
 
     def __or__(self, other: Signatures) -> Signatures:
-        """Return both; the other's count where both have one of a URL."""
+        """Merge both; the other's wins where both have one for a URL."""
         return Signatures(self._queries | other._queries)
 
     def __repr__(self) -> str:
@@ -64,9 +64,9 @@ class Signatures:
 
 
 class Signed(Frozen):
-    """A value that names URLs: its fields hold them without their signatures.
+    """A value that names URLs; its fields hold them without their signatures.
 
-    Those stay beside it, in this object and its copies in memory.
+    The signatures are kept beside the fields, in this object and its copies in memory.
 
     Attributes:
         URLS: the fields that hold a URL, or a dict of values of which some are URLs.
@@ -82,7 +82,7 @@ class Signed(Frozen):
 
     @classmethod
     def _around_url(cls, field: str, text: str) -> tuple[str, str, str]:
-        """Split a field's text into what stands before its URL, the URL, and what stands after."""
+        """Split a field's text into the part before its URL, the URL, and the part after it."""
         return "", text, ""
 
     @model_validator(mode="wrap")

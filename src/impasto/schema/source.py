@@ -1,4 +1,4 @@
-"""What is known of a source, and how to read a range of it."""
+"""Facts about a source, and how to read a range of it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Colour(Frozen):
 
 
 class VideoFacts(Frozen):
-    """What is known of a video's picture stream.
+    """Facts about a video's picture stream.
 
     Attributes:
         container: the demuxer's name, such as ``mov,mp4,m4a,3gp,3g2,mj2``.
@@ -75,7 +75,7 @@ class Keyframe(Frozen):
 
 
 class VideoCut(Frozen):
-    """All that a worker needs to read one range of frames exactly.
+    """Everything a worker needs to read one range of frames exactly.
 
     Attributes:
         pts: the exact presentation timestamps wanted, ascending, in the stream's time base.
@@ -83,7 +83,7 @@ class VideoCut(Frozen):
         stop: position, in decode order, just past the last packet needed.
         reorder: how many packets decode order may lag behind presentation order.
         span: the half-open range of the file's bytes that holds those packets, or None where the
-            container does not tell; for a reader that fetches over a network.
+            container does not say; for readers that fetch over a network.
     """
 
     pts: tuple[int, ...]
@@ -94,12 +94,12 @@ class VideoCut(Frozen):
 
 
 class TableFacts(Frozen):
-    """What is known of a table; decided over all of it, so that every shard reads alike.
+    """Facts about a table, from a look at all of it, so that every shard is read the same way.
 
     Attributes:
         format: how it is written.
         columns: name and pandas dtype of every column, in order.
-        delimiter: what stands between a CSV file's fields.
+        delimiter: what separates a CSV file's fields.
     """
 
     format: Literal["csv", "jsonl", "parquet"]

@@ -9,18 +9,18 @@ from impasto.schema.job import Items
 
 
 class Speed(Frozen):
-    """What a finished job tells of later ones like it.
+    """The speed of a finished job, from which that of similar jobs is forecast.
 
     Attributes:
         job: the job's id.
         scorer: the scorer, with the digest of the model or script that it was given.
-        kind: what it was given.
-        width: of a video's pictures, in pixels; 0 where they differ or are none.
-        height: likewise.
-        device: what it ran on, ``cpu`` or ``cuda``; of several, the most usual.
+        kind: the kind of items that it scored.
+        width: width of a video's pictures, in pixels; 0 if they differ or there are none.
+        height: height of a video's pictures, in pixels; 0 if they differ or there are none.
+        device: what it ran on, ``cpu`` or ``cuda``; of several, the most common.
         items: how many it scored.
-        seconds: of one worker for an item; the median over shards.
-        overhead: of a worker for a shard, besides its items; the median over shards.
+        seconds: one worker's seconds per item; the median over shards.
+        overhead: a worker's seconds per shard besides its items; the median over shards.
     """
 
     job: str

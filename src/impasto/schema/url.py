@@ -1,13 +1,13 @@
-"""URLs of files and objects, parsed strictly and here alone.
+"""URLs of files and objects, parsed strictly and only here.
 
     clip.mp4, /media/clip.mp4, file:///media/clip.mp4         a local path
     az://CONTAINER/KEY                                        Azure; a profile names the account
     https://ACCOUNT.blob.core.windows.net/CONTAINER/KEY       Azure, with or without a SAS
     abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/KEY        Azure, as Spark writes it
-    s3://BUCKET/KEY                                           Amazon S3 and what speaks like it
+    s3://BUCKET/KEY                                           Amazon S3 and compatible stores
     gs://BUCKET/KEY                                           Google Cloud Storage
 
-Clients' own parsers differ from each other, drop signatures in silence and follow the environment.
+Clients' own parsers differ from each other, drop signatures silently and follow the environment.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from impasto.secrecy import remember_query
 Scheme = Literal["file", "az", "s3", "gs"]
 
 MAX_KEY = 1024
-"""Bytes of the longest key that every object store takes."""
+"""Maximum length of a key that every object store accepts, in bytes."""
 
 _SCHEMES: dict[str, Scheme] = {"az": "az", "s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
 _ABFS = {"abfs", "abfss", "wasb", "wasbs"}
@@ -38,12 +38,12 @@ _CONTAINER = re.compile(r"\$?[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
 _SIGNED = re.compile(r"[?&](sig|x-amz-signature|x-goog-signature)=", re.IGNORECASE)
 _LOOPBACK = re.compile(r"localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff]")
-"""What XML, in which stores list their objects, cannot hold, and what terminals obey."""
+"""Characters that XML, in which stores list objects, cannot hold, or that terminals obey."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class _Signable:
-    """Has room for a signature where nothing that writes out a dataclass's fields finds it."""
+    """Keeps a signature where nothing that writes out a dataclass's fields finds it."""
 
     __slots__ = ("_signature",)
     _signature: str
@@ -51,17 +51,17 @@ class _Signable:
 
 @dataclass(frozen=True, slots=True)
 class Url(_Signable):
-    """The place of a file, an object, or of all that begins with a prefix.
+    """The place of a file, of an object, or of everything that begins with a prefix.
 
-    Its signature, if it came with one, is in no text, pickle or comparison of it. Places derived
-    from it keep it: a signature is for a container, or for what lies below a prefix.
+    The signature that a URL came with is not part of its text, pickle or comparisons. Places
+    derived from it keep the signature, which covers a container or everything below a prefix.
 
     Attributes:
         scheme: the kind of store.
         container: the container or bucket, "" for local paths.
-        key: within the container, or the absolute local path; a prefix where it names a folder.
+        key: the key in the container, or the absolute local path; a prefix if it names a folder.
         account: the storage account where the URL names one, else "".
-        endpoint: where that account answers, likewise.
+        endpoint: that account's address where the URL names one, else "".
     """
 
     scheme: Scheme
@@ -72,7 +72,7 @@ class Url(_Signable):
 
     @property
     def local(self) -> bool:
-        """Whether it is a path of this machine."""
+        """Whether it is a path on this machine."""
         return self.scheme == "file"
 
     @property
@@ -86,13 +86,13 @@ class Url(_Signable):
         return self.key.rstrip("/").rpartition("/")[2]
 
     def child(self, name: str) -> Url:
-        """Return what lies at a relative key below this one."""
+        """Return the place at a relative key below this one."""
         base = self.key.rstrip("/")
         return self.at(f"{base}/{name}" if base or self.local else name)
 
     @property
     def parent(self) -> Url:
-        """The folder, or prefix, that this lies in."""
+        """The folder, or prefix, that this is in."""
         above = self.key.rstrip("/").rpartition("/")[0]
         return self.at(above or "/" if self.local else above)
 
@@ -107,7 +107,7 @@ class Url(_Signable):
         return getattr(self, "_signature", "")
 
     def sign(self, signature: str) -> Url:
-        """Return the same place with a signature, in the stead of its own."""
+        """Return the same place with a signature that replaces its own."""
         place = Url(self.scheme, self.container, self.key, self.account, self.endpoint)
         object.__setattr__(place, "_signature", signature)
         return place
@@ -125,10 +125,10 @@ class Url(_Signable):
 
 
 def parse(text: str) -> Url:
-    """Parse a URL or path, with the signature in it, which is hidden from all text from then on.
+    """Parse a URL or path; a signature in it is hidden from all text from then on.
 
     Raises:
-        BadInput: the scheme is unknown, or the URL names no place that can be used.
+        BadInput: the scheme is unknown, or the URL names no usable place.
     """
     scheme, mark, rest = text.partition("://")
     scheme = scheme.lower()
@@ -159,15 +159,15 @@ def parse(text: str) -> Url:
 
 
 def normal(text: str) -> str:
-    """Return a URL or path in the form that is stored: absolute, and without a signature."""
+    """Return a URL or path in its stored form: absolute, and without a signature."""
     return written(parse(text), text)
 
 
 def split_signature(text: str) -> tuple[str, str]:
-    """Return a URL in the form that is stored, and its signature; all else as it is, and "".
+    """Return a URL in its stored form, and its signature; any other text unchanged, and "".
 
     Raises:
-        BadInput: no such URL can be signed, or it names no place that can be used.
+        BadInput: URLs of this kind cannot be signed, or it names no usable place.
     """
     http = "?" in text and text.lower().startswith(("https://", "http://"))
     if not http and not ("://" in text and _SIGNED.search(text)):
@@ -177,7 +177,7 @@ def split_signature(text: str) -> tuple[str, str]:
 
 
 def written(place: Url, text: str) -> str:
-    """Return a place in the form that is stored; a slash at its text's end stays.
+    """Return a place in its stored form; a slash at the end of its text is kept.
 
     Args:
         place: the place.
@@ -189,15 +189,15 @@ def written(place: Url, text: str) -> str:
 
 
 def is_local(text: str) -> bool:
-    """Tell whether a URL or path names a place on this machine."""
+    """Return whether a URL or path names a place on this machine."""
     return parse(text).local
 
 
 def check_endpoint(endpoint: str) -> str:
-    """Return an endpoint without a slash at its end.
+    """Return an endpoint without a trailing slash.
 
     Raises:
-        BadInput: it is no https: URL, nor an http: one of this very machine.
+        BadInput: it is neither an https: URL nor an http: URL of this machine.
     """
     parts = urlsplit(endpoint)
     host = parts.netloc.lower()
@@ -210,22 +210,23 @@ def check_endpoint(endpoint: str) -> str:
 
 
 def is_platform(endpoint: str) -> bool:
-    """Tell whether an endpoint is a cloud's own, or this machine."""
+    """Return whether an endpoint is a cloud's own, or this machine."""
     host = urlsplit(endpoint).netloc.lower()
     own = _AZURE_HOST.fullmatch(host) or host.endswith((".googleapis.com", ".amazonaws.com"))
     return bool(own) or host.endswith(".amazonaws.com.cn") or is_loopback(host)
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host, with or without a port, is this machine by its very spelling."""
+    """Return whether a host, with or without a port, is this machine, judged by its spelling."""
     return _LOOPBACK.fullmatch(re.sub(r":\d+$", "", host.lower())) is not None
 
 
 def check_key(key: str, where: str) -> str:
-    """Return a key that means the same to every store.
+    """Return a key, once checked to mean the same to every store.
 
     Raises:
-        BadInput: it climbs, is absolute, has empty parts, or characters that stores disagree on.
+        BadInput: it has empty, ``.`` or ``..`` parts, is too long, or has characters that stores
+            disagree on.
     """
     parts = key.removesuffix("/").split("/")
     fact = ""
@@ -246,7 +247,7 @@ def check_key(key: str, where: str) -> str:
 def _https(text: str) -> Url:
     if _CONTROL.search(text):
         raise BadInput(f"{_CONTROL.sub('?', text)}: has a control character", "check the URL")
-    # A key would else be cut at its first #, and so be another.
+    # Otherwise a key would be cut at its first #, and become another one.
     parts = urlsplit(text.replace("#", "%23"))
     host = parts.netloc.lower()
     if "@" in host:

@@ -1,4 +1,4 @@
-"""How many workers there are, and may be."""
+"""Numbers of workers: how many there are, and how many there may be."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class WorkerCounts:
     """How many workers there are, by what they do.
 
     Attributes:
-        asked: wait for a machine that has room for them.
-        starting: load their libraries and the scorer.
-        running: score.
-        idle: have nothing to do.
+        asked: waiting for a machine that has room for them.
+        starting: loading their libraries and the scorer.
+        running: scoring.
+        idle: with nothing to do.
     """
 
     asked: int = 0
@@ -24,11 +24,11 @@ class WorkerCounts:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How many workers there may be at once, as far as can be told.
+    """How many workers there may be at once, as far as is known.
 
     Attributes:
         workers: how many.
-        why: why so many, for people.
+        why: why that many, for people.
     """
 
     workers: int
