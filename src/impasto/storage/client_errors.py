@@ -1,4 +1,4 @@
-"""What the stores' client raises, in our words: one line that tells thing, fact and remedy."""
+"""Translation of the store client's errors into Impasto's: one line of thing, fact and remedy."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ _REFUSED = re.compile(r"\bcode: (401|403)\b")
 
 @contextmanager
 def client_errors(where: str, asker: str | None) -> Iterator[None]:
-    """Turn the client's errors into ours.
+    """Turn the client's errors into Impasto's.
 
     Args:
-        where: names the thing for a person.
-        asker: who asks a service; None for a local folder.
+        where: the thing's name, for people.
+        asker: who sends requests to a service; None for a local folder.
 
     Raises:
-        Missing, Exists, Changed: as they say.
+        Missing, Exists, Changed: as their names say.
         Denied: a service refuses access.
-        BadInput: a folder does, or the name cannot be used.
+        BadInput: a folder refuses access, or the name cannot be used.
         Unavailable: anything else.
     """
     try:
@@ -103,7 +103,7 @@ def _remote(where: str, asker: str) -> Iterator[None]:
 
 @contextmanager
 def _folder(where: str) -> Iterator[None]:
-    """Turn errors of the file system that the client passes on as its own into Python's."""
+    """Turn file-system errors, which the client passes on as its own, into Python's."""
     with mapped(where):
         try:
             yield
@@ -129,7 +129,7 @@ def _remedy(code: str, asker: str) -> str:
 
 
 def _fact(error: BaseException) -> str:
-    """Return what a client's error says, without its own debugging."""
+    """Return what a client's error says, without its debug output."""
     text = str(error).strip() or type(error).__name__
     first = text.splitlines()[0]
     host, status, code = _HOST.search(first), _STATUS.search(first), _CODE.search(first)

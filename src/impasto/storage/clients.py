@@ -1,4 +1,4 @@
-"""Clients of object stores, each with credentials that are given and never found by chance.
+"""Clients of object stores, each with explicit credentials, never any found by chance.
 
 The clients would otherwise take keys, endpoints and plain HTTP from the environment, so everything
 that decides where a request goes and how it is signed is passed to them explicitly.
@@ -33,7 +33,7 @@ RETRY: RetryConfig = {
     "retry_timeout": timedelta(seconds=60),
 }
 AT_ONCE: RetryConfig = {"max_retries": 1, "retry_timeout": timedelta(seconds=5)}
-"""For who would rather hear of a trouble than sit it out."""
+"""For callers that would rather see an error than wait it out."""
 
 
 def connect(

@@ -1,4 +1,4 @@
-"""Who asks: how requests to a store are signed."""
+"""Credentials: how requests to a store are signed."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Credential:
     """How to sign requests.
 
     Attributes:
-        asker: says for a person who asks, such as ``the SAS in MEDIA_SAS``.
+        asker: the credential's name for people, such as ``the SAS in MEDIA_SAS``.
         account: the Azure storage account.
-        endpoint: where the service answers.
+        endpoint: the service's address.
         fields: what the client's credential provider returns; None signs nothing.
-        provider: returns them anew whenever they end.
+        provider: returns fresh ones whenever they expire.
         region: of an S3 bucket.
     """
 
@@ -51,7 +51,7 @@ class Credential:
 
 
 def find_profile(place: Url, profiles: Mapping[str, StoreProfile]) -> StoreProfile | None:
-    """Return the profile whose URL is the longest beginning of a place's, or None."""
+    """Return the profile whose URL is the longest prefix of a place's, or None."""
     found: tuple[int, StoreProfile] | None = None
     for profile in profiles.values():
         served = parse(profile.url)
@@ -81,7 +81,7 @@ def credential(place: Url, profile: StoreProfile | None) -> Credential:
     """Find how requests for a place are signed: its own SAS, its profile, or an identity.
 
     Raises:
-        BadInput: nothing says so, a secret is missing or malformed, or a library is.
+        BadInput: nothing says how, a secret is missing or malformed, or a library is missing.
     """
     if not place.container:
         raise BadInput(f"{place.scheme}://: names no container", f"write {place.scheme}://NAME/...")
@@ -130,7 +130,7 @@ def _label(what: str, profile: StoreProfile | None) -> str:
 
 
 def _signed(sas: str, asker: str, account: str, endpoint: str) -> Credential:
-    """Use a SAS, which says itself what it allows and until when."""
+    """Use a SAS, which itself says what it allows and until when."""
     token = sas.lstrip("?")
     fields = dict(part.partition("=")[::2] for part in token.split("&"))
     if not fields.get("sig"):

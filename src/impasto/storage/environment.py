@@ -1,4 +1,4 @@
-"""What clients of stores must not find in the environment."""
+"""Environment variables that clients of stores must not see."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _BARE = threading.Lock()
 
 @contextmanager
 def bare_environment(*, loopback: bool) -> Iterator[None]:
-    """Hide from a client that is made in this block what would redirect or override it.
+    """Hide the variables that would redirect or override a client made in this block.
 
-    Clients take keys, endpoints, certificates and encryption from the environment. A proxy stays,
-    for it sees encrypted traffic only, except before this very machine.
+    Clients take keys, endpoints, certificates and encryption from the environment. Proxies stay,
+    since they see encrypted traffic only, but not for connections to this machine.
 
     Args:
         loopback: whether the client will talk to this machine.

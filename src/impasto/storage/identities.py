@@ -22,7 +22,7 @@ GOOGLE_SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 
 @cache
 def azure() -> Callable[[], Any]:
-    """Return a provider of Azure tokens, the same for the whole process, which shares them.
+    """Return the provider of Azure tokens, which the whole process shares.
 
     Raises:
         BadInput: the library is missing.
@@ -91,7 +91,7 @@ def google_key(text: str, name: str) -> Callable[[], Any]:
     """Return a provider of Google tokens for a service account's key.
 
     Raises:
-        BadInput: the library is missing, or the text is no such key.
+        BadInput: the library is missing, or the text is not such a key.
     """
     try:
         from google.oauth2.service_account import Credentials

@@ -1,4 +1,4 @@
-"""The local file system: what users name, temporary folders, and outputs that appear whole."""
+"""The local file system: files that users name, temporary folders, and atomic outputs."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from impasto.errors import BadInput, Exists, Missing, Unavailable
 
 @contextmanager
 def mapped(where: str) -> Iterator[None]:
-    """Turn the file system's errors into ours.
+    """Turn the file system's errors into Impasto's.
 
     Args:
-        where: names the thing for a person.
+        where: the thing's name, for people.
 
     Raises:
         Missing: it is not there.
         Exists: it is there already.
         BadInput: access is refused, or the name cannot be used.
-        Unavailable: anything else, a full disk say.
+        Unavailable: anything else, such as a full disk.
     """
     try:
         yield
@@ -48,10 +48,10 @@ def mapped(where: str) -> Iterator[None]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it.
+    """Make a folder and its parents.
 
     Raises:
-        BadInput: part of the path is a file, or the place takes no folders.
+        BadInput: part of the path is a file, or no folder can be made there.
         Unavailable: its file system does not answer, or is full.
     """
     try:
@@ -70,20 +70,20 @@ def read_file(path: Path) -> bytes:
 
 
 def etag(path: Path) -> str:
-    """Return what changes whenever a file's content does; raises BadInput or Unavailable."""
+    """Return a tag that changes whenever a file's content does; raises BadInput or Unavailable."""
     with mapped(str(path)):
         stat = path.stat()
     return f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}"
 
 
 def list_files(folder: Path) -> list[str]:
-    """Name the files directly in a folder, hidden ones left out; raises BadInput or Unavailable."""
+    """List the files directly in a folder, except hidden ones; raises BadInput or Unavailable."""
     with mapped(str(folder)), os.scandir(folder) as entries:
         return [each.name for each in entries if each.name[0] != "." and each.is_file()]
 
 
 def tree(path: Path) -> dict[str, str]:
-    """Name every file in a folder and below it, or one file, with its etag."""
+    """Return the etag of every file in and below a folder, or of one file, by name."""
     with mapped(str(path)):
         files = [each for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path]
     return {str(each.relative_to(path.parent)): etag(each) for each in files}
@@ -91,7 +91,7 @@ def tree(path: Path) -> dict[str, str]:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Give a temporary folder; `sweep_scratch` removes those whose process was killed."""
+    """Yield a temporary folder; `sweep_scratch` removes those whose process was killed."""
     with TemporaryDirectory(prefix=f"impasto-{os.getpid()}-") as folder:
         yield Path(folder)
 
@@ -104,12 +104,12 @@ def sweep_scratch() -> None:
 
 
 def check_output(output: Path, replaceable: Container[str] | None) -> None:
-    """Check that an output can appear, before hours are spent on it, and make its folder.
+    """Check that an output can be written, before hours are spent on it, and make its folder.
 
     Args:
-        output: the file or folder to appear.
-        replaceable: None when nothing may be replaced; else the suffixes of the files that a
-            folder may lose when it is.
+        output: the file or folder to write.
+        replaceable: None if nothing may be replaced; otherwise the suffixes of files that may be
+            lost when a folder is replaced.
 
     Raises:
         BadInput: something is there that must stay, or the place cannot be written.
@@ -145,11 +145,11 @@ def sweep_partial(output: Path, tag: str) -> None:
 
 @contextmanager
 def publishing(output: Path, tag: str, *, overwrite: bool) -> Iterator[Path]:
-    """Give a temporary path beside ``output`` that becomes it, whole, by rename.
+    """Yield a temporary path beside ``output`` that is renamed to it once it is complete.
 
     Args:
-        output: the file or folder to appear; an empty folder counts as absent.
-        tag: names the owner, such as a job's id.
+        output: the file or folder to write; an empty folder counts as absent.
+        tag: the owner's name, such as a job's id.
         overwrite: whether what is at ``output`` by then may be replaced.
 
     Raises:
@@ -171,7 +171,7 @@ def publishing(output: Path, tag: str, *, overwrite: bool) -> Iterator[Path]:
 
 
 def _appear(temporary: Path, output: Path) -> None:
-    """Rename, but fail where something is in the way that was not there before."""
+    """Rename, but fail if something new is in the way."""
     if temporary.is_dir():
         temporary.replace(output)
         return
@@ -180,19 +180,19 @@ def _appear(temporary: Path, output: Path) -> None:
     except FileExistsError:
         raise
     except OSError:
-        # Not every file system has hard links; there, only a race can replace a newcomer.
+        # Not every file system has hard links; without them, only a race can replace a newcomer.
         if output.exists():
             raise FileExistsError from None
         temporary.replace(output)
 
 
 def _empty(output: Path) -> bool:
-    """Whether nothing is there, or a folder without files."""
+    """Return whether nothing is there, or an empty folder."""
     return not os.path.lexists(output) or (output.is_dir() and not any(output.iterdir()))
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder of files; what is not there is no error."""
+    """Remove a file or a folder of files; a missing one is no error."""
     if path.is_dir() and not path.is_symlink():
         for child in path.iterdir():
             remove(child)

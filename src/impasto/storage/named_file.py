@@ -19,13 +19,13 @@ class File:
 
     Attributes:
         place: where it is.
-        url: its text.
-        name: its last part.
+        url: the place as text.
+        name: the last part of the place.
         etag: changes whenever its content does.
     """
 
     def __init__(self, stores: Stores, url: str | Url) -> None:
-        """Look the file up; raises Missing when there is none, and what `Store.stat` does."""
+        """Look the file up; raises Missing if there is none, and otherwise as `Store.stat` does."""
         place = stores.locate(url)
         self.place, self.url, self.name = place, str(place), place.name
         self._remote: tuple[Store, Stat] | None = None

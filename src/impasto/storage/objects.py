@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Objects:
-    """Reads what names stand for; safe for several threads at once."""
+    """Reads files and objects by name; safe to use from several threads at once."""
 
     def __init__(self, stores: Stores, base: str | Url | None, source: str | Url) -> None:
         """Prepare to read; no request is sent yet.
@@ -30,7 +30,7 @@ class Objects:
         Args:
             stores: what may be opened.
             base: the folder that the names are under; "" or None where they are whole URLs.
-            source: the URL that the user gave, whose signature serves the base.
+            source: the URL that the user gave, whose signature is valid for the base, too.
         """
         self.base = (parse(base) if isinstance(base, str) else base) if base else None
         self._stores = stores
@@ -57,7 +57,7 @@ class Objects:
         return self._opened[folder]
 
     def read(self, name: str) -> bytes:
-        """Return a whole object; raises BadInput when it cannot be had, or Unavailable."""
+        """Return a whole object; raises BadInput if it cannot be read, or Unavailable."""
         path = self.local(name)
         if path:
             return read_file(path)
@@ -65,7 +65,7 @@ class Objects:
         return store.read(key)
 
     def etag(self, name: str) -> str:
-        """Return what changes whenever an object does; raises Missing when there is none."""
+        """Return a tag that changes whenever an object does; raises Missing if there is none."""
         path = self.local(name)
         if path:
             return etag(path)
@@ -76,17 +76,17 @@ class Objects:
         return stat.etag
 
     def etags(self, names: Iterable[str]) -> dict[str, str]:
-        """Return the etags of names, in order; "" for what is not there."""
+        """Return the etags of names, in order; "" for those that do not exist."""
         held = list(names)
         remote = any(self.local(name) is None for name in held)
         found = in_order(self._find_etag, held, MANY) if remote else map(self._find_etag, held)
         return dict(zip(held, found, strict=True))
 
     def fetch(self, name: str, path: Path) -> None:
-        """Copy an object of a store into a new file, one version of it, a part at a time.
+        """Copy one version of a store's object into a new file, a part at a time.
 
         Raises:
-            BadInput: there is none, or it changed meanwhile.
+            BadInput: there is none, or it changed during the copy.
             Unavailable: the store does not answer, or the disk is full.
         """
         store, key = self._at(name)

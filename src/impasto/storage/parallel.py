@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Result = TypeVar("Result")
 
 BUDGET = 64 << 20
-"""Bytes of results that may wait, about."""
+"""Approximate limit of the results that wait, in bytes."""
 
 
 def in_order(
@@ -23,13 +23,14 @@ def in_order(
     most: int,
     size: Callable[[Result], int] = lambda _: 0,
 ) -> Iterator[Result]:
-    """Give ``act(item)`` for every item, in order, many of them under way at once.
+    """Yield ``act(item)`` for every item, in order, with many calls in progress at once.
 
     Args:
-        act: called in threads; what it raises is raised here, and the rest is not begun.
+        act: called in threads; what it raises is raised here, and the rest is not started.
         items: taken as they are needed.
-        most: how many may be under way or wait.
-        size: bytes of a result; where results are large, fewer than ``most`` are under way.
+        most: how many may be in progress or wait.
+        size: returns the bytes of a result; if results are large, fewer than ``most`` are in
+            progress.
     """
     waiting: deque[Future[Result]] = deque()
     largest, started = 1, iter(items)

@@ -11,26 +11,26 @@ if TYPE_CHECKING:
     from impasto.storage.store import Stat, Store
 
 BLOCK = 64 << 10
-"""Bytes of the unit that is kept and asked for."""
+"""Bytes of a block, the unit of requests and of what is kept."""
 FIRST, WINDOW = 2, 128
 """Blocks of the smallest request and of the largest one: 128 KiB and 8 MiB."""
 TAIL = 16
-"""Blocks at an object's end that are fetched at once, for a container's index is read whole."""
+"""Blocks at an object's end that are fetched at once, since a container's index is read whole."""
 KEPT = 2 * WINDOW + 4 * TAIL
-"""Blocks kept: the request that is read, the one after it, and a container's index."""
+"""Blocks kept: those of the request being read and of the next one, and a container's index."""
 
 
 class RangeReader(io.RawIOBase):
-    """Reads one version of an object by ranges, ahead of who reads on and on.
+    """Reads one version of an object by ranges, ahead of a sequential reader.
 
-    A request is small after a seek and twice as long each time that reading goes on where the last
-    one ended, up to `WINDOW` blocks; where the reader was told what will be read (`will_read`) it
-    is as long as can be from the start, stops where that stops, and the next one is on its way
-    while this one is used. Not safe for several threads at once.
+    A request is small after a seek, and twice as long each time that reading continues where the
+    last one ended, up to `WINDOW` blocks. In a range that was announced (`will_read`), requests
+    have full length from the start, none goes past the range, and the next one is in flight while
+    the current one is used. Not safe to use from several threads at once.
 
     Attributes:
         requests: how many were sent.
-        fetched: bytes they brought.
+        fetched: bytes they returned.
     """
 
     def __init__(self, store: Store, stat: Stat) -> None:
@@ -49,7 +49,7 @@ class RangeReader(io.RawIOBase):
         self.fetched = 0
 
     def will_read(self, start: int, stop: int) -> None:
-        """Say that the bytes from ``start`` up to ``stop`` will be read in order, and no more."""
+        """Announce that just the bytes from ``start`` up to ``stop`` will be read, in order."""
         self._expected = range(start // BLOCK, -(-min(stop, self._stat.size) // BLOCK))
 
     def readable(self) -> bool:
@@ -73,10 +73,10 @@ class RangeReader(io.RawIOBase):
         return self._place
 
     def readinto(self, buffer: memoryview | bytearray) -> int:  # type: ignore[override]
-        """Fill a buffer as far as the object, or what is expected, reaches.
+        """Fill a buffer up to the end of the object, or of the announced range.
 
         Raises:
-            Changed: the object is another by now.
+            Changed: the object has changed.
             Unavailable: the store does not answer.
         """
         self._check_open()
@@ -94,7 +94,7 @@ class RangeReader(io.RawIOBase):
         return done
 
     def close(self) -> None:
-        """Forget what was read."""
+        """Close the reader and drop what was read."""
         if not self.closed:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._blocks.clear()
@@ -111,7 +111,7 @@ class RangeReader(io.RawIOBase):
         return self._blocks[number]
 
     def _load(self, number: int) -> None:
-        """Have a block: from the request on its way if it holds it, else from a new one."""
+        """Load a block: from the request in flight if that has it, else from a new one."""
         going_on = number == self._next and number in self._expected
         coming, self._ahead = self._ahead, None
         if coming and (number in coming[0] or coming[1].done()):
@@ -121,7 +121,7 @@ class RangeReader(io.RawIOBase):
             blocks = self._extent(number)
             self._keep(blocks, self._fetch(blocks))
         if going_on and self._next == self._last:
-            # All was read in order, as expected; whoever now goes back looks at a few bytes.
+            # All was read in order, as announced; a reader that goes back now needs few bytes.
             self._expected = range(0)
         if coming:
             self._ahead = coming
@@ -130,7 +130,7 @@ class RangeReader(io.RawIOBase):
             self._ahead = following, self._pool.submit(self._fetch, following)
 
     def _extent(self, number: int) -> range:
-        """Choose the blocks of the request for a block that is missing."""
+        """Choose the blocks to request when one is missing."""
         if number in self._expected:
             return range(number, min(number + WINDOW, self._expected.stop))
         self._window = min(2 * self._window, WINDOW) if number == self._next else FIRST
@@ -154,7 +154,7 @@ class RangeReader(io.RawIOBase):
 
 
 def open_object(store: Store, stat: Stat, span: tuple[int, int] | None = None) -> BinaryIO:
-    """Open an object, all of which or a range of which will be read in order."""
+    """Open an object of which all, or one range, will be read in order."""
     reader = RangeReader(store, stat)
     reader.will_read(*(span or (0, stat.size)))
     return cast("BinaryIO", reader)

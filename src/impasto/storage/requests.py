@@ -1,4 +1,4 @@
-"""How a store is asked: its client, keys as the client names them, tries, and errors."""
+"""Requests to a store: its client, the client's names for keys, retries, and errors."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
-"""Seconds between tries of what the client itself gave up on, such as a body that was cut."""
+"""Seconds between retries of what the client itself gave up on, such as a truncated body."""
 LONGEST = 250
-"""Bytes of the longest name, between two slashes, in a folder: file systems hold 255, and the
-client writes beside the file first, under its name and a number."""
+"""Maximum bytes of a name, between two slashes, in a folder: file systems take 255, and the
+client first writes beside the file, under its name and a number."""
 
 _ENDING = re.compile(r"#\d+$")
 
@@ -39,7 +39,7 @@ class Requests:
     Attributes:
         place: the folder, or the prefix in a container, that keys count from.
         client: obstore's.
-        prefix: what stands before a key in the container, "" or with a slash at its end.
+        prefix: what precedes a key in the container: "", or text that ends in a slash.
         signed: how requests are signed, or None for a folder.
     """
 
@@ -67,7 +67,7 @@ class Requests:
 
     @property
     def rights(self) -> str | None:
-        """What its SAS allows, in the service's letters; None where that is not told."""
+        """What its SAS allows, in the service's letters; None if that is unknown."""
         token = str(((self.signed and self.signed.fields) or {}).get("sas_token", ""))
         fields = dict(part.partition("=")[::2] for part in token.split("&"))
         return fields.get("sp")
@@ -97,11 +97,11 @@ class Requests:
         return self.prefix + prefix or None
 
     def where(self, key: str) -> str:
-        """Name an object for a person."""
+        """Return an object's name for people."""
         return str(self.place.child(key)) if key else str(self.place)
 
     def attempt(self, key: str, act: Callable[[], T], waits: Iterable[float] | None = None) -> T:
-        """Do what may be done twice, again when the store does not answer."""
+        """Do something that may be done twice, and do it again when the store does not answer."""
         for wait in self._waits if waits is None else waits:
             try:
                 with self.mapped(key):
@@ -114,7 +114,7 @@ class Requests:
             return act()
 
     def mapped(self, key: str) -> AbstractContextManager[None]:
-        """Turn the client's errors into Impasto's in a block about a key."""
+        """Turn the client's errors into Impasto's in a block that works on a key."""
         return client_errors(self.where(key), None if self.place.local else self._asker)
 
     def _check_inside(self, key: str) -> None:

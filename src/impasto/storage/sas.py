@@ -1,6 +1,6 @@
-"""Shared access signatures (SAS): URLs with which outsiders reach one container for a while.
+"""Shared access signatures (SAS): URLs that let outsiders reach one container for a while.
 
-The one place where a secret is made and given away on purpose.
+This is the only place where a secret is made and given away on purpose.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ RIGHTS = {
     "d": "delete",
     "l": "list",
 }
-"""What each letter allows, in the order that the service wants."""
+"""What each letter allows, in the order that the service requires."""
 DELEGATED_HOURS = 7 * 24
-"""The longest that the service lets an identity delegate."""
+"""Maximum hours for which the service lets an identity delegate."""
 KEYED_HOURS = 365 * 24
-"""The longest that is not refused here: only rotating the key ends such a SAS early."""
+"""Maximum hours accepted here: only rotating the key ends such a SAS early."""
 SKEW = timedelta(minutes=15)
-"""A SAS begins this long ago, since clocks differ."""
+"""How long before now a SAS begins, since clocks differ."""
 ROTATE = "rotating the account's key"
 REVOKE = "revoking the account's user delegation keys"
 
@@ -57,8 +57,8 @@ class Sas:
     """A SAS and what it means.
 
     Attributes:
-        url: the container, or what of it was asked for, with the signature: a secret.
-        container: what it opens, all of it.
+        url: the container, or the part of it that was asked for, with the signature: a secret.
+        container: the container that it opens, all of it.
         rights: the letters of what it allows.
         until: when it ends.
         revoke: what ends it earlier.
@@ -82,16 +82,16 @@ class Sas:
 
 
 def mint(settings: Settings, url: str, permission: str, hours: float) -> Sas:
-    """Make a SAS for the container of a URL, by the account's key or on an identity's behalf.
+    """Make a SAS for the container of a URL, with the account's key or on behalf of an identity.
 
     Args:
-        settings: how the store is reached, and what must stay out of outsiders' reach.
+        settings: how the store is reached, and what outsiders must never reach.
         url: a container, or a place in it.
         permission: letters of `RIGHTS`, in any order.
-        hours: how long it holds from now on.
+        hours: how long it is valid, from now on.
 
     Raises:
-        BadInput: the store cannot or must not be shared so, or what is asked for is malformed.
+        BadInput: the store cannot or must not be shared this way, or the request is malformed.
         Unavailable: the service does not answer, or does not let the identity delegate.
     """
     place = parse(url)
@@ -136,7 +136,7 @@ def _rights(permission: str) -> str:
 
 
 def _check_hours(hours: float, most: int) -> None:
-    # Written so that NaN is refused as well.
+    # In this form it refuses NaN as well.
     if not 0 < hours <= most:
         raise BadInput(
             f"`hours={hours:g}`: is out of range", f"give more than 0 and at most {most}"
@@ -146,7 +146,7 @@ def _check_hours(hours: float, most: int) -> None:
 def _refuse_control(
     settings: Settings, place: Url, profile: StoreProfile | None, signed: Credential
 ) -> None:
-    """Refuse a container that holds, anywhere, what outsiders must never reach."""
+    """Refuse a container that holds anything that outsiders must never reach."""
     if profile and profile.role == "control":
         raise BadInput(f"{place}: is a control store, which outsiders never reach", "share another")
     home = parse(settings.home)
@@ -164,7 +164,7 @@ def _refuse_control(
 
 
 def account(place: Url, profile: StoreProfile | None) -> str:
-    """Name the Azure account that a place is in, without signing in; "" where nothing says so."""
+    """Return the Azure account that a place is in, without signing in; "" if that is unknown."""
     if profile and profile.auth == "connection_string":
         with suppress(BadInput):
             return credentials.credential(place, profile).account
@@ -196,7 +196,7 @@ def _sign(
     rights: str,
     span: tuple[datetime, datetime],
 ) -> str:
-    """Return the query string of a SAS, whose signature is hidden from logs from then on."""
+    """Return the query string of a SAS; its signature is hidden from logs from then on."""
     try:
         from azure.storage.blob import generate_container_sas
     except ImportError:
@@ -214,7 +214,7 @@ def _sign(
         permission=rights,
         start=span[0],
         expiry=span[1],
-        # Endpoints without TLS are on this machine alone.
+        # Only endpoints on this machine may lack TLS.
         protocol="https,http" if plain else "https",
     )
     secrecy.remember(parse_qs(token)["sig"][0])
@@ -245,7 +245,7 @@ def _delegation(
 
     where, token = signed.endpoint, _sign_in(signed)
     verify = (profile and profile.ca) or True
-    # Their errors hold addresses, and several lines each.
+    # The library's errors contain addresses, and are several lines long.
     try:
         with BlobServiceClient(where, token, connection_verify=verify, **_PATIENCE) as client:
             return client.get_user_delegation_key(*span)
@@ -277,7 +277,7 @@ def _sign_in(signed: Credential) -> _Token:
 
 
 class _Token:
-    """A token that is at hand already, in the form in which the service's library wants it."""
+    """An existing token, in the form that the service's library expects."""
 
     def __init__(self, fields: dict[str, Any]) -> None:
         self._fields = fields

@@ -14,7 +14,7 @@ BUFFER = 1 << 20
 
 
 class Span(io.RawIOBase):
-    """Reads some bytes of a file, or all of them, in order, and errors in our own words."""
+    """Reads a range of a file's bytes, or all of them, in order; its errors are Impasto's."""
 
     def __init__(self, file: File, span: tuple[int, int] | None = None) -> None:
         """Open a file; raises BadInput or Unavailable."""
@@ -22,7 +22,7 @@ class Span(io.RawIOBase):
         self._where = file.url
         opened = file.open(span)
         with mapped(self._where):
-            # Of a store's object, a reader without a buffer of its own, just like a file's.
+            # Neither has a buffer of its own: not a store's reader, and not the local file.
             self._raw: Any = io.FileIO(opened) if isinstance(opened, str) else opened
             self._raw.seek(span[0] if span else 0)
         self._left = span[1] - span[0] if span else None
@@ -49,5 +49,5 @@ class Span(io.RawIOBase):
 
 
 def open_span(file: File, span: tuple[int, int] | None = None) -> io.BufferedReader:
-    """Open a range of a file's bytes, or all of them, to be read by lines."""
+    """Open a range of a file's bytes, or all of them, to be read line by line."""
     return io.BufferedReader(Span(file, span), BUFFER)

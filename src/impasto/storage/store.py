@@ -1,7 +1,7 @@
 """Stores: places addressed by URL that hold objects by key.
 
-What is used here works alike on folders and on object stores: whole-object writes, put-if-absent,
-reads by range and version, listing; no renames and no appends.
+Everything used here works the same on folders and on object stores: whole-object writes,
+put-if-absent, reads by range and version, listing; no renames and no appends.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 
 BULK = 250
-"""Objects that are deleted by one request; Azure takes 256."""
+"""Objects deleted by one request; Azure takes 256."""
 MANY = 48
-"""Requests for small objects in flight at once; where round trips no longer limit."""
+"""Requests for small objects in flight at once, enough that round trips are no longer the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ class Stat:
 
 
 class Store:
-    """A folder, or all that begins with a prefix in a container.
+    """A folder, or everything below a prefix in a container.
 
-    Keys count from there. Every method raises `Unavailable` when the store does not answer or
+    Keys are relative to that. Every method raises `Unavailable` when the store does not answer or
     lacks space, `Denied` when it refuses access, and `BadInput` for a key that it cannot hold.
     """
 
@@ -69,8 +69,8 @@ class Store:
 
         Args:
             place: a local folder, which is made, or a prefix, with its signature if it has one.
-            profile: how to reach it; None for folders, URLs that sign themselves and identities.
-            retry: how long to sit out troubles; None is a minute or so.
+            profile: how to reach it; None for folders, signed URLs and identities.
+            retry: how long to retry; None is about a minute.
 
         Raises:
             BadInput: the credentials for it are missing or malformed.
@@ -101,8 +101,8 @@ class Store:
         """Return the bytes from ``start`` up to ``stop`` of one version of an object, not copied.
 
         Raises:
-            Changed: the object is another by now.
-            Unavailable: the store does not answer, or gives less than it promised.
+            Changed: the object has changed.
+            Unavailable: the store does not answer, or returns too few bytes.
         """
         path = self._requests.path(key)
         options: Any = {"range": (start, stop), "if_match": f'"{etag}"'}
@@ -127,11 +127,11 @@ class Store:
         return self._stat(meta)
 
     def create(self, key: str, data: bytes, kind: str = "") -> bool:
-        """Write an object, of a MIME type, unless there is one; returns whether this call did."""
+        """Write an object of a MIME type unless one exists; returns whether this call wrote it."""
         return self._upload.create(key, data, kind) is not None
 
     def put(self, key: str, data: bytes, kind: str = "") -> None:
-        """Write an object, of a MIME type, replacing any."""
+        """Write an object of a MIME type, replacing any that exists."""
         self._upload.put(key, lambda: data, len(data), kind, create=False)
 
     def put_file(self, key: str, file: Path, *, kind: str = "", create: bool = False) -> str:
@@ -142,8 +142,8 @@ class Store:
             file: what.
             kind: its MIME type.
             create: refuse to replace what is there. For a file over `upload.ONE_PUT` that is
-                checked first, so that only a race can replace a newcomer; callers who may not
-                look claim the name with an empty object.
+                checked first, so that only a race can replace a newcomer; callers without the right
+                to read claim the name with an empty object.
 
         Raises:
             Exists: something is there that may not be replaced.
@@ -163,12 +163,12 @@ class Store:
         kind: str = "",
         create: bool = False,
     ) -> str:
-        """Write an object from its content as it comes; else as `put_file`.
+        """Write an object from its content as it arrives; otherwise like `put_file`.
 
         Args:
             key: where.
-            parts: called once; gives the content in order, and what it raises is raised here.
-            size: bytes of it all.
+            parts: called once; yields the content in order, and what it raises is raised here.
+            size: bytes of the whole content.
             kind: its MIME type.
             create: refuse to replace what is there.
 
@@ -179,17 +179,17 @@ class Store:
             data = b"".join(parts())
             return self._upload.put(key, lambda: data, size, kind, create=create)
         body = lambda: iter(parts())  # noqa: E731
-        # The client tries each part for long, and what ``parts`` gave up on is lost for good.
+        # The client retries each part for long, and ``parts`` cannot yield its content again.
         return self._upload.put(key, body, size, kind, create=create, waits=())
 
     def check_writable(self, key: str) -> None:
-        """Ask whether an object may be written, without writing it, as far as a store can tell.
+        """Check that an object may be written, without writing it, as far as the store allows.
 
-        Sends a write on a condition that cannot hold, which is refused for want of rights first.
-        Beside the object where a store may not know such conditions.
+        Sends a write under a condition that cannot hold; a lack of rights is reported first. The
+        write is to a name beside the object's where a store may not know such conditions.
 
         Raises:
-            Denied: it may not.
+            Denied: it may not be written.
         """
         if self.place.scheme not in {"az", "s3"}:
             return
@@ -204,7 +204,7 @@ class Store:
                 self.delete(probe)
 
     def walk(self, prefix: str = "") -> Iterator[Stat]:
-        """Give every object below a prefix (a folder), a page at a time, in the store's order."""
+        """Yield every object below a prefix (a folder), a page at a time, in the store's order."""
         path = self._requests.below(prefix)
         with self._requests.mapped(prefix):
             pages = iter(obstore.list(self._requests.client, path, chunk_size=1000))
@@ -232,19 +232,19 @@ class Store:
         return self.list_folder(prefix)[1]
 
     def delete(self, *keys: str) -> None:
-        """Delete objects; deleting what is not there is no error."""
+        """Delete objects; a missing one is no error."""
         groups = [keys[n : n + BULK] for n in range(0, len(keys), BULK)]
         for _ in in_order(self._delete, groups, PARTS):
             pass
 
     @property
     def rights(self) -> str | None:
-        """What its SAS allows, in the service's letters; None where that is not told."""
+        """What its SAS allows, in the service's letters; None if that is unknown."""
         return self._requests.rights
 
     @property
     def root(self) -> tuple[str, str, str]:
-        """The container that this lies in, told alike however its URL is written."""
+        """The container that this is in, the same however its URL is written."""
         endpoint = self.signed.endpoint if self.signed else ""
         return self.place.scheme, endpoint, self.place.container
 
@@ -255,10 +255,10 @@ class Store:
             key: what.
             to: where.
             create: refuse to replace what is there.
-            source: what ``key`` counts from, of the same `root`; None is this store.
+            source: the store that ``key`` is in, with the same `root`; None is this store.
 
         Raises:
-            Exists: ``create`` is set, and there is something at ``to``.
+            Exists: ``create`` is set, and something is at ``to``.
         """
         source = source or self
         what, target = source._requests.path(key), self._requests.path(to)
@@ -270,7 +270,7 @@ class Store:
             raise Missing(f"{source.where(key)}: no such object", "check the URL") from None
 
     def where(self, key: str) -> str:
-        """Name an object for a person."""
+        """Return an object's name for people."""
         return self._requests.where(key)
 
     def local(self, key: str) -> Path | None:
@@ -282,7 +282,7 @@ class Store:
         try:
             self._requests.attempt(keys[0], lambda: obstore.delete(self._requests.client, paths))
         except Missing:
-            # That one is gone may hide what befell others.
+            # One missing object may hide what happened to the others.
             for key in keys if len(keys) > 1 else ():
                 self._delete([key])
 

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stores:
-    """Every store that may be opened; travels as what it is made of: names, no secrets.
+    """Every store that may be opened; other processes receive names only, no secrets.
 
     Attributes:
         profiles: how stores are reached.
-        signatures: those of the URLs that are opened, as far as these bring none of their own.
+        signatures: those for URLs that are opened without a signature of their own.
     """
 
     profiles: Mapping[str, StoreProfile]
@@ -36,12 +36,12 @@ class Stores:
 
     @classmethod
     def of(cls, settings: Settings, spec: JobSpec | None = None) -> Stores:
-        """Return what serves the URLs of the settings and of a job."""
+        """Return the stores for the URLs of the settings and of a job."""
         given = settings.signatures
         return cls(settings.stores, given | spec.signatures if spec else given)
 
     def locate(self, url: str | Url) -> Url:
-        """Return a place with its own signature, or else the one given for it or above it."""
+        """Return a place with its own signature, else with one known for it or a place above it."""
         place = parse(url) if isinstance(url, str) else url
         if place.local or place.signature:
             return place
@@ -54,7 +54,7 @@ class Stores:
         return Store(place, self.profile(place))
 
     def open_home(self, url: str | Url) -> Store:
-        """Open the home of jobs; raises BadInput, too, where outsiders may reach it."""
+        """Open the jobs' home; raises BadInput also if outsiders may reach it."""
         place = self.locate(url)
         profile = self.profile(place)
         if profile and profile.role == "data":
@@ -65,7 +65,7 @@ class Stores:
         return Store(place, profile)
 
     def open_parent(self, url: str | Url) -> tuple[Store, str]:
-        """Open the folder or prefix that an object lies in; returns also the object's key there."""
+        """Open the folder or prefix that an object is in; returns also the object's key there."""
         place = self.locate(url)
         if not place.name:
             raise BadInput(f"{place}: names no object", "give its whole name")
@@ -80,7 +80,7 @@ class Stores:
         return store.read(key)
 
     def fingerprint(self, url: str | Url) -> str:
-        """Digest the names and versions of a file, or of all that is in a folder.
+        """Return a digest of the names and versions of a file, or of everything in a folder.
 
         Raises:
             BadInput: there is nothing.
@@ -99,7 +99,7 @@ class Stores:
         return hashlib.sha256(json.dumps(sorted(found.items())).encode()).hexdigest()
 
     def check_trusted(self, url: str, home: str) -> None:
-        """Refuse weights and scripts from where outsiders may write.
+        """Refuse weights and scripts from places where outsiders may write.
 
         Args:
             url: where they are.
@@ -120,5 +120,5 @@ class Stores:
             )
 
     def profile(self, place: Url) -> StoreProfile | None:
-        """Return how to reach a place, if that is written down."""
+        """Return the profile that says how to reach a place, or None if there is none."""
         return None if place.local else credentials.find_profile(place, self.profiles)

@@ -1,4 +1,4 @@
-"""Writing objects: whole, in parts, and only where nothing is."""
+"""Writes of objects: whole, in parts, and only if there is none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PART = 8 << 20
 PARTS = 8
 """Parts of one upload in flight at once."""
 MOST_PARTS = 9_000
-"""Parts of one upload at most; S3 takes 10,000."""
+"""Maximum number of parts of one upload; S3 takes 10,000."""
 ONE_PUT = 64 << 20
 """The largest object, in bytes, that is created in one conditional request."""
 
@@ -47,8 +47,8 @@ class Upload:
 
         Args:
             key: where.
-            body: gives its content; called anew for every try.
-            size: bytes of it all.
+            body: returns its content; called again for every try.
+            size: bytes of the whole content.
             kind: its MIME type.
             create: refuse to replace what is there.
             waits: seconds between tries, or None for the usual ones.
@@ -84,11 +84,11 @@ class Upload:
         return bare_etag(self._requests.attempt(key, put, waits)["e_tag"])
 
     def create(self, key: str, data: bytes, kind: str = "") -> str | None:
-        """Write an object unless there is one; returns its etag, or None if another stands.
+        """Write an object unless one exists; returns its etag, or None if another one exists.
 
         The client sends a request again when its reply was lost, and then finds its own object
-        in the way; a nonce in the object's metadata tells it from another's. Who may not read
-        takes it for its own; its etag is then "".
+        in the way; a nonce in the object's metadata distinguishes it from another's. Callers
+        without the right to read take it for their own; its etag is then "".
         """
         path, nonce = self._requests.path(key), uuid4().hex
         attributes: Any = None
@@ -124,18 +124,18 @@ class Upload:
         return bare_etag(found.meta["e_tag"]) if found.attributes.get("nonce") == nonce else None
 
     def _taken(self, key: str) -> bool:
-        """Whether something is there; who may not look claims the name with an empty object."""
+        """Return whether something is there; without the right to look, claim the name first."""
         try:
             path = self._requests.path(key)
             self._requests.attempt(key, lambda: obstore.head(self._requests.client, path))
         except Missing:
             return False
         except Denied:
-            # With the right to create alone, the service itself lets nothing be replaced.
+            # With create-only rights, the service itself lets nothing be replaced.
             return "w" in (self._requests.rights or "w") and self.create(key, b"") is None
         return True
 
 
 def bare_etag(etag: object) -> str:
-    """Return an etag without the quotes that some requests give and some do not."""
+    """Return an etag without its quotes, which only some requests return."""
     return str(etag).strip('"')

@@ -1,9 +1,9 @@
 """Copies of files and objects, in and out of stores, many at once.
 
-    placing:  what the sources hold and what stands at the target -> one task an object
-    work:     each is skipped if an earlier run copied it, else copied
+    placing:  what the sources hold and what is at the target -> one task per object
+    work:     each object is skipped if an earlier run copied it, else copied
 
-The same command again does only what is left: what stands at the target is the only state.
+Repeating the command does only what is left: what is at the target is the only state.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 COPIED_BY_SERVICE = 5 << 30
 """The largest object, in bytes, that every service copies in one request."""
 ROUNDING = 1e-3
-"""Seconds by which a copy's time may be off from its source's, for both pass through floats."""
+"""Seconds by which a copy's time may be off from its source's, since both pass through floats."""
 
 
 def copy(
@@ -45,18 +45,18 @@ def copy(
     overwrite: bool = False,
     watch: Observer | None = None,
 ) -> Tally:
-    """Copy files, objects and folders of them, but for what an earlier call copied.
+    """Copy files, objects and folders of them, except what an earlier call copied.
 
-    A folder goes to the target whole, under its own name; with a slash at its end, only what is in
-    it does. A single file or object takes the target's name, unless that is a folder or ends in a
-    slash. Files get the times of what they are copied from.
+    A folder goes to the target under its own name; with a slash at its end, only its content does.
+    A single file or object takes the target's name, unless that is a folder or ends in a slash.
+    Files get the modification times of their sources.
 
     Args:
         stores: what may be opened.
         sources: URLs and paths.
         target: URL or path.
-        overwrite: copy all anew, and replace what is there.
-        watch: who is told how it goes.
+        overwrite: copy everything again, and replace what is there.
+        watch: receives progress and failures.
 
     Raises:
         BadInput: the request is wrong, or there is one object and its copy is refused.
@@ -100,11 +100,11 @@ class _Copier:
         return DONE
 
     def _needless(self, task: Task) -> bool:
-        """Tell whether there is nothing to copy; raises Exists when something else is there."""
+        """Return whether there is nothing to copy; raises Exists if something else is there."""
         if isinstance(self._to, Folder):
             self._to.path(task.key)
             if task.key in self._folders and not task.stat.size:
-                # It marks a folder, which is made for what lies in it.
+                # It marks a folder, which is made for the files in it.
                 return True
         if self._overwrite:
             return False
@@ -116,12 +116,12 @@ class _Copier:
         if isinstance(error, Exists):
             # Perhaps another run of the same command was faster.
             return not self._overwrite and self._look(task)
-        # S3 lists the marker of an empty folder by a name under which it is not there.
+        # S3 lists the marker of an empty folder by a name that does not exist.
         listed = isinstance(task.place, Store) and not task.stat.size
         return isinstance(error, Missing) and listed
 
     def _look(self, task: Task) -> bool:
-        # Who may only write cannot look; then the write itself replaces nothing.
+        # Callers with write-only rights cannot look; then the write itself replaces nothing.
         with suppress(Denied):
             return self._compare(task, self._to.stat(task.key))
         return False
@@ -151,7 +151,7 @@ class _Copier:
     def _to_store(self, store: Store, task: Task, counted: list[int]) -> None:
         place, stat = task.place, task.stat
         if isinstance(place, Store) and place.root == store.root and stat.size <= COPIED_BY_SERVICE:
-            # S3 loses the content's type where it copies on the condition that nothing is there.
+            # S3 loses the content's type in a copy that must not replace anything.
             create = not self._overwrite and store.place.scheme != "s3"
             with suppress(Denied):
                 store.copy(stat.key, task.key, create=create, source=place)
@@ -173,7 +173,7 @@ class _Copier:
             yield part
 
     def _prepare(self, root: Folder, folder: Path) -> None:
-        """Have a folder below the target, without what killed runs left in it."""
+        """Make a folder below the target, and remove what killed runs left in it."""
         with self._lock:
             if folder in self._ready:
                 return
@@ -185,11 +185,11 @@ class _Copier:
 
 
 def _same(source: Stat, copied: Stat, *, exact: bool) -> bool:
-    """Tell whether what stands at a target is what an earlier run copied there.
+    """Return whether what is at a target is what an earlier run copied there.
 
     Args:
         source: the source's facts.
-        copied: those of what stands there.
+        copied: the facts of what is at the target.
         exact: whether copies have the time of their source, as files do; objects have the time at
             which they were written, in whole seconds.
     """

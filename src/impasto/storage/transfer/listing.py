@@ -1,4 +1,4 @@
-"""What a URL or path holds: the files of a folder and the objects of a store, seen alike."""
+"""Listings of what a URL or path holds: files of a folder and objects of a store, seen alike."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 _DRIVE = re.compile("[A-Za-z]:")
 _LONGEST = 255
-"""Bytes of the longest name that file systems hold."""
+"""Maximum bytes of a name that file systems take."""
 
 
 class Folder:
-    """A folder of this machine, listed and read as `Store` does it, whatever its files' names.
+    """A folder on this machine, listed and read like a `Store`, whatever its files' names.
 
-    Links are followed to files within the folder and nowhere else.
+    Links are followed only to files within the folder.
 
     Attributes:
         place: where it is; it need not exist.
@@ -42,19 +42,19 @@ class Folder:
     root = ("file", "", "")
 
     def __init__(self, place: Url, note: Note) -> None:
-        """Open a folder; ``note`` is told of what is left out of listings, and why."""
+        """Open a folder; ``note`` is called with what is left out of listings, and why."""
         self.place = place
         self._note = note
 
     def where(self, key: str) -> str:
-        """Name a file for a person."""
+        """Return a file's name for people."""
         return str(self.place.path / key)
 
     def path(self, key: str) -> Path:
-        """Return where a key lies, or would lie, in this folder.
+        """Return where a key is, or would be, in this folder.
 
         Raises:
-            BadInput: it would lie elsewhere, or folders cannot hold such a name.
+            BadInput: it would be elsewhere, or folders cannot hold such a name.
         """
         where = f"{self.place}/{key}"
         check_key(key, where)
@@ -76,7 +76,7 @@ class Folder:
         return None
 
     def walk(self, prefix: str = "") -> Iterator[Stat]:
-        """Give every file below a folder, hidden ones too; raises BadInput where access ends."""
+        """Yield every file below a folder, even hidden ones; raises BadInput where access ends."""
         folders = [prefix]
         while folders:
             stats, below = self.list_folder(folders.pop())
@@ -102,7 +102,7 @@ class Folder:
         return stats, folders
 
     def parts(self, stat: Stat) -> Iterator[bytes]:
-        """Read a file part by part; raises Changed when it is no longer the one of ``stat``."""
+        """Read a file part by part; raises Changed if it no longer matches ``stat``."""
         path = self.place.path / stat.key
         with mapped(str(path)), path.open("rb") as file:
             while part := file.read(PART):
@@ -116,16 +116,16 @@ class Folder:
 
 
 Place = Folder | Store
-"""Where files or objects lie, by keys that count from there."""
+"""Where files or objects are; their keys are relative to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of a listing.
+    """An entry in a listing.
 
     Attributes:
         url: where it is; a folder's ends in a slash.
-        name: its key below what was asked for, or its own name; likewise.
+        name: its key below what was asked for, or its own name; a folder's ends in a slash.
         stat: its facts; None for a folder.
     """
 
@@ -140,12 +140,12 @@ def open_place(stores: Stores, url: Url, note: Note) -> Place:
 
 
 def above(stores: Stores, url: Url, note: Note) -> Place:
-    """Open the folder or prefix that a file or object lies in."""
+    """Open the folder or prefix that a file or object is in."""
     return Folder(_parent(url), note) if url.local else stores.open_parent(url)[0]
 
 
 def ends_as_folder(text: str) -> bool:
-    """Tell whether a URL or path ends so that it names a folder's content."""
+    """Return whether a URL or path has an end that makes it name a folder's content."""
     last = split_signature(text)[0].rpartition("/")[2]
     return last in {"", ".", ".."} or not parse(text).key.strip("/")
 
@@ -154,8 +154,9 @@ def find(stores: Stores, text: str, note: Note) -> tuple[Place, Stat | None]:
     """Find what a URL or path names.
 
     Returns:
-        The folder, and None; or the folder that an object lies in, and the object's facts. Where
-        both have the name it is the object, unless that is empty: such are folders' markers.
+        The folder, and None; or the folder that an object is in, and the object's facts. If a
+        folder and an object share the name, it is the object, unless that is empty: an empty one
+        marks a folder.
 
     Raises:
         Missing: it names nothing.
@@ -165,7 +166,7 @@ def find(stores: Stores, text: str, note: Note) -> tuple[Place, Stat | None]:
         return _find_local(url, note, folder=folder)
     below = open_place(stores, url, note)
     if folder:
-        # A container that is empty is none the less there.
+        # An empty container exists nonetheless.
         if not url.key or is_folder(below, refused=True):
             return below, None
         raise Missing(f"{url}/: there is nothing below that name", "check the URL")
@@ -179,11 +180,11 @@ def find(stores: Stores, text: str, note: Note) -> tuple[Place, Stat | None]:
 
 
 def is_folder(place: Place, *, refused: bool = False) -> bool:
-    """Tell whether a folder or prefix holds anything, or exists on this machine.
+    """Return whether a folder exists on this machine, or a prefix holds anything.
 
     Args:
         place: where.
-        refused: whether to raise Denied where access is refused, rather than return False.
+        refused: whether to raise Denied if access is refused, rather than return False.
     """
     if isinstance(place, Folder):
         return place.place.path.is_dir()
@@ -196,17 +197,17 @@ def is_folder(place: Place, *, refused: bool = False) -> bool:
 
 
 def parts(place: Place, stat: Stat) -> Iterator[bytes | memoryview]:
-    """Read one version of a file or object in parts, in order, several of them on their way.
+    """Read one version of a file or object in parts, in order, with several in flight at once.
 
     Raises:
-        Changed: it is another by now.
+        Changed: it has changed.
         Missing: it is gone.
         Unavailable: its store does not answer.
     """
     if isinstance(place, Folder):
         yield from place.parts(stat)
     elif not stat.size:
-        # No range of it can be asked for.
+        # An empty object has no range to ask for.
         yield place.read(stat.key)
     elif stat.size <= PART:
         yield place.read_range(stat.key, 0, stat.size, stat.etag)
@@ -227,8 +228,8 @@ def entries(stores: Stores, text: str, *, recursive: bool, note: Note) -> Iterat
     Args:
         stores: what may be opened.
         text: the URL or path.
-        recursive: list all that is below, as it comes, instead of folders.
-        note: is told of what is left out.
+        recursive: list everything below, as it arrives, instead of folders.
+        note: called with what is left out.
 
     Raises:
         Missing: it names nothing.

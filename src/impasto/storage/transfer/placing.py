@@ -1,4 +1,4 @@
-"""What goes where: from the sources and the target of a copy to one task an object."""
+"""Placing: from the sources and the target of a copy to one task per object."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Task:
     """One object to copy.
 
     Attributes:
-        place: where it lies.
+        place: where it is.
         stat: its facts.
-        key: where it goes, within the target.
+        key: its key in the target.
     """
 
     place: Place
@@ -43,13 +43,13 @@ class Task:
 
 
 class Placing:
-    """What goes where, found before anything is written.
+    """Where every copy goes, found before anything is written.
 
     Attributes:
-        to: the folder or prefix that all goes to.
-        tasks: what goes there, by key.
-        standing: what a listing showed there, by key; None where nothing is, and no item where
-            nobody looked.
+        to: the folder or prefix to copy to.
+        tasks: the objects to copy there, by key.
+        standing: what a listing showed there, by key; None if nothing is there, and no entry if the
+            key was not looked for.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Placing:
         *,
         look: bool,
     ) -> None:
-        """Find what goes where.
+        """Find where every copy goes.
 
         Args:
             stores: what may be opened.
-            work: what shows the listing.
+            work: shows the listing.
             sources: URLs and paths.
             target: URL or path.
-            look: whether what stands at the target matters.
+            look: whether it matters what is at the target.
 
         Raises:
             BadInput: a source names nothing, or two things would go to one place or to themselves.
@@ -100,9 +100,9 @@ class Placing:
             key = f"{name}/{stat.key}".lstrip("/")
             self._add(place, stat, key)
             keys[key] = None
-        # Of a few objects each is looked for when it is copied.
+        # If they are few, each is looked for when it is copied.
         if self._look and isinstance(self.to, Store) and len(keys) > MANY:
-            # Who may only write cannot look; then the writes themselves replace nothing.
+            # With write-only rights nobody can look; then the writes themselves replace nothing.
             with suppress(Denied):
                 for stat in self.to.walk(name):
                     if stat.key in keys:
@@ -131,7 +131,7 @@ class Placing:
 
 
 def _address(place: Place, key: str) -> str:
-    """Return what compares where things lie within one root, by their beginnings."""
+    """Return an address to compare within one root: a folder's begins those of its files."""
     base = place.place.key
     if isinstance(place, Folder):
         base = os.path.realpath(base)

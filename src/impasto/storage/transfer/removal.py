@@ -30,8 +30,8 @@ def remove(
     Args:
         stores: what may be opened.
         urls: the objects' URLs, none of them local.
-        recursive: delete also all that is below them.
-        watch: who is told how it goes.
+        recursive: also delete everything below them.
+        watch: receives progress and failures.
 
     Raises:
         BadInput: a URL names nothing, a folder, or a local path.
@@ -50,7 +50,7 @@ def remove(
 
 
 def _groups(doomed: Iterable[tuple[Store, Stat]]) -> Iterator[tuple[Store, list[Stat]]]:
-    """Put together what one request deletes."""
+    """Group the objects that one request deletes."""
     for _, pairs in groupby(doomed, lambda pair: id(pair[0])):
         while group := list(islice(pairs, BULK)):
             yield group[0][0], [stat for _, stat in group]
@@ -70,7 +70,7 @@ def _delete(work: TransferQueue, group: tuple[Store, list[Stat]]) -> Outcome:
 
 
 def _markers(store: Store, stats: list[Stat]) -> list[ImpastoError]:
-    """Find what is listed by a name under which it is not there, and so cannot be deleted."""
+    """Find objects that are listed by a name that does not exist, and so cannot be deleted."""
     empty = [stat.key for stat in stats if not stat.size]
     looked = zip(empty, in_order(store.stat, empty, MANY), strict=True)
     return [
@@ -101,7 +101,7 @@ def _one_by_one(store: Store, keys: list[str]) -> list[ImpastoError]:
 def _doomed(
     stores: Stores, text: str, work: TransferQueue, *, recursive: bool
 ) -> Iterator[tuple[Store, Stat]]:
-    """Find what a URL tells to delete."""
+    """Find the objects that a URL names for deletion."""
     url, found = parse(text), False
     if url.local:
         raise BadInput(f"{url}: is a path of this machine, where nothing is deleted", "use rm")

@@ -1,6 +1,6 @@
-"""Many tasks at once, such as the copy of an object each: begun, counted, stopped.
+"""Many tasks at once, such as copies of one object each: started, counted, stopped.
 
-What becomes of one does not touch the others, and is told at the end.
+A task's failure does not affect the others, and is reported at the end.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from impasto.storage.store import MANY, Stat
 Item = TypeVar("Item")
 
 BUDGET = 96 << 20
-"""Bytes in flight at once, about."""
+"""Approximate bytes in flight at once."""
 GIVE_UP = 10
-"""Tasks in a row that found no store or disk available, after which the rest is left."""
+"""Tasks in a row that found no store or disk available, after which no more are started."""
 TICK = 0.2
-"""Seconds between two reports of progress, at most."""
+"""Maximum seconds between two reports of progress."""
 VERBS = {"copying": "copied", "deleting": "deleted"}
 
 
@@ -31,16 +31,16 @@ class Tally:
     """How far copying or deleting is.
 
     Attributes:
-        stage: what happens now.
-        done: bytes that stand at the target, or objects that are gone.
-        total: how many there will be.
-        resumed: of ``done``, what an earlier run copied.
-        objects: objects dealt with, whatever came of them.
+        stage: what is happening now.
+        done: bytes that are at the target, or objects that are gone.
+        total: how many of these there will be in the end.
+        resumed: of ``done``, the bytes that an earlier run copied.
+        objects: objects dealt with, whatever the outcome.
         of: how many there are.
         skipped: objects that an earlier run copied.
         failed: objects that could not be copied or deleted.
         seconds: since the beginning.
-        warnings: what the user should know of the sources.
+        warnings: what the user should know about the sources.
     """
 
     stage: Literal["listing", "copying", "deleting"] = "listing"
@@ -62,12 +62,12 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """Who is told how it goes, and may stop it.
+    """An observer of a transfer, which may stop it.
 
     Attributes:
         update: called in the caller's thread, now and then.
-        failed: called likewise with what befell one object of several.
-        stop: once set, what is under way is finished and `Interrupted` raised.
+        failed: called in the caller's thread with the error of one object of several.
+        stop: once set, running tasks are finished and `Interrupted` is raised.
     """
 
     update: Callable[[Tally], None] = lambda _: None
@@ -77,12 +77,12 @@ class Observer:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a task.
+    """The outcome of a task.
 
     Attributes:
         objects: how many it dealt with.
         resumed: bytes that an earlier run copied, so that there was nothing to do; else None.
-        errors: what befell those of its objects that failed.
+        errors: the errors of those of its objects that failed.
     """
 
     objects: int = 1
@@ -108,11 +108,11 @@ class TransferQueue:
         self._over = threading.Event()
 
     def note(self, line: str) -> None:
-        """Keep what the user should know of the sources."""
+        """Add a warning about the sources."""
         self.tally.warnings += (line,)
 
     def listed(self, stats: Iterable[Stat]) -> Iterator[Stat]:
-        """Pass a listing on, showing how long it is by now; raises Interrupted."""
+        """Pass a listing on, and show how long it is so far; raises Interrupted."""
         for stat in stats:
             if self.tally.of % 1000 == 0:
                 self._tell()
@@ -134,17 +134,18 @@ class TransferQueue:
         of: int,
         total: int,
     ) -> Tally:
-        """Do every task, whatever becomes of the others.
+        """Do every task, whatever happens to the others.
 
         Args:
             items: what there is to do.
-            act: does one, in a thread; what it raises befell its only object.
+            act: does one, in a thread; what it raises is the error of its only object.
             weight: bytes of a task that are in flight at once.
             of: how many objects there are.
             total: what `add` will have counted in the end.
 
         Raises:
-            Incomplete: some failed; where there was but one object, what befell that.
+            Incomplete: some of several objects failed; if there was only one, its own error is
+                raised.
             Interrupted: the user stopped it.
         """
         tally = self.tally
@@ -172,7 +173,7 @@ class TransferQueue:
         act: Callable[[Item], Outcome],
         weight: Callable[[Item], int],
     ) -> Iterator[Future[Outcome]]:
-        """Begin tasks as there is room, and give each one that has ended."""
+        """Start tasks as there is room, and yield each one that has ended."""
         running: dict[Future[Outcome], int] = {}
         waiting = list(reversed(items))
         pool = ThreadPoolExecutor(MANY, "work")
@@ -192,7 +193,7 @@ class TransferQueue:
                     del running[future]
                     yield future
         finally:
-            # Without waiting: whoever interrupts at once does not want to.
+            # Without waiting, since a user who interrupts does not want to wait.
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _count(self, outcome: Outcome) -> None:
