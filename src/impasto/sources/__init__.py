@@ -1,1 +1,1 @@
-"""Sources: a video, images, any files or a table, that can be planned and read by index range."""
+"""Sources (a video, images, any files or a table) that can be planned and read by index range."""

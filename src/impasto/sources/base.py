@@ -1,4 +1,4 @@
-"""The Source protocol, and what a source tells the planner."""
+"""The Source protocol, and the survey that a planner gets from a source."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What one look over a source tells of it, before it is cut.
+    """Facts about a source from one look over it, before it is cut.
 
     Attributes:
         start: the first item that the job takes.
         stop: one past the last.
-        shard: makes the shard of a number and a half-open range of items.
+        shard: returns the shard for a number and a half-open range of items.
         base: URL of the folder that the shards' names are under, or "".
         cheap_cuts: items at which a cut costs a reader nothing, ascending.
-        borders: where it must be cut, if it can be cut there alone; else empty.
+        borders: where it must be cut, if it can be cut only there; otherwise empty.
         names: the names of images or files, in order.
-        facts: a video's picture stream.
-        table: what is known of a table.
+        facts: facts about a video's picture stream.
+        table: facts about a table.
         clip: the half-open range of time taken, in a video's time base, or None for all.
-        warnings: what the user should know of the source, one line each.
+        warnings: what the user should know about the source, one line each.
         reasons: why it is cut where it must be, one line each.
-        etag: of the one object that workers read, or "".
-        as_video: what images are as a video of a frame rate; None where they are none.
-        rehearse: raises BadInput where a container, named by its suffix, cannot hold pictures of
-            a width and height beside the source's other streams; None where there are none.
+        etag: the etag of the one object that workers read, or "".
+        as_video: describes images as a video of a frame rate; None for other sources.
+        rehearse: raises BadInput if a container, given by its suffix, cannot hold pictures of a
+            width and height beside the source's other streams; None for sources without streams.
     """
 
     start: int
@@ -72,7 +72,7 @@ class Source(Protocol):
     """Where items come from.
 
     Attributes:
-        url: the place, absolute.
+        url: the absolute URL or path.
         kind: what it is.
     """
 
@@ -86,26 +86,26 @@ class Source(Protocol):
 
     @property
     def base(self) -> Url | None:
-        """The folder that all lies in; None where it lies in several places."""
+        """The folder that the source is in; None if it is in several places."""
         ...
 
     def facts(self) -> dict[str, Any]:
-        """Say what the source is, for a person; raises BadInput when it cannot be read."""
+        """Describe the source for people; raises BadInput when it cannot be read."""
         ...
 
     def survey(self, spec: JobSpec, size: Wanted) -> Survey:
-        """Look the source over once, to be cut; raises BadInput when it cannot be read.
+        """Look the source over once, before it is cut; raises BadInput when it cannot be read.
 
         Args:
             spec: the job.
-            size: items of a shard, or what chooses them once they are counted. Of use only to a
-                source whose cuts are found in the pass over it.
+            size: items per shard, or a function that returns them for a count. Used only by sources
+                that find their cuts during this look.
         """
         ...
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Item]:
         """Yield a shard's items in order: frames, files, or runs of rows.
 
-        An ItemError stands in the place of an item that cannot be read.
+        An ItemError takes the place of an item that cannot be read.
         """
         ...

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from impasto.storage.stores import Stores
 
 AHEAD = 4
-"""Objects that may be on their way to this machine at once, or wait here to be taken."""
+"""Objects that may be in flight to this machine, or wait here to be taken, at once."""
 
 
 class Files(Listed):
@@ -37,10 +37,10 @@ class Files(Listed):
     kind: SourceKind = "files"
 
     def __init__(self, stores: Stores, url: str | Url, form: Selection) -> None:
-        """Say where the files are; nothing is listed before it must be."""
+        """Set where the files are; nothing is listed until it is needed."""
         super().__init__(stores, url, form)
         self._stack = ExitStack()
-        # Copies outlive the reading of a shard, since whoever takes them may be behind.
+        # Copies outlive the reading of a shard, since their consumer may lag behind.
         weakref.finalize(self, self._stack.close)
         self._numbers = count()
 
@@ -57,9 +57,9 @@ class Files(Listed):
         }
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Blob | ItemError]:
-        """Give the shard's files as they are on this machine, objects of a store as copies.
+        """Yield the shard's files with their paths on this machine; objects of a store are copied.
 
-        A few objects are fetched ahead; one that cannot be had comes as an ItemError.
+        A few objects are fetched ahead; an ItemError takes the place of one that cannot be read.
 
         Raises:
             Unavailable: a store does not answer, or the disk is full.

@@ -33,7 +33,7 @@ class Images(Listed):
     _accept = staticmethod(formats.is_image)
 
     def __init__(self, stores: Stores, url: str | Url, form: Selection) -> None:
-        """Say where the images are; nothing is listed before it must be."""
+        """Set where the images are; nothing is listed until it is needed."""
         super().__init__(stores, url, form)
         self.kind: SourceKind = "image" if form == "one" else "folder"
 
@@ -53,10 +53,10 @@ class Images(Listed):
         }
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Frame | ItemError]:
-        """Decode the shard's images; one of many that cannot be read comes as an ItemError."""
+        """Decode the shard's images; of several, those that cannot be read become ItemErrors."""
         objects = Objects(self._stores, plan.base, self._place)
         remote = any(objects.local(name) is None for name in shard.names)
-        # One image on its way while one is decoded is plenty for a disk.
+        # For a disk, reading one image while another is decoded is plenty.
         most = MANY if remote else 2
         read = in_order(partial(_attempt, objects), shard.names, most, _size)
         for n, (name, data) in enumerate(zip(shard.names, read, strict=True), shard.start):
@@ -77,7 +77,7 @@ class Images(Listed):
         return self._video_facts
 
     def _video_facts(self, fps: Fraction) -> VideoFacts:
-        """Describe the images as a video, which takes the first one's size."""
+        """Describe the images as a video of the first one's size."""
         first = next(iter(self.found.etags))
         width, height = images.size(self.found.objects.read(first), first)
         return VideoFacts(
@@ -93,7 +93,7 @@ class Images(Listed):
 
 
 def _attempt(objects: Objects, name: str) -> bytes | BadInput:
-    """Read one image; that it cannot be had is about this image alone."""
+    """Read one image, or return the error, which concerns this image alone."""
     try:
         return objects.read(name)
     except BadInput as error:

@@ -1,4 +1,4 @@
-"""What a source yields besides pictures, whose frames are `impasto.media.frame`'s."""
+"""The items of sources other than pictures, which are frames of `impasto.media.frame`."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A file, whatever is in it.
+    """A file with any content.
 
     Attributes:
         index: place in the source.
         key: its name.
         path: where it is on this machine.
-        fetched: whether the file is a copy, which whoever takes the item removes after use.
+        fetched: whether the file is a copy, which the item's consumer removes after use.
     """
 
     index: int

@@ -1,4 +1,4 @@
-"""What images and files have in common: they are listed once, and can be cut anywhere."""
+"""The base of images and files: sources that are listed once, and can be cut anywhere."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ class Listed:
     """One object, or those of a folder, a pattern or a manifest.
 
     Attributes:
-        url: the place, absolute.
-        ACCEPTED: what they are, for people.
+        url: the absolute URL or path.
+        ACCEPTED: what the objects are, for people.
     """
 
     ACCEPTED: ClassVar[str]
 
     def __init__(self, stores: Stores, url: str | Url, form: Selection) -> None:
-        """Say where they are; nothing is listed before it must be."""
+        """Set where they are; nothing is listed until it is needed."""
         self._place = stores.locate(url)
         self.url = str(self._place)
         self._stores, self._form = stores, form
 
     @cached_property
     def found(self) -> Selected:
-        """What there is; raises what `selection.find` does."""
+        """The objects; raises what `selection.find` does."""
         return selection.find(self._stores, self._place, self._form, self._accept, self.ACCEPTED)
 
     @property
     def etag(self) -> str:
-        """Changes whenever an object does, comes or goes."""
+        """Changes whenever an object changes, appears or disappears."""
         return self.found.version
 
     @property
@@ -70,9 +70,9 @@ class Listed:
 
     @staticmethod
     def _accept(name: str) -> bool:
-        """Return whether an object of a name is one of them."""
+        """Return whether a name is that of an accepted object."""
         return bool(name)
 
     def _as_video(self) -> Callable[[Fraction], VideoFacts] | None:
-        """Return what describes them as a video of a frame rate; None where they are none."""
+        """Return a function that describes them as a video of a frame rate, if they can be one."""
         return None

@@ -1,12 +1,12 @@
-"""Manifests: files that name what is to be scored.
+"""Manifests: files that name what to score.
 
-    .txt .lst         a URL or path a line; blank lines and those that begin with # do not count
+    .txt .lst         one URL or path per line; blank lines and those that begin with # do not count
     .csv .tsv         the column called url, path, image, file or name, else the first one. The
                       first record names the columns, unless its first field is named like a file
-    .jsonl .ndjson    a string a line, or an object with one of these names
+    .jsonl .ndjson    one string per line, or an object with one of these names
 
-Paths count from the manifest's own folder. A manifest on this machine may name anything. One that
-lies in a store may have been written by others, so it names objects of its own container alone.
+Paths are relative to the manifest's own folder. A manifest on this machine may name anything. One
+in a store may have been written by others, so it may name only objects in its own container.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ NAMES = ("url", "path", "image", "file", "name")
 
 
 def is_manifest(name: str) -> bool:
-    """Tell by its name whether a file names others."""
+    """Return whether a file's name is that of a manifest."""
     return name.lower().endswith(SUFFIXES)
 
 
 def read(stores: Stores, url: str | Url) -> list[Url]:
-    """Read what a manifest names, in its order.
+    """Return what a manifest names, in its order.
 
     Raises:
-        BadInput: there is no such manifest, it is malformed or empty, names one thing twice, or
-            what it may not name; tells the line.
+        BadInput: there is no such manifest, it is malformed or empty, or a line names something
+            twice or something it may not; the message says which line.
         Unavailable: its store does not answer.
     """
     place = stores.locate(url)
@@ -61,7 +61,7 @@ def read(stores: Stores, url: str | Url) -> list[Url]:
 
 
 def _entries(place: Url, data: bytes) -> Iterator[tuple[int, str]]:
-    """Give what a manifest says, and the number of the line that says so."""
+    """Yield the entries of a manifest, each after the number of its line."""
     suffix = PurePath(place.name).suffix.lower()
     if suffix == ".parquet":
         raise BadInput(f"{place}: is no manifest", "write one as .txt, .csv or .jsonl")
@@ -132,13 +132,13 @@ def _at_home(text: str, place: Url, home: tuple[str, str, str], where: str) -> U
     """Return what a manifest in a store names: an object of the same container.
 
     Args:
-        text: what it says.
+        text: the entry.
         place: the manifest.
-        home: kind, endpoint and name of the container that it lies in.
-        where: names the line for a person.
+        home: kind, endpoint and name of the container that the manifest is in.
+        where: the line's name, for people.
 
     Raises:
-        BadInput: it lies elsewhere, or has no proper name.
+        BadInput: the object is elsewhere, or has no proper name.
     """
     _refuse_signature(text, where)
     if "://" not in text:

@@ -29,8 +29,7 @@ def open_source(stores: Stores, url: str | Url, items: Items | None = None) -> S
     Args:
         stores: what may be opened.
         url: URL or path.
-        items: what it is taken for (`items_of`); None takes a table for its rows, and all else for
-            pictures.
+        items: what to read it as; None reads a table as rows, and anything else as pictures.
 
     Raises:
         BadInput: there is none.
@@ -55,7 +54,7 @@ def open_source(stores: Stores, url: str | Url, items: Items | None = None) -> S
 
 
 def _exists(source: Files) -> bool:
-    """Tell whether what may be an object is one."""
+    """Return whether a source that may be one object is."""
     try:
         return bool(source.found.etags)
     except Missing:
@@ -63,7 +62,7 @@ def _exists(source: Files) -> bool:
 
 
 def _prefix(stores: Stores, place: Url) -> Images:
-    """Open what is no object as a folder of images; raises Missing when it is none either."""
+    """Open a place without an object as a folder of images; raises Missing if it is none either."""
     found = Images(stores, place, "folder")
     try:
         if not place.local and found.found.etags:
@@ -74,8 +73,8 @@ def _prefix(stores: Stores, place: Url) -> Images:
 
 
 def open_planned(stores: Stores, url: str, plan: Plan) -> Source:
-    """Open a source whose plan tells what it is, without listing it; raises as `open_source`."""
-    form: Selection = "folder"  # of what it holds, only the plan's names are read
+    """Open a source as its plan describes it, without listing it; raises as `open_source` does."""
+    form: Selection = "folder"  # only the names in the plan are read
     if plan.source == "video":
         return Video(File(stores, url))
     if plan.source == "table":

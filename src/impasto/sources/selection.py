@@ -1,11 +1,11 @@
-"""Which files or objects a source is: one, those of a folder or of a pattern, or a manifest's.
+"""Selection of the files or objects of a source: one, a folder's, a pattern's or a manifest's.
 
     photos/a.png         one
     photos/              those directly in the folder
     photos/**/*.png      those that match: * and ? within a name, [ab] one of these, ** any folders
     photos.txt           those that the manifest names
 
-All but a manifest are in natural order (2 before 10), folder by folder, hidden ones left out.
+All but a manifest's are in natural order (2 before 10), folder by folder, without hidden ones.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ WILD = re.compile(r"[*?\[]")
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """What a source names.
+    """The files or objects that a source names.
 
     Attributes:
         objects: reads them by name.
-        etags: their etags by name, in order; "" for what a manifest names and is not there.
+        etags: their etags by name, in order; "" for one that a manifest names but that does not
+            exist.
     """
 
     objects: Objects
@@ -54,16 +55,16 @@ class Selected:
 
     @property
     def version(self) -> str:
-        """Changes whenever one of them does, comes or goes, or their order does."""
+        """Changes whenever one of them changes, appears or disappears, or their order changes."""
         facts = json.dumps([self.base, *self.etags.items()])
         return hashlib.sha256(facts.encode(errors="surrogateescape")).hexdigest()
 
 
 def selection_of(stores: Stores, url: str | Url) -> Selection:
-    """Tell what a URL or path names by what is there; raises Missing for a file that is not.
+    """Return what a URL or path names, judged by what exists; raises Missing for a missing file.
 
-    What exists under that very name is meant, even where the name holds a ``*`` or ``[``. An
-    object that may yet turn out to be a prefix counts as one.
+    Something that exists under exactly that name is meant, even if the name has a ``*`` or ``[``.
+    An object that may yet turn out to be a prefix counts as ``one``.
     """
     place = stores.locate(url)
     wild = WILD.search(place.key)
@@ -84,17 +85,17 @@ def selection_of(stores: Stores, url: str | Url) -> Selection:
 def find(
     stores: Stores, url: str | Url, form: Selection, accept: Callable[[str], bool], what: str
 ) -> Selected:
-    """Name what a source is.
+    """Find the files or objects that a source names.
 
     Args:
         stores: what may be opened.
         url: the source.
-        form: what `selection_of` told.
-        accept: whether a name is wanted; not asked of what is named one by one.
-        what: what is wanted, for a person, such as ``images``.
+        form: what `selection_of` returned.
+        accept: returns whether a name is wanted; not called for what is named one by one.
+        what: what is wanted, for people, such as ``images``.
 
     Raises:
-        Missing: there is nothing of that.
+        Missing: there is nothing of the kind.
         BadInput: the manifest is wrong.
     """
     place = stores.locate(url)
@@ -123,7 +124,7 @@ def find(
 
 
 def natural(name: str) -> list[list[tuple[int, str]]]:
-    """Return what sorts names folder by folder, and numbers in them by value."""
+    """Return a key that sorts names folder by folder, and numbers in them by value."""
     return [
         [(int(run), "") if run.isdecimal() else (-1, run) for run in re.split(r"(\d+)", part)]
         for part in name.split("/")
@@ -144,7 +145,7 @@ def _split(place: Url) -> tuple[Url, list[str]]:
 
 
 def _listed(objects: Objects, pattern: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Give the names under the base that match a pattern, and their etags."""
+    """Yield the names under the base that match a pattern, with their etags."""
     assert objects.base
     flat = len(pattern) == 1 and pattern != ["**"]
     if objects.base.local:
@@ -160,7 +161,7 @@ def _listed(objects: Objects, pattern: Sequence[str]) -> Iterator[tuple[str, str
 
 
 def _walk(root: str, below: str, pattern: Sequence[str]) -> Iterator[str]:
-    """Give the files under a folder, without entering what cannot match, hidden ones or links."""
+    """Yield the files under a folder; skips folders that cannot match, are hidden or are links."""
     with os.scandir(os.path.join(root, below)) as entries:  # noqa: PTH118
         for entry in entries:
             name = below + entry.name
@@ -179,13 +180,13 @@ def _matches(name: str, pattern: Sequence[str]) -> bool:
 
 
 def _reached(parts: Sequence[str], pattern: Sequence[str]) -> set[int]:
-    """Return how many parts of a pattern a path's parts can have used up."""
+    """Return how many parts of a pattern a path's parts may have used up."""
     places = _skipped({0}, pattern)
     for part in parts:
         after = set()
         for at in places:
             if at < len(pattern) and pattern[at] == "**":
-                # One that ends the pattern matches files, too.
+                # A ``**`` that ends the pattern matches files, too.
                 after |= {at, at + 1} if at + 1 == len(pattern) else {at}
             elif at < len(pattern) and fnmatchcase(part, pattern[at]):
                 after.add(at + 1)
@@ -194,7 +195,7 @@ def _reached(parts: Sequence[str], pattern: Sequence[str]) -> set[int]:
 
 
 def _skipped(places: set[int], pattern: Sequence[str]) -> set[int]:
-    """Add the places past a ``**`` that stands for no folder; one at the end stands for some."""
+    """Add the places past a ``**`` that matches no folder; one at the end matches at least one."""
     for at in range(len(pattern) - 1):
         if at in places and pattern[at] == "**":
             places = places | {at + 1}
@@ -202,7 +203,7 @@ def _skipped(places: set[int], pattern: Sequence[str]) -> set[int]:
 
 
 def _relative(places: Sequence[Url]) -> tuple[Url | None, list[str]]:
-    """Return the folder that all lie under and their names there, or None and their URLs."""
+    """Return the folder that all are under and their names there, or None and their URLs."""
     if len({place.at("") for place in places}) > 1:
         return None, [str(place) for place in places]
     folders = [place.key.split("/")[:-1] for place in places]

@@ -1,14 +1,14 @@
 """A table as a source of rows: CSV and TSV, JSON lines, Parquet.
 
 One pass over the whole table decides the columns, their dtypes and where every shard begins, so
-that every shard and every mini-batch reads alike whatever is in it:
+that every shard and every mini-batch is read the same way, whatever is in it:
 
     bool, int64, float64, str    what pandas makes of the whole column
-    float64                      also of integers some of which are missing, and of nothing at all
+    float64                      also integers some of which are missing, and columns without values
     boolean                      truth values some of which are missing
-    object                       in JSON lines, nested values and those of several kinds; in
+    object                       in JSON lines, nested values and values of several kinds; in
                                  Parquet, what pandas has no dtype for
-    any other                    of Parquet, as pandas has it: datetime64, int32, ...
+    any other                    in Parquet, as pandas has it: datetime64, int32, ...
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Table:
         """Read all of the table once; where rows are lines, that finds the cuts.
 
         Raises:
-            BadInput: it is malformed, and where; or it holds no rows.
+            BadInput: it is malformed, and the message says where; or it has no rows.
         """
         scan = self._scan(size)
 
@@ -93,10 +93,10 @@ class Table:
         )
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Rows]:
-        """Give the shard's rows, some thousand at a time; reads no more of the file than them.
+        """Yield the shard's rows, a few thousand at a time; reads nothing else of the file.
 
         Raises:
-            BadInput: the table is another by now.
+            BadInput: the table has changed.
             Unavailable: its store does not answer.
         """
         assert plan.table

@@ -61,10 +61,10 @@ class Video:
         }
 
     def survey(self, spec: JobSpec, size: Wanted) -> Survey:
-        """Scan the packets: keyframes are where a cut costs nothing.
+        """Scan the packets; cuts at keyframes cost nothing.
 
         Raises:
-            BadInput: no frame lies in the range of time that the job takes.
+            BadInput: no frame is in the range of time that the job takes.
         """
         opened = self._file.open()
         scanned = index.scan(opened, self.name)
