@@ -23,7 +23,7 @@ def jobs(home: Store) -> list[Job]:
 
 
 def find(home: Store, job_id: str) -> Job:
-    """Find a job by its id or an unambiguous beginning of it.
+    """Find a job by its id or an unambiguous prefix of it.
 
     Raises:
         BadInput: there is none, or more than one.

@@ -21,7 +21,7 @@ Model = TypeVar("Model", bound=Frozen)
 
 
 class JobFolder:
-    """A job's folder in its home; keys count from there.
+    """A job's folder in its home; keys are relative to it.
 
     Every method raises Unavailable when the store does not answer.
     """
@@ -31,7 +31,7 @@ class JobFolder:
         self._prefix = prefix
 
     def list_all(self, prefix: str = "") -> list[tuple[str, Stat]]:
-        """List the objects below a prefix, each with its key here."""
+        """List the objects below a prefix, each with its key in this folder."""
         found = self._home.list_all(self._prefix + prefix)
         return [(stat.key.removeprefix(self._prefix), stat) for stat in found]
 
@@ -71,19 +71,19 @@ class JobFolder:
             return None
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write an object unless there is one; returns whether this call wrote it."""
+        """Write an object unless one exists; returns whether this call wrote it."""
         return self._home.create(self._prefix + key, data)
 
     def put(self, key: str, data: bytes) -> None:
-        """Write an object, over the one that there may be."""
+        """Write an object, replacing any that exists."""
         self._home.put(self._prefix + key, data)
 
     def put_file(self, key: str, path: Path) -> None:
-        """Write a local file as an object, over the one that there may be."""
+        """Write a local file as an object, replacing any that exists."""
         self._home.put_file(self._prefix + key, path)
 
     def delete(self, *keys: str) -> None:
-        """Delete objects; those that are gone already are no error."""
+        """Delete objects; a missing one is no error."""
         self._home.delete(*(self._prefix + key for key in keys))
 
     def local(self, key: str) -> Path | None:
@@ -91,11 +91,11 @@ class JobFolder:
         return self._home.local(self._prefix + key)
 
     def opener(self, key: str) -> Path | Callable[[], BinaryIO]:
-        """Return an object's path, or what opens it for reading where it is not on this machine."""
+        """Return an object's path, or a function that opens it if it is not on this machine."""
         return self.local(key) or partial(self._open, key)
 
     def where(self, key: str) -> str:
-        """Name an object for people."""
+        """Return an object's name for people."""
         return self._home.where(self._prefix + key)
 
     def _open(self, key: str) -> BinaryIO:

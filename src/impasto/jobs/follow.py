@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from impasto.schema.events import Event
 
 LAST_LOOKS = 15
-"""Looks without a new event after which nobody is expected to log that a done job's output
-stands."""
+"""Looks without a new event after which a done job's output is no longer expected to be logged."""
 
 
 State = Literal["done", "cancelled", "stopped"]
@@ -29,7 +28,7 @@ class Ended:
     """How a job ended.
 
     Attributes:
-        state: what it is; ``stopped`` when its driver ended without a result.
+        state: its last state; ``stopped`` if its driver ended without a result.
         error: why it stopped, one line, or "".
         resumable: whether the job can go on as it is.
     """
@@ -40,7 +39,7 @@ class Ended:
 
 
 def follow(job: Job, wait: Callable[[], object]) -> Iterator[Event | Ended]:
-    """Read a job's log, and what comes until the job is done, cancelled or given up.
+    """Read a job's log, and what is added until the job is done, cancelled or given up.
 
     Args:
         job: the job.
@@ -53,7 +52,7 @@ def follow(job: Job, wait: Callable[[], object]) -> Iterator[Event | Ended]:
     last: Event | None = None
     quiet = 0
     while True:
-        # The state comes first: events that were written before it changed are then never missed.
+        # The state is read first, so that events written before it changed are never missed.
         state = _state(job, last)
         for event in job.journal.read(seen):
             last, quiet = event, 0
@@ -77,9 +76,9 @@ def _state(job: Job, last: Event | None) -> State | None:
 
 
 def _late(state: State, last: Event | None, quiet: int) -> bool:
-    """Tell whether events are still to come although the job has ended."""
+    """Return whether events are still to come although the job has ended."""
     if state == "done":
-        # The last one comes after the result, once the output stands.
+        # The last one comes after the result, once the output is in place.
         return not isinstance(last, Finished) and quiet < LAST_LOOKS
     # Another driver may have begun.
     return state == "stopped" and not isinstance(last, Stopped)

@@ -7,9 +7,9 @@
               bases/00007.json   a done record whose failed items are tried again
     facts/<scorer>/<id>.json     how fast the job was, for later ones
 
-Every record is put-if-absent: of two drivers the first one's stands, and neither can harm the
-other. A segment has a name that no other attempt shares. Nothing here holds a status; it is read
-off what exists.
+Every record is put-if-absent: of two drivers, the first one's counts, and neither can harm the
+other. A segment has a name that no other attempt shares. No status is stored; it is derived from
+what exists.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Job:
         return spec
 
     def exists(self) -> bool:
-        """Tell whether the job is there; one that could not be planned is not."""
+        """Return whether the job exists; one that could not be planned does not."""
         return self.folder.stat("spec.json") is not None
 
     def plan(self) -> Plan | None:
@@ -86,14 +86,14 @@ class Job:
         return self.folder.load("result.json", Result)
 
     def replace_spec(self, spec: JobSpec) -> None:
-        """Write a spec over the one of an earlier call, which differs only in how the job runs.
+        """Replace the spec of an earlier call, which differs only in how the job runs.
 
-        For a driver elsewhere, which has nothing else to go by.
+        A driver elsewhere learns the spec only from here.
         """
         self.folder.put("spec.json", spec.model_dump_json(indent=1).encode())
 
     def record(self, value: Record, attempt: int = 0) -> bool:
-        """Write a record unless there is one; returns whether this call wrote it."""
+        """Write a record unless one exists; returns whether this call wrote it."""
         match value:
             case JobSpec():
                 key = "spec.json"
@@ -108,7 +108,7 @@ class Job:
         return self.folder.create(key, _redacted(value).model_dump_json(indent=1).encode())
 
     def record_done(self, done: Done) -> Done:
-        """Write a shard's done record unless there is one; returns the one that stands."""
+        """Write a shard's done record unless one exists; returns the stored one."""
         return done if self.record(done) else self.find_done(done.shard) or done
 
     def find_done(self, shard: int) -> Done | None:
@@ -149,7 +149,7 @@ class Job:
         return f"segments/{shard:05d}-{uuid4().hex[:8]}{suffix}"
 
     def reopen(self) -> None:
-        """Take the result back, because items that were set aside are tried again."""
+        """Withdraw the result, because items that were set aside are tried again."""
         self.folder.delete("result.json")
 
     def discard(self) -> None:
@@ -164,7 +164,7 @@ class Job:
 
 
 def _redacted(value: Record) -> Record:
-    """Redact what others said in a record; names and URLs stay, or they would name nothing."""
+    """Redact the errors in a record; names and URLs stay, or they would name nothing."""
     match value:
         case Failed():
             told = {name: redact(getattr(value, name)) for name in ("error", "remedy", "traceback")}

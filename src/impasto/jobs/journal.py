@@ -1,4 +1,4 @@
-"""A job's log: an object for every few events, which nobody changes once it is written."""
+"""A job's log: one object for every few events, never changed once it is written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Journal:
-    """Writes and reads a job's log; every method raises Unavailable without an answer."""
+    """Writes and reads a job's log; methods raise Unavailable when the store does not answer."""
 
     def __init__(self, folder: JobFolder) -> None:
         self._folder = folder
@@ -37,7 +37,7 @@ class Journal:
         """Read every event, oldest object first by the store's clock.
 
         Args:
-            seen: keys of objects that are left out; those that are read are added.
+            seen: keys of objects to leave out; those that are read are added.
         """
         seen = set() if seen is None else seen
         found = [(key, stat) for key, stat in self._folder.list_all("logs") if key not in seen]

@@ -1,4 +1,4 @@
-"""What one listing of a job's folder tells."""
+"""The state of a job, from one listing of its folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Status = Literal["new", "open", "cancelled", "done"]
 
 @dataclass(slots=True)
 class Listing:
-    """What one listing of a job's folder tells.
+    """One listing of a job's folder.
 
     Attributes:
         sizes: bytes of every object, by key within the job.
@@ -38,7 +38,7 @@ class Listing:
 
 
 def whole(record: Done, listing: Listing) -> bool:
-    """Tell whether all of a record's segment is in a listing, as large as it was written."""
+    """Return whether a listing has all of a record's segment, as large as it was written."""
     if record.segment.endswith("/"):
         sizes = [listing.sizes.get(record.segment + name, -1) for name in record.names]
         return -1 not in sizes and sum(sizes) == record.bytes

@@ -1,4 +1,4 @@
-"""What drivers and workers of a job note for each other, beside its records.
+"""Notes that drivers and workers of a job leave for each other, beside its records.
 
 deliveries/<digest of the output's URL>.json  cancel  prepared.json  size.json
 """
@@ -30,7 +30,7 @@ class Notes:
         self._folder = folder
 
     def delivery(self, output: str) -> str | None:
-        """Return the fingerprint noted of a delivery to an output.
+        """Return the fingerprint that is noted for a delivery to an output.
 
         Returns:
             None when the delivery never began; "" when it began and did not end.
@@ -61,15 +61,15 @@ class Notes:
         self._folder.create(CANCEL, b"")
 
     def uncancel(self) -> None:
-        """Take a cancellation back, because the user asked for the job again."""
+        """Withdraw a cancellation, because the user asked for the job again."""
         self._folder.delete(CANCEL)
 
     def cancelled(self) -> bool:
-        """Tell whether the job was cancelled."""
+        """Return whether the job was cancelled."""
         return self._folder.stat(CANCEL) is not None
 
     def prepared(self) -> Prepared | None:
-        """Read what the first worker prepared for this job, or None when nothing is yet."""
+        """Return what the first worker prepared for this job, or None if nothing is yet."""
         data = self._folder.find(PREPARED)
         if data is None:
             return None
@@ -81,17 +81,17 @@ class Notes:
             return None
 
     def settle_prepared(self, prepared: Prepared) -> Prepared:
-        """Note what a worker prepared unless it is noted; returns what stands."""
+        """Note what a worker prepared unless something is noted; returns what is noted."""
         if self._folder.create(PREPARED, prepared.model_dump_json().encode()):
             return prepared
         return self.prepared() or prepared
 
     def picture_size(self) -> PictureSize | None:
-        """Read how large a video's pictures are after scoring, or None when nobody knows yet."""
+        """Return the size of a video's pictures after scoring, or None if it is not known yet."""
         return self._folder.load(SIZE, PictureSize)
 
     def settle_picture_size(self, size: PictureSize) -> PictureSize:
-        """Note the pictures' size unless it is noted; returns the one that stands."""
+        """Note the pictures' size unless one is noted; returns the one that is noted."""
         if self._folder.create(SIZE, size.model_dump_json().encode()):
             return size
         return self.picture_size() or size

@@ -1,4 +1,4 @@
-"""What is known of jobs, as values that a face renders."""
+"""Summaries of jobs, as values for a face to render."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class JobSummary(Frozen):
-    """One job among others.
+    """One job in a list of jobs.
 
     Attributes:
         job: its id.
-        status: where it is.
+        status: its status.
         shards_done: shards that have a done record.
-        shards: of all its shards; 0 while it is not planned.
+        shards: how many shards it has; 0 while it is not planned.
         bytes: size of all its objects.
         source: what it reads.
         output: what it makes.
@@ -54,11 +54,11 @@ class Unreadable(Frozen):
 
 
 class JobDetails(Frozen):
-    """All that is known of one job.
+    """Everything that is known about one job.
 
     Attributes:
         job: its id.
-        status: where it is.
+        status: its status.
         items: items of the source; None while it is not planned.
         items_done: items of the shards that are done.
         shards: shards of the plan; None while there is none.
@@ -69,9 +69,9 @@ class JobDetails(Frozen):
         concealed: frames that could not be decoded.
         seconds: busy seconds by stage, of all workers together.
         spec: what it does.
-        warnings: what the user should know of the source.
+        warnings: what the user should know about the source.
         reasons: why the plan is as it is.
-        result: what it gave; None until it is finished.
+        result: its result; None until it is finished.
     """
 
     job: str
@@ -92,7 +92,7 @@ class JobDetails(Frozen):
 
 
 def summarize(job: Job) -> JobSummary:
-    """Sum a job up; raises BadInput when it cannot be read."""
+    """Summarize a job; raises BadInput when it cannot be read."""
     listing, plan, spec = job.listing(), job.plan(), job.spec()
     return JobSummary(
         job=job.id,
@@ -106,7 +106,7 @@ def summarize(job: Job) -> JobSummary:
 
 
 def summaries(home: Store) -> Iterator[JobSummary | Unreadable]:
-    """Sum up the jobs of a home, newest first."""
+    """Summarize the jobs of a home, newest first."""
     for job in find.jobs(home):
         try:
             yield summarize(job)
@@ -115,7 +115,7 @@ def summaries(home: Store) -> Iterator[JobSummary | Unreadable]:
 
 
 def details(job: Job) -> JobDetails:
-    """Read all that is known of a job; raises BadInput when it cannot be read."""
+    """Read everything that is known about a job; raises BadInput when it cannot be read."""
     spec, plan, listing = job.spec(), job.plan(), job.listing()
     records, result = job.done(listing), job.result()
     failed = [error for record in records.values() for error in record.failed]
@@ -146,7 +146,7 @@ def losses(job: Job) -> dict[str, list[float]]:
     """Read the losses that a job's log holds, by the item's name or index.
 
     Returns:
-        Of each item, the smallest loss so far after each evaluation; empty for a scorer that
+        For each item, the smallest loss so far after each evaluation; empty for a scorer that
         reports none.
     """
     items = (event for event in job.journal.read() if isinstance(event, Item))

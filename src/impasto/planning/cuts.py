@@ -9,16 +9,16 @@ SNAP = 0.25
 
 
 def cut_points(frames: int, size: int, keys: Sequence[int], least: int = 1) -> list[int]:
-    """Cut a run of frames into even shards whose borders sit on keyframes where they can.
+    """Cut a run of frames into even shards, with borders on keyframes where possible.
 
     A border that falls inside a group of pictures makes the next worker decode that group from
     its keyframe again, so a border moves to the nearest keyframe within a quarter of a shard.
 
     Args:
         frames: how many there are.
-        size: frames of a shard, about.
+        size: frames per shard, approximately.
         keys: the frames that are keyframes, ascending.
-        least: frames of the shortest shard, where even ones have as many.
+        least: minimum frames of a shard, if even shards have as many.
 
     Returns:
         The borders, from 0 to ``frames``, ascending, without repeats.

@@ -1,4 +1,4 @@
-"""What a job takes its source for, and what it makes of it."""
+"""Decisions about what a job reads its source as, and what it makes of it."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _REMEDIES = {
 
 
 def decide_items(spec: JobSpec, takes: Sequence[Items]) -> Items:
-    """Decide what a source is taken for: what is asked, else what it and the scorer suggest.
+    """Decide what a source is read as: what is asked for, else what it and the scorer suggest.
 
-    A table is its rows to a scorer that takes rows; to any other it names what is to be scored.
+    For a scorer that takes rows, a table is its rows; for any other, it names what to score.
 
     Args:
         spec: the job.
-        takes: what its scorer can score, the most usual first.
+        takes: what its scorer can score, the most common first.
 
     Raises:
-        BadInput: the scorer does not take that.
+        BadInput: the scorer does not take such items.
     """
     others = [items for items in takes if items != "rows"]
     table = is_table(PurePath(spec.source).name)
@@ -48,7 +48,7 @@ def decide_items(spec: JobSpec, takes: Sequence[Items]) -> Items:
 def decide_output(
     spec: JobSpec, source: SourceKind, gives: Sequence[str], *, is_folder: bool
 ) -> OutputKind:
-    """Decide what to make from what the source is and how the output is named.
+    """Decide what to make, from what the source is and how the output is named.
 
     Args:
         spec: the job.
@@ -57,8 +57,8 @@ def decide_output(
         is_folder: whether a folder is at the output already.
 
     Raises:
-        BadInput: that source or scorer cannot give that output, or the options contradict
-            each other.
+        BadInput: that source or scorer cannot produce that output, or the options contradict each
+            other.
     """
     suffix = PurePath(spec.output).suffix.lower()
     folder = is_folder or not suffix or spec.output.endswith("/")
@@ -81,7 +81,7 @@ def decide_output(
 
 
 def _check_given(spec: JobSpec, made: OutputKind, gives: Sequence[str]) -> None:
-    """Refuse an output that is not what the scorer gives."""
+    """Refuse an output of a kind that the scorer does not make."""
     needed = made if made in {"records", "files"} else "pictures"
     if needed in gives:
         return
@@ -92,7 +92,7 @@ def _check_given(spec: JobSpec, made: OutputKind, gives: Sequence[str]) -> None:
 
 
 def _files_kind(spec: JobSpec, source: SourceKind, *, folder: bool) -> OutputKind:
-    """What becomes of files or rows when the output is no file of records."""
+    """Return what becomes of files or rows when the output is not a file of records."""
     if source == "table":
         raise BadInput(f"{spec.output}: rows become records", f"choose {', '.join(RECORDS)}")
     if not folder or spec.frames:
@@ -104,7 +104,7 @@ def _files_kind(spec: JobSpec, source: SourceKind, *, folder: bool) -> OutputKin
 
 
 def _picture_kind(spec: JobSpec, source: SourceKind, suffix: str, *, is_folder: bool) -> OutputKind:
-    """What becomes of pictures when the output is no file of records."""
+    """Return what becomes of pictures when the output is not a file of records."""
     named = suffix in FAMILIES or suffix in formats.WRITABLE
     if named and (is_folder or spec.frames or spec.output.endswith("/")):
         raise BadInput(f"{spec.output}: is named as a file, but images need a folder", "rename it")

@@ -1,9 +1,9 @@
 """Pure forecasts: how large shards should be, from what earlier jobs took, and why.
 
-A shard costs a start and an end, so shards should be long. A crash costs the shards that ran, and
-workers that have nothing left to do cost time, so shards should be many. In between lies what
-`Forecast.size` chooses. Where these contradict each other, the spread over workers rules; only
-video is never cut shorter than it is encoded well.
+Each shard costs a start and an end, so shards should be long. A crash costs the shards that were
+running, and workers with nothing left to do cost time, so shards should be many. `Forecast.size`
+chooses a size in between. In a conflict, the spread over workers wins; only video is never cut into
+segments too short to be encoded well.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ from impasto.schema.job import Items
 from impasto.schema.speed import Speed
 
 USUAL = {"pictures": 250, "files": 250, "rows": 10_000}
-"""Items of a shard when nobody asks for a number."""
+"""Items per shard if no number is asked for."""
 MOST = 4
-"""Times the usual size that a chosen one may be."""
+"""Maximum of a chosen size, as a multiple of the usual one."""
 SPREAD = 3
-"""Shards of each worker at least, so that the last ones end together, about."""
+"""Minimum shards per worker, so that the last ones end at about the same time."""
 REDO = 60.0
 """Seconds of work that a crash may cost a worker."""
 SHARE = 0.05
-"""Of a shard's work, what its start and its end may cost besides."""
+"""Maximum cost of a shard's start and end, as a fraction of its work."""
 EFFICIENT = 48
-"""Frames of the shortest segment that is encoded well: its keyframe and the encoder's look-ahead
-weigh on fewer."""
+"""Minimum frames of a segment that is encoded well: in a shorter one, the keyframe and the
+encoder's look-ahead weigh too much."""
 SECONDS = {"pictures": 0.25, "files": 0.25, "rows": 0.001}
 OVERHEAD = 0.5
-"""Seconds of an item and of a shard's start and end, while nothing is known."""
+"""Seconds per item, and per start and end of a shard, while nothing is known."""
 NEWEST = 5
-"""Facts that are taken into account, of those that fit equally well."""
+"""Number of facts taken into account, of those that fit equally well."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What is to be done.
+    """The work to be done.
 
     Attributes:
         count: items.
         kind: what they are.
         noun: what people call them.
         encoded: whether each shard becomes a segment of video.
-        width: of the pictures, in pixels; 0 where they differ or are none.
-        height: likewise.
+        width: of the pictures, in pixels; 0 if they differ or there are none.
+        height: of the pictures, in pixels; 0 if they differ or there are none.
     """
 
     count: int
@@ -62,9 +62,9 @@ class Size:
     """How large shards should be.
 
     Attributes:
-        items: of a shard, about.
-        least: items of the shortest one.
-        reasons: a line each, for people.
+        items: items per shard, approximately.
+        least: minimum items of a shard.
+        reasons: why, one line each, for people.
     """
 
     items: int
@@ -77,10 +77,10 @@ class Pace:
     """How fast a worker is.
 
     Attributes:
-        seconds: for an item.
-        overhead: for a shard, besides its items.
-        known: whether earlier jobs tell, or it is assumed.
-        reason: where that comes from.
+        seconds: per item.
+        overhead: seconds per shard, besides its items.
+        known: whether this is from earlier jobs, not assumed.
+        reason: where the numbers come from, for people.
     """
 
     seconds: float
@@ -91,13 +91,13 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What is expected of the workers.
+    """Expectations of the workers, from which sizes and times are forecast.
 
     Attributes:
-        workers: how many there will be, as far as can be told.
-        staffing: why so many, for people.
-        scorer: as facts name it.
-        device: what they run on, ``cpu`` or ``cuda``; "" where that is open.
+        workers: how many there will be, as far as is known.
+        staffing: why that many, for people.
+        scorer: the scorer's name in facts.
+        device: what they run on, ``cpu`` or ``cuda``; "" if that is open.
         speeds: facts of earlier jobs, newest first.
     """
 
@@ -108,18 +108,18 @@ class Forecast:
     speeds: Sequence[Speed] = ()
 
     def size(self, asked: object, work: Workload) -> Size:
-        """Say how many items a shard shall hold.
+        """Return how many items a shard should have.
 
         Args:
             asked: a number, None for the usual one, or ``auto``.
-            work: what is to be done.
+            work: the work to be done.
         """
         if asked == "auto":
             return self._balanced(work)
         return Size(asked if isinstance(asked, int) else USUAL[work.kind])
 
     def pace(self, work: Workload) -> Pace:
-        """Say how fast a worker will be, from earlier jobs, those most like this one."""
+        """Return how fast a worker will be, judged by the earlier jobs most like this one."""
         found = [each for each in self.speeds if _fits(each, self, work)]
         same = [each for each in found if (each.width, each.height) == (work.width, work.height)]
         found = (same or found)[:NEWEST]
@@ -163,7 +163,7 @@ class Forecast:
         shards = _shards(work.count, floor, min(most.values()))
         size = math.ceil(work.count / shards)
         if math.ceil(work.count / size) < shards and not work.encoded:
-            # Of few items a rounding makes a difference: rather one shard more than too few.
+            # With few items, rounding makes a difference: one shard more is better than too few.
             size = work.count // shards
         shards = math.ceil(work.count / size)
         verdict = f"so {_plural(shards, 'shard')} of about {size:,} {work.noun}"
@@ -182,11 +182,11 @@ class Forecast:
 
 
 UNKNOWN = Forecast()
-"""Where nothing is known of workers, as for sources that are planned on their own."""
+"""For when nothing is known about workers, as for sources that are planned on their own."""
 
 
 def _shards(count: int, floor: int, ceiling: int) -> int:
-    """Return how many even shards keep within the bounds; the lower one rules."""
+    """Return how many even shards stay within the bounds; the lower one wins."""
     return max(1, min(math.ceil(count / ceiling), count // floor))
 
 

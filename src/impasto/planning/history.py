@@ -1,4 +1,4 @@
-"""How fast earlier jobs were."""
+"""The speeds of earlier jobs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def learn(job: Job, scorer: str, plan: Plan, records: Iterable[Done]) -> None:
-    """Note how fast a finished job was; that this cannot be done is no reason for it to fail.
+    """Record how fast a finished job was; the job does not fail if this fails.
 
     Args:
         job: the job.
@@ -59,7 +59,7 @@ def learn(job: Job, scorer: str, plan: Plan, records: Iterable[Done]) -> None:
 
 
 def scorer_key(spec: JobSpec, entry: Entry) -> str:
-    """Name a scorer with a digest of its model or script: another one has another speed."""
+    """Return a scorer's name with a digest of its model or script, which determines its speed."""
     given = [spec.pins[name] for name in entry.roles.files if name in spec.pins]
     if entry.roles.class_name:
         given.append(str(spec.params[entry.roles.class_name]))
@@ -69,11 +69,11 @@ def scorer_key(spec: JobSpec, entry: Entry) -> str:
 
 
 FACTS = 20
-"""Newest facts that are read."""
+"""Number of facts that are read, the newest."""
 
 
 def record_speed(home: Store, speed: Speed) -> None:
-    """Write how fast a job was; what a run of it told before gives way."""
+    """Write how fast a job was, replacing what an earlier run of it wrote."""
     key = f"facts/{speed.scorer}/{speed.job}.json"
     home.put(key, speed.model_dump_json(indent=1).encode())
 

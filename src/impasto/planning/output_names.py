@@ -1,4 +1,4 @@
-"""What the pictures of a job are called when they are written as files."""
+"""The names of a job's pictures when they are written as files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def frame_names(start: int, stop: int, kind: FrameFormat | None) -> tuple[str, .
 def tree_names(
     source: str, base: str, names: tuple[str, ...], frames: FrameFormat | None
 ) -> tuple[str, ...]:
-    """Name the outputs of images: the same tree of names.
+    """Name the outputs of images; the tree of names stays the same.
 
     Args:
         source: the source, for errors.
@@ -33,7 +33,7 @@ def tree_names(
         frames: the format wanted, or None for each image's own.
 
     Raises:
-        BadInput: two of them cannot both be.
+        BadInput: two of them cannot both exist.
     """
     outputs = output_names(names if base else tuple(map(_beneath, names)), frames)
     files = {output.casefold() for output in outputs}
@@ -52,7 +52,7 @@ def output_names(names: tuple[str, ...], frames: FrameFormat | None) -> tuple[st
 
     A picture keeps its own format unless ``frames`` asks for another or it cannot be written;
     where two pictures would then share a name, their old suffix stays in it. Names that differ
-    by case alone count as shared, since some file systems hold them to be the same.
+    by case alone count as shared, since some file systems treat them as the same.
     """
     wanted = [_renamed(name, frames) for name in names]
     shared = Counter(new.casefold() for new in wanted)
@@ -89,6 +89,6 @@ def _suffix(name: str) -> str:
 
 
 def _beneath(url: str) -> str:
-    """Name what lies anywhere by a path that can lie in a folder."""
+    """Return a relative path that can hold something from any place in one folder."""
     place = parse(url)
     return place.key.lstrip("/") if place.local else f"{place.container}/{place.key}"

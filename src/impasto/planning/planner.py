@@ -1,4 +1,4 @@
-"""One planner for every source: what it is and what is made of it in, its shards out."""
+"""One planner for every source: from what it is and what is made of it to its shards."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
     from impasto.storage.store import Store
 
 DEFAULT_FPS = Fraction(25)
-"""Frames a second of a video made from images."""
+"""Frames per second of a video made from images."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What a plan calls a kind of source.
+    """A plan's terms for a kind of source.
 
     Attributes:
         source: the kind, where one image and many are the same.
         items: what the scorer is given.
-        choose: how a part of it is taken, instead of a range of time.
+        choose: how to take part of it, if not as a range of time.
     """
 
     source: Literal["video", "images", "files", "table"]
@@ -67,14 +67,14 @@ def plan(
     """Cut a source into shards.
 
     Args:
-        source: the job's.
-        spec: the job's.
+        source: the job's source.
+        spec: the job's spec.
         made: what is made of the source.
         encoding: how output video will be compressed.
-        expected: what is expected of the workers, from which a size may be chosen.
+        expected: what to expect of the workers, from which a size may be chosen.
 
     Raises:
-        BadInput: the source cannot be read, or not become the output.
+        BadInput: the source cannot be read, or cannot become the output.
     """
     kind = _KINDS[source.kind]
     if source.kind != "video" and (spec.start is not None or spec.end is not None):
@@ -87,7 +87,7 @@ def plan(
         work = Workload(count, kind.items, noun, encoded=video, width=width, height=height)
         return expected.size(spec.shard_frames, work)
 
-    # A number is known before the items are counted, and cuts then need not be looked for.
+    # A fixed number is known before the items are counted, so no cuts need to be searched for.
     chosen = size(0).items if spec.shard_frames != "auto" else lambda count: size(count).items
     survey = source.survey(spec, chosen)
     facts, width, height = _pictures(survey, spec, made)
@@ -125,7 +125,7 @@ def _pictures(
 
 
 def _shards(survey: Survey, spec: JobSpec, made: OutputKind, size: Size) -> tuple[Shard, ...]:
-    """Cut at the borders that the source has, or evenly, and name what is written."""
+    """Cut at the borders that the source demands, or else evenly, and name the outputs."""
     start, names = survey.start, survey.names
     borders = survey.borders
     if not borders:
@@ -153,10 +153,10 @@ def forecast(scorer: str, settings: Settings, capacity: Capacity, home: Store | 
         scorer: the scorer's key among the facts of earlier jobs.
         settings: how the job runs.
         capacity: how many workers there may be.
-        home: where facts of earlier jobs are; None looks at none.
+        home: where facts of earlier jobs are; None reads none.
     """
     known: list[Speed] = []
-    # Facts that cannot be read are no facts, and no reason for a job to fail.
+    # Facts that cannot be read are ignored; they are no reason for a job to fail.
     with suppress(ImpastoError):
         known = speeds(home, scorer) if home else []
     return Forecast(
