@@ -1,4 +1,4 @@
-"""What a worker gives an output, and the ShardOutput protocol."""
+"""The ShardOutput protocol, and the scored items that a worker passes to it."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ class Scored:
 
     Attributes:
         index: place in the source.
-        planes: as the output's layout wants them; empty when there is no picture to write.
+        planes: the picture's planes in the output's layout; empty if there is no picture to write.
         alpha: the source's transparency (H, W), or None.
-        records: what the scorer says of it.
-        facts: what the log shall say of it.
-        seconds: time on the device, its share of the mini-batch's.
+        records: the scorer's records of it.
+        facts: the facts about it for the log.
+        seconds: its share of the mini-batch's time on the device.
         concealed: whether the source's picture could not be decoded.
         error: why it was set aside.
     """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class FilesShard:
-    """Whatever a script has written into its folder by the end of the shard.
+    """The files that a script has written into its folder by the end of the shard.
 
     What its ``init()`` wrote there belongs to the first shard of the worker.
     """
@@ -30,13 +30,13 @@ class FilesShard:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # What this attempt wrote is stored, or worth nothing; folders stay for the next one.
+        # What this attempt wrote is stored by now, or useless; folders stay for the next one.
         with mapped(str(self._files)):
             for path in self._written():
                 path.unlink()
 
     def write(self, scored: Scored) -> None:
-        """Leave records alone: what a script returns besides its files is there to be counted."""
+        """Ignore records: what a script returns besides its files is only counted."""
 
     def finish(self) -> tuple[int, tuple[str, ...]]:
         """Store the files; returns their bytes and names."""

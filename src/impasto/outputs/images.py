@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class ImagesShard:
-    """Image files, many on their way to the store at once."""
+    """Image files, many in flight to the store at once."""
 
     def __init__(self, job: Job, plan: Plan, attempt: Attempt) -> None:
         shard = attempt.shard
@@ -53,7 +53,7 @@ class ImagesShard:
         self._pool.shutdown(cancel_futures=True)
 
     def write(self, scored: Scored) -> None:
-        """Encode the next picture and send it on its way."""
+        """Encode the next picture and start to store it."""
         if not scored.planes:
             return
         name = self._outputs[scored.index - self._start]

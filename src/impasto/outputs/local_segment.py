@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class LocalSegment(ABC):
-    """A context that holds the local file of one attempt, and leaves nothing behind.
+    """A context manager that holds the local file of one attempt, and leaves nothing behind.
 
     Attributes:
         segment: key of the segment, within the job.
@@ -41,4 +41,4 @@ class LocalSegment(ABC):
 
     @abstractmethod
     def _open(self, stack: ExitStack) -> None:
-        """Start writing to ``self._path``; ``stack`` ends what is entered on it."""
+        """Start writing to ``self._path``; ``stack`` closes the contexts that are entered on it."""

@@ -52,10 +52,10 @@ def write(
     plan: Plan,
     done: Sequence[Done],
 ) -> tuple[str, ...]:
-    """Make the one file of a job of its finished shards.
+    """Make a job's one file from its finished shards.
 
     Args:
-        path: where to; nothing is there.
+        path: where to; it does not exist yet.
         stores: what may be opened.
         source: the job's source, whose other streams are carried over.
         job: the job.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class RecordsShard(LocalSegment):
-    """One JSON line a record, in the order of the items."""
+    """One JSON line per record, in the order of the items."""
 
     def __init__(self, job: Job, plan: Plan, attempt: Attempt) -> None:
         self.segment = job.new_segment(attempt.shard.index, ".jsonl")
@@ -62,7 +62,7 @@ class RecordsShard(LocalSegment):
         return {"time": round(float(pts * self._facts.time_base), 6)}
 
     def _standing(self) -> Iterator[tuple[int, bytes]]:
-        """Yield the base's lines with their items' places."""
+        """Yield the base's lines, each after its item's index."""
         assert self._base
         places = {self._key(n): n for n in range(self._shard.start, self._shard.stop)}
         data = self._job.folder.read(self._base.segment)

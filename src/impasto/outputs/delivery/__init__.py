@@ -1,1 +1,1 @@
-"""Bringing a finished output to where the user wants it."""
+"""Delivery of a finished output to where the user wants it."""

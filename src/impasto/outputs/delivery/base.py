@@ -21,18 +21,18 @@ class _AnySuffix:
 
 
 ANY_SUFFIX: Container[str] = _AnySuffix()
-"""What may be replaced where all that stands is the job's own."""
+"""What may be replaced if everything at the output is the job's own."""
 
 
 class Delivery(Protocol):
     """One job's way to one output."""
 
     def check(self, replaceable: Container[str] | None) -> None:
-        """Refuse, before hours are spent, an output that cannot appear.
+        """Refuse, before hours are spent, an output that cannot be delivered.
 
         Args:
-            replaceable: None when nothing may be replaced; else the suffixes of the files that a
-                folder may lose when it is.
+            replaceable: None if nothing may be replaced; otherwise the suffixes of files that may
+                be lost when a folder is replaced.
 
         Raises:
             BadInput: something is there that must stay, or the place cannot be written.
@@ -41,13 +41,13 @@ class Delivery(Protocol):
         ...
 
     def stands(self, result: Result) -> bool:
-        """Tell whether the output of an earlier run still stands, whole."""
+        """Return whether the output of an earlier run is still there, complete."""
         ...
 
     def file(self, *, overwrite: bool) -> AbstractContextManager[Path]:
-        """Give a local path whose content becomes the output, a file, on leaving."""
+        """Yield a local path whose content becomes the output, a file, on exit."""
         ...
 
     def folder(self, records: Sequence[Done], *, overwrite: bool) -> AbstractContextManager[Digest]:
-        """Bring a job's images or files to the output, a folder; they stand there after leaving."""
+        """Deliver a job's images or files to the output, a folder; on exit they are in place."""
         ...

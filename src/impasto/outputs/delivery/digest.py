@@ -30,7 +30,7 @@ def digest(path: Path) -> Digest:
 
 
 def mime_type(name: str) -> str:
-    """Guess the MIME type of a file by its name."""
+    """Guess the MIME type of a file from its name."""
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
@@ -43,15 +43,15 @@ def digest_all(named: Iterable[tuple[str, str]]) -> str:
 
 
 def each_file(records: Sequence[Done], act: Callable[[tuple[str, str]], T]) -> list[T]:
-    """Do something with every file, many at once: its key within the job, and its name."""
+    """Call ``act`` with every file's key within the job and its name, many at once."""
     return list(in_order(act, file_names(records).items(), MANY))
 
 
 def file_names(records: Sequence[Done]) -> dict[str, str]:
     """Name the files of a folder by their keys within the job.
 
-    A script may write the same name in several shards; then the later ones are told apart by the
-    shard's number, so that nothing is lost.
+    A script may write the same name in several shards; the later ones then get the shard's number,
+    so that nothing is lost.
     """
     names: dict[str, str] = {}
     taken: set[str] = set()

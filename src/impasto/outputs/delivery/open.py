@@ -1,8 +1,8 @@
-"""Where the user's output goes: a local path where it appears whole, or objects of a store.
+"""Delivery of the user's output, atomically to a local path, or to objects of a store.
 
-An object appears whole by itself, a folder of objects cannot. So a delivery to a store is noted in
-the job when it begins and again when it ends: what stands at the output in between is the job's
-own, and the next run goes on with it.
+An object appears atomically, but a folder of objects cannot. So a delivery to a store is noted in
+the job when it begins and again when it ends: what is at the output in between is the job's own,
+and the next run continues with it.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ToFolder:
-    """By rename; images by hard links where the job is on the same file system, else by copies."""
+    """By rename; images are hard-linked if the job is on the same file system, else copied."""
 
     def __init__(self, job: Job, path: Path) -> None:
         self._job, self._path = job, path

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ToStore:
-    """By upload, many images at once."""
+    """Delivery by upload, many images at once."""
 
     def __init__(self, stores: Stores, job: Job, output: Url) -> None:
         self._stores, self._job, self._place = stores, job, output
@@ -43,7 +43,7 @@ class ToStore:
             stat = store.stat(key)
             objects = store.list_all(key)
         except Denied:
-            # Whoever may only write cannot look; then the upload itself will not replace anything.
+            # Callers with write-only rights cannot look; then the upload itself replaces nothing.
             if replaceable is not None and self._is_folder:
                 raise
             return
@@ -65,7 +65,7 @@ class ToStore:
         try:
             return noted == self._fingerprint()
         except Denied:
-            # Whoever may only write takes the job's word for it.
+            # Callers with write-only rights rely on what the job notes.
             rights = self._stores.open_parent(self._place)[0].rights
             if rights is None or "r" in rights:
                 raise
@@ -116,8 +116,8 @@ class ToStore:
         """Note that the delivery begins.
 
         Returns:
-            Whether nothing of this job's can stand there yet; else another run began and did not
-            end, and what stands there is its.
+            Whether nothing of this job's can be there yet; otherwise another run began and did not
+            end, and what is there is from that run.
 
         Raises:
             Exists: another run of this job has just ended.
@@ -133,7 +133,7 @@ class ToStore:
 
     @contextmanager
     def _unnoted_if_taken(self) -> Iterator[None]:
-        """Forget that the delivery began where it ends at something of another's."""
+        """Forget that the delivery began if something of another's stops it."""
         try:
             yield
         except Exists:
@@ -142,7 +142,7 @@ class ToStore:
             raise
 
     def _fingerprint(self) -> str:
-        """Digest what stands at the output now, by etags."""
+        """Return a digest of what is at the output now, by etags."""
         store, key = self._stores.open_parent(self._place)
         stat = None if self._is_folder else store.stat(key)
         if stat:
