@@ -1,4 +1,4 @@
-"""Run a job: what every face of Impasto calls."""
+"""Run a job: the calls that every face of Impasto makes."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def run(
     on_progress: OnProgress | None = None,
     stop: threading.Event | None = None,
 ) -> Result:
-    """Do a job, or go on with it where an earlier call stopped.
+    """Run a job, or resume it where an earlier call stopped.
 
     Args:
         spec: what to do.
         settings: where the job lives and how it runs; None reads the environment.
         on_progress: called in this thread as items are written.
-        stop: once set, the shards that run are finished, and `Interrupted` is raised unless they
+        stop: once set, the running shards are finished, and `Interrupted` is raised unless they
             were the last ones.
 
     Returns:
-        The result, once the output stands whole at its place.
+        The result, once the output is complete and in place.
 
     Raises:
         BadInput: the request or the source is wrong.
@@ -59,7 +59,7 @@ def finish(
     retry: bool = False,
     as_submitted: bool = False,
 ) -> Result:
-    """Do what is left of a job; raises what `run` does.
+    """Finish what is left of a job; raises what `run` does.
 
     Args:
         job: a submitted job.
@@ -68,8 +68,8 @@ def finish(
         settings: as for `run`.
         on_progress: as for `run`.
         stop: as for `run`.
-        retry: whether to try the items again that were set aside, of a finished job too.
-        as_submitted: whether a cancellation holds that came before; otherwise it is taken back.
+        retry: whether to retry the items that were set aside, also those of a finished job.
+        as_submitted: whether an earlier cancellation remains in force; otherwise it is withdrawn.
     """
     opened = open_job(spec or job.spec(), settings or load(), job)
     return finish_open(
@@ -85,7 +85,7 @@ def finish_open(
     retry: bool = False,
     as_submitted: bool = False,
 ) -> Result:
-    """Do what is left of an open job; takes and raises what `finish` does."""
+    """Finish what is left of an open job; takes and raises what `finish` does."""
     job = opened.job
     ignore: OnProgress = lambda _: None  # noqa: E731 (a typed default)
     if as_submitted and job.notes.cancelled():

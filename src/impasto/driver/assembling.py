@@ -1,4 +1,4 @@
-"""Making the output of finished shards, and recording the result."""
+"""The steps that make the output from finished shards and record the result."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from impasto.driver.reporter import Reporter
 
 NAMED = 100
-"""Items set aside that a result names."""
+"""Maximum number of items set aside that a result names."""
 
 
 def standing(opened: OpenJob) -> Result | None:
-    """Return a job's earlier result if its output still stands where it is wanted."""
+    """Return a job's earlier result if its output is still where it is wanted."""
     earlier = opened.job.result()
     if earlier and opened.delivery.stands(earlier):
         changes = {"output": opened.spec.output, "seconds": 0.0, "fps": 0}
@@ -35,10 +35,10 @@ class Assembler:
 
     Attributes:
         opened: the job.
-        reporter: told how far this is.
+        reporter: receives the progress.
         begun: when this run began, by `time.perf_counter`.
         overwrite: whether what is at the output may be replaced.
-        retry: whether an earlier result gives way.
+        retry: whether an earlier result is replaced.
     """
 
     opened: OpenJob
@@ -48,7 +48,7 @@ class Assembler:
     retry: bool
 
     def assemble(self, ledger: Ledger) -> Result:
-        """Make the output of a ledger that is complete; returns the result.
+        """Make the output of a complete ledger; returns the result.
 
         Raises:
             BadInput: something is in the way, or a container cannot carry one of the source's
@@ -64,7 +64,7 @@ class Assembler:
             if earlier is None:
                 raise
             return earlier
-        # Whatever has items set aside is kept, so that a retry scores nothing else.
+        # Segments are kept if items were set aside, so that a retry scores nothing else.
         kept = ledger.plan.output in {"video", "records"} or result.failed
         job = self.opened.job
         job.sweep(ledger.records if kept else (), job.listing())
@@ -75,13 +75,13 @@ class Assembler:
         return result
 
     def _deliver(self, ledger: Ledger) -> Result:
-        """Make the output and bring it to its place.
+        """Make the output and deliver it.
 
         The result is recorded before the output appears: a crash between the two leaves a job that
-        is done but for its output, which the next run makes again, never an output that no job
-        owns up to.
+        is done except for its output, which the next run makes again, and never an output that
+        belongs to no finished job.
         """
-        # Codecs are not needed before, and take time to load.
+        # Codecs are not needed before this, and take time to load.
         from impasto.outputs.open import write
 
         opened, plan, records = self.opened, ledger.plan, ledger.records
@@ -97,7 +97,7 @@ class Assembler:
             return result
 
     def _record(self, ledger: Ledger, size: int, sha256: str, notes: tuple[str, ...]) -> Result:
-        """Record the result; that of before a retry gives way."""
+        """Record the result; a retry's replaces the earlier one."""
         job = self.opened.job
         if self.retry:
             job.reopen()

@@ -1,4 +1,4 @@
-"""Which items end workers: pure, from the records of failed attempts at one shard.
+"""Blame for items that end workers: pure, from the records of failed attempts at one shard.
 
 A worker that dies, or is stopped, takes with it what it was scoring. Those items are suspects: the
 next attempt scores each of them alone. One that takes too long alone is set aside at once; one
@@ -14,11 +14,11 @@ from impasto.schema.outcome import Attempt, Done, Failed, ItemError
 from impasto.schema.plan import Shard
 
 DEATHS = 2
-"""Workers that may die of an item."""
+"""Number of workers that die of an item before it is set aside."""
 PATIENCE = 5
-"""Items of a shard that may end workers before the scorer itself is to blame."""
+"""Items of a shard that may end workers before the scorer itself is blamed."""
 ATTEMPTS = 3
-"""How often one run tries a shard for other reasons before it leaves it for another day."""
+"""Failures for other reasons after which one run gives up on a shard."""
 
 
 def next_attempt(
@@ -29,8 +29,8 @@ def next_attempt(
     Args:
         shard: the shard.
         now: its failed attempts in this run, oldest first.
-        before: those of earlier runs, which make suspects and set nothing aside.
-        base: its done record, when only what that sets aside is to be scored.
+        before: those of earlier runs, which make items suspects but set none aside.
+        base: its done record, if only the items that it set aside are to be scored.
     """
     aside = set_aside(now)
     known = {error.item for error in aside}
@@ -52,7 +52,7 @@ def set_aside(failures: Sequence[Failed]) -> tuple[ItemError, ...]:
 
 
 def exhausted(failures: Sequence[Failed], allowed: float) -> bool:
-    """Tell whether a run should try a shard no more.
+    """Return whether a run should give up on a shard.
 
     Args:
         failures: its failed attempts in this run.

@@ -1,4 +1,4 @@
-"""Handing a job to a cluster."""
+"""The handover of a job to a cluster."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ _NO_NEWS = {"overwrite", "pins"}
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """What became of handing a job to a cluster.
+    """The outcome of handing a job to a cluster.
 
     Attributes:
-        state: whether the cluster has the job now, had it before, or its output stands already.
+        state: whether the cluster has the job now, had it before, or its output is already in
+            place.
         job: the job's id.
         output: where the output is, or will be.
-        submission: the cluster's name for it; None when the output stands.
-        ignored: fields of the spec that the driver which runs already will not heed.
+        submission: the cluster's name for it; None when the output is in place.
+        ignored: fields of the spec that the driver that is already running will ignore.
     """
 
     state: Literal["submitted", "already submitted", "done"]
@@ -44,14 +45,14 @@ class HandOver:
 
 
 def hand_over(spec: JobSpec, settings: Settings) -> HandOver:
-    """Have a cluster do a job.
+    """Hand a job to a cluster.
 
     Raises:
         BadInput: the request or the source is wrong, or the cluster could not do it.
         Unavailable: the store or the cluster does not answer, or refuses.
     """
     _check_travels(spec, settings)
-    # Before anything is written, which would be a job that nobody runs.
+    # This comes before anything is written, which would be a job that nobody runs.
     cluster = connect(settings)
     opened = open_job(spec, settings)
     spec, job = opened.spec, submit(opened)
@@ -63,9 +64,9 @@ def hand_over(spec: JobSpec, settings: Settings) -> HandOver:
         return HandOver("already submitted", job.id, spec.output, running.id, ignored)
     job.notes.uncancel()
     if job.spec() != spec:
-        # The driver has nothing else to go by.
+        # The driver learns the spec only from here.
         job.replace_spec(spec)
-    # Those who follow the log then wait for the new driver, whatever the last one said.
+    # Readers that follow the log then wait for the new driver, whatever the last one logged.
     job.journal.write(Submitted())
     try:
         made, new = cluster.submit(job.id, settings)
@@ -76,7 +77,7 @@ def hand_over(spec: JobSpec, settings: Settings) -> HandOver:
 
 
 def _check_running(job: Job, spec: JobSpec) -> tuple[str, ...]:
-    """Refuse what a driver that runs already would not do; returns other fields that differ.
+    """Refuse what an already running driver would not do; returns other fields that differ.
 
     Raises:
         BadInput: it makes another output.
@@ -99,7 +100,7 @@ def _check_running(job: Job, spec: JobSpec) -> tuple[str, ...]:
 
 
 def connect(settings: Settings) -> Cluster:
-    """Reach the cluster, with its token."""
+    """Connect to the cluster, with its token."""
     from impasto.engines.ray.environment import configure_ray
 
     # Ray reads its environment when it is first imported.
@@ -115,8 +116,8 @@ def _check_travels(spec: JobSpec, settings: Settings) -> None:
     """Refuse what a driver on the cluster could not reach.
 
     Raises:
-        BadInput: there is a signature in a URL, which does not leave this machine, or a path of
-            this machine.
+        BadInput: there is a signature in a URL, which never leaves this machine, or a path on this
+            machine.
     """
     refuse_signatures(spec, settings)
     if is_loopback(urlsplit(str(settings.address)).netloc):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from impasto.sources.base import Source
 
 FORMAT = 2
-"""Raised when the same spec would give another output; older jobs are then not resumed."""
+"""Incremented when the same spec would give another output; older jobs are then not resumed."""
 RUNTIME_FIELDS = {"source", "scorer", "params", "output", "overwrite", "timeout"} | {
     "pins",
     "requirements",
@@ -38,14 +38,14 @@ def job_id(
     makes: OutputKind,
     pictures: Mapping[str, bytes],
 ) -> str:
-    """Digest what determines a job's output, and nothing of how it runs.
+    """Return a digest of what determines a job's output, and of nothing about how it runs.
 
     Args:
         spec: the job's spec, made absolute.
         entry: its scorer's line of the table.
         parsed: its scorer's parameters, checked.
         source: its source.
-        makes: what is made of that.
+        makes: what is made of the source.
         pictures: the pictures that parameters name, by parameter.
     """
     params = parsed.model_dump(mode="json")

@@ -1,4 +1,4 @@
-"""What became of a plan's shards: done by this run or an earlier one, failed, or still to do."""
+"""The state of a plan's shards: done by this run or an earlier one, failed, or still to do."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class Ledger:
-    """What became of a plan's shards.
+    """The state of a plan's shards.
 
     Attributes:
         plan: the plan.
         total: items of the plan.
         resumed: items that earlier runs left done.
-        bases: done records whose failed items alone are tried again, by shard.
+        bases: done records of which only the failed items are tried again, by shard.
         tally: sums over the done records.
     """
 
@@ -38,13 +38,13 @@ class Ledger:
         failed: Iterable[Failed] = (),
         attempts: Mapping[int, int] | None = None,
     ) -> None:
-        """Begin with what earlier runs left.
+        """Start with what earlier runs left.
 
         Args:
             spec: the job's spec.
             plan: its plan.
-            done: the done records that hold.
-            bases: done records whose failed items alone are tried again, by shard.
+            done: the done records that are valid.
+            bases: done records of which only the failed items are tried again, by shard.
             failed: the records of failed attempts.
             attempts: how many failed attempts there are by shard, damaged records included.
         """
@@ -90,7 +90,7 @@ class Ledger:
 
     @property
     def scored_whole(self) -> list[Done]:
-        """The done records of shards of which every item was scored in one attempt."""
+        """The done records of shards whose items were all scored in one attempt."""
         return [record for record in self.records if record.shard not in self.bases]
 
     @property
@@ -100,7 +100,7 @@ class Ledger:
 
     @property
     def plain_failures(self) -> int:
-        """How often this run's most unlucky shard failed through no item's fault."""
+        """The most failures of one shard in this run that were no item's fault."""
         counts = (sum(not it.items for it in each) for each in self._failures.values())
         return max(counts, default=0)
 
@@ -129,18 +129,18 @@ class Ledger:
 
 
 def open_ledger(job: Job, spec: JobSpec, plan: Plan, *, retry: bool) -> Ledger:
-    """Read what earlier runs left of a job, and drop what does not hold.
+    """Read what earlier runs of a job left, and drop what is not valid.
 
-    Records whose segments were torn are dropped. Items that were set aside are tried again when
-    there are more of them than the user allows, or when asked for: what made them fail may have
-    gone. Of a shard of records or images only those items are scored, on the base of the record,
-    which is kept until another one stands.
+    Records whose segments are incomplete are dropped. Items that were set aside are tried again if
+    there are more of them than the user allows, or on request: the cause of their failure may be
+    gone. In a shard of records or images, only those items are scored, on the base of the old
+    record, which is kept until a new one is written.
 
     Args:
         job: the job.
         spec: its spec.
         plan: its plan.
-        retry: whether to try the items again that were set aside.
+        retry: whether to retry the items that were set aside.
     """
     listing = job.listing()
     records = job.done(listing)
@@ -154,7 +154,7 @@ def open_ledger(job: Job, spec: JobSpec, plan: Plan, *, retry: bool) -> Ledger:
         bases = _keep_bases(job, [records[n] for n in again - torn], listing)
     job.drop(again | torn)
     done = [record for n, record in records.items() if n not in again | torn]
-    # What failed before is of use only to those that are tried again.
+    # Earlier failures matter only to shards that are tried again.
     failed = job.failed(listing) if len(done) < len(plan.shards) else []
     return Ledger(spec, plan, done, bases, failed, listing.attempts)
 

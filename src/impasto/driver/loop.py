@@ -46,9 +46,9 @@ class Run:
 
         Args:
             opened: the job.
-            reporter: is told how far it is.
+            reporter: receives the progress.
             stop: once set, no further shard starts.
-            retry: whether to try the items again that were set aside.
+            retry: whether to retry the items that were set aside.
         """
         self._begun = time.perf_counter()
         self._opened, self._reporter, self._retry = opened, reporter, retry
@@ -57,7 +57,7 @@ class Run:
         self._stopping = StopCheck(opened.job, stop, reporter)
 
     def finish(self) -> Result:
-        """Do what is left; raises what `impasto.driver.api.finish` does."""
+        """Finish what is left; raises what `impasto.driver.api.finish` does."""
         sweep_scratch()
         opened = self._opened
         earlier = standing(opened)
@@ -69,14 +69,14 @@ class Run:
         opened.check_source()
         ledger = self._finish_shards()
         self._judge(ledger)
-        # Workers read for hours; what they read must be what the job's id says.
+        # Workers read for hours; what they read must still be what the job's id stands for.
         opened.check_unchanged()
         overwrite = self._spec.overwrite or earlier is not None
         assembler = Assembler(opened, self._reporter, self._begun, overwrite, self._retry)
         return assembler.assemble(ledger)
 
     def _finish_shards(self) -> Ledger:
-        """Score what is not done yet; an engine is opened only where something is left."""
+        """Score what is not done yet; an engine is opened only if something is left."""
         plan = self._job.plan()
         ledger = self._open_ledger(plan) if plan else None
         self._reporter.started(ledger.resumed if ledger else 0)
@@ -99,13 +99,13 @@ class Run:
             plan = self._opened.plan(engine.capacity, engine.encoder_threads, self._job.home)
             self._job.record(plan)
         except BadInput:
-            # Nothing can come of it; what cannot be planned should not be listed for ever.
+            # A job that cannot be planned should not be listed for ever.
             self._job.discard()
             raise
         return self._job.plan() or plan
 
     def _score(self, ledger: Ledger, engine: Engine) -> None:
-        """Run the engine until every shard is done, has failed too often, or stop is asked."""
+        """Run the engine until all shards are done or have failed too often, or until a stop."""
         self._reporter.scoring(ledger)
         task = self._task(ledger.plan)
         while attempts := ledger.attempts():

@@ -1,4 +1,4 @@
-"""A job in the hands of a driver: its spec, and all that follows from it, resolved once."""
+"""A job as a driver opens it: its spec, and all that follows from it, resolved once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class OpenJob:
     Attributes:
         settings: how the job runs.
         stores: what may be opened.
-        spec: what to do, made absolute and its files pinned.
+        spec: what to do, made absolute and with its files pinned.
         entry: the scorer's line of the table.
         params: its parameters, checked.
         source_url: where the source is.
@@ -55,7 +55,7 @@ class OpenJob:
             pinned: the spec, made absolute.
             settings: how the job runs.
             stores: what may be opened.
-            job: the job, where it is known already; it must turn out to be this spec's.
+            job: the job, if it is known already; it must turn out to be this spec's.
         """
         self.settings, self.stores = settings, stores
         self.spec, self.entry, self.params = pinned.spec, pinned.entry, pinned.params
@@ -74,7 +74,7 @@ class OpenJob:
 
     @cached_property
     def makes(self) -> OutputKind:
-        """What is made of the source; raises BadInput when that cannot be."""
+        """What is made of the source; raises BadInput when that is impossible."""
         is_folder = self.output.local and self.output.path.is_dir()
         return decide_output(self.spec, self.source.kind, self.entry.gives, is_folder=is_folder)
 
@@ -90,7 +90,7 @@ class OpenJob:
 
     @cached_property
     def home(self) -> Store:
-        """The home of jobs, which is made if it is a folder of this machine."""
+        """The home of jobs, which is created if it is a folder on this machine."""
         return self._job.home if self._job else self.stores.open_home(self.home_url)
 
     @cached_property
@@ -100,12 +100,12 @@ class OpenJob:
 
     @cached_property
     def delivery(self) -> Delivery:
-        """The job's way to its output."""
+        """The delivery of the job's output."""
         return open_delivery(self.stores, self.job, self.output)
 
     @property
     def scorer_key(self) -> str:
-        """What names the scorer where speeds of earlier jobs are kept."""
+        """The scorer's key among the speeds of earlier jobs."""
         return scorer_key(self.spec, self.entry)
 
     def check_source(self) -> None:
@@ -121,24 +121,24 @@ class OpenJob:
             raise self._changed()
 
     def forecast(self, capacity: Capacity, home: Store | None) -> Forecast:
-        """Return what is expected of so many workers.
+        """Return what to expect of the workers.
 
         Args:
             capacity: how many workers there may be.
-            home: where speeds of earlier jobs are; None looks at none.
+            home: where speeds of earlier jobs are; None reads none.
         """
         return planner.forecast(self.scorer_key, self.settings, capacity, home)
 
     def plan(self, capacity: Capacity, threads: int, home: Store | None) -> Plan:
-        """Cut the source into shards for the workers that there will be.
+        """Cut the source into shards for the expected workers.
 
         Args:
             capacity: how many workers there may be.
-            threads: of an encoder.
+            threads: threads of an encoder.
             home: where speeds of earlier jobs are, which are read only where a size is chosen.
 
         Raises:
-            BadInput: the source cannot be read, or not become the output.
+            BadInput: the source cannot be read, or cannot become the output.
         """
         spec = self.spec
         encoding = Encoding(crf=spec.crf, preset=spec.preset, threads=threads)
@@ -162,12 +162,12 @@ class OpenJob:
 
 
 def open_job(spec: JobSpec, settings: Settings, job: Job | None = None) -> OpenJob:
-    """Resolve a spec for a driver, which may run elsewhere than its workers.
+    """Resolve a spec for a driver, whose workers may run on other machines.
 
     Args:
         spec: what to do.
         settings: how it runs.
-        job: the job, where it is known already.
+        job: the job, if it is known already.
 
     Raises:
         BadInput: the request is wrong, or one of its files is missing or not to be trusted.
@@ -178,6 +178,6 @@ def open_job(spec: JobSpec, settings: Settings, job: Job | None = None) -> OpenJ
 
 
 def open_draft(spec: JobSpec, settings: Settings) -> OpenJob:
-    """Resolve a spec, and copy none of its files anywhere; raises what `open_job` does."""
+    """Resolve a spec without copying any of its files; raises what `open_job` does."""
     stores = Stores.of(settings, spec)
     return OpenJob(absolute(spec, stores, settings.home), settings, stores)

@@ -1,4 +1,4 @@
-"""A spec made absolute, its files pinned by digest."""
+"""Specs made absolute, with their files pinned by digest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from impasto.storage.stores import Stores
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """A spec that means the same anywhere, with what it was found to hold.
+    """A spec that means the same anywhere, with what was resolved from it.
 
     Attributes:
         spec: the spec.
@@ -45,8 +45,8 @@ def placed(spec: JobSpec, stores: Stores, settings: Settings) -> Pinned:
     """Make a spec mean the same on every machine that will see it.
 
     Raises:
-        BadInput: a file is missing, or lies where outsiders may write, or a signature would have
-            to leave this machine.
+        BadInput: a file is missing, or is where outsiders may write, or a signature would have to
+            leave this machine.
         Unavailable: the store does not answer.
     """
     refuse_signatures(spec, settings)
@@ -58,7 +58,7 @@ def placed(spec: JobSpec, stores: Stores, settings: Settings) -> Pinned:
 
 
 def named_urls(spec: JobSpec, settings: Settings) -> dict[str, str]:
-    """Return the URLs that a job is given, by what people call them."""
+    """Return the URLs that a job is given, by their names for people."""
     _, params = registry.split_name(spec.scorer, spec.params)
     texts = {f"`{name}`": text for name, text in params.items() if isinstance(text, str)}
     more = {"`home`": settings.home, "`requirements`": spec.requirements or ""}
@@ -66,7 +66,7 @@ def named_urls(spec: JobSpec, settings: Settings) -> dict[str, str]:
 
 
 def refuse_signatures(spec: JobSpec, settings: Settings) -> None:
-    """Refuse, for a cluster elsewhere, a signature in a URL: it never leaves this machine.
+    """Refuse a signature in a URL for a remote cluster: it never leaves this machine.
 
     Raises:
         BadInput: there is one.
@@ -86,7 +86,7 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> Pinned:
     """Make every path of a spec absolute and pin its weights, so that it means the same anywhere.
 
     Raises:
-        BadInput: weights are missing, or lie where outsiders may write.
+        BadInput: weights are missing, or are where outsiders may write.
     """
     scorer, params = registry.split_name(spec.scorer, spec.params)
     entry = registry.find(scorer)
@@ -101,7 +101,7 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> Pinned:
     requirements = normal(spec.requirements) if spec.requirements else None
     if requirements:
         stores.check_trusted(requirements, home)
-        # Whoever installs them checks what was pinned; other engines have no use for the file.
+        # The installer checks what was pinned; other engines do not use the file.
         pins["requirements"] = spec.pins.get("requirements") or _sha256(stores, requirements)
     source, output = stores.locate(spec.source), stores.locate(spec.output)
     changes = {
@@ -116,7 +116,7 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> Pinned:
         spec.model_copy(update=changes),
         entry,
         parsed,
-        # What is stored names a folder without a slash at its end.
+        # The stored name of a folder has no slash at its end.
         source if source.local else source.at(source.key.rstrip("/")),
         output,
     )
@@ -142,7 +142,7 @@ def _sha256(stores: Stores, url: str) -> str:
 
 
 def _refuse_secrets(params: dict[str, Any]) -> None:
-    """Refuse what would stand in the job's records for all to read; raises BadInput.
+    """Refuse secrets that would be written into the job's records; raises BadInput.
 
     Signatures of the URLs that Impasto itself opens were split off before.
     """

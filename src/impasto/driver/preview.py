@@ -23,9 +23,10 @@ class Draft:
         job: the job's id.
         stored: whether the job has this plan already.
         plan: the plan.
-        reasons: why shards are as large as they are, one line each.
-        workers: how many there will be, as far as can be told.
-        seconds: of work of one worker, or None when no earlier job tells.
+        reasons: why shards have the size they have, one line each.
+        workers: how many there will be, as far as is known.
+        seconds: one worker's seconds for all the work, or None if there is no earlier job to judge
+            by.
     """
 
     job: str
@@ -43,7 +44,7 @@ def draft(spec: JobSpec, settings: Settings) -> Draft:
         BadInput: the request or the source is wrong.
     """
     opened = open_draft(spec, settings)
-    # It is not entered: no worker starts, and no cluster is asked.
+    # The engine is not entered: no worker starts, and no cluster is contacted.
     engine = open_engine(settings, opened.spec, Control(), opened.stores)
     home = _home(opened)
     stored = Job(home, opened.id).plan() if home else None
@@ -69,13 +70,13 @@ def draft(spec: JobSpec, settings: Settings) -> Draft:
 
 
 def _home(opened: OpenJob) -> Store | None:
-    """Open the home of jobs, but do not make it: opening a folder does."""
+    """Open the home of jobs if it exists; opening a folder would create it."""
     place = opened.home_url
     return None if place.local and not place.path.is_dir() else opened.home
 
 
 def _asked(spec: JobSpec, plan: Plan) -> tuple[str, ...]:
-    """Say where a size comes from that was not chosen."""
+    """Explain the size of shards if it was not chosen."""
     if spec.shard_frames is not None:
         return (f"{spec.shard_frames} items a shard are asked for",)
     return (f"{USUAL[plan.items]:,} items a shard are usual; `shard_frames=auto` balances",)

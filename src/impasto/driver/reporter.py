@@ -1,4 +1,4 @@
-"""What a driver tells: its caller how far the job is, and the job's log what happens."""
+"""The reports of a driver: progress to its caller, and events to the job's log."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Reporter:
         self._show("assembling", ledger)
 
     def delivering(self, ledger: Ledger) -> None:
-        """Report that the output is being brought to its store."""
+        """Report that the output is being uploaded to its store."""
         self._show("delivering", ledger)
 
     def finished(self, result: Result) -> None:
@@ -88,13 +88,13 @@ class Reporter:
         self._job.journal.write(events.Finished(record=result))
 
     def stopped(self, error: ImpastoError) -> None:
-        """Log why this driver stops, for those who follow; the error itself matters more."""
+        """Log why this driver stops, for readers of the log; the error itself matters more."""
         with suppress(ImpastoError):
             if self._job.exists():
                 self._job.journal.write(events.Stopped(error=str(error), exit_code=error.exit_code))
 
     def _show_scoring(self) -> None:
-        """Report how far scoring is; workers that start before there is a plan wait for it."""
+        """Report how far scoring is, once there is a plan; workers may start before that."""
         if self._scored:
             self._show("scoring", self._scored)
 

@@ -1,6 +1,6 @@
-"""Small files of this machine that a job names, copied to where workers elsewhere see them.
+"""Small local files that a job names, copied to where workers on other machines find them.
 
-They lie in the control store by their content, so that the same file is copied once:
+They are kept in the control store by content, so that the same file is copied once:
 
     staged/<sha256>/<name>                a picture, a script, weights, requirements
     staged/<sha256>/<name>/<path>         a folder
@@ -33,7 +33,7 @@ FOLDER = "staged"
 
 
 def stage(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
-    """Copy the local files that a spec names, its source aside, into the control store.
+    """Copy the local files that a spec names, except its source, into the control store.
 
     Args:
         spec: as `impasto.driver.pinning.absolute` returns it.
@@ -57,16 +57,16 @@ def stage(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
 
 
 def staged(url: str, home: str) -> str:
-    """Return the digest that a copy's URL holds, "" when it is none; the content is not looked at.
+    """Return the digest in a copy's URL, or "" for other URLs; the content is not read.
 
-    Whoever loads it checks it against that.
+    Whatever loads the content checks it against the digest.
     """
     match = re.match(rf"{FOLDER}/([0-9a-f]{{64}})/[^/]+$", url.removeprefix(f"{normal(home)}/"))
     return match[1] if match else ""
 
 
 def _copied(store: Store, url: str) -> str:
-    """Copy a file or folder, unless that is done or it is in a store; returns its URL."""
+    """Copy a file or folder, unless it is copied already or is in a store; returns its URL."""
     place = parse(url)
     if not place.local:
         return url
@@ -81,7 +81,7 @@ def _copied(store: Store, url: str) -> str:
 
 
 def _folder(store: Store, path: Path) -> str:
-    """Copy all that is in a folder, which may be large; returns its URL."""
+    """Copy everything in a folder, which may be large; returns its URL."""
     names = [name.partition("/")[2] for name in sorted(tree(path))]
     if not names:
         raise Missing(f"{path}: there is nothing", "check the path")

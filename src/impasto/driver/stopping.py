@@ -1,4 +1,4 @@
-"""Whether a run is asked to stop: by its caller, or by whoever cancelled its job."""
+"""The check whether a run should stop: its caller asked for that, or its job was cancelled."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from impasto.jobs.job import Job
 
 POLL = 2.0
-"""Seconds between two looks for a cancellation."""
+"""Seconds between two checks for a cancellation."""
 
 
 class StopCheck:
-    """Tells whether a run is asked to stop; engines call it often.
+    """Returns whether a run is asked to stop; engines call it often.
 
     Attributes:
         cancelled: whether the job was cancelled.
@@ -28,7 +28,7 @@ class StopCheck:
         Args:
             job: may be cancelled by anyone.
             asked: set by the run's own caller.
-            reporter: is told of a cancellation.
+            reporter: is notified of a cancellation.
         """
         self.cancelled = False
         self._job, self._asked, self._reporter = job, asked, reporter

@@ -1,4 +1,4 @@
-"""A job's first object in its store, and what is refused before it is written."""
+"""Submission of a job: what is refused, and the first object in the job's store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from impasto.schema.url import Url, parse
 
 
 def submit(opened: OpenJob) -> Job:
-    """Write a job's spec into its store, unless it is there, and return the job.
+    """Write a job's spec into its store, unless it is there already, and return the job.
 
     Raises:
         BadInput: the request or the source is wrong.
@@ -25,7 +25,7 @@ def submit(opened: OpenJob) -> Job:
 
 
 def _refuse(opened: OpenJob) -> None:
-    """Refuse, before there is a job, an output in the way and pictures that cannot be read."""
+    """Refuse an existing output and unreadable pictures, before there is a job."""
     opened.delivery.check(formats.WRITABLE if opened.spec.overwrite else None)
     for name, picture in opened.pictures.items():
         images.size(picture, f"`{name}={opened.spec.params[name]}`")

@@ -1,4 +1,4 @@
-"""How much may fail before a job counts as incomplete: pure, from its spec and done records."""
+"""Limits of failure, past which a job is incomplete: pure, from its spec and done records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from impasto.schema.plan import Plan
 
 
 def allowed(spec: JobSpec, total: int) -> float:
-    """Return how many of so many items may be set aside."""
+    """Return how many of a job's ``total`` items may be set aside."""
     if spec.max_failed_percent is not None:
         return total * spec.max_failed_percent // 100
     return math.inf if spec.max_failed < 0 else spec.max_failed
@@ -25,7 +25,7 @@ Reason: TypeAlias = tuple[str, str]
 
 @dataclass(slots=True)
 class Tally:
-    """Sums over done records, kept as they come: jobs may have 100,000 of them.
+    """Sums over done records, updated as these arrive: jobs may have 100,000 of them.
 
     Attributes:
         shards: how many there are.
@@ -40,7 +40,7 @@ class Tally:
     batches: int = 0
 
     def add(self, record: Done) -> None:
-        """Count one more."""
+        """Add a record."""
         self.shards += 1
         self.items += record.items
         self.failed += len(record.failed)
@@ -48,10 +48,10 @@ class Tally:
 
 
 def abort_reason(spec: JobSpec, plan: Plan, tally: Tally, last: Done) -> Reason | None:
-    """Say why the rest of a job would be a waste, or None.
+    """Return why the rest of a job would be a waste, or None.
 
-    Who allows no failure at all wants to know of each, so that job goes on to its end, unless the
-    scorer fails with all that it gets.
+    A user who allows no failure at all wants to know about each, so such a job runs to its end,
+    unless the scorer fails with everything that it gets.
 
     Args:
         spec: the job's spec.
@@ -79,7 +79,7 @@ def abort_reason(spec: JobSpec, plan: Plan, tally: Tally, last: Done) -> Reason 
 
 
 def excess(spec: JobSpec, plan: Plan, records: Sequence[Done]) -> Reason | None:
-    """Say that more failed than the user allows, and what would accept it, or None."""
+    """Return the fact that more failed than the user allows, and what accepts it, or None."""
     failed = [error for record in records for error in record.failed]
     batches = sum(record.failed_batches for record in records)
     if len(failed) > allowed(spec, plan.count):
