@@ -1,8 +1,8 @@
 """Turn planes of code values into RGB and back, in floating point on the planes' device.
 
-Both ways use the same matrix, range and chroma positions, so that a picture that is not changed
-comes back as it was: no library scaler is involved, because those darken or shift it. Chroma is
-repeated on the way in and averaged on the way out (box), which is exact for a repeated sample.
+Both directions use the same matrix, range and chroma positions, so an unchanged picture comes back
+as it was. No library scaler is involved, because scalers darken or shift it. Chroma is repeated on
+the way in and averaged on the way out (box), which is exact for a repeated sample.
 
 Untagged video is taken as BT.709 when larger than standard definition, else BT.601, and as
 limited range, as players do. Sources: ITU-T H.273 (code points), BT.601, BT.709, BT.2020.
@@ -39,7 +39,7 @@ _SD = (1024, 576)
 
 @dataclass(frozen=True, slots=True)
 class _Coding:
-    """The numbers of one layout: weights of R, G, B in luma, and spans in code values.
+    """The constants of one layout: weights of R, G, B in luma, and spans in code values.
 
     Attributes:
         red: weight of red.

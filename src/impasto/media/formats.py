@@ -24,7 +24,7 @@ def family_of(name: str) -> Family:
     """Return the container that a file name asks for.
 
     Raises:
-        BadInput: none has that suffix.
+        BadInput: no container has that suffix.
     """
     suffix = PurePosixPath(name).suffix
     if suffix.lower() not in FAMILIES:
@@ -40,5 +40,5 @@ WRITABLE: dict[str, str] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".we
 
 
 def is_image(name: str) -> bool:
-    """Tell by its name whether an object is a picture."""
+    """Return whether an object is a picture, judged by its name."""
     return name.lower().endswith(SUFFIXES)

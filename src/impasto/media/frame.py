@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a picture's samples lie in its planes.
+    """The arrangement of a picture's samples in its planes.
 
     Attributes:
         width: luma width in pixels.
         height: luma height in pixels.
-        depth: significant bits a sample (8 to 16); over 8 the planes are uint16.
+        depth: significant bits per sample (8 to 16); above 8 the planes are uint16.
         chroma: log2 of the chroma sub-sampling (across, down): (1, 1) is 4:2:0; None means that
             the picture is one interleaved RGB plane (H, W, 3).
         colour: the source's tags; untagged matrix and range are resolved by ``media.colour``.
@@ -36,7 +36,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A picture as it was decoded.
+    """A decoded picture.
 
     Attributes:
         index: place in the source, from 0.
@@ -53,9 +53,9 @@ class Frame:
 
 
 def output_size(width: int, height: int, longest: int | None) -> tuple[int, int]:
-    """Fit a picture's size, in pixels, under a longer side; never enlarges.
+    """Fit a picture's size, in pixels, to a maximum longer side; never enlarge it.
 
-    Scaled sides are even, because 4:2:0 video wants them so.
+    Scaled sides are even, because 4:2:0 video requires it.
     """
     if longest is None or max(width, height) <= longest:
         return width, height

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 1 << 27
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
-"""Pillow's names of the formats tried; some of its others, such as EPS, run other programs.
+"""Pillow's names of the formats tried; some of its others, such as EPS, run external programs.
 
-MPO, several pictures in one JPEG, is opened as JPEG: Pillow knows no such format to open.
+MPO, several pictures in one JPEG, is opened as JPEG: Pillow cannot open it by its own name.
 """
 
 _SRGB = Colour(matrix=0, full_range=True, primaries=1, transfer=13)
@@ -51,7 +51,7 @@ def read(data: bytes, name: str, index: int = 0) -> Frame:
         A frame with one plane (H, W, 3) uint8, and a second (H, W) when it has transparency.
 
     Raises:
-        BadInput: it is no picture, is damaged, or is larger than `MAX_PIXELS`.
+        BadInput: the file is not a picture, is damaged, or is larger than `MAX_PIXELS`.
     """
     with _opened(data, name) as image:
         alpha = _alpha(image)
@@ -90,7 +90,7 @@ def write(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, suffix: str) 
 
 @contextmanager
 def _opened(data: bytes, name: str) -> Iterator[Image]:
-    """Decode a picture and turn it upright; what fails within is put down to the picture."""
+    """Decode a picture and turn it upright; errors within the block are blamed on the picture."""
     from PIL import Image, ImageOps
 
     try:
@@ -105,14 +105,14 @@ def _opened(data: bytes, name: str) -> Iterator[Image]:
     except Image.DecompressionBombError:
         raise BadInput(f"{name}: is over {MAX_PIXELS} pixels", "scale it down first") from None
     except Exception as error:  # noqa: BLE001
-        # Pillow's decoders let out whatever a damaged file makes them trip over: struct.error,
-        # KeyError, ZeroDivisionError, ... None of it is about anything but this one picture.
+        # On a damaged file Pillow's decoders raise whatever they run into: struct.error, KeyError,
+        # ZeroDivisionError, ... All of it concerns this one picture only.
         reason = "it is empty" if not data else _message(error)
         raise BadInput(f"{name}: not a readable picture ({reason})", "replace the file") from None
 
 
 def _message(error: Exception) -> str:
-    """Return an exception's own words on one line, without the addresses of objects."""
+    """Return an exception's own message on one line, without the addresses of objects."""
     said = " ".join(str(error).split("<")[0].split()).strip(" '")
     return said or type(error).__name__
 
@@ -151,7 +151,7 @@ def _rgb(image: Image, name: str) -> NDArray[np.uint8]:
 
 
 def _deep(image: Image) -> bool:
-    """Tell whether a grey picture has over 8 bits, which Pillow cuts off instead of scaling."""
+    """Return whether a grey picture has over 8 bits, which Pillow clips instead of scaling."""
     return image.mode == "I" or image.mode.startswith("I;16")
 
 
@@ -161,7 +161,7 @@ def _to_srgb(image: Image) -> Image:
     profile = image.info.get("icc_profile")
     if not profile:
         return image
-    # Transparency is told apart, so that only colours remain; a profile is for these modes.
+    # Transparency is handled elsewhere, so only colours remain; a profile is for these modes.
     plain = {"LA": "L", "1": "L", "L": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
     flat = image.convert(plain)
     try:
@@ -170,7 +170,7 @@ def _to_srgb(image: Image) -> Image:
             flat, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
         )
     except (ImageCms.PyCMSError, OSError):
-        # A damaged profile, or one of another kind of colours, says nothing of this picture.
+        # A damaged profile, or one for another colour model, says nothing about this picture.
         return image
     assert converted is not None
     return converted

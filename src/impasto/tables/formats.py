@@ -7,5 +7,5 @@ RECORDS = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".txt")
 
 
 def is_table(name: str) -> bool:
-    """Tell by its name whether a file is a table."""
+    """Return whether a file is a table, judged by its name."""
     return name.lower().endswith(TABLES)

@@ -93,7 +93,7 @@ def assemble(
 
 
 def rehearse(source: Source, name: str, facts: VideoFacts, target: Target) -> None:
-    """Write an output's header and nothing else, so that what cannot end does not begin.
+    """Write only an output's header, so that a job that cannot finish does not start.
 
     Args:
         source: the video whose other streams would be carried.
@@ -146,7 +146,7 @@ def _add_others(
     target: Target,
     covers: dict[int, bytes],
 ) -> tuple[list[Track], list[str]]:
-    """Add the streams to copy; return them, and what of the source the output has no place for."""
+    """Add the streams to copy; return them, and what the output cannot hold of the source."""
     container, picture = given
     family = target.family
     kept, lost = file_tags(container.metadata, family)

@@ -1,4 +1,4 @@
-"""The packets of what is not the picture, read from the source and ready to be muxed."""
+"""Packets of all streams but the picture, read from the source and ready to be muxed."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 class Ahead(NamedTuple):
-    """What Matroska's header must be told before any packet is written.
+    """Facts that Matroska's header needs before any packet is written.
 
     Attributes:
         covers: cover pictures, by stream.
-        starts: seconds at which sounds start, but for those whose priming is told apart.
+        starts: seconds at which sounds start, except those whose priming is stored separately.
     """
 
     covers: dict[int, bytes]
@@ -38,17 +38,17 @@ class Ahead(NamedTuple):
 
 
 class Timed(NamedTuple):
-    """A packet and when it is decoded, in ticks so fine that every stream's times are whole."""
+    """A packet and its decoding time, in ticks so fine that every stream's times are whole."""
 
     time: int
     packet: Packet[Any]
 
 
 def look_ahead(container: InputContainer) -> Ahead:
-    """Read a source's first packets; it must be opened anew to be read from its start.
+    """Read a source's first packets; to read from its start, open it anew.
 
     Raises:
-        Unavailable: the file system does not give the file.
+        Unavailable: the file system cannot read the file.
     """
     covers = {s.index for s in container.streams if Disposition.attached_pic in s.disposition}
     sounds = {s.index for s in container.streams.audio}
@@ -65,7 +65,7 @@ def look_ahead(container: InputContainer) -> Ahead:
 
 @dataclass(slots=True)
 class _Course:
-    """Where a track's reading stands; times are in the source stream's own unit.
+    """The state of reading a track; times are in the source stream's own unit.
 
     All in integers, since a file has many packets and fractions are slow.
 
@@ -73,7 +73,7 @@ class _Course:
         track: what is read.
         fine: ticks of ``Timed`` per tick.
         shift: ticks to subtract from every time, not rounded.
-        window: the range that is kept, first tick and past the last, or None for all.
+        window: the range that is kept: its first tick and one past its last, or None for all.
         ticks: whole ticks to add to every time, as of the last jump.
         jump: ticks added since the source's clock jumped back.
         last: tick at which the last packet was decoded, or None before the first.
@@ -106,11 +106,11 @@ def packets(
         tracks: what to read.
         shift: seconds to subtract from every time.
         window: the range of the source's time that is kept, or None for all.
-        scale: ticks of ``Timed`` per second, a multiple of every stream's own; 0 where nobody asks
-            when packets are decoded.
+        scale: ticks of ``Timed`` per second, a multiple of every stream's own; 0 if decoding times
+            are not needed.
 
     Raises:
-        Unavailable: the file system does not give the file.
+        Unavailable: the file system cannot read the file.
     """
     wanted = {track.source.index: _course(track, shift, window, scale) for track in tracks}
     for packet in _demuxed(container, set(wanted)):
@@ -160,7 +160,7 @@ def _moved(packet: Packet[Stream], course: _Course) -> Iterator[Timed]:
 
 
 def _keep_on(packet: Packet[Stream], course: _Course) -> None:
-    """Where the source's clock jumps back, go on from the packet before, as the pictures do."""
+    """Continue from the previous packet where the source's clock jumps back, as pictures do."""
     time = packet.dts or 0
     if course.last is not None and time + course.jump < course.last:
         course.jump = course.until - time
@@ -170,7 +170,7 @@ def _keep_on(packet: Packet[Stream], course: _Course) -> None:
 
 
 def _clipped(packet: Packet[Stream], start: int, end: int, lasting: bool) -> bool:
-    """Tell whether a packet falls into a range of its own ticks; cut a subtitle to it."""
+    """Return whether a packet falls into a range of its own ticks; cut a subtitle to it."""
     pts = packet.pts if packet.pts is not None else packet.dts or 0
     if not lasting:
         return start <= pts < end

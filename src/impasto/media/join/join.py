@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from impasto.media.write.target import Target
 
 Segment: TypeAlias = Path | Callable[[], BinaryIO]
-"""A local file, or what opens one for reading; it is called once or twice."""
+"""A local file, or a function that opens one for reading; it is called once or twice."""
 
 Opened: TypeAlias = "tuple[InputContainer, VideoStream]"
 
@@ -59,9 +59,9 @@ def opened(segment: Segment, number: int) -> Iterator[Opened]:
 
 
 class Joiner:
-    """Gives the packets of every segment, one segment open at a time.
+    """Yields the packets of every segment, with one segment open at a time.
 
-    Encoders' own decoding times fail where frames are unevenly spaced, so they are made anew:
+    Encoders' own decoding times fail where frames are unevenly spaced, so they are computed anew:
     the packet at a place is decoded when the frame a few places before it is shown.
     """
 
@@ -98,7 +98,7 @@ class Joiner:
         """Read all segments.
 
         Raises:
-            BadInput: a segment is damaged, or holds other frames than the plan wants.
+            BadInput: a segment is damaged, or its frames are not those of the plan.
         """
         done = 0
         for number, segment in enumerate(segments):
@@ -140,7 +140,7 @@ class Joiner:
 
 
 class _Since:
-    """The plan's frames by their time since a segment's first, worked out as far as asked for."""
+    """The plan's frames by their time since a segment's first, computed as far as needed."""
 
     def __init__(self, pts: Sequence[int], first: int, base: Fraction, unit: Fraction) -> None:
         self._pts, self._first = pts, first

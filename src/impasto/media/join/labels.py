@@ -56,7 +56,7 @@ _IN_QUICKTIME = {same_language(code): code for code in _QUICKTIME.split()}
 
 
 def language(code: str | None, family: Family) -> str | None:
-    """Return a language as a container spells it; None where it has no place for it."""
+    """Return a language as a container spells it; None where it cannot hold it."""
     same = same_language(code)
     return _IN_QUICKTIME.get(same) if family == "mov" and same != "und" else same
 

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 Convert: TypeAlias = "Callable[[bytes], bytes]"
 
 WEBM = frozenset({"opus", "vorbis", "webvtt"})
-"""All that WebM carries besides pictures."""
+"""The codecs that WebM carries besides pictures."""
 
 NOT_QUICKTIME = frozenset({"flac", "opus", "truehd"})
-"""What FFmpeg lists for QuickTime, and refuses when the header is written."""
+"""Codecs that FFmpeg lists for QuickTime but refuses when the header is written."""
 
 MOVIE_TEXT = frozenset({"mov_text"})
 PLAIN_TEXT = frozenset({"srt", "subrip", "text"})
@@ -54,7 +54,7 @@ def codec_name(stream: Stream) -> str:
 
 
 def carries(family: Family, codec: str) -> bool:
-    """Tell whether a container takes packets of a codec as they are."""
+    """Return whether a container takes packets of a codec as they are."""
     if family == "webm":
         return codec in WEBM
     barred = NOT_QUICKTIME if family == "mov" else frozenset()
@@ -62,7 +62,7 @@ def carries(family: Family, codec: str) -> bool:
 
 
 def converts(family: Family, codec: str) -> bool:
-    """Tell whether subtitles of a codec reach a container in its own form."""
+    """Return whether subtitles of a codec can be converted to a container's own form."""
     return codec in (PLAIN_TEXT if family in {"mp4", "mov"} else MOVIE_TEXT) and family != "webm"
 
 
@@ -70,14 +70,14 @@ def add_copy(out: OutputContainer, source: Stream, family: Family) -> Stream:
     """Add a stream that takes the packets of ``source`` unchanged.
 
     Raises:
-        LookupError: the container has no place for that codec.
+        LookupError: the container cannot hold that codec.
     """
     name = codec_name(source)
     if source.codec_context is None or not carries(family, name):
         raise LookupError(f"{family} cannot carry it")
     stream = out.add_stream_from_template(source, opaque=True)
     if isinstance(stream, AudioStream):
-        # AVI and WAV tell how many channels there are, MP4 must say which they are.
+        # AVI and WAV state only how many channels there are; MP4 must state which.
         layout = stream.codec_context.layout
         usual = USUAL_LAYOUTS.get(layout.nb_channels)
         if usual and layout.name == f"{layout.nb_channels} channels":
@@ -91,10 +91,11 @@ def add_subtitles(
     """Add a stream of subtitles.
 
     Returns:
-        The stream, and what turns a packet's payload into its form; None leaves it as it is.
+        The stream, and the function that converts a packet's payload to its form; None if the
+        payload stays as it is.
 
     Raises:
-        LookupError: the container has no place for such subtitles.
+        LookupError: the container cannot hold such subtitles.
     """
     if not converts(family, codec_name(source)):
         return add_copy(out, source, family), None
@@ -104,18 +105,18 @@ def add_subtitles(
 
 
 def to_movie_text(payload: bytes) -> bytes:
-    """Make an MP4 text sample of a SubRip event; its markup, which MP4 would show, goes."""
+    """Convert a SubRip event to an MP4 text sample, without its markup, which MP4 would show."""
     text = re.sub(rb"<[^>]*>|\{\\[^}]*\}", b"", payload)
     return len(text).to_bytes(2, "big") + text
 
 
 def to_plain_text(payload: bytes) -> bytes:
-    """Make a SubRip event of an MP4 text sample; the style boxes behind its text go."""
+    """Convert an MP4 text sample to a SubRip event, without the style boxes behind its text."""
     return payload[2 : 2 + int.from_bytes(payload[:2], "big")]
 
 
 def shows_nothing(payload: bytes, stream: Stream) -> bool:
-    """Whether a packet of subtitles only fills time, as MP4 wants between two of them."""
+    """Return whether a subtitle packet only fills time, as MP4 requires between two of them."""
     return not (to_plain_text(payload) if codec_name(stream) in MOVIE_TEXT else payload)
 
 

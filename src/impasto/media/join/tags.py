@@ -102,6 +102,6 @@ def _lasting(tags: Mapping[str, str]) -> dict[str, str]:
         for name, value in lower.items()
         if name.split("-")[0] not in _STALE
         and not name.startswith("_statistics")
-        # Nobody's date: FFmpeg reads it where none was set, and cannot write it.
+        # Not a real date: FFmpeg reads it where none was set, and cannot write it.
         and not (name == "creation_time" and value.startswith("1970-01-01T00:00:00"))
     }

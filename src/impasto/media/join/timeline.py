@@ -1,4 +1,4 @@
-"""Where the output's time 0 lies on the source's clocks."""
+"""The place of the output's time 0 on the source's clocks."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from impasto.schema.source import VideoFacts
 
 FREE_CLOCKS = {"mpegts", "mpeg"}
-"""Demuxers whose files start at any time, which means nothing."""
+"""Demuxers whose files start at an arbitrary time, which carries no meaning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Where the output's time 0 lies.
+    """The place of the output's time 0.
 
     Attributes:
         pictures: seconds to subtract from the pictures' times.
@@ -36,7 +36,7 @@ class Timeline:
     window: Window | None = None
 
     def not_before(self, time: Fraction) -> Timeline:
-        """Move it back to a second of the others' clock, if that is earlier."""
+        """Return it moved back to a second of the others' clock, if that is earlier."""
         by = max(self.others - time, Fraction(0))
         return Timeline(self.pictures - by, self.others - by, self.window)
 
@@ -47,16 +47,16 @@ def start_of(
     clip: tuple[int, int] | None = None,
     given: tuple[InputContainer, VideoStream] | None = None,
 ) -> Timeline:
-    """Decide where the output's time 0 lies.
+    """Decide where the output's time 0 is.
 
-    It lies where the source's does, save that a range starts at its own start, that pictures at
-    negative times, which MP4 would hide, move all to later times, and that a clock which starts
-    anywhere starts at 0.
+    It is where the source's is, with three exceptions: a range starts at its own start, pictures at
+    negative times, which MP4 would hide, move everything to later times, and a clock with an
+    arbitrary start starts at 0.
 
     Args:
         facts: the source's picture stream.
         pts: the timestamps of all frames, ascending, in ``facts.time_base``.
-        clip: half-open range of time that was taken, likewise; None for all.
+        clip: half-open range of time that was taken, in ``facts.time_base``; None for all.
         given: the source and its picture stream, None where there is no source.
     """
     # Frames that were counted start at 0, wherever the pictures start on the others' clock.

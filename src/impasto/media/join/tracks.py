@@ -1,4 +1,4 @@
-"""The output's streams besides the picture: which there are, and how they are labelled."""
+"""The output's streams besides the picture, and their labels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REMADE: dict[Family, set[str]] = {
     "mkv": {"chapters"},
     "webm": {"chapters"},
 }
-"""The kinds of data that muxers write anew, from chapters and tags."""
+"""The kinds of data that muxers generate from chapters and tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Track:
     Attributes:
         source: where packets come from.
         target: where they go.
-        convert: what makes the target's payload of the source's, or None where it is the same.
+        convert: converts the source's payload to the target's; None where they are the same.
     """
 
     source: Stream
@@ -52,7 +52,7 @@ class Track:
 
     @property
     def timed_text(self) -> bool:
-        """Whether packets last, and so may reach into a range that they begin before."""
+        """Whether packets have a duration, and so may reach into a range that begins after them."""
         return self.source.type == "subtitle"
 
 
@@ -72,7 +72,7 @@ def add_track(
 
     Raises:
         BadInput: the container cannot carry that sound.
-        LookupError: the output does without that stream, which is not sound, for that reason.
+        LookupError: that stream, which is not sound, is left out; the message says why.
     """
     if source.type == "audio":
         track = _sound(out, source, family)
@@ -93,18 +93,18 @@ def add_track(
 
 
 def drop_reason(kind: str, family: Family) -> str:
-    """Say why a stream that is no sound is left out."""
+    """Return why a stream other than sound is left out."""
     return "only one is scored" if kind == "video" else f"{family} cannot carry it"
 
 
 def label(stream: Stream, source: Stream, family: Family) -> None:
-    """Give an output's stream the title, language, other tags and flags of the source's."""
+    """Label an output's stream with the title, language, other tags and flags of the source's."""
     stream.metadata.update(track_tags(source.metadata, family))
     stream.disposition, _ = flags(source.disposition, family)
 
 
 def unkept(source: Stream, family: Family) -> list[str]:
-    """Name the labels of a stream that a container has no place for, one line each."""
+    """Name the labels of a stream that a container cannot hold, one line each."""
     _, lost = flags(source.disposition, family)
     notes = [f"{source.type} track {source.index} loses its flag '{f.name}'" for f in lost]
     if language(source.language, family) is None:
@@ -113,7 +113,7 @@ def unkept(source: Stream, family: Family) -> list[str]:
 
 
 def data_kind(stream: Stream, container: InputContainer) -> str:
-    """Tell what a stream holds: ``chapters``, ``time code``, or else its type."""
+    """Return what a stream holds: ``chapters``, ``time code``, or else its type."""
     titles = container.chapters() if "mov" in container.format.name else []
     if stream.type == "data" and "timecode" in stream.metadata:
         return "time code"

@@ -31,7 +31,7 @@ FORMATS = (
 """FFmpeg's names of the demuxers allowed; none of them reads a second file."""
 
 BUFFER = 64 * 1024
-"""Bytes asked of a file object at once; it is the file object that asks for more ahead."""
+"""Bytes requested from a file object at once; reading further ahead is left to the file object."""
 
 _LIMITS = {"max_pixels": str(MAX_PIXELS)}
 _GUARD = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
@@ -54,7 +54,7 @@ def open_source(
         The container, to be closed by the caller, and its first stream of moving pictures.
 
     Raises:
-        BadInput: it is missing, empty, no media file, without pictures, not decodable or too big.
+        BadInput: it is missing, empty, not media, without pictures, not decodable or too big.
         Exception: whatever a file object raises passes unchanged.
     """
     _refuse_at_sight(source, name)
@@ -89,7 +89,7 @@ def _open(source: Source) -> InputContainer:
 
 
 def _refuse_at_sight(source: Source, name: str) -> None:
-    """Tell apart what FFmpeg calls invalid data, or would follow to other files."""
+    """Refuse what FFmpeg only calls invalid data, or would follow to other files."""
     try:
         head = _head(source)
     except IsADirectoryError as error:
@@ -130,7 +130,7 @@ def _picture_stream(container: InputContainer, name: str) -> VideoStream:
 
 
 def _refusal(source: Source, name: str, error: av.FFmpegError) -> BadInput:
-    """Return why a file did not open; opens it again to hear FFmpeg's own reason."""
+    """Return why a file did not open; open it again to get FFmpeg's own reason."""
     reason = _heard(source) or error.strerror or "unknown error"
     if "whitelist" in reason:
         return BadInput(f"{name} is of a format that is not read", "convert it to MP4 or Matroska")

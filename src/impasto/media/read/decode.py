@@ -1,7 +1,7 @@
 """Read a range of frames exactly: all of them, only them, in order.
 
-Containers seek where they please, often past the keyframe asked for. A reader therefore looks
-for the keyframe itself among the packets, tries earlier places, and at last reads from the start.
+Containers seek where they please, often past the requested keyframe. A reader therefore looks for
+the keyframe itself among the packets, tries earlier places, and finally reads from the start.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class _Astray(Exception):
-    """Reading from this place does not give what the scan saw."""
+    """Reading from this place does not yield what the scan saw."""
 
 
 def read(
@@ -139,7 +139,7 @@ def _decoder(stream: VideoStream, cut: VideoCut, threads: int) -> VideoCodecCont
 def _positioned(
     source: Source, name: str, keys: Sequence[Keyframe]
 ) -> tuple[InputContainer, VideoStream, Packets, int]:
-    """Open a file; return also its packets from the first of ``keys`` on, and its position.
+    """Open a file; also return its packets from the first of ``keys`` on, and its position.
 
     Without keys, or where the first of them is the file's first picture, packets come from the
     start.
@@ -161,7 +161,7 @@ def _positioned(
 
 
 def _places(keys: Sequence[Keyframe]) -> list[int]:
-    """List times to seek to, best first: some containers go by decoding time, some land late."""
+    """List times to seek to, best first: some containers seek by decoding time, some land late."""
     times = [keys[0].pts, *(k.dts if k.dts is not None else k.pts for k in keys)]
     return list(dict.fromkeys(times))
 
@@ -188,7 +188,7 @@ def _from_key(packets: Packets, key: Keyframe) -> Packets | None:
 
 
 def _exactly(packets: Packets, count: int) -> Packets:
-    """Give the next ``count`` packets, all of which the scan saw."""
+    """Yield the next ``count`` packets, all of which the scan saw."""
     left = count
     try:
         for packet in islice(packets, count):
@@ -201,10 +201,10 @@ def _exactly(packets: Packets, count: int) -> Packets:
 
 
 def _clean(frames: Iterator[VideoFrame], key: int) -> Iterator[VideoFrame]:
-    """Give the frames from the keyframe on, once it has come out first.
+    """Yield the frames from the keyframe on, once it has come out first.
 
     With intra-refresh, packets flagged as keyframes refer to pictures before them: decoding there
-    gives wrong pictures without any error, and the first one out is late or no keyframe. Frames
+    yields wrong pictures without any error, and the first one out is late or not a keyframe. Frames
     before the key, of an open group of pictures, lack what they refer to.
     """
     first = next((f for f in frames if f.pts is not None and f.pts >= key), None)
@@ -217,7 +217,7 @@ def _clean(frames: Iterator[VideoFrame], key: int) -> Iterator[VideoFrame]:
 def _aligned(
     frames: Iterable[VideoFrame], wanted: Sequence[int], name: str
 ) -> Iterator[tuple[VideoFrame, bool]]:
-    """Give one picture for each wanted timestamp, and whether it stands in for a missing one."""
+    """Yield one picture for each wanted timestamp, and whether it replaces a missing one."""
     previous: VideoFrame | None = None
     done = 0
     for frame in frames:

@@ -1,4 +1,4 @@
-"""What a person wants to know of a video beyond its pictures."""
+"""Facts about a video, beyond its pictures, for people."""
 
 from __future__ import annotations
 

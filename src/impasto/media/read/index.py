@@ -1,9 +1,9 @@
 """Find where the frames of a video are by reading its packets, without decoding them.
 
-The sorted timestamps of the packets are the timestamps of the decoded frames, for every intact
-file that has timestamps. So a range of frames can be named exactly before anything is decoded.
-Files for which that fails are told apart here (``VideoFacts.sequential``): they are decoded once
-from start to end, and their frames are counted.
+The sorted timestamps of the packets are the timestamps of the decoded frames, for every intact file
+that has timestamps. So a range of frames can be named exactly before anything is decoded. Files for
+which that fails are marked here (``VideoFacts.sequential``): they are decoded once from start to
+end, and their frames are counted.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ class VideoIndex:
             last packet that it needs: its own, or the file's last when ``facts.sequential``.
         keys: keyframes by timestamp; empty when ``facts.sequential``.
         reorder: how many frames decoding order lags behind presentation order.
-        warnings: what a user should know of the source, one line each.
+        warnings: what a user should know about the source, one line each.
         spans: for each picture packet by position, the bytes of the file where it begins and ends,
-            one after the other; empty where the container does not tell.
+            one after the other; empty where the container does not say.
     """
 
     facts: VideoFacts
@@ -98,7 +98,7 @@ def scan(source: Source, name: str) -> VideoIndex:
         name: what messages call the video.
 
     Raises:
-        BadInput: the file cannot be opened, holds no pictures or more than ``MAX_FRAMES``.
+        BadInput: the file cannot be opened, or holds no pictures or more than ``MAX_FRAMES``.
     """
     packets, warnings = _packets(source, name)
     shown = _shown(packets)
@@ -126,7 +126,7 @@ def scan(source: Source, name: str) -> VideoIndex:
 
 
 def cut(index: VideoIndex, start: int, stop: int) -> VideoCut:
-    """Tell how to read the frames from ``start`` up to, not including, ``stop``."""
+    """Return how to read the frames from ``start`` up to, not including, ``stop``."""
     pts, positions = index.pts[start:stop], index.positions[start:stop]
     first = min(positions)
     reach = bisect_right(index.keys, pts[0], key=lambda k: k.pts)
@@ -201,9 +201,9 @@ def _spans(packets: list[_Packet]) -> array[int]:
 
 
 def _starts_with_key(container: InputContainer, stream: VideoStream, packet: _Packet) -> bool:
-    """Tell whether the container calls its first picture a keyframe.
+    """Return whether the container calls its first picture a keyframe.
 
-    FFmpeg takes the flag from a damaged one, and with it all pictures up to the next would go.
+    FFmpeg clears the flag of a damaged one, and all pictures up to the next would be lost with it.
     """
     time = packet.dts if "mov" in container.format.name else packet.pts
     key = next((entry for entry in stream.index_entries if entry.is_keyframe), None)
@@ -211,13 +211,13 @@ def _starts_with_key(container: InputContainer, stream: VideoStream, packet: _Pa
 
 
 def _shortfall(container: InputContainer, stream: VideoStream, packets: list[_Packet]) -> list[str]:
-    """Warn where the header promises more than was found; some are written at the end."""
+    """Warn where the header promises more than was found; some headers are written at the end."""
     if "mov" in container.format.name:
         promised, found = len(stream.index_entries), len(packets)
         if found < promised:
             return [f"the file ends early: {found} of {promised} pictures are there"]
     if "matroska" in container.format.name and container.duration and stream.time_base:
-        # Where the first pictures are damaged, FFmpeg knows no start.
+        # Where the first pictures are damaged, FFmpeg reports no start.
         claimed = Fraction((container.start_time or 0) + container.duration, av.time_base)
         reached = max(p.pts or 0 for p in packets) * stream.time_base
         if claimed - reached > 1:
@@ -226,7 +226,7 @@ def _shortfall(container: InputContainer, stream: VideoStream, packets: list[_Pa
 
 
 def _facts(source: Source, name: str, reorder: int) -> tuple[VideoFacts, list[int | None]]:
-    """Return the facts, and the timestamps of the first frames as the decoder gives them."""
+    """Return the facts, and the timestamps of the first frames as the decoder returns them."""
     container, stream = open_source(source, name)
     with container:
         frame, times = first_frames(container, stream, reorder)
@@ -236,7 +236,7 @@ def _facts(source: Source, name: str, reorder: int) -> tuple[VideoFacts, list[in
 
 
 def _shown(packets: list[_Packet]) -> list[_Shown]:
-    """Pick the packets that give a frame, in file order: decoding starts at the first keyframe."""
+    """Pick the packets that yield a frame, in file order: decoding starts at the first keyframe."""
     first = next((p.pts for p in packets if p.key and p.pts is not None), None)
     return [
         _Shown(p.pts, p.position)
@@ -259,7 +259,7 @@ def _reorder(shown: list[_Shown]) -> int:
 def _unfit(
     packets: list[_Packet], shown: list[_Shown], reorder: int, times: list[int | None]
 ) -> str:
-    """Say why ranges of frames cannot be named by timestamp, or "" when they can."""
+    """Return why ranges of frames cannot be named by timestamp, or "" when they can."""
     dts = [p.dts for p in packets if p.dts is not None]
     if any(p.pts is None for p in packets):
         return "some pictures have no timestamps"

@@ -39,12 +39,12 @@ _REPACKED = {
     "p010le": "yuv420p10le",
     "p210le": "yuv422p10le",
 }
-"""Layouts that FFmpeg only has to repack: no sample changes."""
+"""Layouts that FFmpeg only has to repack, without changing any sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """The layout in which samples are taken: ``name`` is FFmpeg's, for one that must convert."""
+    """The layout in which samples are taken; ``name`` is FFmpeg's, of the format to convert to."""
 
     name: str
     depth: int
@@ -53,7 +53,7 @@ class _Target:
 
 
 def layout(facts: VideoFacts) -> Layout:
-    """Tell how the planes of every frame of this video lie."""
+    """Return the layout of the planes of every frame of this video."""
     target = _target(facts.pixel_format)
     return Layout(facts.width, facts.height, target.depth, target.chroma, facts.colour)
 

@@ -1,4 +1,4 @@
-"""What the header and the first frames tell of a video."""
+"""The facts of a video, from its header and its first frames."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROBE_FRAMES = 16
 """Frames decoded to learn whether packets and frames agree."""
 
 DEFAULT_RATE = Fraction(25)
-"""Frames per second assumed where a file tells nothing, as FFmpeg does."""
+"""Frames per second assumed where a file does not say, as FFmpeg does."""
 
 _FULL_RANGE = {1: False, 2: True}
 
@@ -41,7 +41,7 @@ def first_frames(
 
 
 def video_facts(container: InputContainer, stream: VideoStream, frame: VideoFrame) -> VideoFacts:
-    """Tell the facts of a picture stream by its header and its first frame."""
+    """Return the facts of a picture stream, from its header and its first frame."""
     aspect = stream.sample_aspect_ratio
     return VideoFacts(
         container=container.format.name,
@@ -60,10 +60,10 @@ def video_facts(container: InputContainer, stream: VideoStream, frame: VideoFram
 
 
 def agree(pts: list[int], reorder: int, times: list[int | None]) -> bool:
-    """Tell whether the packets' timestamps are those of the first frames that came out.
+    """Return whether the packets' timestamps are those of the first frames that came out.
 
-    Frames that are missing are no reason to doubt: they are damaged, and a reader conceals them.
-    To count frames instead would leave them out, and move all later ones against the sound.
+    Missing frames are no reason for doubt: they are damaged, and a reader conceals them. Counting
+    frames instead would leave them out, and move all later ones against the sound.
 
     Args:
         pts: the timestamps of all packets that are shown, ascending.
@@ -74,8 +74,8 @@ def agree(pts: list[int], reorder: int, times: list[int | None]) -> bool:
     if not found or not set(found) <= set(pts):
         return False
     back = sum(later <= earlier for earlier, later in pairwise(found))
-    # Damage upsets the order here and there. Wrong timestamps do all the time, and are mostly
-    # of a container, such as AVI, that knows no order but that of its packets.
+    # Damage upsets the order here and there. Wrong timestamps do so throughout, and mostly come
+    # from a container, such as AVI, that stores no order but that of its packets.
     wrong = back > 0 if reorder == 0 else 4 * back > len(found)
     span = pts[bisect_left(pts, found[0]) : bisect_right(pts, found[-1])]
     halves = len(found) >= PROBE_FRAMES // 2 and found == span[::2]  # a packet holds one field

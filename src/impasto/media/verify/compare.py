@@ -87,7 +87,7 @@ def check_chapters(pair: Pair) -> Iterator[Check]:
 
 
 def check_tags(pair: Pair) -> Iterator[Check]:
-    """Compare the file's tags; those of a file's own bytes are not looked at."""
+    """Compare the file's tags; those that describe a file's own bytes are skipped."""
     family = pair.target.family
     kept, lost = file_tags(pair.before.tags, family)
     found, _ = file_tags(pair.after.tags, family)
@@ -118,7 +118,7 @@ def _track(pair: Pair, item: str, before: Contents, after: Contents) -> Iterator
 
 
 def _offset(pair: Pair, item: str, before: Contents, after: Contents) -> Check:
-    """How far packets moved against the pictures; a unit of the output's bounds what is kept."""
+    """Check how far packets moved against the pictures; the output's time unit limits precision."""
     slack = max(pair.slack, HEARD, after.unit / 2)
     worst = max(
         (
@@ -132,7 +132,7 @@ def _offset(pair: Pair, item: str, before: Contents, after: Contents) -> Check:
 
 
 def _data(pair: Pair) -> Iterator[Check]:
-    """Streams of which only what muxers make anew can be kept."""
+    """Compare streams of which only what muxers generate can be kept."""
     for stream in pair.before.streams:
         if stream.kind in NAMES or stream.kind == "chapters":
             continue

@@ -1,4 +1,4 @@
-"""All of a video that must survive, read into values that can be compared."""
+"""Everything in a video that must survive, read into values that can be compared."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Contents:
         unit: seconds per timestamp unit.
         tags: the stream's tags.
         flags: the stream's dispositions.
-        digests: one number a packet, told by its payload alone.
-        pts: one timestamp a packet, in ``unit``.
+        digests: one number per packet, computed from its payload alone.
+        pts: one timestamp per packet, in ``unit``.
     """
 
     kind: str
@@ -143,7 +143,7 @@ def _digest(packet: Packet[Stream], codec: str) -> int:
 
 
 def _has_adts_header(payload: bytes) -> bool:
-    """Whether a packet of AAC is as in MPEG-TS: with a header (ISO 14496-3) that tells its size."""
+    """Return whether an AAC packet has a header with its size (ISO 14496-3), as in MPEG-TS."""
     if len(payload) < 7 or payload[0] != 0xFF or payload[1] & 0xF6 != 0xF0:
         return False
     return (payload[3] & 3) << 11 | payload[4] << 3 | payload[5] >> 5 == len(payload)

@@ -1,4 +1,4 @@
-"""What a comparison of two videos tells."""
+"""The result of comparing two videos."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Tell, item by item, whether an output still holds all that its source held.
+"""Check, item by item, whether an output still holds all that its source held.
 
-Both files are read afresh, so that the answer owes nothing to the code that wrote the output.
+Both files are read afresh, so the answer does not depend on the code that wrote the output.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def verify(source: Source, output: Source, name: str, output_name: str) -> Repor
 
     Args:
         source: a local video, or a binary file object that can seek.
-        output: likewise, made of all of ``source``.
+        output: a video like it, made from all of ``source``.
         name: what messages call the source.
         output_name: what they call the output; its suffix names the container.
 
@@ -52,7 +52,7 @@ def verify(source: Source, output: Source, name: str, output_name: str) -> Repor
 
 
 def _first(video: Inventory) -> Fraction:
-    """Second of the first picture on the clock of the other streams."""
+    """Return the second of the first picture on the clock of the other streams."""
     lead = video.origin.others - video.origin.pictures
     return video.pictures.pts[0] * video.pictures.facts.time_base + lead
 
@@ -75,7 +75,7 @@ def _frames(pair: Pair) -> Check:
 
 
 def _timestamps(pair: Pair) -> Check:
-    """Every frame's own time; an exact container keeps it to the tick."""
+    """Compare every frame's own time; an exact container keeps it to the tick."""
     before, after = pair.before.pictures, pair.after.pictures
     unit = clock(before.facts.time_base)
     lead = pair.before.origin.others - pair.before.origin.pictures
@@ -101,7 +101,7 @@ def _size(pair: Pair) -> Check:
 
 
 def _rotation(pair: Pair) -> Check:
-    """The part of the display matrix that turns; where it then lies is the player's affair."""
+    """Compare the rotation of the display matrix; the position is up to the player."""
     before = _turn(pair.before.pictures.facts.display_matrix)
     after = _turn(pair.after.pictures.facts.display_matrix)
     detail = f"{_degrees(after)}, wanted {_degrees(before)}"
@@ -119,7 +119,7 @@ def _degrees(turn: tuple[int, ...]) -> str:
 
 
 def _aspect(pair: Pair) -> Check:
-    """Matroska keeps the picture's shown size in whole pixels, and so may round."""
+    """Compare the shape of pixels; Matroska rounds the display size to whole pixels."""
     before = pair.before.pictures.facts.sample_aspect
     facts = pair.after.pictures.facts
     allowed = before / min(facts.width, facts.height) if pair.slack else Fraction(0)
@@ -143,5 +143,5 @@ def _tags(colour: Colour) -> str:
 
 
 def _ranged(colour: Colour) -> Colour:
-    """An untagged range means the limited one, and encoders do not always tell the two apart."""
+    """Read an untagged range as the limited one: encoders do not always distinguish the two."""
     return colour.model_copy(update={"full_range": bool(colour.full_range)})

@@ -1,1 +1,1 @@
-"""Writing video: one encoded segment a shard."""
+"""Writing video: one encoded segment per shard."""

@@ -1,4 +1,4 @@
-"""How each encoder is set up, so that its bytes depend on nothing but the pictures.
+"""The setup of each encoder, so that its bytes depend on nothing but the pictures.
 
 A segment must join any other one of its job, and a retry must give the same bytes on any
 machine: thread counts are pinned, nothing is chosen by processor, and no group of pictures
@@ -41,8 +41,8 @@ CPU_USED: dict[Preset, int] = {
 def add_encoder(out: OutputContainer, target: Target, encoding: Encoding) -> VideoStream:
     """Add the target's picture stream to a container; its pts count frames: 0, 1, 2, ...
 
-    Encoders see frame numbers at the nominal rate, never the source's timestamps: uneven and
-    very fine clocks upset their rate control, and some they refuse.
+    Encoders see frame numbers at the nominal rate, never the source's timestamps: uneven and very
+    fine clocks upset their rate control, and some are refused.
     """
     rate = encoder_rate(target.rate)
     options = OPTIONS[target.codec](encoding)
@@ -63,7 +63,7 @@ def add_encoder(out: OutputContainer, target: Target, encoding: Encoding) -> Vid
 
 
 def encoder_rate(rate: Fraction) -> Fraction:
-    """Bring a nominal rate, in frames per second, to what every encoder takes."""
+    """Convert a nominal rate, in frames per second, to one that every encoder accepts."""
     return min(max(rate, SLOWEST), FASTEST).limit_denominator(1001)
 
 
@@ -78,7 +78,7 @@ def _x265(encoding: Encoding) -> dict[str, str]:
 
 
 def _vp9(encoding: Encoding) -> dict[str, str]:
-    """VP9's scale of quality ends at 63 where the others' ends at 51."""
+    """Return VP9's options; its quality scale ends at 63 where the others' end at 51."""
     return {
         "crf": str(round(encoding.crf * 63 / 51)),
         "b": "0",

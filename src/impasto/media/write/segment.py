@@ -1,4 +1,4 @@
-"""Encode one shard into one file that joins its neighbours without being encoded again."""
+"""Encode one shard into one file that joins its neighbours without being re-encoded."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ class SegmentWriter:
 
         Args:
             planes: Y (H, W), U and V (h, w) as ``target.layout`` has them.
-            pts: presentation timestamp in the target's time base, past the one before.
+            pts: presentation timestamp in the target's time base, past the previous one.
 
         Raises:
-            BadInput: ``pts`` is not past the one before.
+            BadInput: ``pts`` is not past the previous one.
             Unavailable: the file system refuses the data.
         """
         if self._pts and pts <= self._pts[-1]:
@@ -72,7 +72,7 @@ class SegmentWriter:
         """Finish the file and return its size in bytes; a second call returns the same.
 
         Raises:
-            BadInput: no picture was written, so that there is nothing to join.
+            BadInput: no picture was written, so there is nothing to join.
             Unavailable: the file system refuses the data.
         """
         if not self._pts:
@@ -101,7 +101,7 @@ class SegmentWriter:
     def _mux(self, packets: Sequence[Packet[VideoStream]]) -> None:
         """Turn the frame numbers that the encoder was given back into timestamps.
 
-        Decoding times are made anew: x265's are not even initialised in segments of two frames.
+        Decoding times are computed anew: x265's are not even initialised in segments of two frames.
         """
         for packet in packets:
             assert packet.pts is not None
@@ -113,7 +113,7 @@ class SegmentWriter:
             self._out.mux(packet)
 
     def _ticks(self, number: int) -> int:
-        """Time since the first frame; before it lie only decoding times, a tick from each other."""
+        """Return the time since the first frame; decoding times before it are one tick apart."""
         if number < 0:
             return number
         return rescale(self._pts[number] - self._pts[0], self._target.time_base, self._unit)
@@ -125,7 +125,7 @@ def frame_ticks(target: Target) -> int:
 
 
 def picture(planes: Sequence[Plane], target: Target) -> av.VideoFrame:
-    """Lay planes out as the encoder wants them, repeating the edge where it wants more.
+    """Lay planes out as the encoder needs them, repeating the edge where it needs more.
 
     Args:
         planes: Y (H, W), U and V (h, w) as ``target.layout`` has them.

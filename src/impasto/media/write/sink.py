@@ -33,8 +33,8 @@ COARSER = Fraction(1, 10_000_000)
 def clock(time_base: Fraction) -> Fraction:
     """Return the unit in which a file keeps picture timestamps of ``time_base``.
 
-    It is the same, but for nanoseconds and their like: MP4 keeps the time between two pictures
-    in 32 bits, which at that scale is two seconds.
+    It is the same, except for nanoseconds and similarly fine units: MP4 keeps the time between two
+    pictures in 32 bits, which at that scale is two seconds.
     """
     return time_base if time_base.denominator <= FINEST else COARSER
 
@@ -52,8 +52,8 @@ def rescale(ticks: int, time_base: Fraction, other: Fraction) -> int:
 def movie_scale(units: Iterable[Fraction]) -> int:
     """Return ticks per second in which the tracks of an MP4 file can all start exactly.
 
-    The usual 1000 would move every start to the next millisecond. Units that would make the
-    scale too fine, from the second on, go without.
+    The usual 1000 would move every start to the next millisecond. Units that would make the scale
+    too fine are left out.
     """
     scale = 1
     for unit in units:
@@ -65,7 +65,7 @@ def movie_scale(units: Iterable[Fraction]) -> int:
 def open_output(
     path: Path, family: Family, time_base: Fraction, others: Iterable[Fraction] = ()
 ) -> OutputContainer:
-    """Open a local file for muxing, such that equal inputs give equal bytes.
+    """Open a local file for muxing, so that equal inputs give equal bytes.
 
     Args:
         path: where to write.
@@ -109,7 +109,7 @@ def closing(out: OutputContainer, path: Path) -> Iterator[OutputContainer]:
 
 
 def abandon(out: OutputContainer) -> None:
-    """Close a file that something else already spoiled, without a second complaint."""
+    """Close a file that another error already spoiled, without raising a second one."""
     with suppress(av.FFmpegError, OSError):
         out.close()
 
@@ -119,8 +119,8 @@ def writing(path: Path) -> Iterator[None]:
     """Name the file and the remedy in whatever FFmpeg raises while ``path`` is written.
 
     Raises:
-        Unavailable: the file system refused, for want of room or otherwise.
-        BadInput: it refused the name, or an encoder or the container what it was given.
+        Unavailable: the file system refused, for lack of space or otherwise.
+        BadInput: it refused the name, or an encoder or the container refused its input.
     """
     try:
         yield

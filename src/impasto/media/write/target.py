@@ -1,4 +1,4 @@
-"""What the output's picture stream is, decided once from the source's facts and a suffix."""
+"""The output's picture stream, decided once from the source's facts and a suffix."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Target(Frozen):
         codec: the encoder's name.
         pixel_format: FFmpeg's name of the encoded layout; always 4:2:0.
         width: width in pixels of the pictures that a writer is given.
-        height: height in pixels, likewise.
-        coded_width: width in pixels that is encoded; H.264 and H.265 want it even.
-        coded_height: height, likewise.
+        height: height in pixels of those pictures.
+        coded_width: encoded width in pixels; H.264 and H.265 require it to be even.
+        coded_height: encoded height in pixels; even for the same encoders.
         time_base: seconds per timestamp unit, the source's.
         rate: nominal frames per second.
         sample_aspect: width over height of one pixel.
@@ -77,7 +77,7 @@ def target(facts: VideoFacts, suffix: str, width: int, height: int) -> Target:
         facts: the source's picture stream.
         suffix: the output's file name suffix, such as ``.mp4``; case does not matter.
         width: width in pixels of the scored pictures.
-        height: height in pixels, likewise.
+        height: height in pixels of the scored pictures.
 
     Raises:
         BadInput: no container has that suffix, or the pictures are too large for a video.
@@ -123,14 +123,14 @@ def bit_depth(pixel_format: str) -> int:
 
 
 def _is_420(pixel_format: str) -> bool:
-    """Tell whether a pixel format is Y, U and V with chroma halved both ways, and no more."""
+    """Return whether a pixel format is Y, U and V with chroma halved both ways, and no more."""
     layout = av.VideoFormat(pixel_format)
     halved = layout.chroma_width(4) == 2 and layout.chroma_height(4) == 2
     return halved and not layout.is_rgb and len(layout.components) == 3
 
 
 def changes(facts: VideoFacts, target: Target) -> list[str]:
-    """Say what the output's pictures cannot be as in the source, one line each."""
+    """Return how the output's pictures must differ from the source's, one line each."""
     found = []
     depth = bit_depth(facts.pixel_format)
     if depth > target.layout.depth:
@@ -154,7 +154,7 @@ def _codec(family: Family, depth: int) -> tuple[Codec, str]:
 
 
 def _colour(facts: VideoFacts) -> Colour:
-    """The source's tags, save that RGB, which 4:2:0 cannot hold, becomes limited BT.709."""
+    """Return the source's tags, but with limited BT.709 for RGB, which 4:2:0 cannot hold."""
     if not av.VideoFormat(facts.pixel_format).is_rgb:
         return facts.colour
     return facts.colour.model_copy(update={"matrix": 1, "full_range": False})

@@ -1,7 +1,7 @@
-"""CSV and TSV as rows (RFC 4180): quoted fields may hold line ends; UTF-8, with a mark or without.
+"""CSV and TSV as rows (RFC 4180): quoted fields may hold line ends; UTF-8, with or without a mark.
 
 The first record names the columns, which `pandas.read_csv` reads with its defaults: an empty field
-and such words as NA are missing values.
+and words such as NA are missing values.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from impasto.tables.read.scan import Wanted
 
 LONGEST = 16 << 20
-"""Characters of the longest field; where a quote is never closed, all that follows would be one."""
+"""Characters of the longest field; after an unclosed quote, the whole rest would be one."""
 AHEAD = 256 << 10
-"""Bytes that are looked at together."""
+"""Bytes that are examined together."""
 
 
 class _Lines:
@@ -58,13 +58,13 @@ class _Lines:
                 ) from None
 
     def take(self) -> bytes:
-        """Return the bytes of the lines that were given since the last call."""
+        """Return the bytes of the lines that were read since the last call."""
         record = bytes(self.record)
         self.record.clear()
         return record
 
     def ahead(self, size: int) -> bytes:
-        """Return the whole lines that come next, of so many bytes at least; take none."""
+        """Return the next whole lines, of at least this many bytes, without taking them."""
         missing = size - len(self._held) + self._at
         if missing > 0:
             rest = self._held[self._at :] + self._stream.read(missing)
@@ -72,7 +72,7 @@ class _Lines:
         return self._held[self._at : self._held.rfind(b"\n") + 1]
 
     def skip(self, size: int) -> None:
-        """Pass over some whole lines of what comes next."""
+        """Skip this many bytes of whole lines."""
         self.number += self._held.count(b"\n", self._at, self._at + size)
         self.end += size
         self._at += size
@@ -87,7 +87,7 @@ class _Lines:
 
 @dataclass(slots=True)
 class _Columns:
-    """Finds the dtypes of all rows from those of blocks of them."""
+    """Finds the dtypes of all rows from the dtypes of blocks of them."""
 
     facts: TableFacts
     url: str
@@ -98,7 +98,7 @@ class _Columns:
     _first: int = 0
 
     def add(self, records: bytes, ends: Sequence[int], line: int) -> None:
-        """Take records that end at these bytes; the first of them ends at a line."""
+        """Take records that end at these bytes; the first of them ends at ``line``."""
         done = start = 0
         while done < len(ends):
             if not self._rows:
@@ -112,7 +112,7 @@ class _Columns:
                 self.flush()
 
     def flush(self) -> None:
-        """Find the dtypes of what is held, and let go of it."""
+        """Find the dtypes of what is held, and release it."""
         if not self._block:
             return
         frames = _parse(io.BytesIO(b"".join(self._block)), self.facts, {}, self._rows)
@@ -144,7 +144,7 @@ def scan(file: File, size: Wanted) -> Scan:
     """Find the columns of a table, their dtypes and its shards' bytes, a block at a time.
 
     Raises:
-        BadInput: it is malformed; tells the line.
+        BadInput: it is malformed; the message names the line.
         Unavailable: its store does not answer.
     """
     delimiter = "\t" if file.name.lower().endswith(".tsv") else ","
@@ -181,16 +181,16 @@ def _scan_rows(text: _Lines, width: int, columns: _Columns, cuts: Cuts) -> None:
         cuts.add(ends + text.end)
         columns.add(data, ends, text.number + data.count(b"\n", 0, int(ends[0])))
         text.skip(int(ends[-1]))
-    # What has no line end any more.
+    # The rest, which has no line end.
     _scan_records(text, 1, width, columns, cuts)
 
 
 def _scan_records(text: _Lines, size: int, width: int, columns: _Columns, cuts: Cuts) -> None:
-    """Take the records that begin within so many bytes, one by one.
+    """Take the records that begin within this many bytes, one by one.
 
     Raises:
         BadInput: one is malformed.
-        csv.Error: likewise.
+        csv.Error: one is malformed.
     """
     stop = text.end + size
     for record in csv.reader(text, delimiter=columns.facts.delimiter, strict=True):
@@ -206,7 +206,7 @@ def _scan_records(text: _Lines, size: int, width: int, columns: _Columns, cuts: 
 
 
 def read(file: File, facts: TableFacts, shard: Shard) -> Iterator[pd.DataFrame]:
-    """Give a shard's rows, a block at a time; raises Unavailable when its store does not answer."""
+    """Yield a shard's rows, a block at a time; raise Unavailable when its store does not answer."""
     assert shard.span
     each = max(1, (shard.span[1] - shard.span[0]) // len(shard))
     rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // each))
@@ -226,7 +226,7 @@ def _facts(header: bytes, delimiter: str) -> TableFacts:
 
 
 def _parse(stream: Any, facts: TableFacts, dtypes: dict[str, str], rows: int) -> Iterator[Any]:
-    """Parse records without a header as frames of so many rows."""
+    """Parse records without a header as frames of this many rows."""
     import pandas as pd
 
     frames = pd.read_csv(
@@ -244,7 +244,7 @@ def _parse(stream: Any, facts: TableFacts, dtypes: dict[str, str], rows: int) ->
 
 
 def _dtype(column: Any) -> str:
-    """Return what a block tells of a column: its dtype, or nothing."""
+    """Return the dtype of a column in one block, or "nothing" if all its values are missing."""
     import pandas as pd
 
     known = column.dropna()
@@ -259,7 +259,7 @@ def _dtype(column: Any) -> str:
 
 
 def _unify(first: str, second: str) -> str:
-    """Return the dtype of a column of which two blocks tell these."""
+    """Return the dtype of a column that has these dtypes in two blocks."""
     pair = {first, second}
     if len(pair) == 1:
         return first

@@ -1,4 +1,4 @@
-"""JSON lines as rows: an object a line, its names the columns, blank lines left out."""
+"""JSON lines as rows: one object per line, its names the columns, blank lines left out."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 INT64 = range(-(2**63), 2**63)
 MOST_SHAPES = 1000
 AHEAD, ROWS = 1 << 20, 2000
-"""Bytes that are read together, and lines that are looked at together.
+"""Bytes that are read together, and lines that are examined together.
 
-So few that columns which each are in one record alone take little memory.
+Few enough that columns that occur in only one record each take little memory.
 """
 _LONG = re.compile(rb"\d{19}")
-"""What an integer that is too long for int64 holds."""
+"""Found in any integer that is too long for int64."""
 _KINDS = {bool: "bool", int: "int64", float: "float64", str: "str", type(None): "missing"}
 
 
@@ -40,7 +40,7 @@ def scan(file: File, size: Wanted) -> Scan:
     """Find the columns of a table, their dtypes and its shards' bytes, a block at a time.
 
     Raises:
-        BadInput: it is malformed; tells the line.
+        BadInput: it is malformed; the message names the line.
         Unavailable: its store does not answer.
     """
     columns, cuts = _Columns(), Cuts(size, 0)
@@ -61,7 +61,7 @@ def scan(file: File, size: Wanted) -> Scan:
 
 
 def read(file: File, facts: TableFacts, shard: Shard) -> Iterator[pd.DataFrame]:
-    """Give a shard's rows, a block at a time; raises Unavailable when its store does not answer."""
+    """Yield a shard's rows, a block at a time; raise Unavailable when its store does not answer."""
     texts: list[bytes] = []
     held = 0
     with open_span(file, shard.span) as stream:
@@ -82,7 +82,7 @@ def _object(text: bytes, where: str) -> dict[str, Any]:
     try:
         value = json.loads(text.decode())
         if b"\\ud" in text.lower():
-            # Half a surrogate pair passes for JSON, but is no text.
+            # Half a surrogate pair is valid JSON, but not text.
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeError:
         raise BadInput(f"{where}: is not UTF-8", "save the table as UTF-8") from None
@@ -94,7 +94,7 @@ def _object(text: bytes, where: str) -> dict[str, Any]:
 
 
 class _Columns:
-    """Finds the dtypes of all records; most share a shape, that is names and types of values."""
+    """Finds the dtypes of all records; most share a shape: names, and types of values."""
 
     def __init__(self) -> None:
         self._shapes: Counter[tuple[tuple[str, ...], tuple[type, ...]]] = Counter()

@@ -1,6 +1,6 @@
 """JSON lines parsed together by pyarrow, which is many times as fast as one record at a time.
 
-What pyarrow takes otherwise than Python's json, or not at all, is left to that: integers beyond
+What pyarrow reads differently from Python's json, or not at all, is left to json: integers beyond
 int64, names that an object has twice, columns of several kinds, and whatever is malformed.
 """
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BLANKS = b" \t\r\n"
-"""What JSON allows around values."""
+"""Whitespace that JSON allows around values."""
 DEEPEST = 500
-"""Brackets that may open on a line; pyarrow crashes at some ten thousand levels."""
+"""Most brackets that may open on a line; pyarrow crashes at some ten thousand levels."""
 
 
 def kinds_of(texts: list[bytes]) -> dict[str, set[str]] | None:
-    """Tell the kinds of values of every column, those of missing ones included.
+    """Return the kinds of values of every column, including missing ones.
 
     Args:
-        texts: a record each, without blanks around it.
+        texts: one record each, without blanks around it.
 
     Returns:
         Kinds by name, in the order of their appearance, or None where a record may be odd.
@@ -64,7 +64,7 @@ def _parsed(texts: list[bytes], schema: Any) -> Any:
     from pyarrow import json
 
     data = b"\n".join(texts)
-    # A record that began on one line and ended on another would be no JSON there.
+    # A record that began on one line and ended on another would not be JSON there.
     lines = data.count(b"}\n{") + 1
     if not (data.startswith(b"{") and data.endswith(b"}") and lines == len(texts)):
         return None
@@ -89,7 +89,7 @@ def _deepest(texts: list[bytes]) -> int:
 
 
 def _kind(column: Any, texts: list[bytes]) -> str | None:
-    """Tell the kind of a column's values that are there, or None where they may be odd."""
+    """Return the kind of a column's values, missing ones aside, or None where they may be odd."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -97,7 +97,7 @@ def _kind(column: Any, texts: list[bytes]) -> str | None:
     if pa.types.is_null(kind):
         return "missing"
     if pa.types.is_float64(kind):
-        # Integers beyond int64 come as floats, and so do words such as -NaN, which are no JSON.
+        # Integers beyond int64 come as floats, and so do words such as -NaN, which are not JSON.
         blank = pc.is_nan(column)
         plain = pc.all(pc.or_(blank, pc.less(pc.abs(column), 2.0**63))).as_py() is not False
         if pc.any(blank).as_py():

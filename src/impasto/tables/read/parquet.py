@@ -24,7 +24,7 @@ def scan(file: File, _: Wanted) -> Scan:
     """Read the schema and where row groups begin; no rows.
 
     Raises:
-        BadInput: it is no Parquet file, or a damaged one.
+        BadInput: it is not a Parquet file, or is damaged.
         Unavailable: its store does not answer.
     """
     with _opened(file) as table:
@@ -42,7 +42,7 @@ def scan(file: File, _: Wanted) -> Scan:
 
 
 def read(file: File, facts: TableFacts, shard: Shard) -> Iterator[pd.DataFrame]:
-    """Give a shard's rows, some thousand at a time, from the row groups that hold them.
+    """Yield a shard's rows, some thousand at a time, from the row groups that hold them.
 
     Raises:
         BadInput: one of these is damaged.
@@ -76,7 +76,7 @@ def _opened(file: File) -> Iterator[Any]:
     import pyarrow.parquet as pq
 
     try:
-        # Told to expect nothing, the reader of an object fetches no more than what is asked for.
+        # Told to expect nothing, the reader of an object fetches no more than is requested.
         with pq.ParquetFile(file.open((0, 0))) as table:
             yield table
     except ImpastoError:
@@ -87,13 +87,13 @@ def _opened(file: File) -> Iterator[Any]:
 
 
 def _starts(meta: Any) -> Iterator[int]:
-    """Give the first row of every row group."""
+    """Yield the first row of every row group."""
     counts = [meta.row_group(n).num_rows for n in range(meta.num_row_groups)]
     yield from list(accumulate(counts, initial=0))[:-1]
 
 
 def _with_missing(meta: Any) -> set[str]:
-    """Name the columns that hold missing values, or may, since nothing is told of them."""
+    """Return the columns that hold missing values, or may, for lack of statistics."""
     found = set()
     for group in range(meta.num_row_groups):
         for n in range(meta.num_columns):

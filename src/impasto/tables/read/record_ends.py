@@ -10,17 +10,17 @@ _LINE, _RETURN, _QUOTE = b'\n\r"'
 
 
 def record_ends(data: bytes, delimiter: str, width: int) -> Any:
-    """Find where records end, or nothing where a block must be looked at record by record.
+    """Find where records end, or None where a block must be examined record by record.
 
     Args:
         data: whole lines that begin with a record; the last record may be cut off.
-        delimiter: what stands between fields.
+        delimiter: the character between fields.
         width: fields of every record.
 
     Returns:
         The ends of the whole records, blank lines left out, as int64 of shape (records,), none
-        where the first one is cut off. None for what RFC 4180 has no place for: records of
-        another width, quotes within plain fields, bare carriage returns, other text than UTF-8.
+        where the first one is cut off. None for what RFC 4180 has no place for: records of another
+        width, quotes within plain fields, bare carriage returns, text that is not UTF-8.
     """
     if b"\0" in data or not (_returns_end_lines(data) and _decodes(data)):
         return None
@@ -62,8 +62,8 @@ def _decodes(data: bytes) -> bool:
 
 
 def _well_quoted(codes: Any, quotes: Any, delimiter: int) -> bool:
-    """Tell whether quotes open at a field's begin and close at its end, but for doubled ones."""
-    # Before the first byte stands, as it were, the last one, which is a line end too.
+    """Return whether quotes open at a field's start and close at its end, except doubled ones."""
+    # The index before the first byte wraps to the last one, which is a line end too.
     before = codes[quotes[::2] - 1]
     begins = (before == delimiter) | (before == _LINE) | (before == _QUOTE)
     after = codes[quotes[1::2] + 1]

@@ -1,4 +1,4 @@
-"""What one pass over a table finds."""
+"""The result of one pass over a table."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     """Rows of a shard, or what chooses them once it is known how many rows there are."""
 
 MOST = 1 << 17
-"""Borders that are kept while nobody can say how large shards shall be."""
+"""Borders that are kept while the size of shards is not yet known."""
 BLOCK_ROWS, BLOCK_BYTES = 10_000, 16 << 20
-"""Rows, and bytes about, that are held at a time."""
+"""Rows, and approximate bytes, that are held at a time."""
 
 
 @dataclass(frozen=True, slots=True)

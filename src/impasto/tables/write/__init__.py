@@ -1,6 +1,6 @@
-"""Records: what a scorer says of an item, as lines of JSON, and files made of them.
+"""Records: what a scorer says about an item, as lines of JSON, and files made of them.
 
-A job's records are segments of JSON lines, an object a record, its item first:
+A job's records are segments of JSON lines, one object per record, its item first:
 
     {"item": "photos/7.jpg", "label": "cat", "score": 0.93}
 """

@@ -13,7 +13,7 @@ from impasto.storage.local import mapped
 from impasto.tables.write.jsonl import ITEM, parsed
 
 Segment: TypeAlias = Path | Callable[[], BinaryIO]
-"""A segment's path, or what opens it for reading."""
+"""A segment's path, or a function that opens it for reading."""
 
 _BUFFER = 1 << 20
 
@@ -23,16 +23,16 @@ def assemble(path: Path, segments: Iterable[Segment], suffix: str) -> int:
 
     JSON lines
         are copied as they are.
-    CSV and TSV (RFC 4180, but that lines end in a line feed alone)
+    CSV and TSV (RFC 4180, except that lines end in a line feed alone)
         have a column for every field of any record, in the order in which they first appear.
         Null, and what a record lacks, is empty; nested values are JSON.
     Parquet
         has these columns, too, with a type that holds the values of all records: integers and
-        floats become floats; where values of other kinds meet, all of the column is JSON in
+        floats become floats; where values of other kinds meet, the whole column is JSON in
         strings.
     Text
-        has a line a record: its values without the item, a space between them; line ends within
-        become spaces.
+        has one line per record: its values without the item, separated by spaces; line ends
+        within become spaces.
 
     Args:
         path: a new file.
@@ -40,10 +40,10 @@ def assemble(path: Path, segments: Iterable[Segment], suffix: str) -> int:
         suffix: one of `formats.RECORDS`.
 
     Returns:
-        How many records there are.
+        The number of records.
 
     Raises:
-        BadInput: pyarrow is not installed, and the file shall be Parquet.
+        BadInput: the file is to be Parquet, and pyarrow is not installed.
         Unavailable: the disk is full, or the segments' store does not answer.
     """
     held = list(segments)
@@ -66,7 +66,7 @@ def _open(segment: Segment) -> BinaryIO:
 
 
 def _raw(segments: Sequence[Segment]) -> Iterator[bytes]:
-    """Give the lines of all segments."""
+    """Yield the lines of all segments."""
     for segment in segments:
         with _open(segment) as stream:
             yield from stream

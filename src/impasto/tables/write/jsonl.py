@@ -22,13 +22,13 @@ _MISSING = {"NAType", "NaTType"}
 def line(item: str | int, record: Mapping[Any, Any]) -> bytes:
     """Write a record as a line of JSON, its item first.
 
-    Arrays and tensors become lists; NaN, infinities and missing values null; names that are no
-    strings, and all else that JSON does not know, the text that `str` makes of them. A field of
-    the record's own that is called ``item`` gets an underscore.
+    Arrays and tensors become lists; NaN, infinities and missing values become null; names that are
+    not strings, and all else that JSON does not know, become the text that `str` returns. A field
+    of the record's own that is called ``item`` gets an underscore.
 
     Args:
         item: the item's name, or its index.
-        record: what is said of it.
+        record: what is said about it.
 
     Returns:
         The line in UTF-8, its end included.
@@ -40,19 +40,19 @@ def line(item: str | int, record: Mapping[Any, Any]) -> bytes:
             other += "_"
         fields = {(other if name == ITEM else name): value for name, value in fields.items()}
     text = json.dumps({ITEM: item, **fields}, ensure_ascii=False, allow_nan=False)
-    # Half a surrogate pair is no UTF-8; written in this way it is JSON's own escape.
+    # Half a surrogate pair is not UTF-8; written this way it is JSON's own escape.
     return text.encode(errors="backslashreplace") + b"\n"
 
 
 def read(stream: BinaryIO) -> Iterator[tuple[str | int, bytes]]:
-    """Give the item of every line that `line` wrote, and the line itself, its end included."""
+    """Yield the item of every line that `line` wrote, and the line itself, its end included."""
     for raw in stream:
         item, _ = _DECODER.raw_decode(raw.decode(), len(_START))
         yield item, raw
 
 
 def parsed(raw: bytes) -> dict[str, Any]:
-    """Return a record, its texts such that every format can hold them."""
+    """Return a record, with texts that every format can hold."""
     record: dict[str, Any] = json.loads(raw)
     if b"\\ud" in raw.lower():
         record = json.loads(json.dumps(record, ensure_ascii=False).encode(errors="replace"))

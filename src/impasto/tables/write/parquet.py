@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROWS, BYTES = 10_000, 16 << 20
-"""Records, and bytes of their lines about, of a row group."""
+"""Records, and approximate bytes of their lines, of a row group."""
 
 
 def write(path: Path, lines: Callable[[], Iterable[bytes]]) -> int:
@@ -22,10 +22,10 @@ def write(path: Path, lines: Callable[[], Iterable[bytes]]) -> int:
 
     Args:
         path: a new file.
-        lines: gives the records' lines; called twice.
+        lines: returns the records' lines; called twice.
 
     Returns:
-        How many records there are.
+        The number of records.
 
     Raises:
         BadInput: pyarrow is not installed.
@@ -56,7 +56,7 @@ def write(path: Path, lines: Callable[[], Iterable[bytes]]) -> int:
 
 
 def _blocks(lines: Iterable[bytes]) -> Iterator[list[dict[str, Any]]]:
-    """Give records in lists that memory holds with ease."""
+    """Yield records in lists that easily fit into memory."""
     block: list[dict[str, Any]] = []
     held = 0
     for line in lines:
@@ -104,7 +104,7 @@ def _unified(one: Any, other: Any) -> Any:
 
 
 def _storable(each: Any) -> Any:
-    """Return a type that Parquet can hold, or None: it knows no object without any field."""
+    """Return a type that Parquet can hold, or None: it has no object without any field."""
     import pyarrow as pa
 
     if each is not None and pa.types.is_struct(each) and not each.num_fields:
