@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     N files."""
 
 Record: TypeAlias = dict[str, Any]
-"""One line of an output of records; JSON's types, numpy's scalars and arrays."""
+"""One line of an output of records; values are JSON's types, numpy's scalars and arrays."""
 
 
 class Inputs(Protocol):
-    """What a scorer may look at while it prepares a job, is loaded, or scores.
+    """The data a scorer may read while it prepares a job, is loaded, or scores.
 
     Attributes:
         consecutive: whether pictures come as the consecutive frames of a video.
@@ -58,7 +58,7 @@ class Inputs(Protocol):
             url: the value of a parameter that is a `TrustedFile` or `Code`.
 
         Raises:
-            BadInput: it lies elsewhere, is missing, or is not what it was when the job began.
+            BadInput: it is elsewhere, is missing, or has changed since the job began.
             Unavailable: the store does not answer.
         """
         ...
@@ -89,12 +89,12 @@ class Inputs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a scorer made of a mini-batch of N items: pictures, records, or files it has written.
+    """The result of a mini-batch of N items: pictures, records, or files the scorer has written.
 
     Attributes:
-        pictures: N pictures, float32 in [0, 1], (N, 3, H, W), of any one size; or None.
+        pictures: N pictures, float32 in [0, 1], (N, 3, H, W), all of one size; or None.
         records: the records of each item, N sequences; or None.
-        facts: what the log shall say of each item, N values; or empty.
+        facts: what the log should say about each item, N values; or empty.
     """
 
     pictures: torch.Tensor | None = None
@@ -108,10 +108,10 @@ class Scorer(ABC):
     Attributes:
         batch: items of a mini-batch on this device; 0 lets a probe of speed and memory decide.
         serial: whether mini-batches must come one after the other and in order. One that is not
-            serial is called from several threads at once, and what it makes of an item must not
+            serial is called from several threads at once, and its result for an item must not
             depend on which others share the mini-batch.
-        resizes: whether pictures may come out in another size.
-        notes: what the user should know of the model, one line each.
+        resizes: whether output pictures may differ in size.
+        notes: what the user should know about the model, one line each.
     """
 
     batch: int = 1
@@ -127,7 +127,7 @@ class Scorer(ABC):
 
     @classmethod
     def prepare(cls, params: Any, inputs: Inputs) -> dict[str, Any]:
-        """Compute, once a job, what every worker shares; must survive JSON exactly."""
+        """Compute, once per job, what every worker shares; it must survive JSON exactly."""
         return {}
 
     def restart(self) -> None:  # noqa: B027 (most have nothing to forget)
@@ -150,4 +150,4 @@ class Scorer(ABC):
         """
 
     def close(self) -> None:  # noqa: B027 (most have nothing to let go)
-        """Let go; called before the worker ends, unless it is killed."""
+        """Release resources; called before the worker ends, unless it is killed."""

@@ -1,4 +1,4 @@
-"""A line of the table of scorers, or what another package offers as one."""
+"""An entry in the table of scorers, or one that another package offers."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a scorer lives, what it takes and what it gives.
+    """A scorer's location, what it takes and what it returns.
 
     Attributes:
         target: ``module:Class`` of the scorer.
         params: the model of its parameters, whose types say which of them name files.
-        about: what it is, for people, in a line.
+        about: what it is, for people, in one line.
         takes: what items it can score; the first is meant where the source could be several.
-        gives: what comes out.
+        gives: what it returns.
         weights: sha256 of the weights that it loads by default, or "".
         batched: whether a mini-batch's size may change the output.
         losses: whether it reports the losses of each picture, to be plotted.

@@ -1,4 +1,4 @@
-"""Pictures of any size for networks that want a certain one, and mini-batches likewise."""
+"""Pictures and mini-batches of any size, for networks that require a certain one."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from impasto.scorers.base import Record
 
 Made: TypeAlias = "Tensor | Sequence[Record]"
-"""What a network makes of N pictures: N pictures, (N, C, H, W), or N records."""
+"""A network's result for N pictures: N pictures, (N, C, H, W), or N records."""
 Run: TypeAlias = Callable[[Tensor], Made]
 CROPPED, BLENDED = 16, 8
-"""What share of a tile is cut off at each edge that is no edge of the picture, and what share two
-neighbours blend over: one sixteenth, one eighth."""
+"""The share of a tile that is cut off at each edge inside the picture, and the share over which two
+neighbours blend: one sixteenth, one eighth."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How pictures meet a network.
+    """The way pictures are fitted to a network.
 
     Attributes:
-        size: the height and width that it wants; None is any.
-        batch: how many pictures it wants at once; 0 is any number.
+        size: the height and width that it requires; None is any.
+        batch: how many pictures it requires at once; 0 is any number.
         tiled: whether larger pictures are cut into tiles of its size, rather than resized.
     """
 
@@ -41,13 +41,13 @@ class Fit:
 
         Args:
             pictures: RGB in [0, 1], (N, 3, H, W).
-            run: the network, on pictures in [0, 1] of the size and number that it wants.
+            run: the network, on pictures in [0, 1] of the size and number that it requires.
 
         Returns:
             Records; or pictures of H and W times what the network scales by, not clamped.
 
         Raises:
-            ValueError: pictures are to be tiled, and the network makes records or shrinks them.
+            ValueError: pictures are to be tiled, and the network returns records or shrinks them.
         """
         height, width = pictures.shape[2:]
         size = (self.size[0] or height, self.size[1] or width)
@@ -63,7 +63,7 @@ class Fit:
         return resize(made, whole, clamp=False)
 
     def _batches(self, pictures: Tensor, run: Run) -> Made:
-        """Run the network on (N, C, H, W), so many at once as it wants; returns what it makes."""
+        """Run the network on (N, C, H, W), as many at once as it requires; returns its results."""
         if self.batch in (0, len(pictures)):
             return run(pictures)
         made = [self._filled(some, run) for some in torch.split(pictures, self.batch)]
@@ -103,10 +103,10 @@ def _reflected(old: int, new: int, device: torch.device) -> Tensor:
 def tile(pictures: Tensor, size: tuple[int, int], run: Run) -> Tensor:
     """Run a network on overlapping tiles of pictures, so that no seam shows.
 
-    A sixteenth of a tile is cut off where a neighbour has it better, further from its edge, and
-    neighbours blend linearly over an eighth. So what a network makes of a picture is, where it
-    looks no further than a sixteenth of a tile, exactly what it makes of the whole. Pictures that
-    are smaller than a tile are mirrored.
+    A sixteenth of a tile is cut off where a neighbour is better, being further from its edge, and
+    neighbours blend linearly over an eighth. So a network that looks no further than a sixteenth of
+    a tile returns exactly what it returns for the whole picture. Pictures that are smaller than a
+    tile are mirrored.
 
     Args:
         pictures: (N, C, H, W).
@@ -117,7 +117,7 @@ def tile(pictures: Tensor, size: tuple[int, int], run: Run) -> Tensor:
         (N, C', H and W times that number).
 
     Raises:
-        ValueError: the network makes no pictures, or shrinks them.
+        ValueError: the network returns no pictures, or shrinks them.
     """
     height, width = pictures.shape[2:]
     grown = mirror(pictures, size)
@@ -148,7 +148,7 @@ def _places(length: int, tile: int) -> list[int]:
 
 
 def _scale(made: Made, size: tuple[int, int]) -> tuple[int, int]:
-    """Return what a network multiplies height and width by."""
+    """Return the factors by which a network multiplies height and width."""
     if not isinstance(made, Tensor):
         raise ValueError("tiles are for models that make pictures; set `fit=resize`")  # noqa: TRY004
     down, across = made.shape[2] // size[0], made.shape[3] // size[1]

@@ -1,9 +1,9 @@
-"""What scorers' parameters share: their types, which say what a parameter names.
+"""Types of scorers' parameters, which say what a parameter names.
 
-A scorer's parameters stand beside it, in a module that imports no model library, since the driver
-checks them. The first line of an attribute's text is what ``impasto scorers`` says of it. A
-parameter that names a file has one of the types below, alone or with ``| None``. All that is done
-with the file follows from its type: where it may be, how it is pinned, and how workers get it.
+A scorer's parameters are beside it, in a module that imports no model library, since the driver
+checks them. The first line of an attribute's text is what ``impasto scorers`` shows for it. A
+parameter that names a file has one of the types below, alone or with ``| None``. The handling of
+the file follows from its type: where it may be, how it is pinned, and how workers get it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 from impasto.schema.base import Frozen
 
 Range = Literal["auto", "unit", "signed", "byte", "imagenet"]
-"""What a picture's values are to a network: 0 to 1, -1 to 1, 0 to 255, or 0 to 1 less ImageNet's
-mean over its deviation."""
+"""The range of a picture's values for a network: 0 to 1, -1 to 1, 0 to 255, or 0 to 1 less
+ImageNet's mean over its deviation."""
 
 
 class Role(Enum):
-    """What a parameter is for besides being a value."""
+    """The role of a parameter besides being a value."""
 
     PICTURE = auto()
     FILE = auto()
@@ -36,17 +36,17 @@ TrustedFile: TypeAlias = Annotated[str, Role.FILE]
 """URL or path of weights or another model, pinned by its digest when a job begins. It is never
 loaded from where outsiders may write."""
 Code: TypeAlias = Annotated[str, Role.CODE]
-"""A `TrustedFile` that is a program; a cluster's workers are sent it."""
+"""A `TrustedFile` that is a program; it is sent to a cluster's workers."""
 TrustedFolder: TypeAlias = Annotated[str, Role.FOLDER]
-"""The same of a folder and all that is in it, or of one file, pinned by name and content."""
+"""The same for a folder and all that is in it, or for one file, pinned by name and content."""
 
 BehindColon = Role.BEHIND_COLON
-"""Marks the parameter behind the colon of ``onnx:model.onnx``: ``Annotated[TrustedFile,
+"""Marks the parameter after the colon of ``onnx:model.onnx``: ``Annotated[TrustedFile,
 BehindColon]``."""
 ClassName: TypeAlias = Annotated[str, Role.CLASS_NAME]
-"""A class in the file behind the colon: ``python:FILE.py:CLASS``."""
+"""A class in the file after the colon: ``python:FILE.py:CLASS``."""
 ClassArgs: TypeAlias = Annotated[dict[str, Any], Role.CLASS_ARGS]
-"""What that class's ``__init__`` is given; its arguments are options of the command line."""
+"""The arguments of that class's ``__init__``; they are options of the command line."""
 
 
 class NoParams(Frozen):

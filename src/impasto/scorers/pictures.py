@@ -10,9 +10,9 @@ def resize(pictures: Tensor, size: tuple[int, int], *, clamp: bool = True) -> Te
     """Resize (N, C, H, W) to a size (H, W), bicubic and without aliasing.
 
     Args:
-        pictures: values in [0, 1], or any where they are not clamped.
+        pictures: values in [0, 1], or any values if they are not clamped.
         size: height and width wanted, in pixels.
-        clamp: whether to bring what overshoots back to [0, 1].
+        clamp: whether to clamp overshoot to [0, 1].
 
     Returns:
         (N, C, *size); the same tensor where it has that size already.

@@ -1,6 +1,6 @@
 """Scorers that other packages offer, by the entry point group ``impasto.scorers``.
 
-They are looked for only when a name is not in Impasto's own table, and when all are listed.
+They are looked up only when a name is not in Impasto's own table, and when all are listed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def offered() -> dict[str, list[EntryPoint]]:
 
 
 def load(name: str) -> Entry:
-    """Import the entry of a scorer that is offered.
+    """Import the entry of an offered scorer.
 
     Raises:
         BadInput: two packages offer it, or it cannot be used.
@@ -53,7 +53,7 @@ def load(name: str) -> Entry:
 
 
 def taken(point: EntryPoint) -> str:
-    """Say that an offered name is one of Impasto's own, which goes first."""
+    """Say that an offered name is one of Impasto's own, which takes precedence."""
     return str(_unusable(point, "the name is taken by Impasto's own scorer"))
 
 

@@ -64,7 +64,7 @@ SCORERS: dict[str, Entry] = {
 
 
 def split_name(scorer: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Split a scorer's name from the model behind its colon, which is one of its parameters.
+    """Split a scorer's name from the model after its colon, which is one of its parameters.
 
     Raises:
         BadInput: the scorer is unknown, needs a model and has none, or takes none.
@@ -89,10 +89,10 @@ def split_name(scorer: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]
 
 
 def find(name: str) -> Entry:
-    """Look a scorer up by name, in the table and then among what other packages offer.
+    """Look a scorer up by name, first in the table and then among those of other packages.
 
     Raises:
-        BadInput: there is none, with the names there are; or its package is broken.
+        BadInput: there is none, and the message lists all names; or its package is broken.
     """
     if name in SCORERS:
         return SCORERS[name]
@@ -103,7 +103,7 @@ def find(name: str) -> Entry:
 
 
 def find_all() -> tuple[list[str], list[str]]:
-    """Name all scorers that can be used, and say in a line each which others cannot and why."""
+    """Return the names of all usable scorers, and one line for each other one that says why not."""
     names = list(SCORERS)
     problems: list[str] = []
     for name, points in plugins.offered().items():

@@ -1,4 +1,4 @@
-"""What users' code returns, as records: JSON's types, numpy's scalars and arrays.
+"""Results of users' code as records: JSON's types, numpy's scalars and arrays.
 
 pandas is an optional dependency: a value can be one of its types only if somebody has imported it.
 """
@@ -23,13 +23,13 @@ _JSON_KINDS = "biufU"
 
 
 def is_pandas(value: object, name: str) -> bool:
-    """Tell whether a value is an instance of a class of pandas."""
+    """Return whether a value is an instance of a class of pandas."""
     pandas = sys.modules.get("pandas")
     return pandas is not None and isinstance(value, getattr(pandas, name))
 
 
 def elements(result: Any) -> list[Any] | None:
-    """Return what a sequence holds, a DataFrame's rows as records; None if it is no sequence."""
+    """Return a sequence's elements, a DataFrame's rows as records; None if it is not a sequence."""
     result = array(result)
     if is_pandas(result, "DataFrame"):
         return of_frame(result)
@@ -40,7 +40,7 @@ def elements(result: Any) -> list[Any] | None:
 
 
 def of_frame(frame: Any) -> list[Record]:
-    """Return a DataFrame's rows as records; of columns of one name, later ones are numbered."""
+    """Return a DataFrame's rows as records; where columns share a name, later ones are numbered."""
     columns = [_values(frame.iloc[:, n]) for n in range(frame.shape[1])]
     names = list(_distinct([str(name) for name in frame.columns]))
     if not names:
@@ -52,7 +52,7 @@ def of_frame(frame: Any) -> list[Record]:
 
 
 def _values(column: Any) -> list[Any]:
-    """Return a column's values; a float that is no number is one, elsewhere it means none."""
+    """Return a column's values; NaN is a value in a float column, and a missing one elsewhere."""
     values: list[Any] = column.tolist()
     if column.dtype.kind == "f":
         return values
@@ -105,7 +105,7 @@ def _plain_numpy(value: np.ndarray[Any, Any] | np.generic) -> Any:
 
 
 def _missing(value: object) -> bool:
-    """Tell whether it is pandas' NA or NaT."""
+    """Return whether a value is pandas' NA or NaT."""
     pandas = sys.modules.get("pandas")
     return pandas is not None and (value is pandas.NA or value is pandas.NaT)
 

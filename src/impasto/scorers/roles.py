@@ -15,16 +15,16 @@ from impasto.scorers.params import Role
 FILES = {Role.PICTURE, Role.FILE, Role.CODE, Role.FOLDER}
 """Roles of parameters that name files."""
 PINNED = (Role.FILE, Role.CODE, Role.FOLDER)
-"""Those of them whose files must be trusted, and are pinned by digest when a job begins."""
+"""Roles whose files must be trusted, and are pinned by digest when a job begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """What the parameters of a scorer are for.
+    """The roles of a scorer's parameters.
 
     Attributes:
         files: the parameters that name files, in their order, each with its role in `FILES`.
-        argument: the one behind the colon of ``onnx:model.onnx``, or "".
+        argument: the one after the colon of ``onnx:model.onnx``, or "".
         class_name: the one that names a class in that file, or "".
         class_args: the one that holds the class's arguments, or "".
     """

@@ -1,4 +1,4 @@
-"""What a picture's numbers are to a network, and which of its outputs are pictures.
+"""The range of a picture's values for a network, and which of its outputs are pictures.
 
 A `Range` is ``unit`` (0 to 1), ``signed`` (-1 to 1), ``byte`` (0 to 255) or ``imagenet`` (0 to 1,
 less ImageNet's mean over its deviation, which most classifiers are trained on).
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from impasto.scorers.params import Range
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's pictures in [0, 1], red, green and blue, as all of its classifiers use them."""
+"""For ImageNet's pictures in [0, 1]: red, green and blue, as all of its classifiers use them."""
 LUMA = (0.2126, 0.7152, 0.0722)
 """BT.709's weights of red, green and blue, for networks that take grey."""
 WORDS = {
@@ -27,9 +27,9 @@ WORDS = {
     "imagenet": "0 to 1 less ImageNet's mean over its deviation",
 }
 FAR = (-1.0, 2.0)
-"""Values in [0, 1] may overshoot as far as this before the range that was assumed is doubted."""
+"""Values in [0, 1] may overshoot this far before the assumed range is doubted."""
 DARK, LIT = 2 / 255, 0.25
-"""No value of an output above the first, while the source's reach the second, is doubted too."""
+"""An output with no value above the first, while the source's reach the second, is doubted too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Values:
         input: the input's.
         output: the output's.
         stated: whether the input's is certain: the user says so, or the file does.
-        checked: whether the output's is a guess, which results that contradict it refute.
+        checked: whether the output's is a guess, to be refuted by results that contradict it.
     """
 
     input: Range
@@ -62,7 +62,7 @@ class Values:
         return cls(taken, made, known is not None or given != "auto", output == "auto")
 
     def note(self) -> str:
-        """Say what the input's values are, and how to contradict."""
+        """Say what range the input's values have, and how to change that."""
         words = f"values {WORDS[self.input]}"
         return words if self.stated else f"{words} (assumed; `range` says otherwise)"
 
@@ -102,12 +102,12 @@ class Values:
         """Return decoded pictures as RGB in [0, 1], (N, 3, H, W), once their range is plausible.
 
         Args:
-            made: what `decode` gave, (N, 1 or 3, H', W').
+            made: what `decode` returned, (N, 1 or 3, H', W').
             source: the pictures that it was made of, in [0, 1].
 
         Raises:
             ValueError: the output's range is a guess, and the values of a picture contradict it:
-                one lies outside -1 to 2, or all are as good as black although the source is not.
+                one is outside -1 to 2, or all are almost black although the source is not.
         """
         if self.checked:
             for picture, original in zip(made, source, strict=True):
@@ -115,7 +115,7 @@ class Values:
         return made.clamp(0, 1).expand(-1, 3, -1, -1)
 
     def _doubt(self, picture: Tensor, original: Tensor) -> None:
-        """Raise ValueError if a picture, (1 or 3, H', W'), of another, (3, H, W), is improbable."""
+        """Raise ValueError if a picture, (1 or 3, H', W'), made of (3, H, W), is improbable."""
         low, high = (float(value) for value in torch.aminmax(picture))
         black = max(-low, high) < DARK and float(original.max()) > LIT
         if low < FAR[0] or high > FAR[1] or black:
@@ -132,7 +132,7 @@ def as_pictures(result: object, height: int, width: int, *, last: bool = False) 
     Args:
         result: the output.
         height: of the pictures that went in.
-        width: likewise.
+        width: of the pictures that went in.
         last: whether colours are the input's last dimension.
 
     Returns:
@@ -160,7 +160,7 @@ def grey(pictures: Tensor) -> Tensor:
 
 
 def _channels(pictures: Tensor, values: tuple[float, float, float]) -> Tensor:
-    """Return a value for each channel of (N, C, H, W), (1, C, 1, 1); of grey, the three's luma."""
+    """Return one value per channel of (N, C, H, W), (1, C, 1, 1); for grey, the luma of three."""
     each = pictures.new_tensor(values).view(1, 3, 1, 1)
     if pictures.shape[1] == 1:
         return (each * pictures.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)

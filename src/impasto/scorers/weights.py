@@ -1,7 +1,8 @@
 """Find, verify and load weights: those that ship with the package, and users' own like them.
 
-A file is read whole and its sha256 checked before a byte of it is parsed. Weights rest as int8 with
-a float32 step for each output channel (``name`` and ``name.step``) and are dequantised on loading.
+A file is read whole and its sha256 checked before a byte of it is parsed. Weights are stored as
+int8 with a float32 step for each output channel (``name`` and ``name.step``) and are dequantised on
+loading.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ STEP = ".step"
 
 
 def load(name: str, sha256: str, part: str) -> dict[str, torch.Tensor]:
-    """Load one network out of a file of weights, as float32.
+    """Load one network from a file of weights, as float32.
 
     Args:
         name: the file's name in the package's data.
@@ -32,8 +33,8 @@ def load(name: str, sha256: str, part: str) -> dict[str, torch.Tensor]:
         part: the network; its tensors are those whose names start with ``part.``.
 
     Returns:
-        The tensors by name, without the leading ``part.``, float32, each of the shape that it has
-        in the file.
+        The tensors by name, without the leading ``part.``, float32, each with its shape in the
+        file.
 
     Raises:
         BadInput: the file is missing or is not the one that was shipped.
@@ -43,7 +44,7 @@ def load(name: str, sha256: str, part: str) -> dict[str, torch.Tensor]:
 
 
 def parse(content: bytes, part: str, name: str) -> dict[str, torch.Tensor]:
-    """Load one network out of a file's verified bytes; returns what `load` does.
+    """Load one network from a file's verified bytes; returns what `load` does.
 
     Args:
         content: the file's bytes, in the safetensors format.
@@ -51,7 +52,7 @@ def parse(content: bytes, part: str, name: str) -> dict[str, torch.Tensor]:
         name: what to call the file in errors.
 
     Raises:
-        BadInput: the bytes are no weights, or hold none of that network.
+        BadInput: the bytes are not weights, or hold none for that network.
     """
     prefix = f"{part}."
     try:

@@ -1,4 +1,4 @@
-"""The network of fast neural style: one style a checkpoint, painted in one pass.
+"""The network of fast neural style: one style per checkpoint, painted in one pass.
 
 J. Johnson, A. Alahi, L. Fei-Fei, "Perceptual losses for real-time style transfer and
 super-resolution", arXiv:1603.08155; with instance norm (arXiv:1607.08022) and nearest-neighbour
@@ -36,7 +36,7 @@ class Convolution(nn.Module):
         self.conv2d = nn.Conv2d(inputs, outputs, size, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, inputs, H, W), as the class says."""
+        """Map (N, inputs, H, W), as the class describes."""
         if self.upsample > 1:
             x = F.interpolate(x, scale_factor=float(self.upsample))
         border = self.conv2d.kernel_size[0] // 2
@@ -98,7 +98,7 @@ class TransformerNet(nn.Module):
 
 
 def from_state(state: Mapping[str, object]) -> TransformerNet | None:
-    """Build the network of a checkpoint, or return None if it is of another.
+    """Build the network of a checkpoint, or return None if it is for another network.
 
     Args:
         state: tensors by name, with or without the ``module.`` of data-parallel training.

@@ -27,11 +27,11 @@ SUPPORTED = (
     "TorchScript and torch.export files"
 )
 TENSOR = re.compile(r"(weight|tensor)_\d+\Z")
-"""What torch.export calls the members that are tensors, as plain bytes."""
+"""Names that torch.export gives to members that are tensors, as plain bytes."""
 PICKLED = re.compile("(opaque_obj|custom_obj)_", re.IGNORECASE)
-"""And those that it unpickles, whatever its index says of them."""
+"""Names of the members that it unpickles, whatever its index says about them."""
 NATIVE = "data/aotinductor/"
-"""Where an export's archive keeps machine code."""
+"""The place of machine code in an export's archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class Model:
     """A model that is ready to run on its device.
 
     Attributes:
-        run: RGB, (N, 3, H, W), of `dtype` on the device, to whatever the model makes of it.
+        run: RGB, (N, 3, H, W), of `dtype` on the device, to whatever the model returns.
         kind: what the file is, for people.
-        dtype: what the input's type is.
-        range: what the input's values are, if it is known.
-        size: the height and width that it wants; None is any.
-        batch: how many pictures it wants at once; 0 is any number.
+        dtype: the input's type.
+        range: the range of the input's values, if it is known.
+        size: the height and width that it requires; None is any.
+        batch: how many pictures it requires at once; 0 is any number.
         singly: whether it should be given pictures one at a time.
     """
 
@@ -63,10 +63,10 @@ def load(name: str, content: bytes, device: torch.device) -> Model:
     Args:
         name: what to call the file in errors.
         content: its bytes, verified.
-        device: where it shall run.
+        device: where to run it.
 
     Raises:
-        BadInput: the file is no model of a supported form, or needs more than tensors unpickled.
+        BadInput: the file is not a model in a supported form, or needs more than tensors unpickled.
     """
     names = _members(content)
     if any(member.endswith("archive_format") for member in names) or any(
@@ -106,7 +106,7 @@ def tensors_only(name: str, content: bytes) -> Any:
     """Load a file of `torch.save` that holds tensors and containers, and nothing else.
 
     Raises:
-        BadInput: it holds anything else, or is no such file.
+        BadInput: it holds anything else, or is not such a file.
     """
     try:
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -129,8 +129,8 @@ def _scripted(name: str, content: bytes, device: torch.device) -> Model:
     module.eval()
 
     def run(pictures: Tensor) -> Any:
-        """See `Model.run`: RGB, (N, 3, H, W), to whatever the model makes of it."""
-        # Without the optimiser, which compiles for every new size and calls alike not alike.
+        """See `Model.run`: RGB, (N, 3, H, W), to whatever the model returns."""
+        # Without the optimiser, which compiles for every new size and makes equal calls unequal.
         with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
             return module(pictures)
 
@@ -164,7 +164,7 @@ def _check_archive(name: str, content: bytes) -> None:
     """Refuse what `torch.export.load` would unpickle without ``weights_only``, or run natively."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = archive.namelist()
-        # Which of two such members is read depends on who reads.
+        # Which of two such members is read depends on the reader.
         if len({member.lower() for member in members}) < len(members):
             raise BadInput(
                 f"{name}: holds two members of one name", "save it with torch.export.save"
@@ -181,7 +181,7 @@ def _check_archive(name: str, content: bytes) -> None:
 
 
 def _check_config(name: str, config: Any) -> None:
-    """Let nothing pass but tensors that rest as plain bytes."""
+    """Accept only tensors that are stored as plain bytes."""
     entries = config.get("config", {}).values() if isinstance(config, dict) else ()
     for entry in entries:
         plain = isinstance(entry, dict) and not entry.get("use_pickle")

@@ -1,6 +1,6 @@
 """Score with a PyTorch model in a file: a fast-neural-style checkpoint, TorchScript, torch.export.
 
-What a file is shows in its bytes. Nothing in it is unpickled but tensors (``weights_only``).
+A file's form is recognised by its bytes. Only tensors in it are unpickled (``weights_only``).
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 class CheckpointScorer(Scorer):
     """Run a PyTorch model on pictures, in its own precision.
 
-    One output that looks like pictures (`values.as_pictures`) makes pictures; anything else makes a
-    record a picture: ``{"output": [...]}``, or a value for each output of a dictionary or tuple
-    (``output0``, ``output1`` and so on). Pictures are resized to the size that an exported program
-    is fixed to, and what comes out is resized back.
+    One output that looks like pictures (`values.as_pictures`) makes pictures; anything else makes
+    one record per picture: ``{"output": [...]}``, or a value for each output of a dictionary or
+    tuple (``output0``, ``output1`` and so on). Pictures are resized to the size that an exported
+    program is fixed to, and what comes out is resized back.
 
     Attributes:
         batch: the preferred mini-batch. The fast-neural-style network paints pictures one at a
@@ -66,7 +66,7 @@ class CheckpointScorer(Scorer):
         """Score RGB pictures, float32 in [0, 1], (N, 3, H, W), any size.
 
         Raises:
-            ValueError: the output contradicts the range that was assumed, or is divided among no
+            ValueError: the output contradicts the assumed range, or cannot be divided among the
                 pictures.
             Exception: what the model raises.
         """
@@ -96,7 +96,7 @@ class CheckpointScorer(Scorer):
 
 
 def _records(result: Any, count: int) -> list[Record]:
-    """Divide what a model returns among N pictures; raises ValueError if that cannot be."""
+    """Divide what a model returns among N pictures; raises ValueError if that is impossible."""
     if isinstance(result, dict):
         outputs = {str(name): value for name, value in result.items()}
     elif isinstance(result, (list, tuple)):

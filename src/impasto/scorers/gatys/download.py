@@ -37,16 +37,16 @@ def official(
     base: str | None = None,
     folder: Path | None = None,
 ) -> Iterator[IO[bytes]]:
-    """Open torchvision's weights of a network, verified; fetched first where they are not here.
+    """Open torchvision's weights of a network, verified; download them first if they are missing.
 
     Args:
-        network: whose weights.
+        network: the network.
         alive: called now and then, since 550 MB take time.
         base: URL of the folder that they are fetched from; None is torchvision's.
         folder: where they are kept; None is the user's cache folder.
 
     Raises:
-        Unavailable: they are not here and cannot be fetched, or what came is something else.
+        Unavailable: they are missing and cannot be fetched, or the download is something else.
     """
     name = NAMES[network]
     folder = folder or user_cache_path("impasto") / "weights"
@@ -97,7 +97,7 @@ def _digest(path: Path, alive: Callable[[], None]) -> str:
 
 @contextmanager
 def _alone(folder: Path, name: str, alive: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock on a name, so that of a machine's workers one alone downloads."""
+    """Hold a lock on a name, so that only one of a machine's workers downloads."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / f".{name}.lock").open("w")

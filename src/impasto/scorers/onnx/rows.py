@@ -25,12 +25,12 @@ def feed(name: str, taken: RowInput, frame: pd.DataFrame, columns: str) -> dict[
         columns: names of the columns of a matrix, separated by commas, or "" for all.
 
     Returns:
-        The arrays by input: one (N, features) of the columns in order; or one a column of the
+        The arrays by input: one (N, features) of the columns in order; or one per column of the
         input's own name, (N,) or (N, 1).
 
     Raises:
         BadInput: the table's columns are not those that the model takes.
-        ValueError: a value is missing, and the input's type has none that says so.
+        ValueError: a value is missing, and the input's type cannot express that.
     """
     named = len(taken.fields) == 1 and taken.fields[0].name in frame.columns and not columns
     if not taken.matrix or (named and taken.fields[0].shape[1] == 1):

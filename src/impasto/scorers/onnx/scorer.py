@@ -1,7 +1,7 @@
 """Score with an ONNX model: pictures to pictures, pictures to vectors, or rows to vectors.
 
-What the model takes is read from its inputs (`signature`); what a picture's values are cannot
-be, so it is assumed, said, and doubted where the results contradict it (`values`).
+What the model takes is read from its inputs (`signature`). The range of a picture's values
+cannot be, so it is assumed, reported, and doubted where the results contradict it (`values`).
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 
 class OnnxScorer(Scorer):
-    """Run an ONNX model on the CPU or a CUDA device, one thread to a mini-batch.
+    """Run an ONNX model on the CPU or a CUDA device, one thread per mini-batch.
 
     A model with one input of rank 4 takes pictures. One output that looks like pictures
-    (`values.as_pictures`) makes pictures; anything else makes a record a picture: ``{"output":
-    [...]}``, or a value for each of several outputs. A model of one size is met by resizing or by
-    tiles (`fitting`). A model with an input (N, features), or with one (N, 1) per column, takes
-    rows and makes a record a row.
+    (`values.as_pictures`) makes pictures; anything else makes one record per picture: ``{"output":
+    [...]}``, or a value for each of several outputs. Pictures are fitted to a model of one size by
+    resizing or by tiles (`fitting`). A model with an input (N, features), or with one (N, 1) per
+    column, takes rows and makes one record per row.
     """
 
     resizes = True
@@ -50,8 +50,8 @@ class OnnxScorer(Scorer):
         """Load the model.
 
         Raises:
-            BadInput: it is no ONNX model, keeps weights in other files, has inputs of no supported
-                form, or ONNX Runtime is missing.
+            BadInput: it is not an ONNX model, keeps weights in other files, has inputs of no
+                supported form, or ONNX Runtime is missing.
             Unavailable: the store, or ONNX Runtime's CUDA, does not answer.
         """
         self._params, self._alive = params, inputs.alive
@@ -73,9 +73,9 @@ class OnnxScorer(Scorer):
         """Score RGB pictures, float32 in [0, 1], (N, 3, H, W), or a data frame of N rows.
 
         Raises:
-            BadInput: the model takes the other, or other columns.
-            ValueError: the output contradicts the range that was assumed, is divided among no
-                items, or cannot be tiled.
+            BadInput: the model takes the other kind, or other columns.
+            ValueError: the output contradicts the assumed range, cannot be divided among the items,
+                or cannot be tiled.
             MemoryError: the mini-batch does not fit on the device.
             torch.AcceleratorError: the device is broken.
         """

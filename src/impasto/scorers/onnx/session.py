@@ -1,4 +1,4 @@
-"""Open an ONNX model with ONNX Runtime, on the device that is asked for or not at all."""
+"""Open an ONNX model with ONNX Runtime, on the requested device or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
 
 QUIET = 4
-"""ONNX Runtime's level of log that prints fatal errors only: the others are raised."""
+"""ONNX Runtime's log level that prints fatal errors only: the others are raised."""
 
 
 def open_session(name: str, content: bytes, device: torch.device) -> ort.InferenceSession:
@@ -24,7 +24,7 @@ def open_session(name: str, content: bytes, device: torch.device) -> ort.Inferen
         device: a CUDA device, or the CPU: one thread then, since mini-batches run side by side.
 
     Raises:
-        BadInput: the file is no model that it can run.
+        BadInput: the file is not a model that it can run.
         Unavailable: ONNX Runtime cannot use the CUDA device.
     """
     if keeps_data_elsewhere(content):
@@ -66,7 +66,7 @@ def _no_cuda(name: str, device: torch.device, why: str) -> Unavailable:
 
 
 def keeps_data_elsewhere(content: bytes) -> bool:
-    """Tell whether a model's weights lie in other files, which no digest of the model covers.
+    """Return whether a model's weights are in other files, which no digest of the model covers.
 
     ONNX Runtime would read them from the current folder. Looks for ``TensorProto.external_data``
     (field 13, so byte 0x6a, then its length) with the key ``location``, see onnx.proto.

@@ -1,4 +1,4 @@
-"""What an ONNX model takes, read from the types and shapes of its inputs."""
+"""The inputs that an ONNX model takes, read from their types and shapes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CELLS = PIXELS | {
     "bool": "bool",
     "string": "str",
 }
-"""The same of a table's cells."""
+"""The same for a table's cells."""
 SUPPORTED = (
     "supported are one input of pictures (N, 3, H, W) or (N, H, W, 3) or of rows (N, features), "
     "and one input (N, 1) per column"

@@ -1,4 +1,4 @@
-"""The style network in the form that machines run fast: `network.Transformer`, rewritten exactly.
+"""The style network in a form that runs fast: `network.Transformer`, rewritten exactly.
 
 - **Columns as channels.** In channels_last memory, k neighbouring pixels of c channels are one
   pixel of k * c channels, without a copy (`gather`). The 9x9 convolutions, with 3 channels on one
@@ -122,7 +122,7 @@ class FastTransformer:
         return spread(y, LAST_ROWS, LAST_COLUMNS).float()
 
     def _cast(self, tensor: Tensor) -> Tensor:
-        """Convert a tensor of any shape to what is computed in."""
+        """Convert a tensor of any shape to the type used for computing."""
         return tensor.to(self.dtype)
 
     def _scaled(self, kernel: Tensor, factor: Tensor) -> Tensor:
@@ -204,7 +204,7 @@ class StyleNorm:
         return cls(scale, shift)
 
     def rectify(self, x: Tensor, out: Tensor) -> Tensor:
-        """Norm and ReLU, up to a factor and a constant a channel, in one pass.
+        """Apply norm and ReLU, up to a factor and a constant per channel, in one pass.
 
         With the norm written as a * x + b, relu(a * x + b) - b = a * z, where z is x kept above
         -b / a, or below it where a is negative. Writes z; the next convolution's weights take up
@@ -235,7 +235,7 @@ class StyleNorm:
         total.addcmul_(x, per_channel(factor, x.dtype))
 
     def squash(self, x: Tensor) -> None:
-        """Norm and sigmoid, in place, of wide pixels, (1, k * C, H, W), to values in [0, 1]."""
+        """Apply norm and sigmoid to wide pixels, (1, k * C, H, W), in place: values in [0, 1]."""
         repeats = x.shape[1] // len(self.scale)
         mean, deviation = moments(x, repeats)
         factor = self.scale / deviation
@@ -300,7 +300,7 @@ def widen(kernel: Tensor, rows: int, columns: int) -> Tensor:
 def fold_upsampling(kernel: Tensor) -> Tensor:
     """Merge nearest x2 and the 3x3 kernel after it: (O, C, 3, 3) to (C, O, 4, 4), transposed.
 
-    Each low-resolution pixel stands for 2x2 equal ones, so the taps that meet it are summed. To be
+    Each low-resolution pixel represents 2x2 equal ones, so the taps that meet it are summed. To be
     run with stride 2 and padding 3 on input padded by 1 with its edge, which is what reflecting the
     upsampled picture by 1 amounts to.
     """
@@ -322,7 +322,7 @@ def fast_dtype(device: torch.device) -> torch.dtype:
 
 @functools.cache
 def keep_freed_memory() -> None:
-    """Tell glibc, once a process, to keep freed blocks instead of returning them to the system.
+    """Tell glibc, once per process, to keep freed blocks instead of returning them to the system.
 
     Every frame allocates the same large blocks; mapping and clearing them anew costs a tenth to a
     third of the time. Does nothing where the C library is not glibc.

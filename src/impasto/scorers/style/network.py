@@ -3,8 +3,8 @@
 Ghiasi, Lee, Kudlur, Dumoulin, Shlens, "Exploring the structure of a real-time, arbitrary neural
 artistic stylization network", BMVC 2017 (arXiv:1705.06830). One network predicts a style vector of
 100 numbers from the painting; another, whose norms that vector scales and shifts, repaints a
-picture. `Transformer` is written to be read and to be compared with; `fast` computes the same
-and is what runs.
+picture. `Transformer` is written to be read and compared with; `fast` computes the same and is what
+runs.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Transformer(nn.Module):
     """The picture repainted in a style: contract, five residual blocks, expand.
 
     Maps RGB in [0, 1], (N, 3, H, W) with H and W multiples of 4 from 8 up, and a style (N, 100) to
-    RGB in [0, 1], (N, 3, H, W). This is the oracle that the fast form is held against.
+    RGB in [0, 1], (N, 3, H, W). This is the oracle that the fast form is compared with.
     """
 
     def __init__(self) -> None:

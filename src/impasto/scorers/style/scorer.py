@@ -30,8 +30,8 @@ class StyleScorer(Scorer):
     With strength s, the style vector is (1 - s) * own + s * painting, where own is that of the
     source's first picture, and the output is source + m * (repainted - source), m = s * (2 - s).
     The network repaints even with a picture's own vector, hence the mix: 0 is exactly the source
-    and 1 exactly the repainted picture; m runs ahead of s, so that in between the style vector
-    does most of the work and the source shows through little.
+    and 1 exactly the repainted picture; m runs ahead of s, so that in between the style vector does
+    most of the work and little of the source shows through.
 
     Attributes:
         batch: the preferred mini-batch. Pictures are painted one at a time on every device, so that
@@ -116,7 +116,7 @@ def square(picture: NDArray[np.uint8]) -> Tensor:
 
 
 def with_luma_of(result: Tensor, source: Tensor) -> Tensor:
-    """Move the source's colours to the result's luma (BT.709): differences of channels stay.
+    """Move the source's colours to the result's luma (BT.709): differences between channels stay.
 
     Args:
         result: the picture whose luma is taken, RGB in [0, 1], (N, 3, H, W).

@@ -1,1 +1,1 @@
-"""What consecutive frames have in common."""
+"""Motion between consecutive frames."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 BLUR = 9
 DOUBT = 12 / 255
-"""Error of luma, blurred, from which on the flow is not believed."""
+"""Error of luma, blurred, from which the flow is no longer believed."""
 
 
 class Flow:
@@ -39,17 +39,17 @@ class Flow:
         self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def follow(self, before: Tensor, now: Tensor, carried: Tensor) -> tuple[Tensor, Tensor]:
-        """Move a picture as the motion between two others tells.
+        """Move a picture along the motion between two others.
 
         Args:
             before: RGB in [0, 1], (1, 3, H, W).
-            now: a later picture, likewise.
-            carried: what belongs to ``before``, (1, 3, H, W).
+            now: a later picture, of the same shape.
+            carried: the picture that belongs to ``before``, (1, 3, H, W).
 
         Returns:
-            What then belongs to ``now``, (1, 3, H, W), and where to believe it, (1, 1, H, W): not
-            where the motion does not explain ``now``, as at cuts. Values are moved, never mixed,
-            since mixing would smooth the strokes, whose statistics are what counts.
+            The picture that then belongs to ``now``, (1, 3, H, W), and where to believe it, (1, 1,
+            H, W): not where the motion does not explain ``now``, as at cuts. Values are moved,
+            never mixed, since mixing would smooth the strokes, whose statistics matter.
         """
         old, new = _luma(before), _luma(now)
         motion = self._flow.calc(_codes(new), _codes(old), None)
@@ -73,7 +73,7 @@ def _codes(luma: Tensor) -> NDArray[np.uint8]:
 
 
 def _grid(motion: Tensor) -> Tensor:
-    """Turn motion in pixels, (H, W, 2), into where `grid_sample` shall look, (1, H, W, 2)."""
+    """Turn motion in pixels, (H, W, 2), into positions for `grid_sample`, (1, H, W, 2)."""
     height, width = motion.shape[:2]
     y = torch.arange(height, device=motion.device) + 0.5
     x = torch.arange(width, device=motion.device) + 0.5

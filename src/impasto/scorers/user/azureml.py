@@ -1,4 +1,4 @@
-"""What scripts written for Azure Machine Learning's parallel jobs find around them.
+"""The environment that scripts written for Azure Machine Learning's parallel jobs expect.
 
 Its documentation, "Troubleshooting the ParallelRunStep" and "Author scoring scripts for batch
 deployments", names the helper class ``EntryScript``, the second argument of ``run`` and two
@@ -28,7 +28,7 @@ class MiniBatchContext:
     Attributes:
         partition_key_value: the values that all items of the mini-batch share; always empty, since
             sources are not partitioned by value.
-        minibatch_index: a name that no other mini-batch has; scripts call files by it.
+        minibatch_index: a name that no other mini-batch has; scripts name files after it.
     """
 
     partition_key_value: dict[str, str] = field(default_factory=dict)
@@ -77,7 +77,7 @@ def install(entry: EntryScript) -> None:
     """Let scripts import ``EntryScript``, unless the real package is there.
 
     Args:
-        entry: what ``EntryScript()`` shall give, always the same.
+        entry: what ``EntryScript()`` returns, always the same object.
     """
     if not _ours() and find_spec(_PACKAGE) is not None:
         return

@@ -1,4 +1,4 @@
-"""What a class says of its arguments, read from its source without running it."""
+"""The arguments that a class declares, read from its source without running it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TYPES: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
 
 
 class Default(enum.Enum):
-    """Why an argument has no default that can be shown."""
+    """The reason why an argument has no default that can be shown."""
 
     REQUIRED = "required"
     COMPUTED = "computed"
@@ -75,7 +75,7 @@ def _top(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _lineage(node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> list[ast.ClassDef]:
-    """Return a class and the bases of it that the file holds, nearest first."""
+    """Return a class and those of its bases that are in the file, nearest first."""
     found = [node]
     for each in found:
         for base in each.bases:
@@ -186,5 +186,5 @@ def _kind(annotation: ast.expr) -> tuple[str, tuple[Any, ...]]:
 
 
 def _last(node: ast.expr) -> str:
-    """Return ``field`` of both ``field`` and ``dataclasses.field``."""
+    """Return ``field`` for both ``field`` and ``dataclasses.field``."""
     return ast.unparse(node).rpartition(".")[2]

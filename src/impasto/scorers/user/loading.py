@@ -1,4 +1,4 @@
-"""Python files of the user's: run from verified bytes, with errors that say where they are wrong.
+"""The user's Python files: run from verified bytes, with errors that say where they are wrong.
 
 Only the file itself is pinned by its digest. What it imports, from its own folder or from what is
 installed, is as trusted as the machine.
@@ -27,7 +27,7 @@ MODULE = "impasto_user_code"
 """``__name__`` of a file that is in no package: its own name could hide another module."""
 
 _imported: dict[str, bytes] = {}
-"""What was in the files that this process has imported, by their dotted names."""
+"""The content of the files that this process has imported, by their dotted names."""
 
 
 class ScriptError(Exception):
@@ -35,14 +35,14 @@ class ScriptError(Exception):
 
 
 def load(url: str, content: bytes) -> ModuleType:
-    """Run a file as a module outside any package; its folder comes first where modules are sought.
+    """Run a file as a module outside any package; its folder comes first in the search path.
 
     Args:
         url: where it came from; tracebacks name it.
         content: its verified bytes.
 
     Raises:
-        BadInput: it is no Python, or fails.
+        BadInput: it is not Python, or fails.
     """
     file = _name(url)
     module = module_from_spec(ModuleSpec(MODULE, None, origin=file))
@@ -51,7 +51,7 @@ def load(url: str, content: bytes) -> ModuleType:
         _search(parse(url).path.parent)
     with blamed(url, "loading it"):
         code = compile(content, file, "exec", dont_inherit=True)
-        # So that a traceback shows the lines of a file that is not on this machine, too.
+        # So that a traceback also shows the lines of a file that is not on this machine.
         lines = decode_source(content).splitlines(keepends=True)
         linecache.cache[file] = (len(content), None, lines, file)
         sys.modules[MODULE] = module
@@ -62,7 +62,7 @@ def load(url: str, content: bytes) -> ModuleType:
 def load_packaged(url: str, content: bytes) -> ModuleType:
     """Run a file as a module; in a package by its dotted name, for its relative imports.
 
-    Python imports that one in its usual way, since the package may import it as well and it must
+    Python imports that module in the usual way, since the package may import it as well and it must
     not run twice; its bytes have been verified just before.
 
     Args:
@@ -70,7 +70,7 @@ def load_packaged(url: str, content: bytes) -> ModuleType:
         content: its verified bytes.
 
     Raises:
-        BadInput: it is no Python, fails, or a module of the same name hides it.
+        BadInput: it is not Python, fails, or a module of the same name hides it.
     """
     place = parse(url)
     if not (place.local and (place.path.parent / "__init__.py").is_file()):
@@ -125,7 +125,7 @@ def contained() -> Iterator[None]:
 
 
 def brief(error: BaseException) -> str:
-    """Say in one line what an exception is."""
+    """Describe an exception in one line."""
     return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
 
 
@@ -135,7 +135,7 @@ def _name(url: str) -> str:
 
 
 def _search(folder: Path) -> None:
-    """Let modules of a folder be imported, unless they can be: what is installed stays behind."""
+    """Put a folder first in the module search path, unless it is in it already."""
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 

@@ -66,7 +66,7 @@ class PythonScorer(Scorer):
         """Make the instance and call its ``setup``.
 
         Raises:
-            BadInput: the file is no Python, lacks the class, or fails.
+            BadInput: the file is not Python, lacks the class, or fails.
             Unavailable: a store does not answer.
         """
         content = inputs.trusted(params.module)
@@ -94,7 +94,7 @@ class PythonScorer(Scorer):
             batch: N pictures, float32 in [0, 1], (N, 3, H, W); or N rows.
 
         Returns:
-            N pictures of any one size, on the scorer's device, or the records of N items.
+            N pictures, all of one size, on the scorer's device, or the records of N items.
 
         Raises:
             ScriptError: what was returned does not fit the items or the protocol.
@@ -134,7 +134,7 @@ def _unit(pictures: np.ndarray[Any, Any], device: torch.device) -> torch.Tensor:
 
 
 def _pictures(result: object) -> np.ndarray[Any, Any] | None:
-    """Return what the class made, uint8 (N, H, W, 3), if it is pictures, or None for records."""
+    """Return the result, uint8 (N, H, W, 3), if it is pictures, or None for records."""
     if isinstance(result, (list, tuple)):
         arrays = [results.array(element) for element in result]
         if not arrays or not all(_is_picture(element) for element in arrays):

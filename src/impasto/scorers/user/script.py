@@ -8,7 +8,7 @@ deployments"):
     def shutdown(): ...              # optional; before the worker ends
 
 ``run`` may take a second argument, the mini-batch's context. It returns a list, a tuple or a
-DataFrame with one element an item. Unlike there, elements stay in the input's order, and an item
+DataFrame with one element per item. Unlike there, elements stay in the input's order, and an item
 that the script cannot score is found and set aside, alone.
 """
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _EXPECTED = "it must return a list, tuple or DataFrame with one element for every item"
 _CONTEXT = "mini_batch_context"
 _BEYOND_THE_ITEM = (MemoryError, torch.OutOfMemoryError, torch.AcceleratorError)
-"""What another try in the same process cannot mend."""
+"""Errors that another try in the same process cannot mend."""
 
 
 class ScriptScorer(Scorer):
@@ -56,7 +56,7 @@ class ScriptScorer(Scorer):
         """Load the script and call its ``init()``.
 
         Raises:
-            BadInput: it is no Python, has no ``run``, or fails.
+            BadInput: it is not Python, has no ``run``, or fails.
             Unavailable: a store does not answer.
         """
         content = inputs.trusted(params.script)
@@ -105,7 +105,7 @@ class ScriptScorer(Scorer):
                 shutdown()
 
     def _surround(self, params: ScriptParams) -> None:
-        """Put around the script what it expects to find."""
+        """Set up the environment that the script expects."""
         try:
             sys.argv = [params.script, *shlex.split(params.args)]
         except ValueError as error:
@@ -122,7 +122,7 @@ class ScriptScorer(Scorer):
     def _attempt(
         self, batch: list[str] | pd.DataFrame, context: azureml.MiniBatchContext
     ) -> Scores:
-        # A script may change what it is given, and each try begins afresh.
+        # A script may change what it is given, and each try starts afresh.
         given = list(batch) if isinstance(batch, list) else batch.reset_index(drop=True)
         with self._usual(), loading.contained():
             result = self._run(given, context)
@@ -130,7 +130,7 @@ class ScriptScorer(Scorer):
 
     @contextmanager
     def _usual(self) -> Iterator[None]:
-        """Torch as a script expects it: ``cuda`` is this worker's device, and gradients work."""
+        """Set torch up as scripts expect: ``cuda`` is this worker's device, and gradients work."""
         cuda = self._device.type == "cuda"
         with (
             torch.inference_mode(False),
@@ -142,8 +142,8 @@ class ScriptScorer(Scorer):
 def _entry(module: object, url: str) -> Callable[[object, object], object]:
     """Return the script's ``run`` as a function of a mini-batch and its context.
 
-    A second argument is the context where it must be given or is called so; one with a default is
-    the script's own.
+    A second argument is the context if it is required or has that name; any other argument with a
+    default is the script's own.
     """
     run: Callable[..., object] | None = getattr(module, "run", None)
     if not callable(run):

@@ -1,4 +1,4 @@
-"""A scorer class of the user's, without running it: where it is and what arguments it takes."""
+"""The user's scorer class, without running it: where it is and what arguments it takes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def split(argument: str) -> tuple[str, str]:
     """Split ``FILE.py:CLASS``, ``package.module:CLASS`` or ``URL:CLASS``.
 
     Raises:
-        BadInput: there is no class.
+        BadInput: no class is named.
     """
     module, _, name = argument.rpartition(":")
     if not (module and name.isidentifier()):
@@ -62,7 +62,7 @@ def locate(module: str) -> str:
 def arguments(source: bytes, name: str, where: str = "the file") -> list[Argument]:
     """Read the keyword arguments of a class's ``__init__``, or a dataclass's fields.
 
-    What the class inherits is followed within its file alone.
+    Base classes are followed within the file only.
 
     Args:
         source: the file.
@@ -70,7 +70,7 @@ def arguments(source: bytes, name: str, where: str = "the file") -> list[Argumen
         where: what to call the file in errors.
 
     Raises:
-        BadInput: it is no Python, or has no such class.
+        BadInput: it is not Python, or has no such class.
     """
     classes = _classes(source, where)
     return declared.arguments(_find(classes, name, where), classes)
@@ -86,7 +86,7 @@ def check(arguments: list[Argument], given: Mapping[str, Any]) -> dict[str, Any]
     """Check values for arguments, and convert those that come as text from the command line.
 
     Raises:
-        BadInput: names are unknown, values are missing or of the wrong type; one line names all.
+        BadInput: names are unknown, or values are missing or of the wrong type; one line names all.
     """
     known = {argument.name: argument for argument in arguments}
     checked: dict[str, Any] = {}
@@ -140,8 +140,8 @@ def _files(base: Path) -> tuple[Path, Path]:
 def _installed(parts: list[str]) -> Iterator[Path]:
     """Yield the files that an installed module may be in.
 
-    A module's spec cannot be had without importing the packages around it, but that of the
-    outermost one can.
+    A module's spec is not available without importing the packages around it, but that of the
+    outermost one is.
     """
     try:
         spec = find_spec(parts[0])
