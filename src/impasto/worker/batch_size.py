@@ -1,4 +1,4 @@
-"""How many items a mini-batch should have: found by trying."""
+"""The number of items in a mini-batch, found by trying."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 GAIN = 1.1
-"""How much faster an item must become for a mini-batch of twice the size to be worth it."""
+"""The speed-up per item that makes a mini-batch of twice the size worth it."""
 SLOW = 2.0
 """Seconds after which a mini-batch is large enough."""
 SPARE = 4
-"""How many times what a mini-batch took must fit into what one may take, for a larger one."""
+"""How many times the memory of a mini-batch must fit into the allowance before a larger one."""
 ROOM = 0.4
 """Share of its memory that a worker may hold before a larger mini-batch would take too much: of the
 CUDA device's, where two are scored at a time, or of the machine's, divided by its cores."""
@@ -36,7 +36,7 @@ def best_size(
     """Find the size of mini-batch at which an item is scored fastest.
 
     Args:
-        score: scores that many copies of one item.
+        score: scores the given number of copies of one item.
         most: the largest size to try.
         device: where the scorer is.
         memory: bytes that this process may hold, 0 for a share of the machine's.
@@ -49,7 +49,7 @@ def best_size(
     size = 1
     while size <= most:
         try:
-            # The first call of a size pays for what later ones find done.
+            # The first call of a size includes one-time costs.
             score(size)
             since = time.perf_counter()
             score(size)

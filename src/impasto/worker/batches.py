@@ -31,10 +31,10 @@ class MiniBatch:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """An item that is not scored: its reader, or an earlier attempt, says why.
+    """An item that is not scored; its reader, or an earlier attempt, says why.
 
     Attributes:
-        error: why.
+        error: the reason.
         item: what was read, or None when nothing could be.
     """
 
@@ -51,7 +51,7 @@ class Batches:
         attempt: Attempt,
         size: Callable[[MiniBatch], int],
     ) -> None:
-        """Bind a source's items to what earlier attempts have taught.
+        """Bind a source's items to what earlier attempts have shown.
 
         Args:
             items: what the source yields.
@@ -118,7 +118,7 @@ class Batches:
             at = stop
 
     def _special(self, index: int) -> bool:
-        """Whether a row shares its mini-batch with no other."""
+        """Return whether a row must be alone in its mini-batch."""
         if self._wanted is not None:
             return True
         return index in self._aside or index in self._suspects

@@ -1,4 +1,4 @@
-"""What a scorer may look at: pictures, verified weights and scripts, folders of models."""
+"""The data a scorer may read: pictures, verified weights and scripts, folders of models."""
 
 from __future__ import annotations
 

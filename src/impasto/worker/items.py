@@ -1,4 +1,4 @@
-"""Mini-batches of files and of a table's rows: what the scorer makes of them are records."""
+"""Mini-batches of files and of a table's rows, which are scored to records."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FileScoring:
         """Return None: a file has no size after scoring."""
 
     def keep(self, item: Blob, error: ItemError) -> Scored:
-        """Return nothing in the place of a file."""
+        """Return nothing in place of a file."""
         return Scored(item.index, error=error)
 
 
@@ -56,7 +56,7 @@ class RowScoring:
         frame = items.frame
 
         def score(start: int, stop: int) -> Any:
-            # A frame of its own: what a scorer does to it must not show in the next attempt.
+            # A separate frame: a scorer's changes to it must not show in the next attempt.
             return self._scorer.score(frame.iloc[start:stop].reset_index(drop=True))
 
         return _score(score, range(items.start, items.start + len(frame)), size)
@@ -65,7 +65,7 @@ class RowScoring:
         """Return None: a row has no size after scoring."""
 
     def keep(self, item: Rows, error: ItemError) -> Scored:
-        """Return nothing in the place of a row."""
+        """Return nothing in place of a row."""
         return Scored(item.start, error=error)
 
 

@@ -46,9 +46,9 @@ class PictureScoring:
         Args:
             scorer: the model.
             device: where it is loaded.
-            longest: the longer side of what is scored at most, in pixels, or None.
+            longest: the maximum longer side of scored pictures, in pixels, or None.
             layout: the planes to make; None makes (H, W, 3) RGB at each picture's own size.
-            wants: what the output is made of, ``pictures`` or ``records``.
+            wants: what the output consists of, ``pictures`` or ``records``.
         """
         self._scorer = scorer
         self._device = device
@@ -59,7 +59,7 @@ class PictureScoring:
 
     @torch.inference_mode()
     def __call__(self, items: Sequence[Frame], size: Callable[[int], None]) -> list[Scored]:
-        """Score frames; see `Scoring`. One that is set aside keeps its source picture."""
+        """Score frames; see `Scoring`. An item that is set aside keeps its source picture."""
         since = time.perf_counter()
         with self._stream():
             rgb = self.rgb(items)
@@ -77,7 +77,7 @@ class PictureScoring:
 
     @torch.inference_mode()
     def keep(self, item: Frame, error: ItemError) -> Scored:
-        """Return a frame's source picture, as large as the output wants it."""
+        """Return a frame's source picture, in the size that the output requires."""
         planes: tuple[Plane, ...] = ()
         if self._wants == "pictures":
             fits = item.layout == self._layout
@@ -109,7 +109,7 @@ class PictureScoring:
         return _resize(rgb, width, height).clamp_(0, 1)
 
     def _stream(self) -> AbstractContextManager[object]:
-        """A CUDA stream for each thread, so that one's transfers hide behind another's scoring."""
+        """Return a CUDA stream per thread, so that transfers of one overlap another's scoring."""
         if self._device.type != "cuda":
             return nullcontext()
         if not hasattr(self._local, "stream"):
@@ -187,7 +187,7 @@ class PictureScoring:
         return planes if one is None else [plane[one] for plane in planes]
 
     def _alpha(self, frame: Frame, size: tuple[int, ...] | None) -> NDArray[np.uint8] | None:
-        """Return a picture's transparency in the size (H, W) of what was made of it."""
+        """Return a picture's transparency in the size (H, W) of its result."""
         if frame.layout.chroma is not None or len(frame.planes) == 1:
             return None
         alpha = torch.from_numpy(frame.planes[1])

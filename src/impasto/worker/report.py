@@ -1,4 +1,4 @@
-"""What a worker notes of a shard."""
+"""A worker's notes on a shard."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ShardReport:
-    """What a worker notes of one shard while it scores it."""
+    """The notes that a worker takes on one shard while scoring it."""
 
     def __init__(self, attempt: Attempt) -> None:
         self._shard = attempt.shard
@@ -27,7 +27,7 @@ class ShardReport:
         self.concealed: list[int] = list(base.concealed) if base else []
 
     def add(self, scored: Scored) -> Scored:
-        """Note a scored item; its error is given the item's name."""
+        """Note a scored item, and add the item's name to its error."""
         shard = self._shard
         name = shard.names[scored.index - shard.start] if shard.names else ""
         error = scored.error

@@ -1,7 +1,7 @@
-"""What happens to a mini-batch on the device, whatever its items are.
+"""Scoring of a mini-batch on the device, whatever its items are.
 
-A mini-batch that fails is halved until the items that fail stand alone; they are set aside, and
-the others keep their scores.
+A mini-batch that fails is halved until each failing item is alone; these are set aside, and the
+others keep their scores.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Scoring(Protocol):
 
         Args:
             items: the mini-batch, as the reader of these items makes them.
-            size: told a smaller size of mini-batch when this one did not fit in memory.
+            size: called with a smaller mini-batch size when this one did not fit in memory.
 
         Returns:
-            One result an item, in order; one that was set aside carries its error.
+            One result per item, in order; that of an item set aside carries its error.
 
         Raises:
             BadInput: the scorer cannot score such items at all.
@@ -48,20 +48,20 @@ class Scoring(Protocol):
         ...
 
     def keep(self, item: Any, error: ItemError) -> Scored:
-        """Return what stands in the place of an item that is set aside without being scored."""
+        """Return the replacement for an item that is set aside without being scored."""
         ...
 
 
 def divide(
     score: Callable[[int, int], T], start: int, stop: int, shrink: Callable[[int], None]
 ) -> Iterator[tuple[int, int, T | Exception]]:
-    """Score a range of a mini-batch's items, and halve what fails.
+    """Score a range of a mini-batch's items, halving what fails.
 
     Args:
         score: scores the items of a half-open range.
         start: first item.
         stop: one past the last.
-        shrink: told half the size of what did not fit in memory.
+        shrink: called with half the size of what did not fit in memory.
 
     Yields:
         Ranges in order, each with its scores, or, for a single item, the error.
@@ -100,7 +100,7 @@ def item_error(item: int, error: Exception) -> ItemError:
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Tell the machine's want of memory, which is no fault of one item, from other errors."""
+    """Return whether an error is the machine's lack of memory, which is no one item's fault."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)

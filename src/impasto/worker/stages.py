@@ -128,7 +128,7 @@ def _drain(items: queue.Queue[object]) -> None:
 
 
 class ShardTimes:
-    """Where the time of a shard goes.
+    """The time spent on a shard.
 
     Attributes:
         clocks: busy seconds of ``read``, ``score`` and ``write``.
@@ -137,7 +137,7 @@ class ShardTimes:
     """
 
     def __init__(self) -> None:
-        """Begin to count."""
+        """Start counting."""
         self._since = time.perf_counter()
         self.clocks = {stage: Clock() for stage in ("read", "score", "write")}
         self.moments: list[float] = []

@@ -1,4 +1,4 @@
-"""What a worker is told, and what it tells."""
+"""A worker's task, and the events it reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from impasto.schema.profile import StoreProfile
 
 
 class Task(Frozen):
-    """What a worker is told when it starts; data only, so that it can start anywhere.
+    """The task a worker receives when it starts; data only, so that it can start anywhere.
 
     Attributes:
         home: URL of the folder that holds the jobs.
@@ -21,7 +21,7 @@ class Task(Frozen):
         spec: the job's spec.
         plan: the job's plan, without its shards.
         sample: the first shard, from which a scorer may look at a picture.
-        memory: bytes that a worker may hold, 0 when nobody said.
+        memory: bytes that a worker may hold, 0 if unspecified.
         code: folder on the worker's machine with the user's scripts, named by their digests, where
             the engine has brought them; "" where workers read them themselves.
         stall: seconds without a sign of life after which a busy worker counts as hung.
@@ -39,7 +39,7 @@ class Task(Frozen):
 
 
 class WorkerEvents(Protocol):
-    """What a worker tells its engine besides how far it is."""
+    """The events a worker reports to its engine besides its progress."""
 
     def scoring(self, items: tuple[int, ...]) -> AbstractContextManager[None]:
         """Say that a mini-batch is being scored, from the start of the block to its end.

@@ -68,7 +68,7 @@ class Worker:
         Args:
             task: the job and its plan.
             device: ``cpu`` or ``cuda:<n>``.
-            watch: told what is being scored.
+            watch: notified of what is being scored.
             signatures: those of the URLs in the task.
 
         Raises:
@@ -106,7 +106,7 @@ class Worker:
     def _check_seen(self) -> None:
         """Refuse a machine that does not see what the driver sees; raises Unavailable.
 
-        It would score all that it is given, and nobody would ever find what it made.
+        It would score its shards, and nobody would ever find the results.
         """
         home, source = self._task.home, parse(self._task.spec.source)
         if not self._job.exists():
@@ -125,15 +125,15 @@ class Worker:
 
         Args:
             attempt: what to score.
-            threads: how many mini-batches may be scored at once; asked again and again, so that
-                a worker can spread over cores that others have left.
+            threads: how many mini-batches may be scored at once; called repeatedly, so that a
+                worker can spread over cores that others have left.
 
         Yields:
-            How many items are written so far; last, the done record that stands in the store by
-            then: another driver's where one was first.
+            How many items are written so far; last, the done record that is in the store by then:
+            another driver's where one was first.
 
         Raises:
-            ImpastoError, MemoryError, OSError: the attempt came to nothing.
+            ImpastoError, MemoryError, OSError: the attempt failed.
         """
         shard = attempt.shard
         standing = self._job.find_done(shard.index)
@@ -142,7 +142,7 @@ class Worker:
             return
         times = ShardTimes()
         if attempt.suspects:
-            # Whatever ended a worker may do so again, and the sooner the more of it is scored.
+            # Whatever ended a worker may do so again, and larger mini-batches make it likelier.
             self._size = self._size or 1
         self._settle_size(attempt)
         report = ShardReport(attempt)
@@ -219,11 +219,11 @@ class Worker:
         return [self._scoring.keep(aside.item, aside.error)]
 
     def _shrink(self, size: int) -> None:
-        """Make mini-batches smaller from now on: one did not fit in memory."""
+        """Make mini-batches smaller from now on, since one did not fit in memory."""
         self._size = max(1, min(self._size, size))
 
     def _batch_size(self, one: MiniBatch) -> int:
-        """Return the size of mini-batches; the first time it may have to be found."""
+        """Return the size of mini-batches; on the first call it may have to be found."""
         if self._size == 0:
             most = ROWS
             if not isinstance(one.items, Rows):
@@ -240,7 +240,7 @@ class Worker:
         return self._size
 
     def _try(self, one: MiniBatch, count: int) -> None:
-        """Score an item that many times over, as one mini-batch."""
+        """Score this many copies of an item, as one mini-batch."""
         items: Any
         if isinstance(one.items, Rows):
             import pandas as pd
@@ -249,7 +249,7 @@ class Worker:
         else:
             items = one.items * count
         shrunk: list[int] = []
-        # Named twice, copies are a suspect, and never an item that was scored alone.
+        # Named twice, copies count as suspects, never as an item that was scored alone.
         indices = one.indices if count == 1 else one.indices * 2
         failed = True
         with self._watch.scoring(indices), suppress(MemoryError):
@@ -294,7 +294,7 @@ class Worker:
         return scorer
 
     def _settle_size(self, attempt: Attempt) -> None:
-        """Find out, once a job, how large a video's pictures are after scoring."""
+        """Find out, once per job, how large a video's pictures are after scoring."""
         plan = self._task.plan
         if plan.output != "video" or not self._scorer.resizes or self._plan is not plan:
             return
@@ -305,7 +305,7 @@ class Worker:
         self._scoring = self._bind(self._plan)
 
     def _try_size(self, attempt: Attempt) -> PictureSize:
-        """Score a frame that may be scored, for the size of what comes out."""
+        """Score a frame that may be scored, for the size of the result."""
         plan = self._task.plan
         doubtful = {*attempt.suspects, *(error.item for error in attempt.aside)}
         frames = self._source.read(plan, attempt.shard, 1)
