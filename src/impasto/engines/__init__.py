@@ -1,4 +1,4 @@
-"""The Engine protocol, and what its engines share.
+"""The Engine protocol and its engines.
 
 An engine runs shards on workers, each shard once; retry and resume are the caller's loop.
 

@@ -1,4 +1,4 @@
-"""The Engine protocol, and what its engines share."""
+"""The Engine protocol, and code that engines share."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from impasto.worker.task import Task
 
 ENCODER_THREADS = 8
-"""Threads of an encoder beside a GPU, where cores are free; it is part of what determines bytes."""
+"""Threads of an encoder beside a GPU, where cores are free; it affects the bytes of outputs."""
 ASKED_FOR = "at most, as is asked for"
 AS_HERE = "at most, as many as this machine has room for"
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """How a caller watches and stops an engine.
+    """Callbacks with which a caller watches and stops an engine.
 
     Attributes:
         progress: called with a shard's index and how many of its items are written.
-        stopping: asked often; once true, no further shard starts and those that run finish.
+        stopping: called often; once true, no further shard starts and running ones finish.
         staffed: called when the workers change.
-        noted: called with what befell the workers without being any shard's fault, for the log.
+        noted: called with what happened to workers through no shard's fault, for the log.
     """
 
     progress: Callable[[int, int], None] = lambda *_: None
@@ -37,10 +37,11 @@ class Control:
 
 
 def encoder_threads(device: str) -> int:
-    """Return the threads of an encoder on this machine; they are part of what determines bytes.
+    """Return the threads of an encoder on this machine; they affect the bytes of outputs.
 
     Args:
-        device: what scores; a CPU's cores are all busy scoring, beside a CUDA device they are free.
+        device: the scoring device; a CPU's cores are all busy scoring, beside a CUDA device they
+            are free.
     """
     return ENCODER_THREADS if uses_cuda(device) else 1
 
@@ -67,7 +68,7 @@ class Engine(Protocol):
         ...
 
     def run(self, task: Task, attempts: Sequence[Attempt]) -> Iterator[Done | Failed]:
-        """Try each shard once and yield one outcome a shard, as they finish.
+        """Try each shard once and yield one outcome per shard, as they finish.
 
         A shard's error is an outcome, not an exception. Given no shards, it does nothing.
 

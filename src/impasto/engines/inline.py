@@ -1,8 +1,8 @@
 """The inline engine: shards one after another in the caller's own process.
 
-It is for stepping through a scorer with a debugger: output goes to the terminal, and a breakpoint
-stops there. Nothing supervises the process, so limits of time and memory are not enforced, and a
-scorer that ends its process ends the driver too.
+It is meant for stepping through a scorer with a debugger: output goes to the terminal, and
+breakpoints stop there. Nothing supervises the process, so limits of time and memory are not
+enforced, and a scorer that ends its process ends the driver too.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class InlineEngine:
         """Configure.
 
         Args:
-            settings: on what device.
+            settings: the device to use.
             control: how the caller watches and stops the engine.
             spec: the job, whose time limit is not enforced.
-            stores: how stores are reached; a worker is given the signatures among it.
+            stores: access to stores; its signatures are passed to the worker.
         """
         self._device = settings.device
         self._control = control
@@ -62,7 +62,7 @@ class InlineEngine:
         return encoder_threads(self._device)
 
     def __enter__(self) -> Self:
-        """Have breakpoints stop on the terminal, and say which limits do not hold."""
+        """Make breakpoints stop on the terminal, and say which limits do not hold."""
         self._stack.callback(setattr, sys, "argv", sys.argv)
         # What `breakpoint()` calls, unless PYTHONBREAKPOINT or a test runner says otherwise.
         if pdb.set_trace.__module__ == "pdb":
@@ -73,7 +73,7 @@ class InlineEngine:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Let the scorer end in order."""
+        """Let the scorer shut down cleanly."""
         with self._stack:
             self._close()
 
@@ -89,7 +89,7 @@ class InlineEngine:
 
         Raises:
             BadInput: the scorer cannot be loaded and never will.
-            Unavailable: it cannot now.
+            Unavailable: it cannot be loaded now.
         """
         worker = self._loaded(task)
         self._control.staffed(WorkerCounts(running=1))
@@ -105,7 +105,7 @@ class InlineEngine:
     def _loaded(self, task: Task) -> Worker:
         if self._worker is None:
             self._control.staffed(WorkerCounts(starting=1))
-            # The driver is without torch until it has to score itself.
+            # The driver does not import torch until it has to score itself.
             import torch
 
             from impasto.worker.worker import Worker
@@ -133,7 +133,7 @@ class InlineEngine:
 
 
 class _Events(BatchMarks):
-    """The `WorkerEvents` of a worker that nobody else watches."""
+    """The `WorkerEvents` of a worker that nothing else watches."""
 
     def alive(self) -> None:
         pass
@@ -144,7 +144,7 @@ class _Events(BatchMarks):
 
 
 class _Debugger(pdb.Pdb):
-    """A debugger whose ``quit`` stops the job; else it would only set the item aside."""
+    """A debugger whose ``quit`` stops the job; otherwise it would only set the item aside."""
 
     def trace_dispatch(self, frame: FrameType, event: str, arg: Any) -> Any:
         try:
@@ -154,7 +154,7 @@ class _Debugger(pdb.Pdb):
 
 
 def _set_trace(*, header: str | None = None) -> None:
-    """Stop in the caller, as `pdb.set_trace` does; Ctrl-C keeps the meaning that it has here."""
+    """Stop in the caller, as `pdb.set_trace` does; Ctrl-C keeps its meaning."""
     debugger = _Debugger(nosigint=True)
     if header is not None:
         debugger.message(header)

@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from impasto.schema.signatures import Signatures
 
 STILLBORN = 4
-"""Workers that may die one after the other, none of which has begun to score."""
+"""Workers that may die one after the other before any of them has begun to score."""
 
 
 class LocalEngine:
-    """Runs shards on processes of this machine: one a core, or one a CUDA device."""
+    """Runs shards on processes of this machine: one per core, or one per CUDA device."""
 
     def __init__(self, settings: Settings, control: Control, signatures: Signatures) -> None:
         """Configure; nothing starts before the context is entered.
 
         Args:
-            settings: how many workers, on what, with how much memory.
+            settings: the number of workers, their device and their memory.
             control: how the caller watches and stops the engine.
-            signatures: those of URLs, for the workers.
+            signatures: the signatures of URLs, for the workers.
         """
         self._workers = settings.workers.most
         self._device = settings.device
@@ -49,7 +49,7 @@ class LocalEngine:
 
     @property
     def capacity(self) -> Capacity:
-        """As many as are asked for, else one a device, or one a core."""
+        """As many as requested, else one per device, or one per core."""
         count = len(_devices(self._device, self._workers))
         return Capacity(count, ASKED_FOR if self._workers else AS_HERE)
 
@@ -64,7 +64,7 @@ class LocalEngine:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Stop every worker: in order when all went well, else at once."""
+        """Stop every worker: cleanly when all went well, else at once."""
         if not any(error):
             _part(worker for worker in self._children if worker.ready and not worker.shard)
         for worker in self._children:
@@ -91,14 +91,14 @@ class LocalEngine:
                 if not worker.alive or (
                     isinstance(outcome, Failed) and outcome.kind in REPLACE_AFTER
                 ):
-                    # Whatever spoiled it, a device's lost context say, would spoil the next shard.
+                    # Whatever broke it, such as a lost device context, would break the next shard.
                     worker.stop()
                     self._children.remove(worker)
                     self._staff(task, len(waiting))
                 yield outcome
 
     def _staff(self, task: Task, shards: int) -> None:
-        """Have a worker on every device, but no more idle ones than shards that wait for one."""
+        """Start a worker on every device, but no more idle ones than there are waiting shards."""
         free = Counter(_devices(self._device, self._workers))
         free.subtract(worker.device for worker in self._children)
         missing = shards - sum(worker.shard is None for worker in self._children)
@@ -107,11 +107,12 @@ class LocalEngine:
             worker.assign(task, self._signatures)
 
     def _receive(self, worker: Supervisor) -> Done | Failed | None:
-        """Take one message from a worker; returns the outcome of its shard if that is one.
+        """Take one message from a worker; returns the outcome of its shard if it is one.
 
         Raises:
             BadInput: the scorer cannot be loaded and never will.
-            Unavailable: it cannot now, or workers die one after the other before they score.
+            Unavailable: it cannot be loaded now, or workers die one after the other before they
+                score.
         """
         said = worker.receive()
         self._stillborn = 0 if worker.alive else self._stillborn + 1
@@ -127,7 +128,7 @@ class LocalEngine:
         return None
 
     def _tell(self) -> None:
-        """Tell the caller what the workers do."""
+        """Report to the caller what the workers do."""
         running = sum(worker.shard is not None and worker.ready for worker in self._children)
         idle = sum(worker.shard is None and worker.ready for worker in self._children)
         starting = len(self._children) - running - idle
@@ -135,7 +136,7 @@ class LocalEngine:
 
 
 def _part(idle: Iterable[Supervisor]) -> None:
-    """Let idle workers end in order, but not for ever."""
+    """Let idle workers exit cleanly, within a time limit."""
     asked = list(idle)
     for worker in asked:
         worker.request_exit()
@@ -145,7 +146,7 @@ def _part(idle: Iterable[Supervisor]) -> None:
 
 
 def _dispatch(workers: list[Supervisor], waiting: deque[Attempt]) -> None:
-    """Give shards to idle workers, and the cores of those left idle to the busy ones."""
+    """Assign shards to idle workers, and the cores of those left idle to the busy ones."""
     idle = [worker for worker in workers if not worker.shard]
     starting = idle[: len(waiting)]
     busy = [worker for worker in workers if worker.shard] + starting
@@ -164,14 +165,14 @@ def _shares(workers: int) -> list[int]:
 
 
 def _busy(workers: list[Supervisor]) -> Iterator[tuple[Supervisor, bool]]:
-    """Wait a moment; yield the busy workers, and whether they have something to say."""
+    """Wait a moment; yield the busy workers, and whether each has sent a message."""
     busy = [worker for worker in workers if worker.shard]
     ready = wait([worker.conn for worker in busy], POLL)
     yield from ((worker, worker.conn in ready) for worker in busy)
 
 
 def _devices(device: str, workers: int | None) -> list[str]:
-    """Name the device of each worker; raises Unavailable when CUDA is asked for and absent."""
+    """Return the device of each worker; raises Unavailable when CUDA is requested and absent."""
     if not uses_cuda(device):
         return ["cpu"] * (workers or len(os.sched_getaffinity(0)))
     count = cuda_devices()

@@ -1,4 +1,4 @@
-"""What a worker process tells the one that looks after it."""
+"""Messages from a worker process to its supervisor."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class StartFailed(Frozen):
 
 
 class BatchMark(Frozen):
-    """A mini-batch is being scored from now on, or no longer.
+    """The start or end of a mini-batch's scoring.
 
     Attributes:
         items: its items.
-        begun: whether it begins.
+        begun: whether this is the start.
     """
 
     items: tuple[int, ...]
@@ -44,4 +44,4 @@ class BatchMark(Frozen):
 
 
 class Alive(Frozen):
-    """The worker works on a mini-batch that takes long."""
+    """The worker is working on a mini-batch that takes long."""

@@ -20,16 +20,16 @@ def open_engine(settings: Settings, spec: JobSpec, control: Control, stores: Sto
 
     Args:
         settings: how jobs run here.
-        spec: what to do; a cluster's machines are given its scripts.
+        spec: the job; its scripts are sent to a cluster's machines.
         control: how the caller watches and stops the engine.
-        stores: what the driver opens. Workers on this machine are given its signatures, which no
+        stores: the driver's stores. Workers on this machine receive their signatures, which no
             `Task` holds.
 
     Raises:
         BadInput: the settings contradict each other, or the engine is not installed.
     """
     if settings.engine == "ray":
-        # It was on its way before the settings were known.
+        # It was started before the settings were known.
         stop_spare()
         # Ray reads its environment when it is first imported.
         configure_ray()

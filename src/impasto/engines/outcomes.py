@@ -1,4 +1,4 @@
-"""A shard on a worker of this very process: what its errors mean, and whose fault they may be."""
+"""A shard on a worker in this process: what its errors mean, and which items may cause them."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from impasto.worker.worker import Worker
 
 REPLACE_AFTER = {"unavailable", "error", "died"}
-"""Kinds of failure that may be the worker's own; the others would be those of any worker."""
+"""Kinds of failure that may be the worker's own; any worker would have the others."""
 _ENDS = {"MemoryError", "AcceleratorError"}
-"""Names of errors after which a worker is of no use: this machine's memory or device is gone."""
+"""Names of errors after which a worker is unusable: its memory or device is gone."""
 
 
 class BatchMarks:
-    """Remembers what is being scored, by however many threads."""
+    """Remembers what is being scored, by any number of threads."""
 
     def __init__(self) -> None:
         self._scoring: list[tuple[int, ...]] = []
 
     @contextmanager
     def scoring(self, items: tuple[int, ...]) -> Iterator[None]:
-        """Remember the items of the block; what raises stays marked; see `WorkerEvents`."""
+        """Remember the block's items; if it raises, they stay marked; see `WorkerEvents`."""
         self._scoring.append(items)
         yield
         self._scoring.remove(items)
 
     def blamed(self) -> tuple[int, ...]:
-        """Return the items that an error may be the fault of, and forget them."""
+        """Return the items that may have caused an error, and forget them."""
         items = tuple(sorted(item for each in self._scoring for item in each))
         self._scoring.clear()
         return items
@@ -47,10 +47,10 @@ def outcomes(
     """Try a shard once.
 
     Args:
-        worker: scores it.
+        worker: the worker that scores it.
         attempt: what to score.
         threads: how many mini-batches may be scored at once.
-        marks: told by the worker what is being scored.
+        marks: what the worker marks as being scored.
 
     Yields:
         How many items are written so far; last, the outcome.
@@ -73,7 +73,7 @@ def outcomes(
 
 
 def kind_of(error: Exception) -> FailedKind:
-    """Tell who must act on the error of a shard."""
+    """Return the kind of a shard's error, which says who must act."""
     match error:
         case Denied():
             return "denied"

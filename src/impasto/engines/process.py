@@ -1,7 +1,7 @@
-"""A worker's process, seen from its driver.
+"""A worker's process, as its driver sees it.
 
-Imports nothing heavy, so that a first process can be on its way before the driver knows its job:
-a worker needs seconds to import torch.
+Imports nothing heavy, so that a first process can be started before the driver knows its job: a
+worker needs seconds to import torch.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ class WorkerProcess:
         try:
             with theirs:
                 self._process = subprocess.Popen(
-                    # -P keeps modules that happen to lie in the working folder out.
+                    # -P keeps out modules that happen to be in the working folder.
                     [sys.executable, "-P", "-c", code],
                     stdin=subprocess.DEVNULL,
                     stdout=self._said,
                     stderr=self._said,
                     pass_fds=[theirs.fileno()],
-                    # A group of its own, so that what a user's script starts ends with it.
+                    # A separate group, so that whatever a user's script starts ends with it.
                     start_new_session=True,
                 )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        # Ends the whole group once we are gone, even if the worker hangs or was stopped.
+        # Ends the whole group once this process is gone, even if the worker hangs or was stopped.
         self._watcher = subprocess.Popen(
             ["sh", "-c", 'read -r _; kill -9 -"$0"', str(self._process.pid)],
             stdin=subprocess.PIPE,
@@ -65,7 +65,7 @@ class WorkerProcess:
         )
 
     def exit_reason(self) -> str:
-        """Wait for the end of the process and say how it came."""
+        """Wait for the process to end and say how it ended."""
         code = self._process.wait()
         if code == -signal.SIGKILL:
             return f"signal {-code}, perhaps out of memory"
@@ -86,14 +86,14 @@ class WorkerProcess:
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def wait(self, seconds: float) -> None:
-        """Wait for the end of the process, so long at most."""
+        """Wait for the process to end, for this many seconds at most."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
 
     def stop(self) -> None:
         """End the process at once."""
         self.conn.close()
-        # First of all, since the number of an ended group may be given to another one.
+        # First, since the number of an ended group may be reused for another one.
         self._watcher.kill()
         self._watcher.wait()
         if self._watcher.stdin:
@@ -106,7 +106,7 @@ class WorkerProcess:
 
 @contextmanager
 def spare() -> Iterator[None]:
-    """Have a process on its way that the first worker of the block takes; else it is stopped."""
+    """Start a process for the first worker of the block to take; stop it if none does."""
     _spare.append(WorkerProcess())
     try:
         yield
@@ -115,7 +115,7 @@ def spare() -> Iterator[None]:
 
 
 def stop_spare() -> None:
-    """Stop the spare process if there is one, since no worker will be of this process."""
+    """Stop the spare process if there is one, since no worker will use it."""
     while _spare:
         _spare.pop().stop()
 

@@ -1,7 +1,7 @@
-"""One worker process and what may befall it, the same for all engines.
+"""One worker process and what may happen to it, the same for all engines.
 
-Whoever gives it shards learns which items were being scored when it died, took too long, held too
-much memory or fell silent.
+Its caller learns which items were being scored when it died, took too long, held too much memory or
+fell silent.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from impasto.worker.task import Task
 
 POLL = 0.2
-"""Seconds between two looks at a worker, and at whether to stop."""
+"""Seconds between two checks of a worker, and of whether to stop."""
 START = 600.0
-"""Seconds without a sign of life in which a worker may load its scorer."""
+"""Seconds without a sign of life that a worker may take to load its scorer."""
 GRACE = 10.0
-"""Seconds that workers have for ending in order, when all is done."""
+"""Seconds that workers have to exit cleanly, when all is done."""
 MOST = 0.8
 """Share of the machine's memory that one worker may hold."""
 
@@ -37,14 +37,14 @@ def memory_limit(memory: int | None) -> int:
 
 
 class Supervisor:
-    """One worker process, seen from whoever gives it shards.
+    """One worker process, as seen by the caller that assigns its shards.
 
     Attributes:
-        conn: where it says something, for `multiprocessing.connection.wait`.
+        conn: the connection for its messages, for `multiprocessing.connection.wait`.
         device: ``cpu``, or ``cuda:<n>``.
-        shard: what it scores, or None.
+        shard: the shard that it scores, or None.
         ready: whether it has loaded its scorer.
-        alive: False once it has ended, or must be.
+        alive: False once it has ended, or must be ended.
     """
 
     def __init__(self, device: str) -> None:
@@ -61,14 +61,14 @@ class Supervisor:
         self.conn = self._process.conn
 
     def assign(self, task: Task, signatures: Signatures) -> None:
-        """Tell the worker its task, once, and the signatures of the URLs in it."""
+        """Send the worker its task, once, and the signatures of the URLs in it."""
         if self._task is None:
             self._task = task
-            # Signatures go to processes of this machine, by socket, and nowhere else.
+            # Signatures are sent to processes of this machine, by socket, and nowhere else.
             self._send((task, self.device, signatures.reveal()))
 
     def start(self, attempt: Attempt, threads: int) -> None:
-        """Give the worker a shard; a dead worker is noticed when its answer is read."""
+        """Assign the worker a shard; a dead worker is noticed when its answer is read."""
         self.shard, self._threads, self._heard = attempt.shard, threads, time.monotonic()
         self._scoring.clear()
         self._send((attempt, threads))
@@ -83,7 +83,7 @@ class Supervisor:
         """Take one message: the outcome of the shard, or how many of its items are written.
 
         Returns:
-            `StartFailed` when the scorer cannot be loaded; None when there is nothing to be told.
+            `StartFailed` when the scorer cannot be loaded; None when there is nothing to report.
         """
         try:
             message = self.conn.recv()
@@ -136,11 +136,11 @@ class Supervisor:
         return self._failed(error, "died", self._scoring)
 
     def request_exit(self) -> None:
-        """Ask an idle worker to end in order."""
+        """Ask an idle worker to exit cleanly."""
         self._send(None)
 
     def wait_exit(self, seconds: float) -> None:
-        """Wait for the end of a worker that was asked to."""
+        """Wait for a worker that was asked to exit."""
         self._process.wait(seconds)
 
     def stop(self) -> None:

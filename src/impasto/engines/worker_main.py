@@ -20,17 +20,17 @@ from impasto.schema.outcome import Attempt
 from impasto.schema.signatures import Signatures
 
 PRINTED = 100_000
-"""Bytes of what a worker prints during a shard that are logged, the last ones."""
+"""Bytes of a worker's output during a shard that are logged, counted from its end."""
 OFTEN = 0.02
-"""Seconds between two words on how far a shard is."""
+"""Seconds between two reports of a shard's progress."""
 
 
 class _Channel(BatchMarks):
-    """The worker's side of the socket: `WorkerEvents`, and the end when the driver says no more.
+    """The worker's side of the socket: `WorkerEvents`, and exit when the driver closes it.
 
     Attributes:
         threads: how many mini-batches may be scored at once.
-        attempts: the shards to score; None asks the worker to end in order.
+        attempts: the shards to score; None asks the worker to exit cleanly.
     """
 
     def __init__(self, conn: Connection) -> None:
@@ -43,21 +43,21 @@ class _Channel(BatchMarks):
         threading.Thread(target=self._listen, daemon=True).start()
 
     def send(self, message: object) -> None:
-        """Say something to the driver."""
+        """Send a message to the driver."""
         with self._sending:
             self._conn.send(message)
 
     @contextmanager
     def scoring(self, items: tuple[int, ...]) -> Iterator[None]:
-        """Say that a mini-batch is being scored; see `WorkerEvents`."""
+        """Report that a mini-batch is being scored; see `WorkerEvents`."""
         with super().scoring(items):
             self.send(BatchMark(items=items, begun=True))
             yield
-            # Of what raises no end is told: the error may be the fault of these items.
+            # No end is sent if the block raises: the error may be the fault of these items.
             self.send(BatchMark(items=items, begun=False))
 
     def alive(self) -> None:
-        """Say that a long mini-batch is still being worked on; see `WorkerEvents`."""
+        """Report that a long mini-batch is still being worked on; see `WorkerEvents`."""
         self.send(Alive())
 
     def printed(self) -> str:
@@ -67,7 +67,7 @@ class _Channel(BatchMarks):
         size = os.fstat(1).st_size
         start = max(self._printed, size - PRINTED)
         self._printed = size
-        # Workers' output goes to a file, that of both streams to the same one.
+        # Workers' output goes to a file, the same one for both streams.
         return secrecy.redact(os.pread(1, size - start, start).decode(errors="replace"))
 
     def _listen(self) -> None:
@@ -87,8 +87,8 @@ class _Channel(BatchMarks):
 
 def serve(fd: int) -> None:
     """Be a worker process: take shards from a socket until it closes."""
-    # Imports make a million objects that live for ever; looking through them for garbage again
-    # and again would take a fifth of the time.
+    # Imports create a million objects that live for ever; scanning them for garbage again and again
+    # would take a fifth of the time.
     gc.disable()
     import torch
 
@@ -111,7 +111,7 @@ def serve(fd: int) -> None:
     except Exception as error:  # noqa: BLE001 (the driver raises it)
         line.send(start_failed(error))
         return
-    # From here on its end is the end of an attempt, and no failure to start.
+    # From here on its end is the end of an attempt, not a failure to start.
     line.alive()
     while attempt := line.attempts.get():
         told = 0.0

@@ -18,13 +18,13 @@ from impasto.schema.signatures import Signatures
 from impasto.worker.task import Task
 
 SAY = 0.5
-"""Seconds between two words on how far a shard is; each costs the driver half a millisecond."""
+"""Seconds between two reports of a shard's progress; each costs the driver half a millisecond."""
 BEAT = 5.0
-"""Seconds between two signs of life when there is nothing to be said."""
+"""Seconds between two signs of life when there is nothing to report."""
 
 
 class WorkerActor:
-    """Looks after one worker process, and replaces it when it is spoilt."""
+    """Supervises one worker process, and replaces it when it is unusable."""
 
     def __init__(self, device: str, memory: int | None) -> None:
         """Start the process, which imports its libraries while the job is planned.
@@ -84,14 +84,14 @@ class WorkerActor:
                 yield items if worker.ready else None
 
     def close(self) -> None:
-        """Let the worker end in order."""
+        """Let the worker exit cleanly."""
         if self._child:
             self._child.request_exit()
             self._child.wait_exit(GRACE)
             self._drop(self._child)
 
     def _assigned(self) -> Supervisor:
-        """Return the worker, a new one if the last one was spoilt."""
+        """Return the worker, a new one if the last one became unusable."""
         assert self._task
         self._child = self._child or Supervisor(self._device)
         self._child.assign(self._task, self._signatures)
@@ -100,7 +100,7 @@ class WorkerActor:
     def _finish(
         self, worker: Supervisor, outcome: Done | Failed | StartFailed
     ) -> Done | Failed | StartFailed:
-        """Replace the worker if need be; one that died before it was ready could not start."""
+        """Replace the worker if necessary; one that died before it was ready could not start."""
         ready = worker.ready
         worker.finish()
         if isinstance(outcome, Done):

@@ -1,4 +1,4 @@
-"""Joining a cluster, or starting a Ray of one's own, and what goes wrong then."""
+"""Joining a cluster, or starting Ray on this machine, and the errors of both."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def join(settings: Settings, spec: JobSpec, stores: Stores) -> dict[str, Any]:
 
     Args:
         settings: its address.
-        spec: the job, whose scripts go to the machines.
+        spec: the job, whose scripts are sent to the machines.
         stores: opens the scripts.
 
     Returns:
@@ -55,7 +55,7 @@ def join(settings: Settings, spec: JobSpec, stores: Stores) -> dict[str, Any]:
     if not address:
         _make_token()
     logging.getLogger("ray").setLevel(logging.ERROR)
-    # Else it prints pages about each lost machine among our results, whatever `log_to_driver` is.
+    # Else it prints pages about each lost machine among the results, whatever `log_to_driver` is.
     vars(ray_worker)["_worker_logs_enabled"] = False
     with TemporaryDirectory() as folder:
         whole, own = runtime_env(spec, stores, settings.home, folder)
@@ -74,13 +74,13 @@ def join(settings: Settings, spec: JobSpec, stores: Stores) -> dict[str, Any]:
 
 
 def _knock(address: str) -> None:
-    """Raise Unavailable when no head answers there, which Ray finds out within minutes or never."""
+    """Raise Unavailable when no head answers there, which Ray notices after minutes or never."""
     host, _, port = address.rpartition(":")
     said = b""
     try:
         with socket.create_connection((host, int(port)), KNOCK) as connection:
             connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            # Where all is encrypted nobody answers to that.
+            # Where everything is encrypted, nothing answers this.
             with suppress(TimeoutError, ConnectionError):
                 said = connection.recv(5)
     except OSError as error:
@@ -96,7 +96,7 @@ def _knock(address: str) -> None:
 
 
 def _make_token() -> None:
-    """Make the token that a Ray of this machine asks for; Ray would let everybody read it."""
+    """Create the token that Ray on this machine requires; Ray would let everybody read it."""
     path = ray_token()
     if path is None:
         return
@@ -109,12 +109,12 @@ def _make_token() -> None:
 def words(error: Exception | None) -> str:
     """Return the line of an error that says what is wrong."""
     text = re.sub(r"\x1b\[[\d;]*m", "", str(error))
-    # Below that it happened, and a table of ids, stands why; advice on Ray follows.
+    # The reason follows the announcement and a table of ids; advice on Ray comes last.
     lines = [line.strip() for line in text.splitlines() if line.strip() and line[0] != "\t"]
     lines = [line for line in lines if not line.startswith("The actor died unexpectedly")] or lines
     if not lines:
         return type(error).__name__
-    # Of what failed while it was made, the whole traceback is told.
+    # For an actor that failed to start, the whole traceback is in the text.
     last = getattr(error, "actor_init_failed", False)
     return lines[-1 if last else 0].partition(" Some common causes")[0]
 
@@ -128,7 +128,7 @@ def complaint(error: Exception) -> str:
 
 def _refusal(address: str | None, error: Exception) -> Unavailable:
     """Return the error that says why a cluster could not be joined."""
-    # Ray raises what it was told by the head as text within another error.
+    # Ray raises the head's answer as text within another error.
     if "AuthenticationError" in f"{type(error).__name__} {error.__cause__}":
         return Unavailable(
             f"cluster {address}: refuses this driver's token",
@@ -142,7 +142,7 @@ def _refusal(address: str | None, error: Exception) -> Unavailable:
 
 @contextmanager
 def _own_signals() -> Iterator[None]:
-    """Keep this process's ways with signals in a block in which Ray sets its own."""
+    """Restore this process's signal handlers after a block in which Ray sets its own."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -157,10 +157,10 @@ def _own_signals() -> Iterator[None]:
 
 @contextmanager
 def _loopback() -> Iterator[None]:
-    """Have a Ray that is started in this block listen on loopback alone.
+    """Make Ray, when started in this block, listen on loopback alone.
 
     Ray listens on every interface unless its machine's address is 127.0.0.1, and replaces that
-    address wherever other machines might join, which it has decided when it was imported.
+    address wherever other machines might join, which it decides when it is imported.
     """
     constants = vars(ray_constants)
     before, constants["ENABLE_RAY_CLUSTER"] = constants["ENABLE_RAY_CLUSTER"], False

@@ -39,25 +39,25 @@ if TYPE_CHECKING:
     from impasto.storage.stores import Stores
 
 SETTLE = 3.0
-"""Seconds in which a machine that lives tells of an actor that died there."""
+"""Seconds in which a live machine reports an actor that died there."""
 SILENCE = 90.0
-"""Seconds without a word from a busy worker's machine; Ray itself notices within about 66."""
+"""Seconds without a message from a busy worker's machine; Ray itself notices within about 66."""
 LOST = 10
 """Machines that may go away unannounced under one shard before the shard is suspected."""
 CUDA_THREADS = 2
-"""Mini-batches at once on a CUDA device, so that copies hide behind scoring."""
+"""Mini-batches at once on a CUDA device, so that copies overlap with scoring."""
 
 
 class RayEngine:
-    """Runs shards on a cluster, or on a Ray of its own on this machine."""
+    """Runs shards on a cluster, or on Ray started on this machine."""
 
     def __init__(self, settings: Settings, control: Control, spec: JobSpec, stores: Stores) -> None:
         """Configure; nothing starts before the context is entered.
 
         Args:
-            settings: the cluster's address, how many workers, and what each takes.
+            settings: the cluster's address, the number of workers, and what each takes.
             control: how the caller watches and stops the engine.
-            spec: the job; its scripts and requirements go to the machines.
+            spec: the job; its scripts and requirements are sent to the machines.
             stores: opens those, and has the signatures for workers on this machine.
 
         Raises:
@@ -77,12 +77,12 @@ class RayEngine:
 
     @property
     def capacity(self) -> Capacity:
-        """As many workers as are asked for, else those there is room for, else a guess."""
+        """As many workers as requested, else as many as there is room for, else a guess."""
         return self._share.capacity(self._settings, self._room, joined=self._joined)
 
     @property
     def encoder_threads(self) -> int:
-        """One on a CPU, whose cores are all busy scoring; some beside a GPU."""
+        """One on a CPU, whose cores are all busy scoring; several beside a GPU."""
         return ENCODER_THREADS if self._share.cuda else 1
 
     def __enter__(self) -> Self:
@@ -101,7 +101,7 @@ class RayEngine:
         return self
 
     def _bounds(self) -> WorkerRange:
-        """Return how many workers there may be: a Ray of this machine alone never grows."""
+        """Return how many workers there may be: Ray on this machine alone never grows."""
         asked = self._settings.workers
         if self._settings.address:
             return asked
@@ -109,9 +109,9 @@ class RayEngine:
         return WorkerRange(least=min(asked.least, most), most=most)
 
     def _open(self, env: dict[str, Any]) -> None:
-        """See what there is, and ask for the first workers."""
+        """Look up the cluster's resources, and request the first workers."""
         total: dict[str, float] = ray.cluster_resources()
-        # A cluster that has no machine yet tells of none of these.
+        # A cluster that has no machine yet lists none of these.
         cpus, gpus = total.get("CPU", 0), total.get("GPU", 0)
         self._room, self._joined = self._share.fitting(cpus, gpus), True
         if self._share.gpus is None:
@@ -133,14 +133,14 @@ class RayEngine:
         self._pool = WorkerPool(WorkerActor, given, options, self._bounds())
 
     def __exit__(self, *error: object) -> None:
-        """End every worker: in order when all went well, else at once."""
+        """End every worker: cleanly when all went well, else at once."""
         self._pool.close(in_order=not any(error))
         ray.shutdown()
 
     def run(self, task: Task, attempts: Sequence[Attempt]) -> Iterator[Done | Failed]:
         """Try each shard once, the longest first; see `Engine.run`.
 
-        A shard whose machine went away is tried again at once: that was no fault of the shard.
+        A shard whose machine went away is tried again at once: that was not the shard's fault.
         """
         queue = deque(sorted(attempts, key=lambda each: len(each.shard), reverse=True))
         if queue and self._task is None:
@@ -156,7 +156,7 @@ class RayEngine:
             )
             self._pool.assign(self._task, queries)
             self._dispatch(queue)
-            # What another one said just now may have ended a worker.
+            # A message of another worker may just have ended this one.
             for worker in self._pool.talking():
                 if worker in self._pool and (outcome := self._hear(worker, queue)):
                     yield outcome
@@ -166,7 +166,7 @@ class RayEngine:
             self._tell()
 
     def _dispatch(self, queue: deque[Attempt]) -> None:
-        """Give shards to idle workers, and second copies of stragglers if that is wanted."""
+        """Assign shards to idle workers, and second copies of stragglers if wanted."""
         threads = CUDA_THREADS if self._share.cuda else self._settings.cpus_per_worker
         for worker in self._pool.free():
             attempt = queue.popleft() if queue else self._straggler()
@@ -175,13 +175,13 @@ class RayEngine:
             worker.begin(attempt, threads)
 
     def _straggler(self) -> Attempt | None:
-        """Return the attempt of a straggler that an idle worker is to try again."""
+        """Return the attempt of a straggler that an idle worker should try again."""
         if not self._settings.speculate or self._control.stopping():
             return None
         return self._stragglers.next(self._pool.busy())
 
     def _hear(self, worker: RemoteWorker, queue: deque[Attempt]) -> Done | Failed | None:
-        """Take one message; returns the outcome of a shard if that is one.
+        """Take one message; returns the outcome of a shard if it is one.
 
         Raises:
             BadInput: the scorer cannot be loaded.
@@ -189,7 +189,7 @@ class RayEngine:
         """
         try:
             if worker.asking is not None:
-                # It answers again, but what it said meanwhile is lost.
+                # It answers again, but its messages in between are lost.
                 worker.asking = ray.get(worker.asking) and None
                 return None
             if worker.attempt is None:
@@ -224,10 +224,10 @@ class RayEngine:
         return None
 
     def _finished(self, worker: RemoteWorker, said: Done | Failed) -> Done | Failed | None:
-        """Let a worker rest; its shard has an outcome unless another one is still at it."""
+        """Let a worker rest; its shard has an outcome unless another worker still scores it."""
         twins = self._pool.twins(worker)
         self._started(worker)
-        # It goes on with a new process then.
+        # It continues with a new process then.
         worker.ready = isinstance(said, Done) or said.kind not in {"died", "timeout"}
         if isinstance(said, Failed) and twins:
             self._control.noted(f"a copy of shard {said.shard} failed: {said.error}")
@@ -242,11 +242,11 @@ class RayEngine:
         return said
 
     def _refused(self, worker: RemoteWorker, queue: deque[Attempt], said: StartFailed) -> None:
-        """Put the shard back that a worker could not begin.
+        """Put back the shard that a worker could not begin.
 
         Raises:
             BadInput: no worker ever will.
-            Unavailable: one after the other could not.
+            Unavailable: workers failed to start one after the other.
         """
         if said.bad_input:
             raise said.as_error()
@@ -265,7 +265,7 @@ class RayEngine:
         """Note that a worker could not start, and bar its machine when it was not the first.
 
         Raises:
-            Unavailable: ``error``, when nobody is at work and no other machine can be hoped for.
+            Unavailable: ``error``, when no worker is at work and no other machine is expected.
         """
         node = worker.node or worker.last_node()
         self._control.noted(f"{worker.label} could not start: {why}")
@@ -286,10 +286,10 @@ class RayEngine:
             self._control.noted(f"there is no machine left on which workers can start; {waiting}")
 
     def _fault(self, worker: RemoteWorker, queue: deque[Attempt]) -> Failed | None:
-        """Look whether a busy worker went away or fell silent."""
+        """Check whether a busy worker went away or fell silent."""
         silent = worker.attempt is not None and time.monotonic() - worker.heard > SILENCE
         if silent and not worker.gone and ray.wait([worker.stream], timeout=0)[0]:
-            # It was this driver that did not listen.
+            # The worker did answer; this driver was not listening.
             return None
         if not (worker.gone or silent):
             return None
@@ -310,7 +310,7 @@ class RayEngine:
         return self._spoilt(worker, f"{worker.label} went away: {why}")
 
     def _spoilt(self, worker: RemoteWorker, error: str) -> Failed | None:
-        """Dismiss a worker; returns the outcome of its shard, unless another one is at it.
+        """Dismiss a worker; returns the outcome of its shard, unless another worker scores it.
 
         Raises:
             Unavailable: workers end before they have begun, one after the other.
@@ -336,7 +336,7 @@ class RayEngine:
                 queue.appendleft(worker.attempt)
 
     def _tell(self) -> None:
-        """Tell the caller what the workers do, and when there is no room for any.
+        """Report to the caller what the workers do, and when there is no room for any.
 
         Raises:
             Unavailable: no machine came.

@@ -1,4 +1,4 @@
-"""What Ray reads from the environment."""
+"""The environment variables that Ray reads."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from pathlib import Path
 
 
 def configure_ray() -> None:
-    """Prepare this process's environment for Ray: token authentication unless it is refused.
+    """Prepare this process's environment for Ray: token authentication unless disabled.
 
-    Ray reads these when it is first imported. Nothing that is set already is changed.
+    Ray reads these when it is first imported. Variables that are already set are kept.
     """
     os.environ.update(
         {
             "RAY_AUTH_MODE": "token",
             "RAY_USAGE_STATS_ENABLED": "0",
-            # A worker with no GPU of its own must see none.
+            # A worker without a GPU must see none.
             "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
         }
         | os.environ
@@ -23,7 +23,7 @@ def configure_ray() -> None:
 
 
 def ray_token() -> Path | None:
-    """Return the file that holds this user's token for Ray; None when it is not looked at."""
+    """Return the file that holds this user's token for Ray; None when it is not used."""
     named = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
     if named or os.environ.get("RAY_AUTH_MODE", "token") != "token":
         return None

@@ -21,7 +21,7 @@ def with_room(share: Share) -> set[str]:
 
 
 def lost(worker: RemoteWorker) -> bool:
-    """Tell whether a worker's machine was taken away."""
+    """Return whether a worker's machine was taken away."""
     if not worker.machine:
         return "node has died" in str(worker.gone)
     return all(node["NodeID"] != worker.node or not node["Alive"] for node in ray.nodes())

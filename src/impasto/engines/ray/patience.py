@@ -1,4 +1,4 @@
-"""How long a driver waits for machines, and what it says meanwhile."""
+"""The time a driver waits for machines, and what it reports meanwhile."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
     from impasto.engines.ray.share import Share
 
 ROOM = 30.0
-"""Seconds without room for any worker after which the user is told."""
+"""Seconds without room for any worker after which the user is notified."""
 RENEWAL = 300.0
-"""Seconds to wait for another machine when workers can start on none that there is."""
+"""Seconds to wait for another machine when workers can start on none of the present ones."""
 WAIT = 1800.0
 """Seconds to wait for a first machine."""
 
 
 class Patience:
-    """Watches for how long no worker has had room.
+    """Tracks how long no worker has had room.
 
     Attributes:
-        refusal: the error to end with when no other machine comes, or None while workers can
-            start on those there are.
+        refusal: the error to end with when no other machine comes, or None while workers can start
+            on the present ones.
     """
 
     def __init__(self, address: str | None, *, installs: bool) -> None:
         """Begin to wait.
 
         Args:
-            address: the cluster's, or None for a Ray of this machine.
+            address: the cluster's, or None for Ray on this machine.
             installs: whether workers install packages before they start.
         """
         self._cluster = address or "of this machine"
@@ -44,7 +44,7 @@ class Patience:
         self._since, self._told = time.monotonic(), False
 
     def look(self, counts: WorkerCounts, share: Share) -> str:
-        """Return what to tell the user, or "".
+        """Return the note for the user, or "".
 
         Args:
             counts: the workers, by what they do.

@@ -1,4 +1,4 @@
-"""The workers of a cluster that a driver has asked for: who they are, how they come and go."""
+"""The workers that a driver has requested from a cluster: requesting and releasing them."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from impasto.settings import WorkerRange
 
 POLL = 0.2
-"""Seconds between two looks at whether to stop."""
+"""Seconds between two checks whether to stop."""
 IDLE = 10.0
-"""Seconds after which a worker for which no shard is left gives its machine back."""
+"""Seconds after which a worker without a shard left to score releases its machine."""
 ASKED = 32
-"""Workers that wait for machines at most, where no maximum is given."""
+"""The most workers that wait for machines, where no maximum is given."""
 
 
 class WorkerPool:
-    """Asks Ray for workers and lets them go; knows nothing of what shards there are.
+    """Requests workers from Ray and releases them; knows nothing about the shards.
 
-    Iterating gives all that have not left.
+    Iterating yields all that have not left.
     """
 
     def __init__(
         self, slot: type, given: tuple[object, ...], options: dict[str, Any], bounds: WorkerRange
     ) -> None:
-        """Ask for the first workers.
+        """Request the first workers.
 
         Args:
             slot: the class of actors.
-            given: what each of them is made with.
-            options: what each takes of a machine, as Ray calls it.
+            given: the arguments that each actor is created with.
+            options: the resources each takes, as Ray names them.
             bounds: how many there may be.
         """
         self._slot = ray.remote(slot)
@@ -68,29 +68,29 @@ class WorkerPool:
         return [it for it in self._hired if it.machine and not it.attempt and not it.gone]
 
     def twins(self, worker: RemoteWorker) -> list[RemoteWorker]:
-        """List the others that are at the same shard."""
+        """List the others that score the same shard."""
         return [it for it in self.busy() if it.shard == worker.shard and it is not worker]
 
     def staff(self) -> WorkerCounts:
-        """Count them by what they do."""
+        """Count the workers by what they do."""
         asked = sum(not worker.machine for worker in self._hired)
         running = sum(worker.attempt is not None and worker.ready for worker in self._hired)
         idle = sum(bool(worker.machine) and not worker.attempt for worker in self._hired)
         return WorkerCounts(asked, len(self._hired) - asked - running - idle, running, idle)
 
     def scale(self, waiting: int, spare: int) -> None:
-        """Have a worker for each shard, within bounds; release those for which none is left.
+        """Keep one worker per shard, within bounds; release those for which none is left.
 
         Args:
-            waiting: shards that nobody is at.
-            spare: idle workers that are kept for shards that somebody is at.
+            waiting: shards that no worker scores yet.
+            spare: idle workers that are kept for shards that others are scoring.
         """
         placed = sum(worker.machine != "" for worker in self._hired)
         most = self._bounds.most or placed + ASKED
         want = min(max(waiting + len(self.busy()), self._bounds.least), most)
         self._start(want - len(self._hired))
         now = time.monotonic()
-        # Those that wait for a machine go first: it shall not be brought for nothing.
+        # Those that wait for a machine go first, so that none is started for nothing.
         unplaced = [it for it in self._hired if not it.machine and not it.gone]
         for worker in unplaced[: max(0, len(self._hired) - max(want, 1))]:
             self._stop(worker)
@@ -101,7 +101,7 @@ class WorkerPool:
         self._remove_dead()
 
     def assign(self, task: Any, queries: dict[str, str]) -> None:
-        """Tell new workers their task, which they hear once there is a machine for them.
+        """Send new workers their task, which they receive once there is a machine for them.
 
         Args:
             task: Ray's reference to the task.
@@ -113,7 +113,7 @@ class WorkerPool:
                 worker.placing = worker.actor.assign.remote(task, queries)
 
     def talking(self) -> list[RemoteWorker]:
-        """Wait a moment; return those that have something to say."""
+        """Wait a moment; return those that have sent a message."""
         refs = {worker.awaited: worker for worker in self._hired if worker.awaited is not None}
         if not refs:
             time.sleep(POLL)
@@ -123,20 +123,20 @@ class WorkerPool:
         return [refs[ref] for ref in said]
 
     def dismiss(self, worker: RemoteWorker) -> None:
-        """End a worker at once; a machine that lives gets its share back."""
+        """End a worker at once; a live machine gets its share back."""
         self._hired.remove(worker)
         ray.kill(worker.actor)
 
     def bar(self, node: str) -> None:
-        """Use a machine no more, but for those that are at work there."""
+        """Stop using a machine, except for the workers already at work there."""
         self._barred.add(node)
-        # Those that wait would be given that machine.
+        # Waiting workers would be placed on that machine.
         for worker in self:
             if worker.node in {"", node} and not worker.attempt and not worker.ready:
                 self.dismiss(worker)
 
     def close(self, *, in_order: bool) -> None:
-        """End all of them: those that are idle in order if that is wanted, others at once."""
+        """End all workers: idle ones cleanly if wanted, others at once."""
         with suppress(exceptions.RayError):
             if in_order:
                 for worker in [each for each in self._hired if not each.attempt]:
@@ -150,7 +150,7 @@ class WorkerPool:
         self._parting.clear()
 
     def _start(self, count: int) -> None:
-        """Ask for so many more; those that find no room are what the autoscaler sees."""
+        """Request this many more; the autoscaler sees those that find no room."""
         if self._barred:
             others = f"!in({','.join(sorted(self._barred))})"
             self._options["label_selector"] = {"ray.io/node-id": others}
@@ -158,7 +158,7 @@ class WorkerPool:
         self._hired += [RemoteWorker(slot.remote(*self._given)) for _ in range(count)]
 
     def _stop(self, worker: RemoteWorker) -> None:
-        """Let a worker that has nothing to do end in order."""
+        """Let an idle worker exit cleanly."""
         self._hired.remove(worker)
         if not worker.machine:
             ray.kill(worker.actor)
@@ -167,7 +167,7 @@ class WorkerPool:
         self._parting.append(worker)
 
     def _remove_dead(self) -> None:
-        """Let go of the machines' share of those that have ended in order, or would not."""
+        """Release the machines' share of workers that have exited cleanly, or failed to."""
         for worker in [*self._parting]:
             ended, _ = ray.wait([worker.parting], timeout=0)
             if ended or time.monotonic() - worker.since > GRACE + 1:

@@ -17,17 +17,17 @@ class RemoteWorker:
     """The driver's side of one worker of the cluster.
 
     Attributes:
-        actor: its slot.
-        placing: answers once a machine has room for it.
+        actor: its Ray actor.
+        placing: resolves once a machine has room for it.
         machine: where it is, ``<host>/<node id>``; "" until it has been placed.
-        attempt: what it scores.
-        stream: what it says of that.
-        parting: answers once it has ended in order.
+        attempt: the attempt that it scores.
+        stream: its messages about that attempt.
+        parting: resolves once it has exited cleanly.
         ready: whether its scorer is loaded.
-        since: when it began the shard, or to rest.
-        heard: when it last said something.
-        gone: what is known of its end.
-        asking: answers whether it has ended, where that is not known.
+        since: when it began the shard, or became idle.
+        heard: when it last sent something.
+        gone: what is known about its end.
+        asking: resolves to whether it has ended, where that is not known.
     """
 
     actor: Any
@@ -59,7 +59,7 @@ class RemoteWorker:
 
     @property
     def label(self) -> str:
-        """What it is called, for people."""
+        """Its name in messages."""
         return f"the worker on {self.host}" if self.host else "a new worker"
 
     def last_node(self) -> str:
@@ -69,24 +69,24 @@ class RemoteWorker:
 
     @property
     def awaited(self) -> Any:
-        """What is to be waited for, or None."""
+        """The reference to wait for, or None."""
         if self.gone:
             return self.asking
         return self.stream if self.attempt else (None if self.machine else self.placing)
 
     def begin(self, attempt: Attempt, threads: int) -> None:
-        """Give it a shard."""
+        """Start it on a shard."""
         self.attempt = attempt
         self.heard = self.since = time.monotonic()
         self.stream = self.actor.run.options(num_returns="streaming").remote(attempt, threads)
 
     def ask(self, gone: Exception) -> None:
-        """Ask for its fate once; a machine that lives tells at once that an actor died there."""
+        """Ask once whether it has ended; a live machine reports at once that an actor died."""
         if self.gone is None:
             self.gone, self.heard = gone, time.monotonic()
             self.asking = self.actor.__ray_ready__.remote()
 
     def rest(self) -> None:
-        """Note that it has nothing to do."""
+        """Mark it as idle."""
         self.attempt = self.stream = None
         self.since = time.monotonic()

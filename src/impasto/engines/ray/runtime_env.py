@@ -1,7 +1,7 @@
-"""The user's programs on a cluster: by Ray's runtime environment, by digest.
+"""The user's programs on a cluster: sent in Ray's runtime environment, named by digest.
 
 The driver reads scripts and requirements from the control store, or from its own machine, and
-checks their digests. Ray takes them to each machine once. A worker finds a script there by its
+checks their digests. Ray copies them to each machine once. A worker finds a script there by its
 digest, and checks that again.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from impasto.storage.stores import Stores
 
 PACKAGE = "impasto_job_code"
-"""Name of the folder that Ray takes to the machines."""
+"""Name of the folder that Ray copies to the machines."""
 
 
 def runtime_env(
@@ -34,13 +34,13 @@ def runtime_env(
         spec: the job.
         stores: where its scripts are.
         home: URL of the jobs' home.
-        folder: where files that Ray is to take along may be put.
+        folder: where to put files for Ray to copy.
 
     Returns:
         The runtime environment of the whole connection, and that of the workers alone.
 
     Raises:
-        BadInput: a script is missing, or lies where outsiders may write; it changed.
+        BadInput: a script is missing, is where outsiders may write, or has changed.
         Unavailable: the store does not answer.
     """
     whole: dict[str, Any] = {}
@@ -73,7 +73,7 @@ def lines(content: bytes, name: str) -> list[str]:
         name: its URL, for errors.
 
     Raises:
-        BadInput: it is no text, refers to other files, or is empty.
+        BadInput: it is not text, refers to other files, or is empty.
     """
     try:
         text = content.decode()

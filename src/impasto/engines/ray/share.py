@@ -1,4 +1,4 @@
-"""Which share of a machine a worker takes, and how many workers there may be; pure."""
+"""The share of a machine that a worker takes, and how many workers there may be; pure."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from impasto.settings import Settings
 
 EXPECTED = 8
-"""Workers that are expected of a cluster when nobody said, and it has not more room already."""
+"""Workers expected of a cluster when none are requested and it has no more room yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What a worker takes of a machine.
+    """The share of a machine that a worker takes.
 
     Attributes:
         cpus: cores.
@@ -52,19 +52,19 @@ class Share:
         return bool(self.gpus) and self.device != "cpu"
 
     def fitting(self, cpus: float, gpus: float) -> int:
-        """Return how many workers fit into so many cores and GPUs."""
+        """Return how many workers fit into this many cores and GPUs."""
         room = int(cpus // self.cpus)
         share = self.gpus if self.gpus is not None else float(gpus > 0)
-        # Each of them is on one GPU alone; and a tenth is a little more than 1/10.
+        # Each is on one GPU alone; and 0.1 as a float is a little more than 1/10.
         return min(room, int(gpus) * int(1 / share + 1e-9)) if share else room
 
     def capacity(self, settings: Settings, room: int, *, joined: bool) -> Capacity:
-        """Return how many workers there may be: as asked for, as there is room for, or a guess.
+        """Return how many workers there may be: as requested, as there is room for, or a guess.
 
         Args:
-            settings: the cluster's address, and how many are asked for.
+            settings: the cluster's address, and how many are requested.
             room: workers for which the cluster has room, 0 before it is asked.
-            joined: whether it was asked.
+            joined: whether it has been asked.
         """
         most = settings.workers.most
         if not settings.address:

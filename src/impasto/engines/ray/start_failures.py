@@ -1,20 +1,20 @@
-"""Which machines of a cluster workers can start on; pure."""
+"""The machines of a cluster on which workers can start; pure."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 TRIES = 3
-"""Workers that may fail to start on a machine, one after the other, before it is used no more."""
+"""Workers that may fail to start on a machine, one after the other, before it is barred."""
 MACHINES = 3
-"""Machines that may be given up so, one after the other, before it is no fault of theirs."""
+"""Machines that may be barred, one after the other, before they are no longer blamed."""
 
 
 class StartFailures:
     """Counts failed starts by machine.
 
     Attributes:
-        barred: ids of the machines that are used no more.
+        barred: ids of the machines that are no longer used.
     """
 
     def __init__(self) -> None:
@@ -28,10 +28,10 @@ class StartFailures:
         self._failures.pop(machine, None)
 
     def failed(self, machine: str) -> bool:
-        """Note that a worker could not start, "" where nobody knows on which machine.
+        """Note that a worker could not start; the machine is "" if unknown.
 
         Returns:
-            Whether the machine is to be used no more from now on.
+            Whether the machine is barred from now on.
         """
         self._failures[machine] += 1
         if self._failures[machine] < TRIES or machine in self.barred:
@@ -42,5 +42,5 @@ class StartFailures:
 
     @property
     def exhausted(self) -> bool:
-        """Whether other machines would do no better, as far as can be told."""
+        """Whether other machines would probably do no better."""
         return self._in_a_row >= MACHINES or "" in self.barred

@@ -1,4 +1,4 @@
-"""What goes on in a cluster, read off what its dashboard answers; pure."""
+"""The state of a cluster, parsed from its dashboard's answers; pure."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ACTOR = "WorkerActor"
-"""What Ray calls our workers."""
+"""Ray's name for Impasto's workers."""
 RECENT = timedelta(seconds=60)
-"""How old a warning of the autoscaler's may be; it repeats those that still hold."""
+"""Maximum age of a warning of the autoscaler; it repeats those that still hold."""
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Size:
-    """What a machine has, or a worker takes."""
+    """The resources that a machine has, or a worker takes."""
 
     cpus: float
     gpus: float = 0
 
     def fits(self, room: Size) -> bool:
-        """Whether there is room for it, when nothing else is there."""
+        """Return whether there is room for it, when nothing else is there."""
         return self.cpus <= room.cpus and self.gpus <= room.gpus
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What goes on in a cluster.
+    """The state of a cluster.
 
     Attributes:
         version: of Ray.
-        head: what the machine has that the cluster's own services run on; None when it is gone.
-        machines: what each other machine has that is up.
+        head: resources of the machine that runs the cluster's own services; None when it is gone.
+        machines: resources of each other machine that is up.
         starting: machines that the autoscaler has asked for.
-        failures: why machines did not start, lately.
-        running: workers of ours that have a machine.
+        failures: why machines recently did not start.
+        running: Impasto's workers that have a machine.
         waiting: those that wait for one, by what they take.
-        impossible: what the autoscaler says that it can start no machine for.
+        impossible: sizes for which the autoscaler says that it can start no machine.
         used: cores and GPUs that are taken.
-        total: cores and GPUs that are there.
+        total: cores and GPUs that exist.
     """
 
     version: str
@@ -64,14 +64,14 @@ class Facts:
 def facts(
     version: str, nodes: Iterable[Row], actors: Iterable[Row], events: Iterable[Row], report: str
 ) -> Facts:
-    """Put together what the dashboard answers.
+    """Combine the dashboard's answers.
 
     Args:
         version: of Ray.
-        nodes: of its list of nodes that live.
-        actors: of its list of actors that live.
-        events: of its list of events.
-        report: the autoscaler's, for people; its other form is empty in newer autoscalers.
+        nodes: rows of its list of live nodes.
+        actors: rows of its list of live actors.
+        events: rows of its list of events.
+        report: the autoscaler's report for people; its other form is empty in newer autoscalers.
     """
     known = [(bool(node["is_head_node"]), _size(node["resources_total"])) for node in nodes]
     ours = [actor for actor in actors if actor["class_name"] == ACTOR]
@@ -109,7 +109,7 @@ def _launches(line: str) -> int:
 
 
 def _impossible(events: Iterable[Row], report: str) -> set[Size]:
-    """Read what the autoscaler last warned of, if that was just before its report."""
+    """Read the autoscaler's last warning, if it came just before its report."""
     match = re.search(r"Autoscaler status: (\S+ [\d:]+)", report)
     warnings = [
         (datetime.fromisoformat(event["time"]), str(event["message"]))

@@ -1,4 +1,4 @@
-"""Which shards idle workers try a second time; pure but for the clock."""
+"""The shards that idle workers try a second time; pure but for the clock."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from impasto.schema.outcome import Attempt
 
 SLOW = 2.0
-"""How many times as long as the median a shard takes before it is a straggler."""
+"""Multiple of the median time after which a shard is a straggler."""
 FEWEST = 3
-"""Shards that must be done before a median means something."""
+"""Shards that must be done before the median is meaningful."""
 
 
 class Stragglers:
@@ -38,7 +38,7 @@ class Stragglers:
         return [worker for worker in busy if worker.shard not in self._copied]
 
     def next(self, busy: Iterable[RemoteWorker]) -> Attempt | None:
-        """Return the attempt of the shard that is to have a second copy now, or None."""
+        """Return the attempt of the shard that should have a second copy now, or None."""
         if len(self._seconds) < FEWEST:
             return None
         late = time.monotonic() - SLOW * median(self._seconds)

@@ -1,4 +1,4 @@
-"""A running cluster, seen from anywhere: jobs handed to it, and what goes on there.
+"""A running cluster, seen from anywhere: jobs submitted to it, and its state.
 
 All of it is HTTP to the dashboard, by Ray's own client and with its token.
 """
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 TIMEOUT = (5.0, 60.0)
 """Seconds to reach the dashboard, and to wait for its answer."""
 DIRECT = {"http": ""}
-"""What is not encrypted, the token too, passes no proxy."""
+"""Unencrypted requests, which include the token, bypass proxies."""
 AGENT = 20.0
-"""Seconds in which a cluster that has just started comes to take jobs."""
+"""Seconds within which a cluster that has just started accepts jobs."""
 MANY = 10_000
-"""Rows of a list at most; Ray gives no more."""
+"""The most rows of a list; Ray returns no more."""
 _ID = re.compile(r"([0-9a-f]{12})-a(\d+)")
 
 _UNSET = {f"IMPASTO_{name.upper()}": "" for name in (*Settings.model_fields, "config")}
-"""What the head's environment says of settings is not for the jobs that it is given."""
+"""Clears settings in the head's environment, which are not meant for jobs submitted to it."""
 
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 _STATES: dict[str, State] = {
@@ -54,14 +54,14 @@ _STATES: dict[str, State] = {
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One time that a job was handed to a cluster.
+    """One submission of a job to a cluster.
 
     Attributes:
         job: the job's id.
-        number: which time, from 1.
-        state: how its driver is.
+        number: the number of the submission, from 1.
+        state: the state of its driver.
         home: URL of the home of the job's folder.
-        message: the last that its driver said, when it failed.
+        message: its driver's last message, when it failed.
     """
 
     job: str
@@ -72,7 +72,7 @@ class Submission:
 
     @property
     def id(self) -> str:
-        """What Ray calls it."""
+        """Ray's name for it."""
         return f"{self.job}-a{self.number}"
 
     @property
@@ -93,13 +93,13 @@ class Cluster:
         self.url = url
         for handler in logging.getLogger("ray").handlers:
             handler.setLevel(logging.ERROR)
-        # Ray's client would follow this variable, or RAY_ADDRESS, instead of what it is given.
+        # Ray's client would follow this variable, or RAY_ADDRESS, instead of its argument.
         os.environ["RAY_API_SERVER_ADDRESS"] = url
         with self._told():
             try:
                 self._client = _Client(url)
             except AuthenticationError:
-                # Without a token Ray's client gives up before it asks whether anybody listens.
+                # Without a token Ray's client gives up before it checks whether anything listens.
                 requests.head(url, timeout=TIMEOUT, proxies=DIRECT)
                 raise
 
@@ -109,21 +109,21 @@ class Cluster:
         return found[0] if found else None
 
     def submissions(self) -> list[Submission]:
-        """List the jobs of ours that it was given, the newest first."""
+        """List the Impasto jobs that were submitted to it, the newest first."""
         with self._told():
             found = [(each.start_time or 0, each) for each in self._client.list_jobs()]
         ours = [_submission(each) for _, each in sorted(found, key=lambda pair: -pair[0])]
         return [each for each in ours if each]
 
     def submit(self, job: str, settings: Settings) -> tuple[Submission, bool]:
-        """Have the cluster run a job's driver, which reads the job's spec from its home.
+        """Make the cluster run a job's driver, which reads the job's spec from its home.
 
         Args:
             job: the job's id.
             settings: how it is to run; they travel as a file that names no secret.
 
         Returns:
-            The submission that stands, and whether this call made it.
+            The submission in effect, and whether this call made it.
         """
         earlier = [each.number for each in self.submissions() if each.job == job]
         made = Submission(job, max(earlier, default=0) + 1, "waiting", settings.home)
@@ -139,7 +139,7 @@ class Cluster:
         return made, new
 
     def _submit(self, **what: Any) -> bool:
-        """Submit a job; tells whether nobody else was faster by a moment."""
+        """Submit a job; return whether no other call was a moment faster."""
         until = time.monotonic() + AGENT
         while True:
             try:
@@ -160,7 +160,7 @@ class Cluster:
                 return True
 
     def facts(self) -> Facts:
-        """Tell what machines and workers there are, and what is waited for."""
+        """Return which machines and workers there are, and what is being waited for."""
         limit = f"detail=1&limit={MANY}"
         living = f"{limit}&filter_keys=state&filter_predicates=!%3D&filter_values=DEAD"
         with self._told():
@@ -173,7 +173,7 @@ class Cluster:
             )
 
     def _events(self, what: str) -> list[dict[str, Any]]:
-        """List what has happened; they only help to say why something is waited for."""
+        """List events, which only help to say why something is waited for."""
         try:
             return self._client.rows(what)
         except requests.HTTPError:
@@ -182,7 +182,7 @@ class Cluster:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """Turn what Ray's client raises into one line."""
+        """Turn errors of Ray's client into one line."""
         try:
             yield
         except AuthenticationError:
@@ -205,10 +205,10 @@ class Cluster:
 
 
 class _Client(JobSubmissionClient):  # type: ignore[misc]
-    """Ray's client, which by itself would wait for ever."""
+    """Ray's client, with timeouts; the original would wait for ever."""
 
     def get(self, what: str) -> Any:
-        """Return what the dashboard answers."""
+        """Return the dashboard's answer."""
         answer = self._do_request("GET", f"/api/{what}")
         answer.raise_for_status()
         return answer.json()
@@ -229,8 +229,8 @@ def write_settings(settings: Settings, folder: Path) -> None:
     """Write the config file of a driver on the cluster, and the certificates that it trusts.
 
     Args:
-        settings: those of this machine.
-        folder: what becomes the driver's working folder.
+        settings: the settings of this machine.
+        folder: the folder that becomes the driver's working folder.
     """
     fields = settings.model_dump(mode="json", exclude_none=True, exclude={"workers", "stores"})
     fields |= {"engine": "ray", "address": "auto", "workers": str(settings.workers)}
@@ -249,12 +249,12 @@ def _toml(fields: dict[str, Any]) -> list[str]:
 
 
 def _quoted(value: object) -> str:
-    """Write a value as TOML and JSON do alike."""
+    """Write a value in the notation that TOML and JSON share."""
     return json.dumps(value, ensure_ascii=False)
 
 
 def _submission(job: Any) -> Submission | None:
-    """Tell of one of Ray's jobs; None when it is none of ours."""
+    """Describe one of Ray's jobs; return None when it is not Impasto's."""
     match = _ID.fullmatch(job.submission_id or "")
     home = (job.metadata or {}).get("home")
     if not match or home is None:
