@@ -1,6 +1,6 @@
 """The doctor: what is wrong with the stores, the home and this machine, and what to do.
 
-Tries what jobs will do, with one small object that is its own, and touches no other.
+Tries what jobs will do, on one small object of its own, and touches no other.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Check", "examine"]
 
 AT_A_TIME = 8
-"""Stores that are looked at together: one that does not answer takes seconds."""
+"""Stores that are checked at once: one that does not answer takes seconds."""
 
 
 def examine(settings: Settings) -> Iterator[Check]:
@@ -36,7 +36,7 @@ def examine(settings: Settings) -> Iterator[Check]:
 
 
 def _patients(settings: Settings) -> list[Patient]:
-    """Return what is to be looked at; the home comes first, and once where it has a profile."""
+    """Return what to check; the home comes first, and only once if it has a profile."""
     stores = Stores.of(settings)
     place = stores.locate(settings.home)
     profile = stores.profile(place)
@@ -49,7 +49,7 @@ def _patients(settings: Settings) -> list[Patient]:
 
 
 def _separation(patient: Patient, others: list[Patient]) -> Iterator[Check]:
-    """Look whether what outsiders reach is apart from jobs and what else they must not reach."""
+    """Check that what outsiders reach is apart from jobs and other things they must not reach."""
     if patient.place.local or not patient.inner:
         return
     profile = patient.profile

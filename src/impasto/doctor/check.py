@@ -1,4 +1,4 @@
-"""What the doctor says."""
+"""The doctor's findings."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Check:
     """One finding; holds no secrets.
 
     Attributes:
-        place: whose it is: a store's name, ``home`` or ``machine``.
-        item: what was looked at.
+        place: what it is about: a store's name, ``home`` or ``machine``.
+        item: what was checked.
         state: ``FAIL`` where jobs would fail, ``note`` where somebody should know.
         detail: the fact.
         remedy: what to do, or "".

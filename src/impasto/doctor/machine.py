@@ -1,4 +1,4 @@
-"""What this machine offers: processors, codecs, memory and disk."""
+"""The resources of this machine: processors, codecs, memory and disk."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 GB = 10**9
 WORKER = 1 * GB
-"""Bytes of memory that a worker takes, about."""
+"""Approximate bytes of memory that a worker takes."""
 SPARE = 2 * GB
-"""Bytes of disk under which a job may not end."""
+"""Bytes of free disk below which a job may fail to finish."""
 SUBTITLES = ("mov_text", "subrip")
-"""Encoders of the subtitles that a container wants in its own form."""
+"""Encoders of the subtitles that a container requires in its own form."""
 
 
 def check_machine(settings: Settings) -> Iterator[Check]:
-    """Look at this machine."""
+    """Check this machine."""
     import torch
 
     words = f"impasto {version('impasto')}, Python {platform.python_version()}"
@@ -102,14 +102,14 @@ def _memory(workers: int) -> Check:
 
 
 def _bytes_of_memory() -> tuple[int, int]:
-    """Return the bytes of memory, and of what of it is free, for this machine or container."""
+    """Return the bytes of memory, in all and free, of this machine or container."""
     lines = Path("/proc/meminfo").read_text().splitlines()
     kilobytes = {line.partition(":")[0]: int(line.split()[1]) for line in lines}
     total, available = kilobytes["MemTotal"] * 1024, kilobytes["MemAvailable"] * 1024
     group = Path("/sys/fs/cgroup")
     try:
         limit, used = (int((group / f"memory.{n}").read_text()) for n in ("max", "current"))
-        # Pages of files that were read count as used, and give way at once.
+        # Pages of files that were read count as used, but are freed on demand.
         stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
         used -= int(stat["inactive_file"])
     except (OSError, ValueError, KeyError):

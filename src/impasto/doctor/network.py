@@ -1,4 +1,4 @@
-"""Why a service does not answer: its name, the way to it, or its certificate.
+"""The reason why a service does not answer: its name, the connection, or its certificate.
 
 The stores' client does not tell them apart.
 """
@@ -25,7 +25,7 @@ def diagnose(endpoint: str, ca: Path | None) -> tuple[str, str] | None:
         ca: PEM certificates to trust besides the system's.
 
     Returns:
-        The trouble and what to do, or None when none is found on this way.
+        The problem and its remedy, or None when none is found this way.
     """
     parts = urlsplit(endpoint)
     host = parts.hostname or ""

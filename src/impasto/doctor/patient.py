@@ -1,4 +1,4 @@
-"""A store that the doctor looks at."""
+"""A store that the doctor checks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Patient:
         return self.home or (self.profile is not None and self.profile.role == "control")
 
     def together(self, other: Patient) -> bool:
-        """Tell whether whoever holds the key of one opens the other as well."""
+        """Return whether the key of one opens the other as well."""
         if self.place.scheme != other.place.scheme:
             return False
         if self.place.scheme != "az":
@@ -45,19 +45,19 @@ class Patient:
         return ours != "" and ours == theirs
 
     def ok(self, item: str, detail: str) -> Check:
-        """Say that something is as it should be."""
+        """Report that something is as it should be."""
         return Check(self.name, item, "ok", detail)
 
     def note(self, item: str, detail: str, remedy: str = "") -> Check:
-        """Say something that somebody should know."""
+        """Report something that somebody should know."""
         return Check(self.name, item, "note", detail, remedy)
 
     def fail(self, item: str, detail: str, remedy: str = "") -> Check:
-        """Say what jobs would fail on."""
+        """Report something on which jobs would fail."""
         return Check(self.name, item, "FAIL", detail, remedy)
 
 
 def sas_fields(signed: Credential | None) -> dict[str, str]:
-    """Return what a SAS says of itself; empty where requests are signed by something else."""
+    """Return the fields of a SAS; empty where requests are signed by something else."""
     token = str(((signed and signed.fields) or {}).get("sas_token", ""))
     return dict(part.partition("=")[::2] for part in token.split("&") if part)

@@ -1,4 +1,4 @@
-"""What the service allows, by trying it on one object of our own.
+"""The rights that the service grants, found by trying them on one object of the doctor's own.
 
 Its key is fixed, so that at most one is left behind where deleting is not allowed.
 """
@@ -24,7 +24,7 @@ CONTENT = b"Written by 'impasto doctor' to try what it may; it may be deleted.\n
 SKEW = 60.0
 """Seconds that clocks may differ; signatures are refused from five minutes on."""
 TRIES = 3
-"""How often to look for a second writer that loses: another doctor may have cleaned up."""
+"""Attempts to see a second writer lose: another doctor may have cleaned up."""
 
 LACKING = {
     "read": "no: it can take outputs only, as a drop box does",
@@ -43,7 +43,7 @@ GRANT = {
 
 @dataclass(slots=True)
 class Tried:
-    """How requests were answered: None is yes, an error is why not.
+    """The answers to requests: None is yes, an error is why not.
 
     Attributes:
         read: reading the object.
@@ -52,7 +52,7 @@ class Tried:
         replace: writing it again.
         delete: deleting it.
         lost: whether a second writer lost, as it must; None where that could not be tried.
-        skew: seconds by which the service's clock is ahead; None likewise.
+        skew: seconds by which the service's clock is ahead; None where that is unknown.
         stays: whether the object is left behind.
     """
 
@@ -71,7 +71,7 @@ def check_rights(patient: Patient, store: Store) -> list[Check]:
     tried = try_rights(store)
     allows = sas_fields(store.signed).get("sp", "")
     if tried.read and isinstance(tried.write, Denied) and "c" in allows and "w" not in allows:
-        # Where it is there already, creating it is refused as replacing it would be.
+        # Where it exists already, creating it is refused as replacing it would be.
         return [
             patient.ok("write", f"may create, says the SAS; an earlier {KEY} is in the way"),
             *(_right(patient, name, tried) for name in ("read", "list")),
@@ -92,7 +92,7 @@ def check_rights(patient: Patient, store: Store) -> list[Check]:
 def try_rights(store: Store) -> Tried:
     """Read, list, write, write again and delete the object, whatever is refused."""
     tried = Tried(list=_refusal(lambda: next(store.walk(), None)))
-    # What an earlier doctor was not allowed to remove may go now.
+    # What an earlier doctor was not allowed to remove may be removable now.
     _refusal(lambda: store.delete(KEY))
     began = time.time()
     tried.write = _refusal(lambda: store.create(KEY, CONTENT))
@@ -110,7 +110,7 @@ def _refusal(act: Callable[[], object]) -> ImpastoError | None:
     try:
         act()
     except Missing:
-        # To be told so, one must be allowed to look.
+        # The answer "missing" is given only to callers with the right.
         return None
     except ImpastoError as error:
         return error
@@ -121,7 +121,7 @@ def _loses(store: Store) -> bool:
     try:
         return not store.create(KEY, CONTENT)
     except Denied:
-        # Some rights allow to create and, of what is there, nothing at all.
+        # Some rights allow creating objects, and nothing at all on existing ones.
         return True
 
 
@@ -131,7 +131,7 @@ def _read(store: Store, *, written: bool) -> None:
 
 
 def _skew(store: Store, began: float) -> float | None:
-    """Return by how much the service's clock is ahead, as far as its whole seconds tell."""
+    """Return how many seconds the service's clock is ahead, as far as its whole seconds show."""
     stat, ended = store.stat(KEY), time.time()
     if stat is None:
         return None

@@ -1,4 +1,4 @@
-"""What is wrong with one store: its network, its signature, its rights and its clock."""
+"""Checks of one store: its network, its signature, its rights and its clock."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from impasto.storage.credentials import Credential
 
 SOON = timedelta(hours=24)
-"""A SAS that ends before that is worth a word."""
+"""A SAS that ends sooner is worth a note."""
 
 
 def check_store(patient: Patient) -> list[Check]:
-    """Look at one store, as far as it makes sense; raises nothing."""
+    """Check one store, as far as it makes sense; raises nothing."""
     if not patient.place.local and not patient.place.container:
         return [
             patient.note(
@@ -54,11 +54,11 @@ def check_store(patient: Patient) -> list[Check]:
 
 
 def _who(patient: Patient, signed: Credential) -> Check:
-    """Say who asks, and whether that holds now."""
+    """Report which identity signs, and whether it is valid now."""
     if signed.provider:
         try:
             signed.provider()
-        # Each platform's library has errors of its own, without a common kind.
+        # Each platform's library has its own errors, without a common base.
         except Exception as error:  # noqa: BLE001
             return patient.fail(
                 "who",
@@ -105,7 +105,7 @@ def _at_rest(patient: Patient) -> Check:
 
 
 def _reach(patient: Patient, store: Store) -> Check:
-    """Send a first request, whatever it is answered."""
+    """Send a first request, whatever the answer."""
     began = time.monotonic()
     try:
         store.read(KEY)
