@@ -1,4 +1,4 @@
-"""What Ctrl-C does."""
+"""Handling of Ctrl-C."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from types import FrameType
 
 GRACE = 1.0
-"""Seconds that the second Ctrl-C gives what runs to end by itself."""
+"""Seconds after the second Ctrl-C in which the process may end by itself."""
 STOPPED = "stopped at once; what is done is kept, and the same command goes on"
 
 
 @contextmanager
 def interruptible(on_stop: Callable[[], None]) -> Iterator[threading.Event]:
-    """Give an event that the first Ctrl-C (or SIGTERM) sets; the second one interrupts at once.
+    """Yield an event that the first Ctrl-C (or SIGTERM) sets; the second one interrupts at once.
 
-    Python hears of a signal only between two of its own steps, and a request may wait for minutes
-    on a network that is dead. So a thread hears of it too, and ends the process a moment after the
+    Python handles a signal only between two of its own steps, and a request may wait for minutes on
+    a dead network. So a thread watches for signals too, and ends the process a moment after the
     second one if nothing else did.
 
     Args:

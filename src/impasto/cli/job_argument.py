@@ -1,4 +1,4 @@
-"""How a command names a job, to be pasted into a shell."""
+"""The arguments with which a command names a job, to be pasted into a shell."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from impasto.errors import BadInput, ImpastoError
 
 
 def job_argument(job_id: str, home: str) -> str:
-    """Return what commands take for a job: its id, and its home unless they look there anyway."""
+    """Return a job's arguments for commands: its id, and its home unless that is the default."""
     from impasto.settings import load
 
     usual = ""
@@ -23,7 +23,7 @@ def add_remedy(error: ImpastoError, home: str, *, as_submitted: bool = False) ->
     """Add to an error's message the command that resumes its job, if it can be resumed.
 
     Args:
-        error: what a job ended with.
+        error: the error that ended the job.
         home: URL of the jobs' home.
         as_submitted: whether the same command would heed an earlier cancellation.
     """

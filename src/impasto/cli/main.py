@@ -45,7 +45,7 @@ for _commands in (run, jobs, inspect, demo, move, access, cluster):
 
 
 def main() -> None:
-    """Run the command line and exit with the code that the outcome asks for."""
+    """Run the command line and exit with the outcome's code."""
     secrecy.guard()
     debug = "--debug" in sys.argv[1:]
     if debug:
@@ -60,7 +60,7 @@ def main() -> None:
             sys.stderr.write(secrecy.explain(error))
         code = _explain(error)
         if isinstance(error, KeyboardInterrupt):
-            # Threads may wait for a store for minutes; Python would wait for them.
+            # Threads may wait for a store for minutes, and Python would wait for them.
             sys.stdout.flush()
             os._exit(code)
     sys.exit(code)
@@ -70,7 +70,7 @@ def _run() -> int:
     """Run a command and return its exit code; raises what the command raises."""
     code: int = app(standalone_mode=False)
     if code == Interrupted.exit_code:
-        # Typer makes this of a KeyboardInterrupt, and says nothing.
+        # Typer turns a KeyboardInterrupt into this, silently.
         raise KeyboardInterrupt
     return code
 

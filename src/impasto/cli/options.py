@@ -1,7 +1,7 @@
-"""What every command of the command line shares: the application, options, settings, stores.
+"""Code that all commands share: the application, options, settings, stores.
 
-Commands with many options take what comes of these instead: a decorator puts the options in the
-place of that one parameter.
+Commands with many options take one parameter made of them instead: a decorator replaces that
+parameter with the options.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def load_settings(config: str | None, home: str | None = None) -> Settings:
 
 
 def open_stores(settings: Settings) -> Stores:
-    """Return the stores that the settings tell how to reach."""
+    """Return access to stores, according to the settings."""
     from impasto.storage.stores import Stores
 
     return Stores.of(settings)
@@ -119,7 +119,7 @@ def open_stores(settings: Settings) -> Stores:
 def takes(
     name: str, make: Callable[..., object]
 ) -> Callable[[Callable[..., Return]], Callable[..., Return]]:
-    """Give a command, in the place of one of its parameters, options that this is made of.
+    """Replace one of a command's parameters with the options it is made from.
 
     Args:
         name: the command's parameter.
@@ -144,7 +144,7 @@ def takes(
 
 
 def early(command: Callable[..., Return]) -> Callable[..., Return]:
-    """Have a first worker on its way before a command's options have their meaning."""
+    """Start a first worker before a command's options are interpreted."""
 
     @functools.wraps(command)
     def started(**given: Any) -> Return:
@@ -159,8 +159,8 @@ def early(command: Callable[..., Return]) -> Callable[..., Return]:
 
 
 def _parameters(function: Callable[..., object]) -> list[inspect.Parameter]:
-    """Return a function's parameters, to be given by name, with what their annotations mean."""
-    # These take long to import, and no option is one.
+    """Return a function's parameters, as keyword-only ones, with resolved annotations."""
+    # These take long to import, and no option has their type.
     lazy = dict.fromkeys(("JobSpec", "Settings"), object)
     hints = get_type_hints(function, localns=lazy, include_extras=True)
     return [
@@ -210,10 +210,10 @@ def changes(
     max_failed_batches: MaxFailedBatches = None,
     timeout: Timeout = None,
 ) -> dict[str, object]:
-    """Return the fields of a spec that may change from run to run, as far as they are given.
+    """Return the given fields of a spec that may change from run to run.
 
     Raises:
-        BadInput: --max-failed is nothing of what it may be.
+        BadInput: --max-failed is not a number, a share or ``all``.
     """
     fields: dict[str, object] = {}
     if max_failed_batches is not None:
@@ -233,13 +233,13 @@ def changes(
 
 
 takes_settings = takes("settings", _settings)
-"""Gives a command the options of settings, and calls it with ``settings: Settings``."""
+"""Adds the options of settings to a command, and calls it with ``settings: Settings``."""
 takes_changes = takes("changes", changes)
-"""Gives a command what may change from run to run, and calls it with ``changes``, a dict."""
+"""Adds what may change from run to run to a command, and calls it with ``changes``, a dict."""
 
 
 def find_job(job_id: str, settings: Settings) -> Job:
-    """Return the job that an id, or its beginning, names; raises BadInput when there is none."""
+    """Return the job with an id, or the start of one; raises BadInput when there is none."""
     from impasto.jobs import find
 
     return find.find(open_stores(settings).open_home(settings.home), job_id)

@@ -1,4 +1,4 @@
-"""How far a job or a copy is: a bar on a terminal, lines elsewhere, and what Ctrl-C does."""
+"""Progress of a job or a copy: a bar on a terminal, lines elsewhere, and a note on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
 STOPPING = "finishing what runs (Ctrl-C again stops at once)"
 FIELDS = ("count", "speed", "left")
-"""What stands behind the bar."""
+"""Fields shown after the bar."""
 PLAIN_EVERY = 10.0
 """Seconds between progress lines when stderr is no terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """How an event is written.
+    """The wording of an event.
 
     Attributes:
         stages: the first stage, and the one that has a speed.
-        title: what happens, for a line of its own.
+        title: what happens, for a separate line.
         count: how much is done; "" while nothing is known.
-        speed: units a second.
-        detail: what else is to be told; "" for nothing.
-        eager: whether lines come also when a stage begins.
+        speed: units per second.
+        detail: further information; "" for none.
+        eager: whether a line is also printed when a stage begins.
     """
 
     stages: tuple[str, str]
@@ -96,14 +96,14 @@ OBJECTS = Units(
 
 
 class Meter(Protocol):
-    """Shows how far something is."""
+    """Shows the progress of something."""
 
     def update(self, event: Event) -> None:
-        """Show where it is."""
+        """Show its progress."""
         ...
 
     def stopping(self) -> None:
-        """Show that it will stop once what runs is done."""
+        """Show that it will stop once running work is done."""
         ...
 
 
@@ -126,7 +126,7 @@ def progress(quiet: bool, units: Units = FRAMES, *, bar: bool = True) -> Iterato
 
 
 def failed(error: ImpastoError) -> None:
-    """Print what befell one object of several; a bar stays below it."""
+    """Print the error of one object of several; a bar stays below it."""
     warn(f"impasto: {worded(plain(str(error)))}")
 
 
@@ -141,14 +141,14 @@ class _Silent:
 
 
 class _Rate:
-    """Units a second of this run, from its first one on."""
+    """Units per second of this run, from its first one on."""
 
     def __init__(self) -> None:
         self._since = 0.0
         self._from = -1
 
     def __call__(self, event: Event) -> float:
-        """Return units a second so far, 0 before there are two."""
+        """Return units per second so far, 0 before there are two."""
         own = event.done - event.resumed
         if own <= 0:
             return 0.0
@@ -163,7 +163,7 @@ class _Rate:
 
 
 class _Warnings:
-    """Prints what the user should know, each thing once."""
+    """Prints warnings, each one once."""
 
     def __init__(self) -> None:
         self._printed = 0
@@ -200,7 +200,7 @@ class _Meter:
             total=event.total or None,
             count=self._units.count(event),
             speed=self._units.speed(rate) if rate else "",
-            # What is left once it was asked to stop is not what is left of the job.
+            # Once it was asked to stop, the time left is not that of the job.
             left=f"{self._rate.left(event)} left" if event.total and not self._stopping else "",
             detail=STOPPING if self._stopping else self._units.detail(event),
         )
@@ -247,10 +247,10 @@ class _Field(ProgressColumn):
 
 
 class _TwoLines(Bar):
-    """A bar with a line of its own for what would not fit beside it."""
+    """A bar with a second line for what would not fit beside it."""
 
     def get_renderables(self) -> Iterator[RenderableType]:
-        """Give the bar, and the line below it while there is something to tell."""
+        """Yield the bar, and the line below it while there is something to show."""
         yield self.make_tasks_table(self.tasks)
         for task in self.tasks:
             if task.fields["detail"]:

@@ -1,6 +1,6 @@
 """The parameters of scorers as flags of the command line.
 
-The scorers are imported where they are asked for, so that help appears at once.
+The scorers are imported where they are needed, so that help appears at once.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 PARAMS = "impasto.params"
-"""Where a command's context keeps the scorer's parameters."""
+"""The key of the scorer's parameters in a command's context."""
 REQUIRED = "required"
-"""Stands for the default of a parameter that has none."""
+"""Placeholder for the default of a parameter that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class Flag:
 
     Attributes:
         name: as in Python.
-        type: what it may be, for people.
+        type: its allowed values, for people.
         default: its default, for people; `REQUIRED` when it has none.
         about: what it is.
-        switch: whether it stands alone, without a value.
+        switch: whether it is used alone, without a value.
     """
 
     name: str
@@ -46,15 +46,15 @@ class Flag:
 
     @property
     def flag(self) -> str:
-        """How it is called on the command line."""
+        """Its name on the command line."""
         return f"--{self.name.replace('_', '-')}"
 
 
 def describe(scorer: str) -> tuple[str, list[Flag]]:
-    """Say what a scorer is, in a line, and name its parameters.
+    """Describe a scorer in one line, and list its parameters.
 
     Args:
-        scorer: a name from the table, with or without a model behind a colon.
+        scorer: a name from the table, with or without a model after a colon.
 
     Raises:
         BadInput: there is no such scorer, or no such class in the user's file.
@@ -79,7 +79,7 @@ def spec_params(scorer: str, given: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         scorer: as for `describe`.
-        given: those that stood on the command line, by name.
+        given: those on the command line, by name.
 
     Raises:
         BadInput: there is no such scorer, or a parameter without a default is missing.
@@ -89,7 +89,7 @@ def spec_params(scorer: str, given: dict[str, Any]) -> dict[str, Any]:
     name = scorer.partition(":")[0]
     class_args = registry.find(name).roles.class_args
     if class_args:
-        # What a class needs is read from its file when the job is submitted.
+        # The arguments that a class needs are read from its file when the job is submitted.
         return {class_args: given}
     for flag in describe(scorer)[1]:
         if flag.default == REQUIRED and flag.name not in given:
@@ -112,7 +112,7 @@ class ScorerCommand(TyperCommand):
 
 
 def _split(args: Sequence[str], own: set[str], scorer: str) -> tuple[list[str], dict[str, Any]]:
-    """Tell a command's own arguments from a scorer's parameters."""
+    """Separate a command's own arguments from a scorer's parameters."""
     known = _lazily(scorer)
     rest: list[str] = []
     given: dict[str, Any] = {}
@@ -133,11 +133,11 @@ def _split(args: Sequence[str], own: set[str], scorer: str) -> tuple[list[str], 
 
 
 def _lazily(scorer: str) -> Any:
-    """Return what looks a flag up; the scorer's file is read only when there is one to look up."""
+    """Return a function that looks a flag up; the scorer's file is read only when it is called."""
 
     def known(name: str) -> Flag:
         if "://" in scorer:
-            # What a class in a store takes is known, and checked, when the job is submitted.
+            # The arguments of a class in a store are read, and checked, when the job is submitted.
             return Flag(name[2:].replace("-", "_"), "", "")
         flags = {flag.flag: flag for flag in describe(scorer)[1]}
         if name not in flags:
@@ -207,7 +207,7 @@ def _shown(default: object) -> str:
 
 
 def _texts(params: type) -> dict[str, str]:
-    """Read what each attribute is from the class's docstring."""
+    """Read the description of each attribute from the class's docstring."""
     texts: dict[str, str] = {}
     last = ""
     _, _, attributes = (inspect.getdoc(params) or "").partition("Attributes:\n")

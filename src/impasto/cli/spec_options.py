@@ -1,4 +1,4 @@
-"""The options that say what a job shall do, for every command that takes a new job."""
+"""The options that describe a job, for every command that takes a new job."""
 
 from __future__ import annotations
 
@@ -109,4 +109,4 @@ def _shard_frames(given: str | None) -> int | str | None:
 
 
 takes_spec = takes("spec", _spec)
-"""Gives a `ScorerCommand` the options of a job, and calls it with ``spec: JobSpec``."""
+"""Adds the options of a job to a `ScorerCommand`, and calls it with ``spec: JobSpec``."""

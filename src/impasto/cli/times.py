@@ -1,4 +1,4 @@
-"""Exact times and rates from what people type."""
+"""Exact times and rates, parsed from what people type."""
 
 from __future__ import annotations
 

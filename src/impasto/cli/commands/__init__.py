@@ -1,1 +1,1 @@
-"""The commands, a file for each family of them."""
+"""The commands, one file per family."""

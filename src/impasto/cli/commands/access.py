@@ -1,4 +1,4 @@
-"""Commands about access to stores: sas mints it for others, doctor checks our own."""
+"""Commands about access to stores: sas grants it to others, doctor checks your own."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 DASHBOARD = "http://127.0.0.1:8265"
 SHOWN = 20
-"""Submissions that are told of, besides those that run."""
+"""Submissions that are shown besides those that run."""
 
 Address = Annotated[
     str | None,
@@ -48,7 +48,7 @@ def add(app: typer.Typer) -> None:
     app.command(cls=ScorerCommand)(submit)
     group = typer.Typer(rich_markup_mode=None)
     group.command()(status)
-    # A group with one command would else be that command.
+    # A group with one command would otherwise become that command.
     group.callback()(lambda: None)
     app.add_typer(group, name="cluster", help="A running cluster: 'impasto cluster status'.")
 
@@ -85,13 +85,13 @@ def _settings(address: str | None, config: str | None, **flags: object) -> Setti
         _dashboard(address)
     settings = load(config, engine="ray", address=address, **flags)
     known = settings.address or ""
-    # What drivers on the cluster's machines go by is nothing for others.
+    # The address that drivers on the cluster's machines use is useless elsewhere.
     url = _dashboard(known) if known.startswith("http") else DASHBOARD
     return settings.model_copy(update={"address": url})
 
 
 def _dashboard(address: str) -> str:
-    """Return a dashboard's URL without a slash at its end; raises BadInput when it is none."""
+    """Return a dashboard's URL without a slash at its end; raises BadInput if it is not one."""
     if not re.fullmatch(r"https?://[^\s/@?#]+/?", address):
         raise BadInput(
             f"--address {address}: is no dashboard's",
@@ -146,7 +146,7 @@ def status(
 
 
 def _job_rows(submissions: list[Submission], settings: Settings) -> list[dict[str, Any]]:
-    """Tell of the jobs that run and of the last others, with their shards where they are known."""
+    """Describe running jobs and the last others, with their shards where known."""
     others = [each for each in submissions if not each.open][:SHOWN]
     jobs = []
     for each in (it for it in submissions if it.open or it in others):

@@ -53,7 +53,7 @@ def prepare(folder: str) -> tuple[JobSpec, Path]:
         folder: where the results go.
 
     Returns:
-        The spec, and the path of the contact sheet to be.
+        The spec, and the path of the future contact sheet.
 
     Raises:
         BadInput: the package with the clip is not installed, or the folder is not on this machine.
@@ -96,7 +96,7 @@ def contact_sheet(source: str, output: str, sheet: Path) -> None:
 
 
 def _moments(video: str) -> list[Image]:
-    """Evenly spread pictures of a video, first and last ones left out."""
+    """Return evenly spread pictures of a video, without the first and last ones."""
     import av
     from PIL import Image
 

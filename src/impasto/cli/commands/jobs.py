@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from impasto.jobs.job import Job
 
 FOLLOW = 2.0
-"""Seconds between two looks for new events of a log."""
+"""Seconds between two checks for new events of a log."""
 
 
 def add(app: typer.Typer) -> None:
@@ -57,7 +57,7 @@ def logs(
     from impasto.cli.render import logs as display
 
     found = find_job(job, load_settings(config, home))
-    # There may be no such job, and no log of it to say so.
+    # A job that does not exist has no log to say so.
     found.spec()
     if follow:
         _follow(found, as_json=as_json)
@@ -82,11 +82,11 @@ def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
 
 
 def _follow(job: Job, *, as_json: bool) -> None:
-    """Print a job's log until the job ends; raises Interrupted when the user has seen enough."""
+    """Print a job's log until the job ends; raises Interrupted on Ctrl-C."""
     from impasto.cli.render import logs as display
     from impasto.jobs.follow import Ended, follow
 
-    # Who starts commands in the background has them ignore it.
+    # Shells start background commands with it ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         for event in follow(job, lambda: time.sleep(FOLLOW)):

@@ -108,7 +108,7 @@ def _show(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Do something and show how far it is and how it ended."""
+    """Run an action, and show its progress and how it ended."""
     from impasto.cli import interrupt, progress
     from impasto.cli.render import transfer
     from impasto.storage.transfer.tasks import Observer, Tally

@@ -112,7 +112,7 @@ def finish_job(
     retry: bool = False,
     as_submitted: bool = False,
 ) -> Result:
-    """Run a job, new or found, with a progress bar, and print what came of it."""
+    """Run a job, new or found, with a progress bar, and print its result."""
     from impasto.cli import interrupt, progress
     from impasto.cli.job_argument import add_remedy, job_argument
     from impasto.cli.render import jobs as display

@@ -1,1 +1,1 @@
-"""What commands print, from values that they are given."""
+"""Output of commands, printed from given values."""

@@ -1,4 +1,4 @@
-"""What goes on in a cluster, in words and as JSON."""
+"""The state of a cluster, in words and as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def as_json(facts: Facts) -> dict[str, Any]:
-    """Return facts as JSON holds them."""
+    """Return facts in JSON's types."""
     waiting = [
         {
             "workers": count,
@@ -38,7 +38,7 @@ def as_json(facts: Facts) -> dict[str, Any]:
 
 
 def lines(url: str, facts: Facts, jobs: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Say in words what goes on."""
+    """Describe the state in words."""
     yield f"cluster    {url}, Ray {facts.version}"
     kinds = Counter(facts.machines)
     up = [f"{count} with {_size(size)}" for size, count in sorted(kinds.items())]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def scorers(name: str | None, *, as_json: bool) -> None:
-    """Print the scorers with their parameters, or one of them; or a JSON line each."""
+    """Print the scorers with their parameters, or one of them; or one JSON line per scorer."""
     from impasto.cli.scorer_flags import REQUIRED, describe
     from impasto.scorers import registry
 
@@ -77,7 +77,7 @@ def _expected(seconds: float | None, workers: int) -> str:
 
 
 def verify(report: Report, *, as_json: bool) -> None:
-    """Print a fidelity report, or a JSON line an item."""
+    """Print a fidelity report, or one JSON line per item."""
     marks = {True: "ok", False: "LOST", None: "n/a"}
     for check in report.checks:
         if as_json:

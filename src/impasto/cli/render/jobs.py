@@ -1,4 +1,4 @@
-"""What the command line prints: results and tables on stdout, notes on stderr."""
+"""Output about jobs: results and tables on stdout, notes on stderr."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from impasto.schema.progress import Progress
 
 SHOWN = 5
-"""Items set aside that are named after a job."""
+"""Set-aside items that are listed after a job."""
 
 
 def result(done: Result, called: str, named: str, *, as_json: bool, quiet: bool) -> None:
     """Print a finished job, as a JSON line or one for people.
 
     Args:
-        done: what came of it.
-        called: what its items are called.
+        done: its result.
+        called: the name of its items, such as frames.
         named: the job, as commands take it.
-        as_json: for a program.
-        quiet: for nobody.
+        as_json: whether to print for a program.
+        quiet: whether to print nothing.
     """
     if as_json:
         json_line(done.model_dump(mode="json", exclude={"bytes", "sha256"}))
@@ -64,19 +64,19 @@ def aside(done: Result, named: str) -> None:
 
 
 def _reason(error: ItemError) -> str:
-    """Return why an item was set aside; what has a traceback is the scorer's own word."""
+    """Return why an item was set aside; one with a traceback is the scorer's own message."""
     return error.error if error.traceback else worded(error.error)
 
 
 def failure(error: ImpastoError, last: Progress | None) -> None:
-    """Print, as one JSON line, how far a job came that did not end."""
+    """Print, as one JSON line, how far an unfinished job came."""
     line: dict[str, object] = {"job": last.job if last else None, "output": None}
     line |= {"items": last.done if last else 0, "total": last.total if last else 0}
     json_line({**line, "error": worded(str(error)), "exit_code": error.exit_code})
 
 
 def jobs(found: Iterable[JobSummary | Unreadable], *, as_json: bool) -> None:
-    """Print a table of jobs, or one JSON line a job; notes name those that cannot be read."""
+    """Print a table of jobs, or one JSON line per job; notes name those that cannot be read."""
     rows: list[JobSummary] = []
     for each in found:
         if isinstance(each, JobSummary):

@@ -1,4 +1,4 @@
-"""Draw what a scorer's facts tell of its work."""
+"""Plots of a scorer's facts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_LINES = 12
-"""More curves than colours would tell apart; from here on their median and range are drawn."""
+"""The most curves that colours can distinguish; of more, the median and range are drawn."""
 
 
 def losses(path: Path, curves: Mapping[str, Sequence[float]]) -> None:
     """Draw the loss of pictures over the evaluations made, on a logarithmic scale.
 
-    Up to a dozen pictures have a line each; more are drawn as their median and range. A curve that
-    ends early counts with its last value, which is where its picture stayed.
+    Up to a dozen pictures have one line each; more are drawn as their median and range. A curve
+    that ends early counts with its last value, at which its picture stayed.
 
     Args:
         path: the PNG file to write.
@@ -39,7 +39,7 @@ def losses(path: Path, curves: Mapping[str, Sequence[float]]) -> None:
         raise BadInput(
             f"{path}: matplotlib, which draws it, is missing", "run pip install 'impasto[plot]'"
         ) from None
-    # A figure of its own, and not pyplot's, needs no display and is drawn by Agg.
+    # A separate figure, and not pyplot's, needs no display and is drawn by Agg.
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes: Any = figure.add_subplot()
     if len(drawn) > MOST_LINES:

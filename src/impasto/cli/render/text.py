@@ -30,7 +30,7 @@ def note(line: str) -> None:
 
 
 def plain(text: str) -> str:
-    """Return a name as terminals may be given it."""
+    """Return a name that is safe to print on terminals."""
     shown = "".join(letter if letter.isprintable() else "?" for letter in text)
     return shown.encode(errors="replace").decode()
 
@@ -60,7 +60,7 @@ def objects(count: int) -> str:
 
 
 def fact_lines(facts: dict[str, Any], *, as_json: bool) -> None:
-    """Print facts that are not empty, a line each with its name; or all as one JSON line."""
+    """Print facts that are not empty, one line each with its name; or all as one JSON line."""
     if as_json:
         json_line(facts)
         return

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def listing(entries: Iterable[Entry], *, as_json: bool) -> None:
-    """Print what a URL holds, as it comes, and how much that is; or a JSON line each."""
+    """Print what a URL holds, as it arrives, and the total; or one JSON line per entry."""
     count = total = 0
     for entry in entries:
         stat, moment = entry.stat, ""

@@ -1,6 +1,6 @@
 """Messages in the words of the command line.
 
-What other layers say is for every face: a field of a spec or a setting stands there as
+Messages of other layers suit every interface: they write a field of a spec or a setting as
 `` `max_failed` `` or `` `max_failed=3` ``, and a command as `` `impasto show` ``. Here they become
 the flags that a user types.
 """
@@ -14,13 +14,13 @@ from functools import cache
 _COMMAND = re.compile(r"`(impasto [^`]+)`")
 _FIELD = re.compile(r"`([a-z]\w*)(=[^`]*)?`")
 _OWN = {"config", "hours", "permission", "plot", "recursive"}
-"""Options of commands that are no field of a spec or of the settings."""
+"""Options of commands that are not fields of a spec or of the settings."""
 
 
 def worded(text: str) -> str:
     """Return a message with flags and commands as they are typed.
 
-    A name that no field has stays as it is, for it is a scorer's or a library's own word, unless
+    A name that no field has stays as it is, since it is a scorer's or a library's own word, unless
     the message is about such a name, and begins with it.
     """
     return _FIELD.sub(_flag, _COMMAND.sub(r"'\1'", text)) if "`" in text else text
