@@ -1,7 +1,7 @@
-"""The parts of a job alone, each on the same pictures as the job: decode, colour, network, encode.
+"""The parts of a job in isolation, on the same pictures: decode, colour, network, encode.
 
 One thread on a CPU, as in the job; with CUDA, as many codec threads as the job gives them. Nothing
-overlaps, nothing is queued, and what one part needs of another is made outside the clocks.
+overlaps, nothing is queued, and input that one part needs from another is made outside the timings.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ SIDE = 2048
 
 @dataclass(slots=True)
 class Costs:
-    """Seconds a frame of each part, and the machine's own limit.
+    """Seconds per frame of each part, and the machine's own limit.
 
     Attributes:
-        cpu: by part, on processors.
-        wall: by part, on the clock.
-        peak: float32 multiply-adds a second of one thread in a large matrix product.
+        cpu: CPU seconds, by part.
+        wall: wall seconds, by part.
+        peak: float32 multiply-adds per second of one thread in a large matrix product.
     """
 
     cpu: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -56,7 +56,7 @@ class Costs:
 
     @contextmanager
     def spent(self, part: str) -> Iterator[None]:
-        """Count what the block takes."""
+        """Count the time that the block takes."""
         wall, cpu = time.perf_counter(), time.process_time()
         yield
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
@@ -102,7 +102,7 @@ def decoded(source: Path, frames: int, threads: int) -> Iterator[av.VideoFrame]:
 
 
 def load(spec: JobSpec, job: Path, device: torch.device) -> Scorer:
-    """Load the job's scorer, for what it prepared."""
+    """Load the job's scorer with what it prepared."""
     entry = registry.find(spec.scorer)
     prepared = json.loads((job / "prepared.json").read_text())["state"]
     files = cast("Inputs", None)  # these scorers ask for none
@@ -118,7 +118,7 @@ def scored(
     frames: int,
     costs: Costs,
 ) -> Iterator[av.VideoFrame]:
-    """Take pictures to RGB, through the scorer and to what the encoder wants."""
+    """Convert pictures to RGB, score them, and convert them to the encoder's input."""
     assert plan.facts
     layout, counted = planes.layout(plan.facts), Costs()
     found = decoded(source, frames, 1)

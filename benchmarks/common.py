@@ -1,4 +1,4 @@
-"""What the benchmarks share: clips made from a real one, the job's command, and watching a run."""
+"""Code that benchmarks share: clips made from a real one, the command, and watching a run."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ PAINTING = Path(str(files("impasto.scorers") / "data" / "painting.jpg"))
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a command took, its own children included.
+    """The cost of a command, its own children included.
 
     Attributes:
         wall: seconds from its start to its end.
-        cpu: seconds on processors, of user and system.
+        cpu: CPU seconds, of user and system.
     """
 
     wall: float
@@ -53,7 +53,7 @@ class Spent:
 
 
 def impasto(*words: object) -> list[str]:
-    """Return the command line, as it is installed, with these words."""
+    """Return the installed command line with these arguments."""
     return [str(Path(sys.executable).with_name("impasto")), *map(str, words)]
 
 
@@ -63,7 +63,7 @@ def spend(
     every: float = 0.25,
     env: Mapping[str, str] | None = None,
 ) -> Spent:
-    """Run a command to its end, looking at it every so many seconds; exits if it fails."""
+    """Run a command to its end, sampling it at intervals; exits if it fails."""
     before, start = _children_cpu(), time.monotonic()
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=said, env=env)
@@ -88,7 +88,7 @@ def tree(root: psutil.Process) -> list[psutil.Process]:
 
 
 def scoring(folder: Path) -> bool:
-    """Tell whether a worker of a job has begun a shard, by the folder that its segment goes to.
+    """Return whether a worker of a job has begun a shard, by the folder that its segment goes to.
 
     The job's TMPDIR is ``tmp`` in the given folder, and its home is ``home``.
     """
@@ -97,7 +97,7 @@ def scoring(folder: Path) -> bool:
 
 
 def loop(source: Path, target: Path, times: int) -> Path:
-    """Repeat a video by copying its packets, sound included, each time later by its length."""
+    """Repeat a video by copying its packets, sound included, each time shifted by its length."""
     with av.open(source) as given, av.open(target, "w") as out:
         streams = {s.index: out.add_stream_from_template(s) for s in given.streams}
         packets = [(p, p.pts or 0, p.dts or 0, p.time_base) for p in given.demux() if p.size]
@@ -140,7 +140,7 @@ def remake(source: Path, target: Path, height: int, frames: int) -> Path:
 
 
 def print_table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print what was measured, then a Markdown table."""
+    """Print the title, then a Markdown table."""
     print(f"{title}\n")
     print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
     for row in rows:
@@ -149,7 +149,7 @@ def print_table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) 
 
 
 def _fits(n: int, time: Fraction, span: Fraction) -> bool:
-    """Whether sound at a time of the n-th repeat lies beside its pictures, or leads them in."""
+    """Return whether sound at a time of the n-th repeat is beside its pictures, or just before."""
     return time < span and (time >= 0 or n == 0)
 
 

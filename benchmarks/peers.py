@@ -4,13 +4,13 @@ Usage: ``python benchmarks/peers.py [--quick] [REPEATS]``. Needs OpenCV, which t
 imports: ``pip install opencv-python-headless``. Prints a Markdown table.
 
 Both commands make the same number of frames of the same size from the same file: the Big Buck Bunny
-clip, 132 frames at 360p and 60 at 720p, encoded anew with its sound. Wall seconds are those of the
+clip, 132 frames at 360p and 60 at 720p, re-encoded with its sound. Wall seconds are those of the
 whole command, from the start of its process to its end, divided by the frames; rounds alternate
-between the commands and the median counts. The peer is ``styletransfer-lite video`` with one of its
-26 styles and ``--max-size`` at the clip's own; its video path takes no other painting, so that its
-arbitrary-style network, which computes 384x384 whatever the picture, has no row. It writes MPEG-4
-Part 2 and drops the sound; Impasto writes H.264 at crf 18 and keeps it. Impasto runs as it comes,
-and once more with a shard a core, since a clip this short is one shard otherwise.
+between the commands and the median is reported. The peer is ``styletransfer-lite video`` with one
+of its 26 styles and ``--max-size`` at the clip's own; its video path takes no other painting, so
+its arbitrary-style network, which computes 384x384 whatever the picture, has no row. It writes
+MPEG-4 Part 2 and drops the sound; Impasto writes H.264 at crf 18 and keeps it. Impasto runs with
+its defaults, and once more with one shard per core, since a clip this short is one shard otherwise.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def compare(height: int, frames: int, repeats: int) -> list[tuple[str, ...]]:
 
 
 def check(output: Path, height: int, frames: int) -> None:
-    """Exit unless an output holds all that it should."""
+    """Exit unless an output is complete."""
     with av.open(output) as container:
         video = container.streams.video[0]
         found = sum(1 for packet in container.demux(video) if packet.size)

@@ -1,11 +1,11 @@
-"""What the Ray engine costs: workers kept busy, dispatching, losing a machine, submitting, memory.
+"""The cost of the Ray engine: workers kept busy, dispatching, losing a machine, submitting, memory.
 
 Usage: ``python benchmarks/ray_engine.py [--quick]``. Prints Markdown tables.
 
-But for the submitted job the workers sleep instead of scoring, since this is about everything but
-the model; engine and Ray are the real ones, on this one machine, whose cores all workers share.
-What a job's driver records of each shard is not in it. Efficiency is the time that shards slept,
-over workers times the time from the first shard's dispatch to the last one's outcome.
+Except in the submitted job, workers sleep instead of scoring, since this measures everything but
+the model; engine and Ray are real, on this one machine, whose cores all workers share. What a job's
+driver records for each shard is not included. Efficiency is the time that shards slept, over
+workers times the time from the first shard's dispatch to the last one's outcome.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from impasto.storage.stores import Stores
 from impasto.worker.task import Task
 from machine import facts
 
-# The tests are no package, and nothing else can start a cluster.
+# The tests are not a package, and nothing else can start a cluster.
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-# Where machines of a cluster have the command, too.
+# Machines of a cluster find the command there, too.
 os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 configure_ray()
 
@@ -48,17 +48,17 @@ from support.raycluster import Cluster, driving  # noqa: E402
 
 SPEC = JobSpec(source="clip.mp4", output="out.mp4", scorer="identity")
 SECONDS = 2.0
-"""What a shard takes."""
+"""The seconds that a shard takes."""
 
 
 class Sleeper:
-    """Takes the place of a slot: sleeps as many milliseconds as a shard has items."""
+    """Replaces a worker's actor: sleeps as many milliseconds as a shard has items."""
 
     def __init__(self, *_: object) -> None:
         pass
 
     def assign(self, *_: object) -> str:
-        """Say where this is."""
+        """Return a machine."""
         return f"{os.getpid()}/{ray.get_runtime_context().get_node_id()}"
 
     def run(self, attempt: Attempt, _: int) -> Iterator[int | Done]:
@@ -77,7 +77,7 @@ class Sleeper:
 
 
 def shards(count: int, seconds: float) -> list[Attempt]:
-    """Make shards that take so long."""
+    """Make shards that take this long."""
     size = max(1, round(seconds * 1000))
     return [
         Attempt(shard=Shard(index=n, start=n * size, stop=(n + 1) * size)) for n in range(count)
@@ -94,7 +94,7 @@ def task(attempts: list[Attempt]) -> Task:
 def engine(
     workers: int, address: str | None, notes: list[tuple[float, str]] | None = None
 ) -> Iterator[engine_module.RayEngine]:
-    """Enter the engine with so many sleeping workers, all of them placed."""
+    """Enter the engine with this many sleeping workers, all of them placed."""
     vars(engine_module)["WorkerActor"] = Sleeper
     settings = Settings(
         engine="ray",
@@ -115,7 +115,7 @@ def engine(
 
 @contextmanager
 def cluster(*machines: int) -> Iterator[Cluster]:
-    """Start a head without cores, and machines with so many each; this process may drive it."""
+    """Start a head without cores, and machines with the given cores; this process may drive it."""
     with Cluster(dashboard=True) as started, driving(started):
         for cores in machines:
             started.add_machine(cpus=cores)
@@ -123,7 +123,7 @@ def cluster(*machines: int) -> Iterator[Cluster]:
 
 
 def busy(workers: int, rounds: int, address: str) -> tuple[float, float, float]:
-    """Return the efficiency with so many workers, shards a second, and driver CPU ms a shard."""
+    """Return the efficiency with this many workers, shards per second, driver CPU ms per shard."""
     with engine(workers, address) as entered:
         long = shards(workers * rounds, SECONDS)
         start = time.monotonic()
@@ -139,8 +139,8 @@ def busy(workers: int, rounds: int, address: str) -> tuple[float, float, float]:
 def lost() -> tuple[float, float]:
     """Kill one of two machines; return seconds until it was noticed, and all was done again.
 
-    Eight of sixteen shards are done and four half done when it happens. The machine that is left
-    has two workers, which end theirs and then do six: three and a half times what one takes.
+    Eight of sixteen shards are done and four half done when it happens. The remaining machine has
+    two workers, which finish theirs and then do six: three and a half times what one takes.
     """
     notes: list[tuple[float, str]] = []
     killed: list[float] = []
@@ -160,7 +160,7 @@ def lost() -> tuple[float, float]:
 
 
 def submitted() -> tuple[float, float]:
-    """Submit a job; return seconds until the command returned, and its first frames stood."""
+    """Submit a job; return seconds until the command returned, and until its first frames."""
     # The folder outlives the cluster, whose job is still at work in it.
     with TemporaryDirectory() as name, cluster(2) as started:
         home = Path(name, "home")
@@ -178,8 +178,8 @@ def submitted() -> tuple[float, float]:
 
 
 def memory(count: int) -> tuple[float, float]:
-    """Return the driver's MB before a job of so many shards, and at most."""
-    # A Ray of this machine alone has room for as many as there are cores.
+    """Return the driver's MB before a job of this many shards, and the peak."""
+    # Ray on this machine alone has room for as many as there are cores.
     with engine(len(os.sched_getaffinity(0)), None) as entered:
         before = psutil.Process().memory_info().rss
         attempts = shards(count, 0)

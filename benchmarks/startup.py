@@ -1,10 +1,10 @@
 """Seconds to the first sign of life: the help text, and the first frame of a real job.
 
 Usage: ``python benchmarks/startup.py [--quick]``. Prints two Markdown tables; medians, after one
-round that is thrown away so that files are in memory.
+discarded round so that files are in memory.
 
 The first frame is that of ``impasto run`` on the Big Buck Bunny clip (720p, with sound) with the
-style scorer, counted from the start of the process to the line in which the command tells of its
+style scorer, counted from the start of the process to the line in which the command reports its
 first frame. The steps before it end when their objects appear in the job's store. After the first
 frame the job is ended.
 """
@@ -31,7 +31,7 @@ STEPS = {
     "prepared.json": "a worker starts (interpreter, PyTorch, painting's style), planning aside",
     "frame": "first frame: weights, decoding, the network, for a frame a core at once",
 }
-"""What the appearance of each object ends, in order."""
+"""The step that the appearance of each object ends, in order."""
 
 
 def seconds(words: list[str]) -> float:

@@ -1,27 +1,27 @@
-"""Object stores: Impasto's own store beside the Azure SDK and adlfs, and what reading media costs.
+"""Object stores: Impasto's own store beside the Azure SDK and adlfs, and the cost of reading media.
 
 Usage: ``python benchmarks/stores.py [--quick] [--images N]``. Needs Azurite, which ``make test``
 installs. Prints Markdown tables; about 8 minutes.
 
-The service is Azurite over HTTPS on this machine, in memory, started anew for each table. On two
-cores it is the bottleneck of wall time, whoever asks: what compares clients is the CPU that they
-use themselves, of user and system, in all their threads. Every client works in a process of its
-own, spawned; imports, the first connection and one small blob up and down come before the clocks.
-What is stored is cut from the Big Buck Bunny clip.
+The service is Azurite over HTTPS on this machine, in memory, restarted for each table. On two cores
+it is the bottleneck of wall time for any client: clients are compared by the CPU that they use
+themselves, of user and system, in all their threads. Every client works in a separate, spawned
+process; imports, the first connection and one small blob up and down come before the clocks. What
+is stored is cut from the Big Buck Bunny clip.
 
 - **Small blobs.** 2,000 of 50 KB written and read, and a container of 20,000 listed. Impasto is
   `Store` through `in_order`; the SDK is azure-storage-blob in a pool of threads, with as many
   connections kept as there are threads, which is not its default; adlfs is its asynchronous
   methods. What is read is counted and dropped.
-- **A large blob.** 200 MB from a file and to a file. Parts of 8 MiB, 8 at once, but adlfs's are of
-  4 MiB, which it does not let one choose. `RangeReader` is what media libraries read through: one
-  request ahead of the reader; `cp` is the command's own function.
-- **Shards.** The clip, encoded anew with keyframes every 50 frames and looped with its sound to a
+- **A large blob.** 200 MB from a file and to a file. Parts of 8 MiB, 8 at once, except adlfs's,
+  which are fixed at 4 MiB. `RangeReader` is what media libraries read through: one request ahead of
+  the reader; `cp` is the command's own function.
+- **Shards.** The clip, re-encoded with keyframes every 50 frames and looped with its sound to a
   minute, in three containers. A proxy counts requests and bytes of a whole reading of 250 frames,
-  from the look at the blob on. The payload is the shard's picture packets, without their sound; of
-  planning, which reads every packet, it is the file. "Plainly" is ``av.open`` over a file object
-  that asks for 256 KiB from where the reader stands when it lacks bytes, keeps the last answer
-  alone and reads nothing ahead; it is told which frames to look for.
+  starting with the look-up of the blob. The payload is the shard's picture packets, without their
+  sound; for planning, which reads every packet, it is the file. "Plainly" is ``av.open`` over a
+  file object that requests 256 KiB from the reader's position when it lacks bytes, keeps only the
+  last answer and reads nothing ahead; it is told which frames to look for.
 - **Images.** Small PNG images read by the source of folders, shard by shard, through a proxy that
   waits 30 ms before it asks the service. With many in flight the proxy, which is Python's, and
   the service are the bottleneck.
@@ -42,7 +42,7 @@ Table = tuple[str, tuple[str, ...], Callable[[Path], list[tuple[str, ...]]]]
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much is measured.
+    """The amounts that are measured.
 
     Attributes:
         small: small blobs.
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, help="images in the largest folder")
     given = parser.parse_args()
     scale = QUICK if given.quick else Scale()
-    # Here and not above: children import this file too, and have to stay small.
+    # Here and not above: child processes import this file too, and must stay small.
     from common import print_table
     from machine import facts
 
@@ -87,7 +87,7 @@ def main() -> None:
 
 
 def tables(scale: Scale, planned: int) -> list[Table]:
-    """Name the tables and what measures them."""
+    """Return the tables and the functions that measure them."""
     from blobs import compare, images, shards
     from common import clip
 

@@ -1,4 +1,4 @@
-"""What every measured child process shares: where it works, and what that took."""
+"""Code that measured child processes share: where they work, and the cost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEY = "BENCHMARK_STORE_KEY"
 """The environment variable that holds the account's key."""
 PART = 8 << 20
 PARTS = 8
-"""Bytes of a part of a large blob, and how many are in flight, whoever the client is."""
+"""Bytes of a part of a large blob, and how many are in flight, for every client."""
 WARM = "warm-up"
 
 
@@ -46,10 +46,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What some work took.
+    """The cost of some work.
 
     Attributes:
-        done: what it says that it did: blobs, bytes or frames.
+        done: the amount done: blobs, bytes or frames.
         wall: seconds.
         cpu: seconds on processors, of user and system, in all threads.
         peak: bytes of memory at most, imports included.
@@ -111,18 +111,18 @@ class Slices:
 
 
 def child() -> ProcessPoolExecutor:
-    """Give a fresh process, spawned: the clients do not survive a fork."""
+    """Return a fresh process, spawned: the clients do not survive a fork."""
     return ProcessPoolExecutor(1, mp.get_context("spawn"))
 
 
 def alone(act: Callable[..., Result], *given: object) -> Result:
-    """Run something in a process of its own."""
+    """Run something in a separate process."""
     with child() as process:
         return process.submit(act, *given).result()
 
 
 def measure(act: Callable[[], int]) -> Cost:
-    """Run something and tell what it took."""
+    """Run something and return its cost."""
     before, wall, cpu = memory("VmRSS"), time.perf_counter(), time.process_time()
     done = act()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -132,7 +132,7 @@ def measure(act: Callable[[], int]) -> Cost:
 def memory(name: str) -> int:
     """Return a figure of this process's memory in bytes.
 
-    The kernel's own peak, of which getrusage tells, begins with that of the parent.
+    The kernel's own peak, as reported by getrusage, starts at that of the parent.
     """
     found = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert found
@@ -140,13 +140,13 @@ def memory(name: str) -> int:
 
 
 def spend(client: type[Client], place: Place, many: int, method: str, *given: Any) -> Cost:
-    """Connect, say a word so that all is loaded, then measure one of a client's methods.
+    """Connect, make a first request so that all is loaded, then measure one of a client's methods.
 
     Args:
-        client: whose.
-        place: where.
+        client: the client's class.
+        place: the container.
         many: requests in flight at once.
-        method: its name.
+        method: the method's name.
         given: its arguments; small blobs are cut before it is called.
     """
     made = client(place, many)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def stores(place: Place) -> Stores:
-    """Give access to a container."""
+    """Return access to a container."""
     profile = StoreProfile(
         url=place.url,
         account=place.account,
@@ -33,7 +33,7 @@ def stores(place: Place) -> Stores:
 
 
 class Impasto(Client):
-    """`Store` through `in_order` for what is small, `put_file` and `RangeReader` for the rest."""
+    """`Store` through `in_order` for small blobs, `put_file` and `RangeReader` for the rest."""
 
     def __init__(self, place: Place, many: int) -> None:
         self._place, self._many = place, many

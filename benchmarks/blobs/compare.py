@@ -57,7 +57,7 @@ def small(folder: Path, file: Path, count: int, size: int, listed: int) -> list[
         service.seed(long, 0, listed)
         rows = rows_of("up", SMALL, places, count, "put", slices)
         rows += rows_of("down", SMALL, places, count * size, "get", slices.names)
-        # The first word of each client adds one blob to the list.
+        # The first request of each client adds one blob to the list.
         same = dict.fromkeys(LISTING, long)
         return rows + rows_of(f"list {listed:,}", LISTING, same, listed + 1, "list")
 
@@ -85,6 +85,6 @@ def rows_of(
 
 
 def cells(cost: Cost, first: float) -> Row:
-    """Write what some work took, and its CPU over the first client's."""
+    """Format the cost of some work, and its CPU over the first client's."""
     memory = (f"{cost.peak / 1e6:.0f}", f"{cost.before / 1e6:.0f}")
     return f"{cost.wall:.2f}", f"{cost.cpu:.2f}", f"{cost.cpu / first:.1f}", *memory

@@ -55,7 +55,7 @@ def reading(folder: Path, count: int, slowly: int) -> list[Row]:
 
 
 def read_row(many: int, cost: Cost, first: Cost) -> Row:
-    """Write how fast images came."""
+    """Format how fast images were read."""
     speed = cost.done / cost.wall
     over = f"{speed / (first.done / first.wall):.1f}"
     return str(many), f"{cost.done:,}", f"{cost.wall:.1f}", f"{speed:.0f}", over, f"{cost.cpu:.1f}"
@@ -77,7 +77,7 @@ def planning(folder: Path, count: int) -> list[Row]:
 
 
 def plan_row(count: int, cost: Cost) -> Row:
-    """Write what planning took."""
+    """Format the cost of planning."""
     growth = cost.peak - cost.before
     return (
         f"{count:,}",

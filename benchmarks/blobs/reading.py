@@ -1,4 +1,4 @@
-"""What children do with Impasto's sources: plan and read videos, images and folders of them."""
+"""The work of child processes: plan and read videos, images and folders of them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def read_plainly(place: Place, name: str, cut: VideoCut) -> int:
 
 
 class Plain(io.RawIOBase):
-    """An object as a file: asks for 256 KiB where the reader stands, and keeps just those."""
+    """An object as a file: requests 256 KiB at the reader's position, and keeps just those."""
 
     def __init__(self, store: Store, stat: Stat) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ class Plain(io.RawIOBase):
 
 
 def read_images(place: Place, many: int, count: int) -> Cost:
-    """Read the first images of a folder, shard by shard, with so many requests in flight."""
+    """Read the first images of a folder, shard by shard, with this many requests in flight."""
     url = f"{place.url}/"
     opened = open_source(stores(place), url)
     planned = planner.plan(opened, JobSpec(source=url, output=FOLDER), "folder", Encoding())

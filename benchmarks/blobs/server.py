@@ -1,4 +1,4 @@
-"""The blob service that is measured against, and the proxy that counts: the ones of the tests."""
+"""The blob service and the counting proxy of the measurements: those of the tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# The tests are no package, and nothing else can start the servers.
+# The tests are not a package, and nothing else can start the servers.
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from blobs.child import KEY, Place, alone
@@ -44,7 +44,7 @@ class Service:
         return Place(self.endpoint, DATA, self._azurite.make_container(DATA), str(self._azurite.ca))
 
     def through(self, proxy: Proxy, place: Place) -> Place:
-        """Return a container as it is seen through a proxy."""
+        """Return a container as seen through a proxy."""
         return Place(f"{proxy.endpoint}/{DATA}", DATA, place.container, place.ca)
 
     def seed(self, place: Place, first: int, stop: int, bodies: Sequence[bytes] = (b"x",)) -> None:
@@ -54,9 +54,9 @@ class Service:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[Service]:
-    """Give an Azurite with nothing in it; exits when there is none."""
+    """Yield an empty Azurite; exit when it is not installed."""
     authority = Authority.make(folder)
-    # adlfs takes no certificate of ours in another way.
+    # adlfs accepts a custom certificate in no other way.
     os.environ["SSL_CERT_FILE"] = str(authority.ca_pem)
     try:
         azurite = Azurite.start(authority)

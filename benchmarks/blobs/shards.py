@@ -1,4 +1,4 @@
-"""What a shard of a video costs to fetch: requests and bytes, counted by the proxy."""
+"""The cost of fetching a shard of a video: requests and bytes, counted by the proxy."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ HEAD = (
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What the service was asked for.
+    """The requests that the service received.
 
     Attributes:
         requests: how many, of every kind.
@@ -56,7 +56,7 @@ class Fetched:
     size: int
 
     def cells(self, payload: int) -> Row:
-        """Write both."""
+        """Format both."""
         return str(self.requests), f"{self.size / payload:.2f}"
 
 
@@ -70,14 +70,14 @@ class Reading:
     name: str
 
     def counted(self, act: Callable[..., Result], *given: object) -> tuple[Result, Fetched]:
-        """Do something with the video and count."""
+        """Do something with the video and count its requests."""
         self.proxy.clear()
         result = self.process.submit(act, self.place, self.name, *given).result()
         records = list(self.proxy.records)
         return result, Fetched(len(records), sum(record.down for record in records))
 
     def shard(self, planned: Plan, shard: Shard) -> tuple[Fetched, Fetched]:
-        """Read a shard as Impasto does, and plainly; exits unless both give all its frames."""
+        """Read a shard as Impasto does, and plainly; exits unless both return all its frames."""
         found, ours = self.counted(read_shard, planned, shard)
         same, plain = self.counted(read_plainly, shard.cut)
         if not found == same == len(shard):
