@@ -1,4 +1,4 @@
-"""What tests share: clips, servers, stores, clusters and commands."""
+"""Code that tests share: clips, servers, stores, clusters and commands."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ from pathlib import Path
 SCRIPTS = Path(__file__).parent / "scripts"
 """Scripts and classes as users write them."""
 PLUGIN = Path(__file__).parent / "plugin"
-"""A package of a user's that offers a scorer."""
+"""A user's package that offers a scorer."""

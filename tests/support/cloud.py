@@ -1,6 +1,6 @@
 """Real object-store servers for the tests: Azurite (Azure Blob Storage) and moto (S3).
 
-Each runs in a process of its own on a free port of 127.0.0.1, keeps everything in memory, and dies
+Each runs in a separate process on a free port of 127.0.0.1, keeps everything in memory, and dies
 with the test run.
 """
 
@@ -29,7 +29,7 @@ from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, gener
 LOCAL = "127.0.0.1"
 DATA, CONTROL = "dataacct", "ctlacct"
 
-# A server leaves when its standard input ends, so that it cannot outlive a killed test run.
+# A server exits when its standard input ends, so that it cannot outlive a killed test run.
 LEASH_NODE = "data:text/javascript,process.stdin.on('end',()=>process.exit(0)).resume()"
 LEASH_MOTO = f"""
 import os, sys, threading
@@ -47,17 +47,17 @@ main(["--host", "{LOCAL}", "--port", "0"])
 
 
 class NotReady(Exception):
-    """A server could not be started; says why, with what it printed."""
+    """A server could not be started; the message has the reason and its output."""
 
 
 @dataclass(frozen=True)
 class Authority:
-    """A certificate authority of our own and a certificate for 127.0.0.1 and localhost.
+    """A private certificate authority and a certificate for 127.0.0.1 and localhost.
 
     Attributes:
-        ca_pem: what a client must trust.
+        ca_pem: the authority that a client must trust.
         cert_pem: a server's certificate.
-        key_pem: the private key that belongs to it.
+        key_pem: the private key of the server's certificate.
     """
 
     ca_pem: Path
@@ -154,11 +154,11 @@ class Azurite:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port on which it listens."""
         return self.server.port
 
     def endpoint(self, account: str = DATA) -> str:
-        """An account's address; a container's follows it after a slash."""
+        """Return an account's address; a container's follows it after a slash."""
         return f"https://{LOCAL}:{self.port}/{account}"
 
     def make_container(self, account: str = DATA, name: str = "") -> str:
@@ -177,7 +177,7 @@ class Azurite:
         hours: float = 1,
         start_hours: float = -0.1,
     ) -> str:
-        """A signed query string without ``?`` that allows ``permission`` ("rl", "cw", ...)."""
+        """Return a signed query string without ``?`` for a ``permission`` ("rl", "cw", ...)."""
         now = datetime.now(UTC)
         return generate_container_sas(
             account,
@@ -190,7 +190,7 @@ class Azurite:
 
     @staticmethod
     def token(*, hours: float = 1) -> str:
-        """A bearer token; Azurite checks its claims and not its signature, nor any role."""
+        """Return a bearer token; Azurite checks its claims, not its signature, nor any role."""
         now = int(time.time())
         claims = {
             "aud": "https://storage.azure.com",
@@ -205,7 +205,7 @@ class Azurite:
         )
 
     def stop(self) -> None:
-        """End it and all that it held."""
+        """End it and delete all that it held."""
         self.server.stop()
 
     def _client(self, account: str) -> BlobServiceClient:
@@ -220,7 +220,7 @@ class MotoS3:
     Attributes:
         server: the process.
         key_id: an access key, which it accepts as it accepts any.
-        secret: the secret that belongs to it.
+        secret: the secret of that key.
     """
 
     server: Server
@@ -235,7 +235,7 @@ class MotoS3:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port on which it listens."""
         return self.server.port
 
     @property
@@ -251,11 +251,11 @@ class MotoS3:
             return name
 
     def stop(self) -> None:
-        """End it and all that it held."""
+        """End it and delete all that it held."""
         self.server.stop()
 
 
-# The environment may name a proxy, and nothing here is behind one.
+# The environment may name a proxy, but nothing here is behind one.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 

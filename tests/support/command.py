@@ -1,4 +1,4 @@
-"""The real command line: in a process of its own, or in this one where no process is the point."""
+"""The real command line: in a separate process, or in this one where a process is not the point."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def call(*args: object, inline: bool = True) -> subprocess.CompletedProcess[str]
     """Run a command to its end in this process.
 
     Args:
-        args: its words.
+        args: its arguments.
         inline: whether this process also scores, if it runs a job; else it starts workers.
 
     Returns:
-        How it ended, and what it printed, but for what libraries write to file descriptors.
+        Its exit code and output, without what libraries write to file descriptors.
     """
     from impasto.cli.main import main
 
@@ -48,7 +48,7 @@ def call(*args: object, inline: bool = True) -> subprocess.CompletedProcess[str]
     code: object = 0
     out, err, root = io.StringIO(), io.StringIO(), logging.getLogger()
     with ExitStack() as stack:
-        # What it sets for the rest of a process that is its own.
+        # Hooks that it sets for the rest of its process.
         for thing in (sys, threading):
             stack.enter_context(mock.patch.object(thing, "excepthook", thing.excepthook))
         stack.enter_context(mock.patch.object(root, "handlers", root.handlers))
@@ -70,7 +70,7 @@ def start(*args: object) -> subprocess.Popen[str]:
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    """Look again and again until something holds; fails the test when it never does."""
+    """Check repeatedly until something holds; fail the test if it never does."""
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it never happened"
@@ -78,7 +78,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
 
 
 def found(folder: Path, pattern: str) -> int:
-    """How many files match."""
+    """Return how many files match."""
     return len(list(folder.glob(pattern)))
 
 

@@ -1,4 +1,4 @@
-"""What a scorer is given in tests: nothing, unless a test says otherwise."""
+"""The inputs of a scorer in tests: nothing, unless a test says otherwise."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A proxy that stands in front of a test server, counts what passes and does harm on request.
+"""A proxy in front of a test server that counts what passes and injects faults on request.
 
-It ends TLS, passes every message on as it came (so that signatures stay valid), and keeps one
+It terminates TLS, passes every message on unchanged (so that signatures stay valid), and keeps one
 connection to the server for each connection of a client.
 """
 
@@ -27,7 +27,7 @@ TIMEOUT = 60.0
 
 @dataclass(frozen=True)
 class Refuse:
-    """Answer with an error, and do not ask the server."""
+    """Answer with an error, without asking the server."""
 
     status: int = 503
     code: str = "ServerBusy"
@@ -36,12 +36,12 @@ class Refuse:
 
 @dataclass(frozen=True)
 class Reset:
-    """Reset the connection, and do not ask the server."""
+    """Reset the connection, without asking the server."""
 
 
 @dataclass(frozen=True)
 class LoseReply:
-    """Let the server do what was asked, then reset the connection instead of answering."""
+    """Let the server handle the request, then reset the connection instead of answering."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,13 @@ class Record:
 
     Attributes:
         method: GET, PUT, ...
-        path: where, as it was sent, without the query.
-        query: what followed ``?``, signature and all.
+        path: the path as it was sent, without the query.
+        query: what followed ``?``, including the signature.
         headers: the request's, by lower-case name.
         up: bytes of the request's body.
-        fault: what was done to it.
+        fault: the fault injected into it.
         forwarded: whether the server was asked.
-        status: what the client was told; 0 when it was told nothing.
+        status: the status sent to the client; 0 when none was sent.
         down: bytes of the answer's body that the client was sent.
     """
 
@@ -93,7 +93,7 @@ Choose: TypeAlias = Callable[[Record], Fault | None]
 
 
 def random_faults(seed: int, rate: float, kinds: Sequence[Fault]) -> Choose:
-    """Do one of some harms to one in ``1 / rate`` requests, chosen by order of arrival."""
+    """Inject one of some faults into one in ``1 / rate`` requests, chosen by order of arrival."""
     dice = random.Random(seed)
 
     def choose(record: Record) -> Fault | None:
@@ -107,12 +107,12 @@ class Proxy:
     """A proxy with HTTPS on a free port of 127.0.0.1; use it as a context manager.
 
     Attributes:
-        fault: asked about each request, one at a time, once its body is here; may be exchanged.
+        fault: called for each request, one at a time, once its body is here; may be replaced.
         records: every request so far, in order of arrival.
     """
 
     def __init__(self, target: str, authority: Authority, fault: Choose | None = None) -> None:
-        """Stand in front of ``target``, a server's URL; its path plays no part."""
+        """Start in front of ``target``, a server's URL, whose path is ignored."""
         url = urlsplit(target)
         self.fault = fault
         self.records: list[Record] = []
@@ -131,11 +131,11 @@ class Proxy:
 
     @property
     def endpoint(self) -> str:
-        """Its address; the path that a client asks for follows it."""
+        """Its address; the path that a client requests follows it."""
         return f"https://{LOCAL}:{self.port}"
 
     def count(self, method: str | None = None) -> int:
-        """How many requests came, or how many with one method."""
+        """Return how many requests came, or how many with one method."""
         return sum(method in (None, record.method) for record in list(self.records))
 
     def clear(self) -> None:
@@ -143,7 +143,7 @@ class Proxy:
         self.records.clear()
 
     def stop(self) -> None:
-        """Stop listening and end what is open."""
+        """Stop listening and close open connections."""
         self._stopped.set()
         with self._lock:
             for sock in (self._listener, *self._open):
@@ -165,7 +165,7 @@ class Proxy:
             threading.Thread(target=self._serve, args=(plain,), daemon=True).start()
 
     def _serve(self, plain: socket.socket) -> None:
-        """Answer one client until it leaves; what breaks, on either side, ends its connection."""
+        """Answer one client until it leaves; an error on either side ends its connection."""
         plain.settimeout(TIMEOUT)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock = self._server_tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
@@ -202,7 +202,7 @@ class Proxy:
         return _answer(record, server.ask(request, body), client)
 
     def _note(self, request: _Head, up: int) -> Record:
-        """Record a request and choose what is done to it."""
+        """Record a request and choose its fault."""
         method, target, _ = request.start.split(" ", 2)
         path, _, query = target.partition("?")
         record = Record(method, path, query, request.headers, up)
@@ -218,7 +218,7 @@ class _Ended(Exception):
 
 @dataclass(frozen=True)
 class _Head:
-    """A message without its body: its first line, its headers, and all of it as it came."""
+    """A message without its body: its first line, its headers, and the raw bytes as they came."""
 
     start: str
     headers: dict[str, str]
@@ -277,7 +277,7 @@ class _Line:
         self._sock.sendall(data)
 
     def idle(self) -> bool:
-        """Whether nothing came since the last message; an end counts as something."""
+        """Return whether nothing came since the last message; a close counts as something."""
         poll = select.poll()
         poll.register(self._sock, select.POLLIN)
         return not poll.poll(0)
@@ -286,14 +286,14 @@ class _Line:
         lines = [self._line()]
         while lines[-1] != b"\r\n":
             lines.append(self._line())
-        # The body is asked for here and sent on whole, so the server must not be asked again.
+        # The body is requested here and sent on whole, so the server must not request it again.
         raw = b"".join(line for line in lines if not line.lower().startswith(b"expect:"))
         pairs = [line.decode("latin-1").partition(":") for line in lines[1:-1]]
         headers = {name.lower(): value.strip() for name, _, value in pairs}
         return _Head(lines[0].decode("latin-1").rstrip(), headers, raw)
 
     def body(self, head: _Head, *, empty: bool) -> Iterator[bytes]:
-        """Yield a body as it comes, without its chunks' frames."""
+        """Yield a body as it comes, without chunk framing."""
         if empty:
             return
         if head.chunked:
@@ -324,7 +324,7 @@ class _Line:
 
 
 class _Upstream:
-    """The server, over one connection that is made again when the server has closed it."""
+    """The server, over one connection that is reopened when the server has closed it."""
 
     def __init__(self, address: tuple[str, int], tls: ssl.SSLContext | None) -> None:
         self._address = address
@@ -339,7 +339,7 @@ class _Upstream:
             self._line.close()
 
     def ask(self, request: _Head, body: bytes) -> tuple[_Line, _Head]:
-        """Send a request; return its answer's head and where its body comes from."""
+        """Send a request; return its answer's head and the source of its body."""
         if self._line and not self._line.idle():
             self._line.close()
             self._line = None
@@ -359,12 +359,12 @@ class _Upstream:
 
 
 def _answer(record: Record, source: tuple[_Line, _Head], client: _Line) -> bool:
-    """Give the client the server's answer; return whether its connection can be used again."""
+    """Send the client the server's answer; return whether its connection can be used again."""
     line, head = source
     empty = record.method == "HEAD" or head.status in (204, 304)
     parts = line.body(head, empty=empty)
     if isinstance(record.fault, LoseReply):
-        # To its end, so that the server has done all that was asked.
+        # To its end, so that the server has finished the request.
         list(parts)
         return client.reset()
     record.status = head.status
@@ -387,7 +387,7 @@ def _chunk(data: bytes) -> bytes:
 
 
 def _refusal(refusal: Refuse, method: str) -> bytes:
-    """Write an error as Azure writes one; S3's clients read the same document."""
+    """Format an error as Azure does; S3's clients read the same document."""
     body = (
         '<?xml version="1.0" encoding="utf-8"?>'
         f"<Error><Code>{refusal.code}</Code><Message>Refused by a test.</Message></Error>"
@@ -405,7 +405,7 @@ def _refusal(refusal: Refuse, method: str) -> bytes:
 
 
 def _wake(sock: socket.socket) -> None:
-    """Make whoever waits for a socket see its end."""
-    # Not SSLSocket's own shutdown, which pulls the encryption from under its reader.
+    """Make whatever waits for a socket see its end."""
+    # Not SSLSocket's own shutdown, which removes the encryption under its reader.
     with suppress(OSError):
         socket.socket.shutdown(sock, socket.SHUT_RDWR)

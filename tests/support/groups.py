@@ -1,4 +1,4 @@
-"""Which tests run in one process, and in which order, when pytest-xdist has several.
+"""The tests that run in one process, and their order, when pytest-xdist has several.
 
 What a file's tests share is made once if one process runs them all; so is the Ray cluster, which
 the tests of several files share.
@@ -12,9 +12,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 CLUSTER = "cluster"
 ON_CLUSTER = {"test_engine", "test_ray_engine", "test_ray_jobs", "test_ray_trouble"}
-"""Files that need the session's cluster, but for tests whose engine is another one."""
+"""Files that need the session's cluster, except for tests with another engine."""
 LONGEST = (CLUSTER, "test_crash", "test_cloud_jobs", "test_engine", "test_poison")
-"""Groups that take longest, which begin first, so that no process has one left at the end."""
+"""Groups that take longest, which start first, so that none is left for the end."""
 
 
 def group_of(test: str) -> str:
@@ -31,7 +31,7 @@ def rank(test: str) -> int:
 
 
 class Groups(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives whole groups to processes."""
+    """Assigns whole groups to processes."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)

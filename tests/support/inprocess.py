@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class InProcess(InlineEngine):
-    """The inline engine, which remembers the shards that it has tried."""
+    """The inline engine, recording the shards that it has tried."""
 
     ran: list[int]
 
@@ -39,7 +39,7 @@ class InProcess(InlineEngine):
 
 
 class MoodyParams(Frozen):
-    """When to misbehave: on pictures whose mean lies in a range, and how."""
+    """When to misbehave: on pictures whose mean is in a range; and how."""
 
     refuse: tuple[float, ...] = ()
     batch: int = 4

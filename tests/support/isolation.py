@@ -1,6 +1,6 @@
-"""Tests see nothing of the user who runs them: neither home, settings, caches, nor tokens.
+"""Isolation of tests from the user who runs them: from home, settings, caches and tokens.
 
-Imports nothing that reads the environment, since what was read before would stay known.
+Imports nothing that reads the environment, since values read before would be kept.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ FOLDERS = {
     "XDG_RUNTIME_DIR": "runtime",
     "XDG_STATE_HOME": "state",
 }
-"""Variables that name folders of a user's, and what the folders are called here."""
+"""Variables that name a user's folders, and the names of the folders here."""
 _PREFIX = "tests-of-impasto-"
-"""Not one that `sweep_scratch` takes for scratch that nobody needs."""
+"""Not a prefix that `sweep_scratch` takes for abandoned scratch."""
 _HIDDEN = re.compile(
     r"(AWS|AZURE|CLOUDSDK|GOOGLE|IDENTITY|IMPASTO|MSI|RAY|XDG)_\w+|\w+_PROXY"
     r"|HF_HOME|MPLCONFIGDIR|NETRC|TORCH_HOME",
@@ -31,11 +31,11 @@ _HIDDEN = re.compile(
 
 
 def isolate() -> TemporaryDirectory[str] | None:
-    """Give this process, and all that it starts, an empty home, and no variable of the user's.
+    """Give this process, and all that it starts, an empty home and none of the user's variables.
 
     Returns:
-        What holds the folders, to be cleaned up at the end; None in a process that was started by
-        one that has them, as pytest-xdist does: the names of tests must be the same in both.
+        The parent of the folders, to be cleaned up at the end; None in a process whose parent has
+        them, as with pytest-xdist: the names of tests must be the same in both.
     """
     for name in hidden():
         del os.environ[name]
@@ -51,5 +51,5 @@ def isolate() -> TemporaryDirectory[str] | None:
 
 
 def hidden() -> list[str]:
-    """List the variables that say where a user's things are, or how they are reached."""
+    """List the variables that say where a user's data is, or how to reach it."""
     return [name for name in os.environ if _HIDDEN.fullmatch(name) and name not in FOLDERS]

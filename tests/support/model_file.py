@@ -1,4 +1,4 @@
-"""A model's file, as a scorer is given it."""
+"""A model's file, as a scorer receives it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from support.fake_inputs import Given
 
 
 class ModelFile(Given):
-    """What a job has whose only file is a model, of any name."""
+    """The inputs of a job whose only file is a model, of any name."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__()

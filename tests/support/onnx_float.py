@@ -1,8 +1,7 @@
 """The float network inside a quantised ONNX graph: an independent oracle for a port.
 
 A statically quantised graph rounds every activation to 8 bits by a QuantizeLinear followed by a
-DequantizeLinear. Without those pairs what is left is the network that was quantised, with its
-dequantised weights.
+DequantizeLinear. Without those pairs, the original network is left, with its dequantised weights.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A source planned as a driver does, without a job."""
+"""Planning of a source as a driver does it, without a job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job on a real Ray cluster, for the tests: its rows say what befalls whoever scores them."""
+"""A job on a real Ray cluster, for the tests: its rows say what happens to their worker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHARDS = 8
 
 @dataclass
 class Case:
-    """A job on a cluster, whose rows say what befalls whoever scores them."""
+    """A job on a cluster, whose rows say what happens to the worker that scores them."""
 
     folder: Path
     cluster: Cluster
@@ -34,7 +34,7 @@ class Case:
         lines = [f"{number},{orders.get(number, 'fine')}\n" for number in range(ROWS)]
         text = "number,order\n" + "".join(lines)
         if not rows.exists() or rows.read_text() != text:
-            # Written again it would be another version, and the job another job.
+            # Rewriting it would make another version, and another job.
             rows.write_text(text)
         words: list[object] = ["run", rows, "--scorer", SCORER, "--folder", self.folder]
         words += ["-o", self.folder / "out.jsonl", "--shard-frames", ROWS // SHARDS]
@@ -45,7 +45,7 @@ class Case:
 
     @contextmanager
     def held(self, rows: int, *more: object) -> Iterator[subprocess.Popen[str]]:
-        """Start a job whose rows wait from the fifth on, until so many wait; then let them go."""
+        """Start a job whose rows from the fifth on wait until this many do; then release them."""
         orders = dict.fromkeys(range(4, ROWS), "wait")
         process = self.cluster.start(*self.ray(orders, *more))
         try:
@@ -58,7 +58,7 @@ class Case:
                 process.kill()
 
     def waiting(self) -> dict[int, int]:
-        """Return the processes that are at rows that wait, by row."""
+        """Return the processes that score waiting rows, by row."""
         paths = self.folder.glob("begun-*")
         begun = {int(path.name[6:]): int(path.read_text()) for path in paths}
         return {row: pid for row, pid in begun.items() if row >= 4}
@@ -76,7 +76,7 @@ class Case:
         return [json.loads(line) for path in paths for line in path.open()]
 
     def notes(self) -> str:
-        """Return the words on what befell the workers."""
+        """Return the notes on what happened to the workers."""
         lines = self.logged()
         return "\n".join(line["text"] for line in lines if line["event"] == "workers")
 
@@ -89,7 +89,7 @@ def on(cluster: Cluster) -> list[object]:
 
 
 def finished(process: subprocess.Popen[str]) -> str:
-    """Wait for the end of a command that does well; returns its standard output."""
+    """Wait for a command that must succeed; returns its standard output."""
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     return out

@@ -1,6 +1,6 @@
 """A real Ray cluster for the tests: a head and machines, which are process trees of this machine.
 
-Each has a temporary folder, ports and a token of its own, and is told apart by a variable in the
+Each has its own temporary folder, ports and token, and is identified by a variable in the
 environment of its processes. Nothing is ever ended by name.
 """
 
@@ -37,7 +37,7 @@ MARK = "RAYCLUSTER_MACHINE"
 STARTED = "Ray runtime started."
 STORE = 80 << 20
 CONTROL_KEY = "TEST_CLUSTER_KEY"
-"""The variable in which its machines have the key of the control store."""
+"""The variable that holds the key of the control store on its machines."""
 # A machine ends, with all that it has started, when its standard input does: it cannot outlive a
 # killed test run.
 LEASH = (
@@ -45,19 +45,19 @@ LEASH = (
     "threading.Thread(target=lambda: (sys.stdin.read(), end()), daemon=True).start()"
 )
 HEAD_ID = "f" * 51 + "00000"
-"""The head's id that the provider of fake machines knows."""
+"""The id of the head that the provider of fake machines expects."""
 
 
 class NotStarted(Exception):
-    """A head or machine could not be started; says what it printed."""
+    """A head or machine could not be started; the message has its output."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """One machine: a process that started a raylet, and all that came of it.
+    """One machine: a process that started a raylet, and all its descendants.
 
     Attributes:
-        mark: what its processes have in their environment.
+        mark: the marker in the environment of its processes.
         process: ``ray start --block``.
         size: the cores and GPUs that it claims to have.
     """
@@ -68,13 +68,13 @@ class Machine:
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended, by itself or otherwise."""
+        """Whether it is still running."""
         return self.process.poll() is None
 
     def processes(self, words: str = "") -> list[psutil.Process]:
-        """List its processes, youngest last; those alone that have ``words`` in their title."""
+        """List its processes, youngest last; only those that have ``words`` in their title."""
         found = {root.pid: root for root in psutil.process_iter() if _marked(root, self.mark)}
-        # Ray writes titles over the environment of its own workers: they are found by descent.
+        # Ray overwrites the environment of its own workers with titles: they are found by descent.
         for root in [*found.values()]:
             with suppress(psutil.Error):
                 found |= {child.pid: child for child in root.children(recursive=True)}
@@ -82,7 +82,7 @@ class Machine:
         return [each for each in alive if words in _title(each)]
 
     def kill(self) -> None:
-        """Take its power away."""
+        """Kill it at once, as a power failure would."""
         self.process.kill()
         while processes := self.processes():
             for each in processes:
@@ -109,15 +109,15 @@ class Cluster:
         Args:
             tls: whether all connections are encrypted, with certificates made for it.
             scaling: the resources of one of up to three machines that an autoscaler starts when
-                they are wanted, and ends soon after.
-            dashboard: whether it has one, which takes seconds to start: jobs are handed to that.
+                they are needed, and ends soon after.
+            dashboard: whether it has one, which takes seconds to start: jobs are submitted to it.
             env: variables that are set on all of its machines, and for commands there.
             head_env: variables that are set on the head alone.
 
         Raises:
             NotStarted: Ray did not start.
         """
-        # Sockets are below it, and their names may have no more than 107 characters.
+        # Sockets are below it, and their names are limited to 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="rc", dir="/tmp"))
         self.token = self.folder / "token"
         self.token.write_text(secrets.token_hex(32))
@@ -142,12 +142,12 @@ class Cluster:
 
     @property
     def address(self) -> str:
-        """The head's, for drivers on this machine."""
+        """The head's address, for drivers on this machine."""
         return f"{LOCAL}:{self.port}"
 
     @property
     def url(self) -> str:
-        """The dashboard's, for all others."""
+        """The dashboard's URL, for all others."""
         return f"http://{LOCAL}:{self.dashboard}"
 
     def add_machine(self, cpus: int = 1, gpus: int = 0, *, small: bool = False) -> Machine:
@@ -156,8 +156,8 @@ class Cluster:
         Args:
             cpus: cores.
             gpus: GPUs.
-            small: whether its Python is in a virtual environment that is quickly copied, as Ray
-                does for a job with requirements.
+            small: whether its Python is in a virtual environment that is quick to copy, as Ray does
+                for a job with requirements.
         """
         words = [f"--address={self.address}", f"--num-cpus={cpus}", f"--num-gpus={gpus}"]
         machine = self._started(
@@ -167,7 +167,7 @@ class Cluster:
         return self.machines[-1]
 
     def settle(self, machines: int = 2) -> None:
-        """Have so many machines with a core each and no other, whatever a test has left."""
+        """Reach this many machines with one core each and no other, whatever a test has left."""
         plain = [each for each in self.machines if each.alive and each.size == (1, 0)]
         for machine in [each for each in self.machines if each not in plain[:machines]]:
             self.remove_machine(machine)
@@ -175,12 +175,12 @@ class Cluster:
             self.add_machine()
 
     def remove_machine(self, machine: Machine) -> None:
-        """Take a machine's power away: all of its processes at once."""
+        """Kill a machine: all of its processes at once."""
         self.machines.remove(machine)
         machine.kill()
 
     def preempt(self, machine: Machine) -> None:
-        """Tell a machine that it will end, as a cloud does: it drains, and ends."""
+        """Announce to a machine that it will end, as a cloud does: it drains, and ends."""
         self.machines.remove(machine)
         machine.process.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -201,7 +201,7 @@ class Cluster:
         return [each for each in self.processes("ray::") if each.pid in parents]
 
     def raylets(self) -> int:
-        """How many machines are up, the head not counted."""
+        """Return how many machines are up, without the head."""
         return len(self.processes("raylet/raylet")) - 1
 
     def impasto(
@@ -259,7 +259,7 @@ class Cluster:
 
 def _start(words: list[str], env: dict[str, str], python: str) -> Machine:
     mark = secrets.token_hex(8)
-    # Never as a module from the folder of the tests: its path would be searched for Ray's imports.
+    # Never as a module from the folder of the tests: Ray's imports would search its path.
     code = f"{LEASH}; from ray.scripts.scripts import main; main()"
     common = [f"--node-ip-address={LOCAL}", "--min-worker-port=0", "--max-worker-port=0"]
     common += [f"--object-store-memory={STORE}", "--include-log-monitor=false"]
@@ -292,7 +292,7 @@ def _start(words: list[str], env: dict[str, str], python: str) -> Machine:
 
 
 def _small_python(folder: Path) -> str:
-    """Make a virtual environment that holds nothing itself, and sees what this one holds."""
+    """Make a virtual environment that is empty itself, and sees the packages of this one."""
     made = folder / "venv"
     if not made.exists():
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", made], check=True)
@@ -315,7 +315,7 @@ def _environment(folder: Path, token: Path) -> dict[str, str]:
         "RAY_health_check_timeout_ms": "2000",
         "RAY_health_check_failure_threshold": "3",
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "2",
-        # What other tests hold of this machine's memory is no reason to kill these workers.
+        # Memory of this machine held by other tests is no reason to kill these workers.
         "RAY_memory_monitor_refresh_ms": "0",
     }
 
@@ -337,10 +337,10 @@ def _tls(folder: Path) -> dict[str, str]:
 
 
 def _own_address() -> str:
-    """Return the address by which Ray calls this machine, even when it is told 127.0.0.1."""
+    """Return the address by which Ray calls this machine, even when given 127.0.0.1."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            # No packet is sent: this asks only which way one would take.
+            # No packet is sent: this only asks which route one would take.
             probe.connect(("8.8.8.8", 80))
         except OSError:
             return LOCAL
@@ -406,7 +406,7 @@ def _autoscaler(address: str, resources: dict[str, int]) -> dict[str, object]:
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Have no other test start Ray meanwhile: two starts on one machine can time out."""
+    """Keep other tests from starting Ray meanwhile: two starts on one machine can time out."""
     with (Path(tempfile.gettempdir()) / f"raycluster-{os.getuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -414,7 +414,7 @@ def _one_at_a_time() -> Iterator[None]:
 
 @contextmanager
 def driving(cluster: Cluster) -> Iterator[None]:
-    """Let this very process be a driver of the cluster."""
+    """Make this process a driver of the cluster."""
     # All of it is restored: a driver's breakpoints become Ray's, for all that it starts as well.
     with mock.patch.dict(os.environ):
         for name in [name for name in os.environ if name.startswith("RAY_")]:
@@ -433,7 +433,7 @@ def driving(cluster: Cluster) -> Iterator[None]:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Find ports that nobody uses just now."""
+    """Find ports that are free just now."""
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind((LOCAL, 0))

@@ -1,4 +1,4 @@
-"""A video decoded, encoded in segments and assembled, without a scorer between."""
+"""A video decoded, encoded in segments and assembled, without a scorer in between."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FAST = Encoding(preset="ultrafast", crf=30)
 
 @dataclass(frozen=True)
 class Remade:
-    """An output, and what it was made of."""
+    """An output, and what it was made from."""
 
     path: Path
     index: VideoIndex
@@ -47,7 +47,7 @@ def remake(
     clip: tuple[int, int] | None = None,
     encoding: Encoding = FAST,
 ) -> Remade:
-    """Makes ``output`` of the frames ``clip`` (half-open; all when None) of ``source``."""
+    """Make ``output`` from the frames ``clip`` (half-open; all when None) of ``source``."""
     index = scan(str(source), source.name)
     facts = index.facts
     start, stop = clip or (0, len(index))
@@ -77,7 +77,7 @@ class Sound:
 
 
 def frame_times(path: Path) -> list[Fraction]:
-    """Seconds of every frame that decodes; any decoding error is raised."""
+    """Return the seconds of every frame that decodes; any decoding error is raised."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         unit = stream.time_base or Fraction(1)
@@ -85,7 +85,7 @@ def frame_times(path: Path) -> list[Fraction]:
 
 
 def sounds(path: Path) -> list[Sound]:
-    """Every sound track of a file."""
+    """Return every sound track of a file."""
     found = []
     with av.open(str(path)) as container:
         count = len(container.streams.audio)
@@ -98,14 +98,14 @@ def sounds(path: Path) -> list[Sound]:
 
 
 def samples(path: Path, track: int = 0) -> NDArray[Any]:
-    """Decoded samples of a sound track: (channels, samples)."""
+    """Return decoded samples of a sound track: (channels, samples)."""
     with av.open(str(path)) as container:
         planes = [f.to_ndarray() for f in container.decode(audio=track)]
     return np.concatenate(planes, axis=1)
 
 
 def subtitles(path: Path) -> list[tuple[int, bytes]]:
-    """The first text track: whole seconds and plain text, without markup in Matroska."""
+    """Return the first text track: whole seconds and plain text, without markup in Matroska."""
     with av.open(str(path)) as container:
         stream = container.streams.subtitles[0]
         packets = [p for p in container.demux(stream) if p.size > 2]

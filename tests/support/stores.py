@@ -43,7 +43,7 @@ _barrier: Barrier | None = None
 
 @dataclass(frozen=True)
 class Backend:
-    """One place to keep objects, whatever keeps them.
+    """One place to keep objects, whatever the platform.
 
     Attributes:
         kind: ``folder``, ``azurite`` or ``s3``.
@@ -57,7 +57,7 @@ class Backend:
 
     @property
     def stores(self) -> Stores:
-        """What opens it by URL."""
+        """The stores that open it by URL."""
         return Stores({"it": self.profile} if self.profile else {})
 
     @property
@@ -67,25 +67,25 @@ class Backend:
         return {name: os.environ[name] for name in names if name}
 
     def open(self, prefix: str = "", *, retry: Any = None) -> Store:
-        """Open it, or what lies below a prefix."""
+        """Open it, or what is below a prefix."""
         place = parse(self.url)
         return Store(place.child(prefix) if prefix else place, self.profile, retry=retry)
 
 
 def folder(path: Path) -> Backend:
-    """A folder of this machine."""
+    """Return a folder of this machine."""
     return Backend("folder", str(path))
 
 
 def azure(env: pytest.MonkeyPatch, azurite: Azurite, container: str = "", **how: Any) -> Backend:
-    """A container of Azurite, a new one when none is given; ``how`` is `azure_profile`'s."""
+    """Return a container of Azurite, a new one when none is given; ``how`` is `azure_profile`'s."""
     container = container or azurite.make_container(how.get("account", DATA))
     profile = azure_profile(env, azurite, container, **how)
     return Backend("azurite", profile.url, profile)
 
 
 def amazon(env: pytest.MonkeyPatch, s3: MotoS3, bucket: str = "", **how: Any) -> Backend:
-    """A bucket of moto, a new one when none is given; ``how`` is `s3_profile`'s."""
+    """Return a bucket of moto, a new one when none is given; ``how`` is `s3_profile`'s."""
     profile = s3_profile(env, s3, bucket or s3.make_bucket(), **how)
     return Backend("s3", profile.url, profile)
 
@@ -93,7 +93,7 @@ def amazon(env: pytest.MonkeyPatch, s3: MotoS3, bucket: str = "", **how: Any) ->
 def backend_of(
     kind: str, request: pytest.FixtureRequest, env: pytest.MonkeyPatch, **how: Any
 ) -> Backend:
-    """A new and empty place of a kind; ``how`` is the profile's."""
+    """Return a new and empty place of a kind; ``how`` is the profile's."""
     if kind == "folder":
         return folder(request.getfixturevalue("tmp_path") / "store")
     make = azure if kind == "azurite" else amazon
@@ -101,12 +101,12 @@ def backend_of(
 
 
 def keys(store: Store, prefix: str = "") -> list[str]:
-    """What a store holds below a prefix, sorted."""
+    """Return the keys of a store below a prefix, sorted."""
     return [stat.key for stat in store.list_all(prefix)]
 
 
 def check_line(error: ImpastoError, thing: str) -> None:
-    """Hold an error to one line of the thing, the fact and the remedy, without what is inside."""
+    """Check that an error is one line of thing, fact and remedy, without internals."""
     text = str(error)
     assert text.startswith(thing)
     assert text.isprintable()
@@ -129,14 +129,14 @@ def azure_profile(
     proxy: Proxy | None = None,
     role: Role = "data",
 ) -> StoreProfile:
-    """Say how to reach a container of Azurite, and set the variable that the profile names.
+    """Return how to reach a container of Azurite, and set the variable that the profile names.
 
     Args:
         env: where the variable is set.
         azurite: the server.
         container: which one.
         auth: how to sign; ``identity`` needs `signed_in`.
-        account: whose it is.
+        account: the account that holds it.
         secret: the key, SAS or connection string, instead of one that works.
         permission: what a SAS allows.
         hours: when a SAS ends, from now.
@@ -154,7 +154,7 @@ def azure_profile(
         parts = [f"AccountName={account}", f"AccountKey={key}", f"BlobEndpoint={endpoint}"]
         secret = ";".join(["DefaultEndpointsProtocol=https", *parts])
     signs = auth in {"key", "sas", "connection_string"}
-    # One that holds all for itself leaves account and endpoint to it.
+    # A connection string holds account and endpoint itself.
     bare = auth == "connection_string"
     return StoreProfile(
         url=f"az://{container}",
@@ -177,7 +177,7 @@ def s3_profile(
     ca: Path | None = None,
     role: Role = "data",
 ) -> StoreProfile:
-    """Say how to reach a bucket of moto, and set the variables that the profile names.
+    """Return how to reach a bucket of moto, and set the variables that the profile names.
 
     Args:
         env: where the variables are set.
@@ -185,7 +185,7 @@ def s3_profile(
         bucket: which one.
         auth: how to sign.
         proxy: what to ask instead of the server itself.
-        ca: what signed the proxy's certificate.
+        ca: the authority of the proxy's certificate.
         role: what the profile is for.
     """
     return StoreProfile(
@@ -217,7 +217,7 @@ def signed_in(env: pytest.MonkeyPatch, token: str) -> Iterator[None]:
         def log_message(self, *_: object) -> None:
             pass
 
-    # It is found once a process; here each test has its own.
+    # It is found once per process; here each test has its own.
     env.setattr(identities, "azure", cache(identities.azure.__wrapped__))
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -231,7 +231,7 @@ def signed_in(env: pytest.MonkeyPatch, token: str) -> Iterator[None]:
 
 
 def write_config(path: Path, **profiles: StoreProfile) -> Path:
-    """Write profiles as a config file, for a process of its own."""
+    """Write profiles as a config file, for a separate process."""
     lines: list[str] = []
     for name, profile in profiles.items():
         lines.append(f"[stores.{name}]")
@@ -259,7 +259,7 @@ def race(backend: Backend, secrets: dict[str, str], keys: list[str], data: bytes
 
 
 def visit(backends: list[Backend]) -> list[list[str]]:
-    """Use every store a little; returns the keys that each holds then."""
+    """Use every store a little; returns the keys that each then holds."""
     found = []
     for backend in backends:
         store = backend.open(retry=AT_ONCE)

@@ -1,4 +1,4 @@
-"""Jobs as an earlier version left them: what they are, and how the data of the tests were made.
+"""Jobs as an earlier version left them: their commands, and how the tests' data was made.
 
 The sources, scripts and outputs are objects in S3, whose URLs and etags are the same on every
 machine, so that the jobs' ids are too. The home is a folder. To write one, check an earlier version
@@ -45,7 +45,7 @@ JOBS: dict[str, list[str]] = {
         *("--scorer", "script:s3://models/double.py", "--mini-batch", "5", "--shard-frames", "20"),
     ],
 }
-"""Commands by what becomes of them: the first two are interrupted."""
+"""Commands by their outcome: the first two are interrupted."""
 
 
 def lay_out(s3: MotoS3, folder: Path) -> dict[str, str]:
@@ -93,7 +93,7 @@ def _write_sources(folder: Path) -> None:
 
 
 def _in_one_go(folder: Path) -> dict[str, dict[str, str]]:
-    """Run every job to its end in a home of its own; returns ids and digests."""
+    """Run every job to its end in a separate home; returns ids and digests."""
     told: dict[str, dict[str, str]] = {}
     for name, words in JOBS.items():
         os.environ["SPOILED"] = SPOILED if name == "rows" else ""
@@ -137,7 +137,7 @@ def _worker(driver: subprocess.Popen[str]) -> psutil.Process:
 
 
 def main(folder: Path) -> None:
-    """Write sources, a home with jobs, and what is expected of them into a folder."""
+    """Write sources, a home with jobs, and the expected results into a folder."""
     shutil.rmtree(folder / "home", ignore_errors=True)
     _write_sources(folder / "sources")
     s3 = MotoS3.start()
