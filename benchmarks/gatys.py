@@ -22,7 +22,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -37,8 +37,6 @@ from machine import facts
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from impasto.scorers.base import Inputs
-
 HEIGHT, EVALUATIONS, OURS = 192, 80, 32
 CLIPS = {"animated": ("bigbuckbunny.mp4", 60), "live": ("bikes.mp4", 30)}
 CONVERGED = 0.01
@@ -50,14 +48,23 @@ class Files:
 
     painting: NDArray[np.uint8]
     consecutive: bool = True
+    files: Path = Path()
 
     def image(self, url: str) -> NDArray[np.uint8]:
         """Return the painting."""
         return self.painting
 
-    def trusted(self, url: str, sha256: str) -> bytes:
+    def sample(self) -> NDArray[np.uint8]:
+        """Return a picture of the source: not needed, since the painting is given."""
+        return self.painting
+
+    def trusted(self, url: str) -> bytes:
         """Return the weights."""
         return Path(url).read_bytes()
+
+    def folder(self, url: str) -> Path:
+        """Return the weights' path."""
+        return Path(url)
 
     def alive(self) -> None:
         """Do nothing: nothing waits for a sign of life."""
@@ -130,7 +137,7 @@ def compare(
     pictures: list[torch.Tensor], painting: NDArray[np.uint8], params: GatysParams
 ) -> tuple[Count, Count]:
     """Score consecutive frames both ways; returns counts of the first and of those that follow."""
-    files = cast("Inputs", Files(painting))
+    files = Files(painting)
     scorer = GatysScorer(params, GatysScorer.prepare(params, files), files, torch.device("cpu"))
     first, following = Count(), Count()
     for n, picture in enumerate(pictures):

@@ -65,7 +65,8 @@ def used(process: psutil.Process) -> int:
 def measure(source: Path, folder: Path, scorer: str, shard: int) -> tuple[Peaks, float]:
     """Run a job over a video; returns its peaks and its wall seconds."""
     peaks, output = Peaks(), folder / f"{scorer}.mp4"
-    words = ["run", source, "-o", output, "--scorer", scorer, "--style", PAINTING]
+    words = ["run", source, "-o", output, "--scorer", scorer]
+    words += ["--style", PAINTING] if scorer == "style" else []
     words += ["--home", folder / "home", "--shard-frames", shard, "--overwrite", "--quiet"]
     spent = spend(impasto(*words), peaks.look)
     return peaks, spent.wall
