@@ -1,12 +1,13 @@
 """Settings from flags, environment and config file: where jobs live, how they run, their stores.
 
-This is the only reader of the environment. Settings never change a job's output.
+Settings never change a job's output.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import threading
 import tomllib
 from pathlib import Path
 from typing import ClassVar, Literal, Self
@@ -22,6 +23,9 @@ from impasto.schema.signatures import Signatures, Signed
 from impasto.secrecy import remember
 
 CONFIG_FILE = "impasto.toml"
+ENVIRONMENT = threading.RLock()
+"""Held while variables are hidden from a store's client; taken by what reads them meanwhile, or
+starts a process that inherits them."""
 
 
 class WorkerRange(Frozen):
@@ -137,7 +141,7 @@ def load(config: str | None = None, **flags: object) -> Settings:
         if (value := os.environ.get(f"IMPASTO_{name.upper()}"))
     }
     given = {name: value for name, value in flags.items() if value is not None}
-    remedy = f"correct the flag, the IMPASTO_ variable or {CONFIG_FILE}"
+    remedy = f"correct the setting, its IMPASTO_ variable or {CONFIG_FILE}"
     return parse(Settings, {**_config(config), **named, **given}, remedy)
 
 
@@ -147,7 +151,8 @@ def secret(name: str) -> str:
     Raises:
         BadInput: it is not set.
     """
-    value = os.environ.get(name, "").strip()
+    with ENVIRONMENT:
+        value = os.environ.get(name, "").strip()
     if not value:
         raise BadInput(
             f"environment variable {name}: is not set, and {CONFIG_FILE} names it",

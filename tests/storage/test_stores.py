@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -125,3 +126,16 @@ def test_stores_travel_without_signatures(box: str, way: Settings) -> None:
 def test_a_store_shows_no_signature_of_its_place(box: str, way: Settings) -> None:
     store = Store(parse(f"{box}/a?sp=r&sig=hushhushhush"), way.stores["it"])
     assert "hush" not in repr(store) + store.where("x")
+
+
+def test_many_threads_that_open_stores_at_once_find_their_secrets(
+    monkeypatch: pytest.MonkeyPatch, azurite: Azurite
+) -> None:
+    # A client is made while variables such as this one are hidden from it.
+    monkeypatch.setenv("AZURE_KEY_OF_A_TEST", azurite.accounts[DATA])
+    url = azurite.endpoint(DATA)
+    profile = StoreProfile(url=url, auth="key", secret="AZURE_KEY_OF_A_TEST", ca=str(azurite.ca))
+    stores = Stores.of(Settings(stores={"it": profile}))
+    with ThreadPoolExecutor(8) as pool:
+        opened = list(pool.map(lambda n: stores.open(f"{url}/box{n}"), range(64)))
+    assert len(opened) == 64

@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from impasto.secrecy import redact
+from impasto.settings import ENVIRONMENT
 
 TAIL = 4000
 """Characters kept of what a dead worker printed."""
@@ -42,7 +43,7 @@ class WorkerProcess:
         # The worker inherits the mask, so that Ctrl-C reaches the driver alone, from the start.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            with theirs:
+            with theirs, ENVIRONMENT:
                 self._process = subprocess.Popen(
                     # -P keeps out modules that happen to be in the working folder.
                     [sys.executable, "-P", "-c", code],

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_BARE = threading.Lock()
+from impasto.settings import ENVIRONMENT
 
 
 @contextmanager
@@ -20,7 +19,7 @@ def bare_environment(*, loopback: bool) -> Iterator[None]:
     Args:
         loopback: whether the client will talk to this machine.
     """
-    with _BARE:
+    with ENVIRONMENT:
         hidden = {name: value for name, value in os.environ.items() if _meddles(name, loopback)}
         for name in hidden:
             del os.environ[name]
