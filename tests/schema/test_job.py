@@ -39,5 +39,6 @@ def test_an_old_spec_without_digests_is_read_as_it_is() -> None:
 
 def test_a_parameter_of_another_package_may_be_called_like_an_old_digest() -> None:
     params = {"model": "m", "model_sha256": "mine"}
-    spec = JobSpec(source="a", output="b", scorer="other", params=params, pins={"model": "1"})
+    spec = JobSpec(source="a", output="b", scorer="other", params=params)
+    assert (spec.params, spec.pins) == (params, {})
     assert JobSpec.model_validate_json(spec.model_dump_json()).params == params

@@ -26,14 +26,15 @@ Preset = Literal[
 ]
 
 _OLD_PINS = {
-    "weights_sha256": "weights",
-    "script_sha256": "script",
-    "module_sha256": "module",
-    "model_sha256": "model",
-    "model_digest": "model",
+    "checkpoint": {"model_sha256": "model"},
+    "gatys": {"weights_sha256": "weights"},
+    "onnx": {"model_sha256": "model"},
+    "python": {"module_sha256": "module"},
+    "script": {"script_sha256": "script", "model_digest": "model"},
+    "style": {"weights_sha256": "weights"},
 }
-"""Digests among the parameters of specs older than `JobSpec.pins`, with their names in that."""
-
+"""Digests among the parameters of specs older than `JobSpec.pins`, by scorer: their names there,
+and in `JobSpec.pins`."""
 
 _MODEL = re.compile(r"(\w+:)(https?://.*?)(:[^\W\d]\w*)?", re.IGNORECASE)
 """A scorer with its model's URL, and the class in its file."""
@@ -107,8 +108,9 @@ class JobSpec(Signed):
         if not isinstance(fields, Mapping) or "pins" in fields:
             return fields
         fields, params = dict(fields), fields.get("params")
-        old = [key for key in _OLD_PINS if key in params] if isinstance(params, Mapping) else []
-        digests = {_OLD_PINS[key]: params[key] for key in old}
+        names = _OLD_PINS.get(str(fields.get("scorer", "style")).partition(":")[0], {})
+        old = [key for key in names if key in params] if isinstance(params, Mapping) else []
+        digests = {names[key]: params[key] for key in old}
         digests["requirements"] = fields.pop("requirements_sha256", None)
         if old:
             fields["params"] = {name: params[name] for name in params if name not in old}
