@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
+from typer.main import get_group
 from typer.testing import CliRunner
 
 from impasto.cli.main import app
@@ -31,8 +32,15 @@ COMMANDS = [
     "probe",
     "verify",
     "demo",
+    "scorers",
+    "submit",
+    "cluster",
 ]
 COMMANDS += ["ls", "cp", "rm", "sas", "doctor"]
+
+
+def test_every_command_is_listed_here() -> None:
+    assert sorted(COMMANDS) == sorted(get_group(app).commands)
 
 
 def test_help_names_every_command() -> None:
@@ -116,6 +124,24 @@ def test_a_partly_failed_job_exits_3_and_says_how_to_accept_it(tmp_path: Path) -
         "error": "",
     } == {"job": "", "output": None, "items": 2, "total": 2, "error": "", "exit_code": 3}
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "field"),
+    [("resume", "timeout"), ("retry", "max_failed_batches"), ("retry", "timeout")],
+)
+def test_a_value_that_no_new_job_may_have_is_refused_for_an_old_one(
+    command: str, field: str, tmp_path: Path
+) -> None:
+    Image.new("RGB", (32, 32)).save(tmp_path / "in.png")
+    home = ["--home", tmp_path / "home"]
+    words = ["run", tmp_path / "in.png", "--scorer", "identity", "-o", tmp_path / "out.png"]
+    assert call(*words, *home).returncode == 0
+    (job,) = (tmp_path / "home/jobs").iterdir()
+    done = call(command, job.name, f"--{field.replace('_', '-')}", "-7", *home)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"impasto: {field}: ")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="this machine has a CUDA device")

@@ -19,6 +19,16 @@ class Frozen(BaseModel):
 Model = TypeVar("Model", bound=Frozen)
 
 
+def change(value: Model, fields: Mapping[str, object], remedy: str) -> Model:
+    """Return a copy of a value with other, unchecked fields.
+
+    Raises:
+        BadInput: as `parse` does.
+    """
+    checked = parse(type(value), {**value.model_dump(), **fields}, remedy)
+    return value.model_copy(update={name: getattr(checked, name) for name in fields})
+
+
 def parse(model: type[Model], fields: Mapping[str, object], remedy: str) -> Model:
     """Build a value from unchecked fields.
 
@@ -31,4 +41,4 @@ def parse(model: type[Model], fields: Mapping[str, object], remedy: str) -> Mode
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or model.__name__
         fact = first["msg"].removeprefix("Value error, ")
-        raise BadInput(f"{where}: {fact[0].lower()}{fact[1:]}", f"{remedy}") from None
+        raise BadInput(f"{where}: {fact[0].lower()}{fact[1:]}", remedy) from None

@@ -80,9 +80,12 @@ def resume(
     ] = False,
 ) -> None:
     """Go on with a job where it stopped."""
+    from impasto.schema.base import change
+
     found = find_job(job, settings)
     spec = found.spec()
-    spec = spec.model_copy(update={**changes, "overwrite": overwrite or spec.overwrite})
+    fields = {**changes, "overwrite": overwrite or spec.overwrite}
+    spec = change(spec, fields, "see 'impasto resume --help'")
     finish_job(found, spec, settings, as_json=as_json, quiet=quiet, as_submitted=as_submitted)
 
 
@@ -96,8 +99,10 @@ def retry(
     quiet: Quiet = False,
 ) -> None:
     """Try a job's items again that were set aside, and only those."""
+    from impasto.schema.base import change
+
     found = find_job(job, settings)
-    spec = found.spec().model_copy(update=changes)
+    spec = change(found.spec(), changes, "see 'impasto retry --help'")
     finish_job(found, spec, settings, as_json=as_json, quiet=quiet, retry=True)
 
 
