@@ -207,7 +207,7 @@ def test_a_sas_that_ends_soon_is_worth_a_word(doctor: Doctor, container: str) ->
 @pytest.mark.parametrize(
     ("hours", "words"),
     [
-        ({"hours": -1, "start_hours": -2}, "it has ended"),
+        ({"hours": -1, "start_hours": -2}, "it has expired"),
         ({"hours": 9, "start_hours": 5}, "it begins only at"),
     ],
 )

@@ -53,7 +53,6 @@ class Tried:
         delete: deleting it.
         lost: whether a second writer lost, as it must; None where that could not be tried.
         skew: seconds by which the service's clock is ahead; None where that is unknown.
-        stays: whether the object is left behind.
     """
 
     read: ImpastoError | None = None
@@ -63,7 +62,6 @@ class Tried:
     delete: ImpastoError | None = None
     lost: bool | None = None
     skew: float | None = None
-    stays: bool = False
 
 
 def check_rights(patient: Patient, store: Store) -> list[Check]:

@@ -69,7 +69,7 @@ def _who(patient: Patient, signed: Credential) -> Check:
     now, begins, ends = datetime.now(UTC), _moment(fields.get("st")), _moment(fields.get("se"))
     if ends and ends <= now:
         remedy = "mint a new one with `impasto sas`"
-        return patient.fail("who", f"{signed.asker}: it has ended", remedy)
+        return patient.fail("who", f"{signed.asker}: it has expired", remedy)
     if begins and begins > now:
         fact = f"{signed.asker}: it begins only at {begins:%Y-%m-%d %H:%M:%S} UTC"
         return patient.fail("who", fact, "check this machine's clock, or wait")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ from impasto.storage.local import mapped
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from impasto.storage.credentials import Credential
+
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _NO_CONTAINER = {"ContainerNotFound", "NoSuchBucket"}
 _UNKNOWN = {
@@ -36,7 +38,6 @@ _UNKNOWN = {
 }
 _LACKING = {"AccessDenied", "AuthorizationPermissionMismatch"}
 _UNTRUSTED = "InvalidCertificate"
-_UNTIL = re.compile(r" until (\S+)$")
 _WRONG_KEY = "InvalidAuthenticationInfo"
 _HOST = re.compile(r"Error performing \w+ (https?://[^/?\s]+)")
 _STATUS = re.compile(r"status code: (\d+[A-Za-z ]*)")
@@ -46,12 +47,12 @@ _REFUSED = re.compile(r"\bcode: (401|403)\b")
 
 
 @contextmanager
-def client_errors(where: str, asker: str | None) -> Iterator[None]:
+def client_errors(where: str, signed: Credential | None) -> Iterator[None]:
     """Turn the client's errors into Impasto's.
 
     Args:
         where: the thing's name, for people.
-        asker: who sends requests to a service; None for a local folder.
+        signed: how requests to a service are signed; None for a local folder.
 
     Raises:
         Missing, Exists, Changed: as their names say.
@@ -60,7 +61,7 @@ def client_errors(where: str, asker: str | None) -> Iterator[None]:
         Unavailable: anything else.
     """
     try:
-        with _folder(where) if asker is None else _remote(where, asker):
+        with _folder(where) if signed is None else _remote(where, signed):
             yield
     except AlreadyExistsError:
         raise Exists(f"{where}: exists already", "choose another path") from None
@@ -76,11 +77,11 @@ def client_errors(where: str, asker: str | None) -> Iterator[None]:
         remedy = "check the store and try again"
         if _UNTRUSTED in fact:
             remedy = "name its authority with ca in impasto.toml, if you trust it"
-        raise Unavailable(f"{where}: {fact}", f"{remedy}") from None
+        raise Unavailable(f"{where}: {fact}", remedy) from None
 
 
 @contextmanager
-def _remote(where: str, asker: str) -> Iterator[None]:
+def _remote(where: str, signed: Credential) -> Iterator[None]:
     try:
         yield
     except (BaseError, FileNotFoundError) as error:
@@ -94,7 +95,7 @@ def _remote(where: str, asker: str) -> Iterator[None]:
         if refused or code == _WRONG_KEY or _REFUSED.search(str(error)):
             told = f" ({code})" if code else ""
             raise Denied(
-                f"{where}: access is refused{told} to {asker}", f"{_remedy(code, asker)}"
+                f"{where}: access is refused{told} to {signed.asker}", _remedy(code, signed.until)
             ) from None
         raise
     except OSError as error:
@@ -116,11 +117,9 @@ def _folder(where: str) -> Iterator[None]:
             raise OSError(int(number[1]), os.strerror(int(number[1]))) from None
 
 
-def _remedy(code: str, asker: str) -> str:
-    until = _UNTIL.search(asker)
-    with suppress(ValueError):
-        if until and datetime.fromisoformat(until[1]) < datetime.now(UTC):
-            return "it has ended: get a new one, as `impasto sas` makes them"
+def _remedy(code: str, until: datetime | None) -> str:
+    if until and until.replace(tzinfo=until.tzinfo or UTC) < datetime.now(UTC):
+        return "it has expired: get a new one, as `impasto sas` makes them"
     if code in _UNKNOWN:
         return "it is wrong, or another account's or container's"
     if code in _LACKING:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Never
+from urllib.parse import unquote
 
 from impasto import secrecy
 from impasto.errors import BadInput
@@ -25,6 +28,7 @@ class Credential:
 
     Attributes:
         asker: the credential's name for people, such as ``the SAS in MEDIA_SAS``.
+        until: when it expires, if it says so.
         account: the Azure storage account.
         endpoint: the service's address.
         fields: what the client's credential provider returns; None signs nothing.
@@ -38,6 +42,7 @@ class Credential:
     fields: dict[str, Any] | None = field(default=None, repr=False)
     provider: Callable[[], Any] | None = field(default=None, repr=False)
     region: str = ""
+    until: datetime | None = None
 
     def __reduce__(self) -> Never:
         raise TypeError("a credential never travels; send the name of its profile")
@@ -138,7 +143,10 @@ def _signed(sas: str, asker: str, account: str, endpoint: str) -> Credential:
     secrecy.remember(fields["sig"])
     says = f"{asker}, which allows {fields.get('sp', '?')!r}"
     says += f" until {fields['se'].replace('%3A', ':')}" if "se" in fields else ""
-    return Credential(says, account, endpoint, {"sas_token": token})
+    until = None
+    with suppress(ValueError):
+        until = datetime.fromisoformat(unquote(fields.get("se", "")))
+    return Credential(says, account, endpoint, {"sas_token": token}, until=until)
 
 
 def _connection_string(

@@ -48,7 +48,6 @@ class Requests:
         self.place = place
         self._waits = () if retry or place.local else WAITS
         self.prefix = ""
-        self._asker = ""
         self.signed: credentials.Credential | None = None
         self.client: Any
         if place.local:
@@ -57,7 +56,6 @@ class Requests:
                 self.client = LocalStore(place.path)
             return
         self.signed = signed = credentials.credential(place, profile)
-        self._asker = signed.asker
         try:
             self.client = clients.connect(place, profile, signed, retry or clients.RETRY)
         except (BaseError, ValueError) as error:
@@ -115,7 +113,7 @@ class Requests:
 
     def mapped(self, key: str) -> AbstractContextManager[None]:
         """Turn the client's errors into Impasto's in a block that works on a key."""
-        return client_errors(self.where(key), None if self.place.local else self._asker)
+        return client_errors(self.where(key), self.signed)
 
     def _check_inside(self, key: str) -> None:
         """Raise BadInput where a link leads out of this folder."""

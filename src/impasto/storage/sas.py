@@ -227,7 +227,7 @@ def _check_key(key: str, signed: Credential) -> None:
     except ValueError:
         raise BadInput(
             f"{signed.asker}: is no account key (it is not base64)", "copy it anew"
-        ) from (None)
+        ) from None
 
 
 def _delegation(
