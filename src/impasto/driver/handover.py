@@ -125,9 +125,9 @@ def _check_travels(spec: JobSpec, settings: Settings) -> None:
     urls = named_urls(spec, settings)
     for what in ("source", "output", "`home`"):
         if is_local(urls[what]):
-            remedy = f"copy it to a store: impasto cp {urls[what]} az://CONTAINER/"
+            remedy = f"copy it to a store: `impasto cp {urls[what]} az://CONTAINER/`"
             if what != "source":
                 remedy = "name one in a store"
             raise BadInput(
-                f"{what} {urls[what]}: is on this machine, and the cluster is not", f"{remedy}"
+                f"{what} {urls[what]}: is on this machine, and the cluster is not", remedy
             )

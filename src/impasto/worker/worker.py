@@ -117,7 +117,7 @@ class Worker:
         if source.local and not WILD.search(source.key) and not source.path.exists():
             raise Unavailable(
                 f"source {source}: is not on {socket.gethostname()}",
-                "copy it to where every machine sees it: impasto cp",
+                "copy it to where every machine sees it: `impasto cp`",
             )
 
     def run(self, attempt: Attempt, threads: Callable[[], int]) -> Generator[int | Done]:

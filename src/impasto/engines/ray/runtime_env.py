@@ -82,7 +82,7 @@ def lines(content: bytes, name: str) -> list[str]:
     text = text.replace("\\\n", " ")
     found = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines()]
     found = [line for line in found if line]
-    if any(re.match(r"(-r|-c|--requirement|--constraint|-e|--editable)\b", it) for it in found):
+    if any(re.match(r"(-[rce]|--(requirement|constraint|editable))\b", it) for it in found):
         raise BadInput(
             f"{name}: refers to other files, which stay behind", "write their lines here"
         )
