@@ -41,7 +41,8 @@ def test_whatever_the_user_has_the_tests_do_not_see_it(tmp_path: Path) -> None:
     for name in (".ray/auth_token", ".config/impasto/impasto.toml", ".netrc", ".aws/credentials"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(PLANTED)
-    words = {"IMPASTO_ENGINE", "RAY_AUTH_TOKEN", "AWS_PROFILE", "https_proxy", "XDG_SESSION_ID"}
+    words = {"IMPASTO_ENGINE", "RAY_AUTH_TOKEN", "AWS_PROFILE", "https_proxy", "BOTO_CONFIG"}
+    words |= {"GCE_METADATA_HOST", "PYTHONBREAKPOINT", "XDG_SESSION_ID"}
     homes = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / ".config")}
     one = f"{__file__}::{test_tests_see_no_home_no_settings_and_no_tokens.__name__}"
     done = subprocess.run(

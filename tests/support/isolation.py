@@ -24,8 +24,8 @@ FOLDERS = {
 _PREFIX = "tests-of-impasto-"
 """Not a prefix that `sweep_scratch` takes for abandoned scratch."""
 _HIDDEN = re.compile(
-    r"(AWS|AZURE|CLOUDSDK|GOOGLE|IDENTITY|IMPASTO|MSI|RAY|XDG)_\w+|\w+_PROXY"
-    r"|HF_HOME|MPLCONFIGDIR|NETRC|TORCH_HOME",
+    r"(AWS|AZURE|BOTO|CLOUDSDK|GCE|GCLOUD|GCP|GOOGLE|IDENTITY|IMPASTO|MSI|RAY|XDG)_\w+|\w+_PROXY"
+    r"|HF_HOME|MPLCONFIGDIR|NETRC|PYTHONBREAKPOINT|TORCH_HOME",
     re.IGNORECASE,
 )
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from impasto.cli.render.text import ERR
+from impasto.cli.render.wording import STOPPED
 from impasto.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 GRACE = 1.0
 """Seconds after the second Ctrl-C in which the process may end by itself."""
-STOPPED = "stopped at once; what is done is kept, and the same command goes on"
 
 
 @contextmanager

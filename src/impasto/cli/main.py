@@ -15,7 +15,7 @@ from typer.exceptions import Abort, Exit, TyperException
 from impasto import secrecy
 from impasto.cli.commands import access, cluster, demo, inspect, jobs, move, run
 from impasto.cli.options import app
-from impasto.cli.render.wording import worded
+from impasto.cli.render.wording import STOPPED, worded
 from impasto.errors import BadInput, ImpastoError, Interrupted
 
 __all__ = ["app", "main"]
@@ -82,8 +82,7 @@ def _explain(error: BaseException) -> int:
         case ImpastoError():
             line, code = worded(str(error)), error.exit_code
         case KeyboardInterrupt() | Abort():
-            line = "stopped at once; what is done is kept, and the same command goes on"
-            code = Interrupted.exit_code
+            line, code = STOPPED, Interrupted.exit_code
         case TyperException():
             words = " ".join(error.format_message().split()).rstrip(".")
             line, code = f"{words}; see 'impasto --help'", BadInput.exit_code

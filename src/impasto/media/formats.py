@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from impasto.errors import BadInput
-
-if TYPE_CHECKING:
-    pass
 
 Family = Literal["mp4", "mov", "mkv", "webm"]
 FAMILIES: dict[str, Family] = {

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from impasto.scorers.entry import Entry
     from impasto.storage.store import Store
 
+FACTS = 20
+"""Number of facts that are read, the newest."""
+
 
 def learn(job: Job, scorer: str, plan: Plan, records: Iterable[Done]) -> None:
     """Record how fast a finished job was; the job does not fail if this fails.
@@ -66,10 +69,6 @@ def scorer_key(spec: JobSpec, entry: Entry) -> str:
     if not given:
         return spec.scorer
     return f"{spec.scorer}-{hashlib.sha256(' '.join(given).encode()).hexdigest()[:8]}"
-
-
-FACTS = 20
-"""Number of facts that are read, the newest."""
 
 
 def record_speed(home: Store, speed: Speed) -> None:

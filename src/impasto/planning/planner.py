@@ -78,7 +78,7 @@ def plan(
     """
     kind = _KINDS[source.kind]
     if source.kind != "video" and (spec.start is not None or spec.end is not None):
-        raise BadInput(f"{source.url}: `start` and `end` need a video", f"{kind.choose}")
+        raise BadInput(f"{source.url}: `start` and `end` need a video", kind.choose)
 
     def size(count: int, width: int = 0, height: int = 0) -> Size:
         video = made == "video"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from impasto.cli.job_argument import job_argument
 from impasto.cli.render.text import json_line, note, say
+from impasto.cli.render.wording import worded
 
 if TYPE_CHECKING:
     from impasto.jobs.follow import Ended
@@ -23,7 +24,7 @@ def event(logged: Event, *, as_json: bool) -> None:
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(line["time"]))
     fields = ((name, value) for name, value in line.items() if name not in {"time", "event"})
     rest = " ".join(f"{name}={value}" for name, value in fields if value not in ("", []))
-    say(f"{stamp} {line['event']:<9} {rest}")
+    say(f"{stamp} {line['event']:<9} {worded(rest)}")
 
 
 def end(job: Job, ended: Ended) -> None:

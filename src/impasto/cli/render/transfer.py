@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from impasto.cli.render.text import clock, json_line, objects, plain, say, size
+from impasto.cli.render.wording import worded
 from impasto.errors import ImpastoError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def moved(
         line: dict[str, object] = {"objects": tally.changed, "skipped": tally.skipped}
         line |= {"failed": tally.failed, "bytes": own if target else None}
         line |= {"seconds": round(tally.seconds, 3)}
-        failure = {"error": str(error), "exit_code": error.exit_code} if error else {}
+        failure = {"error": worded(str(error)), "exit_code": error.exit_code} if error else {}
         json_line({**line, **failure})
     elif not (quiet or error):
         words = f"{plain(target)}: " if target else ""

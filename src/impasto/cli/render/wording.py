@@ -11,6 +11,8 @@ import re
 import shlex
 from functools import cache
 
+STOPPED = "stopped at once; what is done is kept, and the same command goes on"
+
 _COMMAND = re.compile(r"`(impasto [^`]+)`")
 _FIELD = re.compile(r"`([a-z]\w*)(=[^`]*)?`")
 _OWN = {"config", "hours", "permission", "plot", "recursive"}

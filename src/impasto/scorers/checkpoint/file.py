@@ -93,11 +93,11 @@ def _checkpoint(name: str, content: bytes, device: torch.device) -> Model:
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
     if not isinstance(state, Mapping):
-        raise BadInput(f"{name}: holds a {type(state).__name__}", f"{SUPPORTED}")
+        raise BadInput(f"{name}: holds a {type(state).__name__}", SUPPORTED)
     network = fast_neural_style.from_state(state)
     if network is None:
         first = ", ".join(str(key) for key in list(state)[:4])
-        raise BadInput(f"{name}: holds weights of another network ({first}, ...)", f"{SUPPORTED}")
+        raise BadInput(f"{name}: holds weights of another network ({first}, ...)", SUPPORTED)
     network = network.to(device)
     return Model(network, "fast-neural-style network", range="byte", singly=True)
 

@@ -70,14 +70,14 @@ def _fetch(url: str, path: Path, alive: Callable[[], None]) -> None:
         found = _digest(part, alive)
         if not found.startswith(_expected(path.name)):
             raise Unavailable(
-                f"{url}: its sha256 is {found[:12]}..., not {_expected(path.name)}...", f"{remedy}"
+                f"{url}: its sha256 is {found[:12]}..., not {_expected(path.name)}...", remedy
             )
         part.replace(path)
     except urllib.error.HTTPError as error:
-        raise Unavailable(f"{url}: the server answers {error.code}", f"{remedy}") from None
+        raise Unavailable(f"{url}: the server answers {error.code}", remedy) from None
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-        raise Unavailable(f"{url}: cannot be fetched ({reason})", f"{remedy}") from None
+        raise Unavailable(f"{url}: cannot be fetched ({reason})", remedy) from None
     finally:
         part.unlink(missing_ok=True)
 

@@ -117,9 +117,9 @@ def read(name: str, inputs: tuple[Field, ...], params: OnnxParams) -> PictureInp
         shaped = len(field.shape) == 1 or (len(field.shape) == 2 and field.shape[1] == 1)
         single = len(inputs) == 1 and len(field.shape) == 2
         if field.kind not in CELLS.values() or not (shaped or single):
-            raise BadInput(f"{name}: input {field} is of no supported form", f"{SUPPORTED}")
+            raise BadInput(f"{name}: input {field} is of no supported form", SUPPORTED)
     if not inputs:
-        raise BadInput(f"{name}: has no input", f"{SUPPORTED}")
+        raise BadInput(f"{name}: has no input", SUPPORTED)
     matrix = len(inputs) == 1 and len(inputs[0].shape) == 2
     return RowInput(inputs, matrix, inputs[0].shape[0] or 0)
 
