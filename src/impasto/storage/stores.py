@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from impasto.errors import BadInput, Missing
+from impasto.errors import BadInput, Changed, Missing
 from impasto.schema.signatures import Signatures
 from impasto.schema.url import parse
 from impasto.storage import credentials
@@ -16,6 +16,8 @@ from impasto.storage.local import read_file, tree
 from impasto.storage.store import Store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from impasto.schema.job import JobSpec
     from impasto.schema.profile import StoreProfile
     from impasto.schema.url import Url
@@ -78,6 +80,25 @@ class Stores:
             return read_file(place.path)
         store, key = self.open_parent(place)
         return store.read(key)
+
+    def read_trusted(self, url: str, home: str, sha256: str, brought: Path | None = None) -> bytes:
+        """Return weights, a script or another file that must not change while a job lasts.
+
+        Args:
+            url: where it is.
+            home: the URL of the jobs' home.
+            sha256: its digest when the job began.
+            brought: a copy on this machine, which is read instead where it exists.
+
+        Raises:
+            BadInput: it is missing, has changed, or is where outsiders may write.
+            Unavailable: the store does not answer.
+        """
+        self.check_trusted(url, home)
+        content = brought.read_bytes() if brought and brought.is_file() else self.read(url)
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise Changed(f"{url}: has changed since the job began", "run it anew")
+        return content
 
     def fingerprint(self, url: str | Url) -> str:
         """Return a digest of the names and versions of a file, or of everything in a folder.

@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional
 
 from impasto.errors import BadInput
 from impasto.media import colour
 from impasto.media.frame import Frame, Layout, output_size
 from impasto.outputs.base import Scored
 from impasto.scorers.base import Scores
+from impasto.scorers.pictures import resize
 from impasto.worker.scoring import divide, item_error
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class PictureScoring:
         ]
         rgb = colour.to_rgb([self._upload(plane) for plane in stacked], layout)
         width, height = output_size(layout.width, layout.height, self._longest)
-        return _resize(rgb, width, height).clamp_(0, 1)
+        return resize(rgb, (height, width), clamp=False).clamp_(0, 1)
 
     def _stream(self) -> AbstractContextManager[object]:
         """Return a CUDA stream per thread, so that transfers of one overlap another's scoring."""
@@ -182,7 +182,7 @@ class PictureScoring:
     ) -> list[NDArray[np.uint8]]:
         """Make the output's planes of pictures, (N, H, W) each; or of a single one, (H, W)."""
         layout = self._layout or Layout(rgb.shape[-1], rgb.shape[-2], 8, None, source.colour)
-        fitting = _resize(rgb, layout.width, layout.height)
+        fitting = resize(rgb, (layout.height, layout.width), clamp=False)
         planes = [plane.cpu().numpy() for plane in colour.from_rgb(fitting, layout)]
         return planes if one is None else [plane[one] for plane in planes]
 
@@ -196,14 +196,6 @@ class PictureScoring:
             height, width = size
         if (frame.layout.width, frame.layout.height) == (width, height):
             return alpha.numpy()
-        scaled = _resize(alpha[None, None].float(), width, height)
+        scaled = resize(alpha[None, None].float(), (height, width), clamp=False)
         scaled_plane: NDArray[np.uint8] = scaled[0, 0].round().clamp(0, 255).byte().numpy()
         return scaled_plane
-
-
-def _resize(pictures: torch.Tensor, width: int, height: int) -> torch.Tensor:
-    if pictures.shape[-2:] == (height, width):
-        return pictures
-    return functional.interpolate(
-        pictures, (height, width), mode="bicubic", antialias=True, align_corners=False
-    )

@@ -7,13 +7,12 @@ digest, and checks that again.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impasto.errors import BadInput, Changed
+from impasto.errors import BadInput
 from impasto.scorers import registry
 from impasto.scorers.params import Role
 
@@ -49,12 +48,12 @@ def runtime_env(
     for file in registry.find(spec.scorer).files(spec.params, Role.CODE):
         digest = spec.pins[file.name]
         package.mkdir(exist_ok=True)
-        (package / digest).write_bytes(_verified(stores, file.url, digest, home))
+        (package / digest).write_bytes(stores.read_trusted(file.url, home, digest))
     if package.exists():
         (package / "__init__.py").write_text("")
         whole["py_modules"] = [str(package)]
     if spec.requirements:
-        content = _verified(stores, spec.requirements, spec.pins["requirements"], home)
+        content = stores.read_trusted(spec.requirements, home, spec.pins["requirements"])
         own["pip"] = {"packages": lines(content, spec.requirements)}
     return whole, own
 
@@ -89,11 +88,3 @@ def lines(content: bytes, name: str) -> list[str]:
     if not found:
         raise BadInput(f"{name}: names no package", "leave `requirements` out")
     return found
-
-
-def _verified(stores: Stores, url: str, digest: str, home: str) -> bytes:
-    stores.check_trusted(url, home)
-    content = stores.read(url)
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise Changed(f"{url}: has changed since the job began", "run it anew")
-    return content
