@@ -1,4 +1,4 @@
-"""This machine's processors, memory and devices, and the choice of a process's device."""
+"""This machine's processors, memory, devices and streams, and the choice of a process's device."""
 
 from __future__ import annotations
 
@@ -45,6 +45,17 @@ def own_device(device: str) -> str:
     names = visible.split(",") if visible else [str(n) for n in range(number + 1)]
     os.environ["CUDA_VISIBLE_DEVICES"] = names[number].strip()
     return "cuda:0"
+
+
+def open_standard_streams() -> None:
+    """Open the standard streams that are closed, so that nothing else takes their numbers."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Opening takes the lowest number that is free, which is this one.
+            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(number, True)
 
 
 def machine_memory() -> int:

@@ -13,6 +13,7 @@ import typer
 from typer.exceptions import Abort, Exit, TyperException
 
 from impasto import secrecy
+from impasto.cli import streams
 from impasto.cli.commands import access, cluster, demo, inspect, jobs, move, run
 from impasto.cli.options import app
 from impasto.cli.render.wording import STOPPED, worded
@@ -46,15 +47,16 @@ for _commands in (run, jobs, inspect, demo, move, access, cluster):
 
 def main() -> None:
     """Run the command line and exit with the outcome's code."""
+    streams.prepare()
     secrecy.guard()
     debug = "--debug" in sys.argv[1:]
     if debug:
         sys.argv.remove("--debug")
     try:
         code = _run()
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = 1
+        sys.stdout.flush()
+    except streams.ReaderLeft:
+        code = streams.BY_SIGPIPE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (it is explained)
         if debug:
             sys.stderr.write(secrecy.explain(error))

@@ -96,7 +96,7 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> Pinned:
         _check_args(entry.roles, params, stores)
     if entry.distribution:
         pins["scorer"] = entry.distribution
-    _refuse_secrets(params)
+    _refuse_unwritable(params)
     parsed = entry.parse(params)
     requirements = normal(spec.requirements) if spec.requirements else None
     if requirements:
@@ -141,16 +141,19 @@ def _sha256(stores: Stores, url: str) -> str:
     return hashlib.sha256(stores.read(url)).hexdigest()
 
 
-def _refuse_secrets(params: dict[str, Any]) -> None:
-    """Refuse secrets that would be written into the job's records; raises BadInput.
+def _refuse_unwritable(params: dict[str, Any]) -> None:
+    """Refuse what must not, or cannot, be written into the job's records; raises BadInput.
 
-    Signatures of the URLs that Impasto itself opens were split off before.
+    Signatures of the URLs that Impasto itself opens were split off before. Paths that are not UTF-8
+    are URLs by now.
     """
     for name, value in params.items():
         if isinstance(value, dict):
-            _refuse_secrets(value)
+            _refuse_unwritable(value)
             continue
-        text = json.dumps(value, default=str)
+        text = json.dumps(value, default=str, ensure_ascii=False)
+        if text != text.encode(errors="replace").decode():
+            raise BadInput(f"`{name}`: is not UTF-8", "write it so")
         if redact(text) != text:
             raise BadInput(
                 f"`{name}`: holds what looks like a key or a signature, which "

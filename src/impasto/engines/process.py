@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from impasto.machine import open_standard_streams
 from impasto.secrecy import redact
 from impasto.settings import ENVIRONMENT
 
@@ -36,6 +37,8 @@ class WorkerProcess:
     """
 
     def __init__(self) -> None:
+        # Else the socket could get the number of a stream that is replaced in the new process.
+        open_standard_streams()
         ours, theirs = socket.socketpair()
         self.conn = Connection(ours.detach())
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)

@@ -40,6 +40,8 @@ _LOOPBACK = re.compile(r"localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff]")
 """Characters that XML, in which stores list objects, cannot hold, or that terminals obey."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_ODD_SURROGATE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Surrogates that stand for no byte of a name that is not UTF-8."""
 
 
 class _Signable:
@@ -117,7 +119,9 @@ class Url(_Signable):
 
     def __str__(self) -> str:
         if self.local:
-            return self.key
+            # JSON holds no byte that is not UTF-8.
+            odd = _SURROGATE.search(self.key)
+            return f"file://{quote(self.key, errors='surrogateescape')}" if odd else self.key
         if self.endpoint:
             return f"{self.endpoint}/{self.container}/{quote(self.key)}".rstrip("/")
         key = self.key.rstrip("/")
@@ -287,7 +291,7 @@ def _container(name: str, text: str) -> str:
 
 
 def _local(text: str) -> Path:
-    if "\0" in text:
+    if "\0" in text or _ODD_SURROGATE.search(text):
         raise BadInput(f"{text!r}: no path holds such a character", "rename it")
     try:
         path = Path(text).expanduser() if text.startswith("~") else Path(text)

@@ -105,6 +105,7 @@ def find(
         return Selected(objects, objects.etags(names))
     if form == "one":
         objects = Objects(stores, place.parent, place)
+        _check_name(place.parent, place.name)
         return Selected(objects, {place.name: objects.etag(place.name)})
     folder, pattern = (place, ["*"]) if form == "folder" else _split(place)
     if folder.local and not folder.path.is_dir():
@@ -116,8 +117,7 @@ def find(
         if accept(name) and not any(part[0] == "." for part in name.split("/"))
     }
     for name in found:
-        if not name.isprintable() and name.encode(errors="replace").decode() != name:
-            raise BadInput(f"{folder}: holds {name!a}, a name that is not UTF-8", "rename it")
+        _check_name(folder, name)
     if not found:
         raise Missing(f"{place}: holds no {what}", f"check the {form}")
     return Selected(objects, {name: found[name] for name in sorted(found, key=natural)})
@@ -129,6 +129,12 @@ def natural(name: str) -> list[list[tuple[int, str]]]:
         [(int(run), "") if run.isdecimal() else (-1, run) for run in re.split(r"(\d+)", part)]
         for part in name.split("/")
     ]
+
+
+def _check_name(folder: Url, name: str) -> None:
+    """Raise BadInput for a name that records cannot hold."""
+    if not name.isprintable() and name.encode(errors="replace").decode() != name:
+        raise BadInput(f"{folder}: holds {name!a}, a name that is not UTF-8", "rename it")
 
 
 def _stat(stores: Stores, place: Url) -> object:

@@ -45,7 +45,7 @@ class File:
             span: the half-open range of bytes that will be read in order; None is all of them.
         """
         if self._remote is None:
-            return self.url
+            return self.place.key
         store, stat = self._remote
         return open_object(store, stat, span)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from impasto.cli import streams
 from impasto.cli.options import (
     AsJson,
     Config,
@@ -108,6 +109,7 @@ def submit(spec: JobSpec, settings: Settings, as_json: AsJson = False) -> None:
     from impasto.cli.render.text import json_line, note, say
     from impasto.driver.handover import hand_over
 
+    streams.act()
     made = hand_over(spec, settings)
     if as_json:
         fields = ("job", "output", "ignored", "state", "submission")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from impasto.cli import streams
 from impasto.cli.options import AsJson, Config, Home, JobId, find_job, load_settings, open_stores
 from impasto.errors import BadInput, Interrupted
 
@@ -71,6 +72,7 @@ def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
     from impasto.cli.job_argument import job_argument
     from impasto.cli.render.text import say
 
+    streams.act()
     settings = load_settings(config, home)
     found = find_job(job, settings)
     status = found.listing().status

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from impasto.cli import streams
 from impasto.cli.options import AsJson, Config, Quiet, load_settings, open_stores
 from impasto.errors import ImpastoError
 
@@ -113,6 +114,7 @@ def _show(
     from impasto.cli.render import transfer
     from impasto.storage.transfer.tasks import Observer, Tally
 
+    streams.act()
     last = Tally()
 
     def update(tally: Tally) -> None:

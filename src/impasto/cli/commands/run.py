@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from impasto.cli import streams
 from impasto.cli.options import (
     AsJson,
     JobId,
@@ -126,6 +127,7 @@ def finish_job(
     from impasto.driver.submit import submit
     from impasto.schema.progress import Progress
 
+    streams.act()
     last: Progress | None = None
 
     def on_progress(event: Progress) -> None:

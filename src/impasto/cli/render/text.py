@@ -10,8 +10,18 @@ from rich.console import Console
 
 from impasto.cli.render.wording import worded
 
-OUT = Console(highlight=False, soft_wrap=True)
-ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+WIDTH = 80
+"""Columns of a terminal that says it has none."""
+
+
+OUT, ERR = (
+    # No emoji: a name such as a:key:b is none.
+    Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
+    for stderr in (False, True)
+)
+for _console in (OUT, ERR):
+    if not _console.width:
+        _console.width = WIDTH
 
 
 def say(text: str) -> None:
