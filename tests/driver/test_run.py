@@ -538,6 +538,40 @@ def test_the_source_is_never_replaced_by_another_name_of_it(
     assert source.read_bytes() == before
 
 
+def test_an_output_that_holds_the_source_or_is_a_link_to_it_is_refused(
+    tmp_path: Path, settings: Settings
+) -> None:
+    (tmp_path / "out" / "in").mkdir(parents=True)
+    source = tmp_path / "out" / "in" / "p.png"
+    Image.fromarray(np.moveaxis(picture(1, 96, 64), 0, 2)).save(source)
+    with pytest.raises(BadInput, match="holds what the job reads"):
+        api.run(spec(source.parent, tmp_path / "out", overwrite=True), settings=settings)
+    (tmp_path / "hard.png").hardlink_to(source)
+    with pytest.raises(BadInput, match="is what the job reads"):
+        api.run(spec(source, tmp_path / "hard.png", overwrite=True), settings=settings)
+    assert source.is_file()
+    assert inprocess.InProcess.ran == []
+
+
+def test_an_output_that_is_a_link_is_written_where_it_leads(
+    tmp_path: Path, settings: Settings
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "folder").mkdir()
+    Image.fromarray(np.moveaxis(picture(1, 96, 64), 0, 2)).save(tmp_path / "in" / "p.png")
+    link = tmp_path / "link"
+    link.symlink_to("folder")
+    api.run(spec(tmp_path / "in", link), settings=settings)
+    assert link.is_symlink()
+    assert [each.name for each in (tmp_path / "folder").iterdir()] == ["p.png"]
+    file = tmp_path / "o.png"
+    file.symlink_to(tmp_path / "folder" / "p.png")
+    with pytest.raises(BadInput, match="exists already"):
+        api.run(spec(tmp_path / "in" / "p.png", file), settings=settings)
+    api.run(spec(tmp_path / "in" / "p.png", file, overwrite=True), settings=settings)
+    assert file.is_symlink()
+
+
 def style_job(source: Path, style: str, output: Path) -> JobSpec:
     return spec(source, output, scorer="style", params={"style": style})
 

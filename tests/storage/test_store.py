@@ -12,6 +12,8 @@ from impasto.errors import BadInput, Unavailable
 from impasto.schema.url import parse
 from impasto.storage.local import (
     check_output,
+    is_folder,
+    linked,
     list_files,
     publishing,
     scratch,
@@ -157,7 +159,7 @@ IMAGES = {".png"}
 def test_an_empty_folder_counts_as_absent(tmp_path: Path) -> None:
     output = tmp_path / "out"
     output.mkdir()
-    check_output(output, None)
+    check_output(output, "job", None, folder=True)
     with publishing(output, "job", overwrite=False) as temporary:
         temporary.mkdir()
         (temporary / "1.png").write_text("new")
@@ -169,19 +171,73 @@ def test_a_folder_is_replaced_only_when_asked_and_only_when_all_in_it_are_images
 ) -> None:
     (tmp_path / "1.png").write_text("old")
     with pytest.raises(BadInput, match="`overwrite`"):
-        check_output(tmp_path, None)
-    check_output(tmp_path, IMAGES)
+        check_output(tmp_path, "job", None, folder=True)
+    check_output(tmp_path, "job", IMAGES, folder=True)
     (tmp_path / "thesis.doc").write_text("mine")
     with pytest.raises(BadInput, match=r"thesis\.doc"):
-        check_output(tmp_path, IMAGES)
+        check_output(tmp_path, "job", IMAGES, folder=True)
 
 
 def test_a_name_that_is_too_long_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="shorter"):
-        check_output(tmp_path / f"{'ü' * 130}.mp4", None)
-    check_output(tmp_path / f"{'ü' * 120}.mp4", None)
+        check_output(tmp_path / f"{'ü' * 130}.mp4", "job", None, folder=False)
+    check_output(tmp_path / f"{'ü' * 120}.mp4", "job", None, folder=False)
     with publishing(tmp_path / f"{'ü' * 120}.mp4", "job", overwrite=False) as temporary:
         temporary.write_text("")
+
+
+def test_a_link_stands_for_where_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to("folder")
+    assert linked(link) == tmp_path / "folder"
+    assert linked(tmp_path / "none") == tmp_path / "none"
+    (tmp_path / "folder").rmdir()
+    with pytest.raises(BadInput, match="is a link to folder, which does not exist"):
+        linked(link)
+
+
+@pytest.mark.parametrize("replaceable", [None, IMAGES])
+def test_what_is_no_file_is_never_replaced(tmp_path: Path, replaceable: set[str] | None) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", Path(os.devnull), linked(Path("/dev/stdin"))):
+        with pytest.raises(BadInput, match="is a pipe, a device or a socket"):
+            check_output(path, "job", replaceable, folder=False)
+
+
+@pytest.mark.parametrize("replaceable", [None, IMAGES])
+def test_a_file_is_never_replaced_by_a_folder_or_the_reverse(
+    tmp_path: Path, replaceable: set[str] | None
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(BadInput, match="file: is a file, not a folder"):
+        check_output(tmp_path / "file", "job", replaceable, folder=True)
+    with pytest.raises(BadInput, match="folder: is a folder, not a file"):
+        check_output(tmp_path / "folder", "job", replaceable, folder=False)
+
+
+def test_a_path_that_leaves_no_room_for_a_temporary_name_is_refused_at_once(tmp_path: Path) -> None:
+    room = os.pathconf(tmp_path, "PC_PATH_MAX") - 20
+    folder = tmp_path
+    while (left := room - len(str(folder))) > 1:
+        folder /= "x" * min(200, left - 1)
+    folder.mkdir(parents=True)
+    with pytest.raises(BadInput, match="too long"):
+        check_output(folder / "o.png", "job", None, folder=False)
+    with pytest.raises(BadInput, match="too long"):
+        is_folder(folder / ("x" * 260))
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a file system that takes no files")
+def test_a_place_that_takes_no_file_is_refused_at_once() -> None:
+    with pytest.raises(BadInput, match="/proc: cannot be written"):
+        check_output(Path("/proc/o.png"), "job", None, folder=False)
+
+
+def test_a_check_leaves_nothing(tmp_path: Path) -> None:
+    check_output(tmp_path / "o.png", "job", None, folder=False)
+    assert not [*tmp_path.iterdir()]
 
 
 def test_folders_are_listed_whatever_their_files_are_called(tmp_path: Path) -> None:

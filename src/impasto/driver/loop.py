@@ -65,7 +65,7 @@ class Run:
             return earlier
         self._reporter.planning()
         replaceable = formats.WRITABLE if self._spec.overwrite else None
-        opened.delivery.check(ANY_SUFFIX if earlier else replaceable)
+        opened.check_output(ANY_SUFFIX if earlier else replaceable)
         opened.check_source()
         ledger = self._finish_shards()
         self._judge(ledger)

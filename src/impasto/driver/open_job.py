@@ -16,10 +16,11 @@ from impasto.planning.history import scorer_key
 from impasto.schema.plan import Encoding
 from impasto.scorers.params import Role
 from impasto.sources.open import open_source
+from impasto.storage.local import is_folder
 from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from impasto.driver.pinning import Pinned
     from impasto.outputs.delivery.base import Delivery
@@ -75,8 +76,13 @@ class OpenJob:
     @cached_property
     def makes(self) -> OutputKind:
         """What is made of the source; raises BadInput when that is impossible."""
-        is_folder = self.output.local and self.output.path.is_dir()
-        return decide_output(self.spec, self.source.kind, self.entry.gives, is_folder=is_folder)
+        there = self.output.local and is_folder(self.output.path)
+        return decide_output(self.spec, self.source.kind, self.entry.gives, is_folder=there)
+
+    @property
+    def makes_folder(self) -> bool:
+        """Whether the output is a folder; raises what `makes` does."""
+        return self.makes in {"folder", "files"}
 
     @cached_property
     def id(self) -> str:
@@ -107,6 +113,10 @@ class OpenJob:
     def scorer_key(self) -> str:
         """The scorer's key among the speeds of earlier jobs."""
         return scorer_key(self.spec, self.entry)
+
+    def check_output(self, replaceable: Container[str] | None) -> None:
+        """Refuse an output that cannot be delivered; see `Delivery.check`."""
+        self.delivery.check(replaceable, folder=self.makes_folder)
 
     def check_source(self) -> None:
         """Raise BadInput when the source or a picture is not what the job began with."""

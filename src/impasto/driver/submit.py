@@ -26,20 +26,26 @@ def submit(opened: OpenJob) -> Job:
 
 def _refuse(opened: OpenJob) -> None:
     """Refuse an existing output and unreadable pictures, before there is a job."""
-    opened.delivery.check(formats.WRITABLE if opened.spec.overwrite else None)
+    opened.check_output(formats.WRITABLE if opened.spec.overwrite else None)
     for name, picture in opened.pictures.items():
         images.size(picture, f"`{name}={opened.spec.params[name]}`")
 
 
 def _protect(opened: OpenJob) -> None:
     """Refuse an output that would replace what the job reads."""
-    spec, source, made = opened.spec, opened.source, opened.makes
+    spec, source, makes_folder = opened.spec, opened.source, opened.makes_folder
     read = [opened.source_url, *(parse(str(spec.params[name])) for name in opened.pictures)]
     base, output = source.base and _real(source.base), _real(opened.output)
-    if output in map(_real, read) or (made in {"folder", "files"} and output == base):
+    if any(_same(opened.output, each) for each in read) or (makes_folder and output == base):
         raise BadInput(f"{spec.output}: is what the job reads", "choose another output")
+    kept = [*map(_real, read), *([base] if base else []), _real(opened.home_url)]
+    if makes_folder and any(each.startswith(f"{output}/") for each in kept):
+        raise BadInput(
+            f"{spec.output}: holds what the job reads, or its home, and would be replaced whole",
+            "choose another output",
+        )
     inside = _real(opened.output.parent)
-    if source.kind == "files" and made == "records" and inside == base:
+    if source.kind == "files" and opened.makes == "records" and inside == base:
         raise BadInput(
             f"{spec.output}: lies among the files that are scored, and would be one of them the "
             "next time",
@@ -50,6 +56,14 @@ def _protect(opened: OpenJob) -> None:
             f"{spec.output}: lies where {source.url} looks, and would be read the next time",
             "choose another output",
         )
+
+
+def _same(output: Url, read: Url) -> bool:
+    """Return whether two places are one, by whatever names."""
+    if _real(output) == _real(read):
+        return True
+    there = output.local and read.local and output.path.exists() and read.path.exists()
+    return there and output.path.samefile(read.path)
 
 
 def _real(place: Url) -> str:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal
 
 from impasto.errors import BadInput, Missing
 from impasto.sources import manifest
-from impasto.storage.local import etag, list_files
+from impasto.storage.local import etag, is_folder, list_files
 from impasto.storage.objects import Objects
 from impasto.storage.stores import Stores
 
@@ -69,7 +69,7 @@ def selection_of(stores: Stores, url: str | Url) -> Selection:
     place = stores.locate(url)
     wild = WILD.search(place.key)
     if place.local:
-        if place.path.is_dir():
+        if is_folder(place.path):
             return "folder"
         if not place.path.exists():
             if wild:

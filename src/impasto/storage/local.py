@@ -5,13 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
 from impasto.errors import BadInput, Exists, Missing, Unavailable
+
+BLOCK = 4096
+"""Bytes that are written to find out whether a place can be written."""
 
 
 @contextmanager
@@ -63,6 +67,12 @@ def make_folder(folder: Path) -> None:
         raise BadInput(f"{folder}: cannot be made there", "choose another folder") from None
 
 
+def is_folder(path: Path) -> bool:
+    """Return whether a path that a user names is a folder; raises BadInput or Unavailable."""
+    with mapped(str(path)):
+        return path.is_dir()
+
+
 def read_file(path: Path) -> bytes:
     """Read a file that a user names; raises BadInput or Unavailable."""
     with mapped(str(path)):
@@ -72,8 +82,8 @@ def read_file(path: Path) -> bytes:
 def etag(path: Path) -> str:
     """Return a tag that changes whenever a file's content does; raises BadInput or Unavailable."""
     with mapped(str(path)):
-        stat = path.stat()
-    return f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}"
+        facts = path.stat()
+    return f"{facts.st_ino:x}-{facts.st_mtime_ns:x}-{facts.st_size:x}"
 
 
 def list_files(folder: Path) -> list[str]:
@@ -103,25 +113,47 @@ def sweep_scratch() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def check_output(output: Path, replaceable: Container[str] | None) -> None:
+def linked(output: Path) -> Path:
+    """Return the file or folder that an output stands for, which may be a link to it.
+
+    Raises:
+        BadInput: the link leads nowhere.
+    """
+    if not output.is_symlink():
+        return output
+    if not output.exists():
+        raise BadInput(
+            f"{output}: is a link to {output.readlink()}, which does not exist",
+            "make that, or choose another output",
+        )
+    return output.resolve() if output.is_file() or output.is_dir() else output
+
+
+def check_output(
+    output: Path, tag: str, replaceable: Container[str] | None, *, folder: bool
+) -> None:
     """Check that an output can be written, before hours are spent on it, and make its folder.
 
     Args:
         output: the file or folder to write.
+        tag: as for `publishing`.
         replaceable: None if nothing may be replaced; otherwise the suffixes of files that may be
             lost when a folder is replaced.
+        folder: whether a folder is to be written.
 
     Raises:
         BadInput: something is there that must stay, or the place cannot be written.
-        Unavailable: its file system does not answer.
+        Unavailable: its file system does not answer, or is full.
     """
     make_folder(output.parent)
     with mapped(str(output)):
         longest = os.pathconf(output.parent, "PC_NAME_MAX")
-    if len(os.fsencode(output.name)) > longest:
-        raise BadInput(f"{output}: its name is over {longest} bytes", "choose a shorter one")
+        if len(os.fsencode(output.name)) > longest:
+            raise BadInput(f"{output}: its name is over {longest} bytes", "choose a shorter one")
+        _check_kind(output, folder=folder)
     if not os.access(output.parent, os.W_OK):
         raise BadInput(f"{output.parent}: cannot be written", "choose another output")
+    _try_writing(_beside(output, tag))
     if _empty(output):
         return
     if replaceable is None:
@@ -133,6 +165,30 @@ def check_output(output: Path, replaceable: Container[str] | None) -> None:
                     f"{output}: holds {child.name}, which is nothing of ours to replace",
                     "choose another folder",
                 )
+
+
+def _check_kind(output: Path, *, folder: bool) -> None:
+    """Refuse what is of another kind than what is to be written, even if that may be replaced."""
+    if not os.path.lexists(output):
+        return
+    mode = output.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise BadInput(f"{output}: is a pipe, a device or a socket", "name a file or a folder")
+    if folder != stat.S_ISDIR(mode):
+        kinds = ("file", "folder") if folder else ("folder", "file")
+        raise BadInput(f"{output}: is a {kinds[0]}, not a {kinds[1]}", "choose another output")
+
+
+def _try_writing(path: Path) -> None:
+    """Write a block of a new file and remove it; raises BadInput or Unavailable."""
+    try:
+        with mapped(str(path.parent)):
+            path.write_bytes(bytes(BLOCK))
+    except Missing:
+        raise BadInput(f"{path.parent}: cannot be written", "choose another output") from None
+    finally:
+        with suppress(OSError):
+            path.unlink()
 
 
 def sweep_partial(output: Path, tag: str) -> None:
@@ -156,9 +212,8 @@ def publishing(output: Path, tag: str, *, overwrite: bool) -> Iterator[Path]:
         Unavailable: the folder cannot be written, or the disk is full.
         BadInput: access is refused, or something is there that may not be replaced.
     """
-    unique = f".impasto-{tag}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    temporary = output.with_name(unique + output.suffix[:16])
-    aside = output.with_name(f"{unique}-old")
+    temporary = _beside(output, tag)
+    aside = temporary.with_name(f"{temporary.name}-old")
     try:
         yield temporary
         with mapped(str(output)):
@@ -168,6 +223,12 @@ def publishing(output: Path, tag: str, *, overwrite: bool) -> Iterator[Path]:
     finally:
         remove(temporary)
         remove(aside)
+
+
+def _beside(output: Path, tag: str) -> Path:
+    """Return a new name beside an output that `sweep_partial` recognises."""
+    unique = f".impasto-{tag}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    return output.with_name(unique + output.suffix[:16])
 
 
 def _appear(temporary: Path, output: Path) -> None:

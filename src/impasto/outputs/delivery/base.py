@@ -27,12 +27,13 @@ ANY_SUFFIX: Container[str] = _AnySuffix()
 class Delivery(Protocol):
     """One job's way to one output."""
 
-    def check(self, replaceable: Container[str] | None) -> None:
+    def check(self, replaceable: Container[str] | None, *, folder: bool) -> None:
         """Refuse, before hours are spent, an output that cannot be delivered.
 
         Args:
             replaceable: None if nothing may be replaced; otherwise the suffixes of files that may
                 be lost when a folder is replaced.
+            folder: whether the output is a folder.
 
         Raises:
             BadInput: something is there that must stay, or the place cannot be written.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.outputs.delivery.digest import digest, each_file
-from impasto.storage.local import check_output, mapped, publishing, sweep_partial
+from impasto.storage.local import check_output, linked, mapped, publishing, sweep_partial
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -24,12 +24,17 @@ class ToFolder:
     """By rename; images are hard-linked if the job is on the same file system, else copied."""
 
     def __init__(self, job: Job, path: Path) -> None:
-        self._job, self._path = job, path
+        self._job, self._given = job, path
 
-    def check(self, replaceable: Container[str] | None) -> None:
+    @property
+    def _path(self) -> Path:
+        return linked(self._given)
+
+    def check(self, replaceable: Container[str] | None, *, folder: bool) -> None:
         """See `Delivery.check`."""
-        sweep_partial(self._path, self._job.id)
-        check_output(self._path, replaceable)
+        path = self._path
+        check_output(path, self._job.id, replaceable, folder=folder)
+        sweep_partial(path, self._job.id)
 
     def stands(self, result: Result) -> bool:
         """See `Delivery.stands`."""

@@ -31,7 +31,7 @@ class ToStore:
         self._output = f"{output}/" if self._is_folder else str(output)
         self._ended = ""
 
-    def check(self, replaceable: Container[str] | None) -> None:
+    def check(self, replaceable: Container[str] | None, *, folder: bool) -> None:
         """See `Delivery.check`."""
         noted = self._job.notes.delivery(self._output)
         if noted == "":

@@ -187,7 +187,8 @@ def is_folder(place: Place, *, refused: bool = False) -> bool:
         refused: whether to raise Denied if access is refused, rather than return False.
     """
     if isinstance(place, Folder):
-        return place.place.path.is_dir()
+        with mapped(str(place.place)):
+            return place.place.path.is_dir()
     try:
         return next(place.walk(), None) is not None
     except Denied:
