@@ -24,6 +24,8 @@ from support import inprocess
 from support.clips import frame_number, picture, real_clip
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conftest import MakeClip
 
 
@@ -619,19 +621,93 @@ def test_a_worker_with_another_version_of_the_scorers_package_refuses(
         api.run(job, settings=settings, on_progress=lambda _: install("2.0"))
 
 
+def when(done: int, act: Callable[[], object]) -> Callable[[Progress], None]:
+    """Return a callback that acts once, when that many items are done."""
+    acts = iter([act])
+
+    def on_progress(event: Progress) -> None:
+        if event.done >= done:
+            next(acts, lambda: None)()
+
+    return on_progress
+
+
 def test_a_source_that_changes_while_it_is_scored_is_never_assembled(
     tmp_path: Path, settings: Settings, clip: MakeClip
 ) -> None:
     source = tmp_path / "in.mp4"
     source.write_bytes(clip(frames=24).read_bytes())
-
-    def on_progress(event: Progress) -> None:
-        if event.done == 20:
-            source.touch()
-
-    with pytest.raises(BadInput, match="has changed"):
-        api.run(spec(source, tmp_path / "o.mp4"), settings=settings, on_progress=on_progress)
+    watch = when(20, source.touch)
+    with pytest.raises(Incomplete, match="has changed since job") as refused:
+        api.run(spec(source, tmp_path / "o.mp4"), settings=settings, on_progress=watch)
+    assert refused.value.job == the_job(settings).id
     assert not (tmp_path / "o.mp4").exists()
+
+
+@pytest.mark.parametrize("other", [None, "black"], ids=["deleted", "replaced"])
+def test_a_video_that_is_put_back_is_finished_as_if_nothing_had_happened(
+    tmp_path: Path, settings: Settings, clip: MakeClip, other: str | None
+) -> None:
+    source, kept = tmp_path / "in.mp4", tmp_path / "kept.mp4"
+    source.write_bytes(clip(frames=36).read_bytes())
+
+    def disturb() -> None:
+        source.rename(kept)
+        if other:
+            source.write_bytes(clip(frames=36, noise=9.0).read_bytes())
+
+    job = spec(source, tmp_path / "o.mp4")
+    with pytest.raises(Incomplete, match=r"1 of 3 shards are done and kept; put") as refused:
+        api.run(job, settings=settings, on_progress=when(14, disturb))
+    assert refused.value.job
+    kept.rename(source)
+    result = api.run(job, settings=settings)
+    assert result.concealed == 0
+    whole = api.run(spec(clip(frames=36), tmp_path / "whole.mp4"), settings=settings)
+    assert (tmp_path / "o.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+    assert whole.job != result.job
+
+
+@pytest.mark.parametrize("other", [None, "black"], ids=["deleted", "replaced"])
+def test_pictures_that_are_put_back_are_scored_again(
+    tmp_path: Path, settings: Settings, other: str | None
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for n in range(6):
+        Image.fromarray(np.moveaxis(picture(n, 96, 64), 0, 2)).save(folder / f"{n}.png")
+    last, kept = folder / "5.png", tmp_path / "kept.png"
+
+    def disturb() -> None:
+        last.rename(kept)
+        if other:
+            Image.new("RGB", (96, 64), other).save(last)
+
+    job = spec(folder, tmp_path / "out", shard_frames=3, max_failed=1)
+    with pytest.raises(Incomplete, match=r"has changed since .* 1 of 2 shards are done"):
+        api.run(job, settings=settings, on_progress=when(1, disturb))
+    kept.rename(last)
+    assert api.run(job, settings=settings).failed == 0
+    with Image.open(tmp_path / "out" / "5.png") as made, Image.open(last) as given:
+        assert made.tobytes() == given.tobytes()
+
+
+def test_a_temporary_folder_that_is_removed_is_named(
+    tmp_path: Path, settings: Settings, clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    watch = when(12, lambda: folder.rename(tmp_path / "elsewhere"))
+    job = spec(clip(frames=36), tmp_path / "o.mp4")
+    with pytest.raises(
+        Incomplete, match=r"temporary: the temporary folder is gone; . of 3"
+    ) as lost:
+        api.run(job, settings=settings, on_progress=watch)
+    assert lost.value.job
+    folder.mkdir()
+    assert api.run(job, settings=settings).items == 36
+    assert not [*folder.iterdir()]
 
 
 def test_sound_is_whole_when_the_range_goes_past_the_end(

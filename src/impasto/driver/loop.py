@@ -9,12 +9,14 @@ Both may be called again at any time, by any number of processes; what is done s
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from impasto.driver import tolerance
 from impasto.driver.assembling import Assembler, standing
 from impasto.driver.ledger import Ledger, open_ledger
 from impasto.driver.stopping import StopCheck
+from impasto.driver.surroundings import upheaval
 from impasto.engines.base import Control
 from impasto.engines.open import open_engine
 from impasto.errors import BadInput, Incomplete, Interrupted, Unavailable
@@ -26,6 +28,7 @@ from impasto.worker.task import Task
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Iterator
 
     from impasto.driver.open_job import OpenJob
     from impasto.driver.reporter import Reporter
@@ -54,6 +57,7 @@ class Run:
         self._opened, self._reporter, self._retry = opened, reporter, retry
         self._job, self._spec = opened.job, opened.spec
         self._stop = stop
+        self._ledger: Ledger | None = None
         self._stopping = StopCheck(opened.job, stop, reporter)
 
     def finish(self) -> Result:
@@ -67,18 +71,24 @@ class Run:
         replaceable = formats.WRITABLE if self._spec.overwrite else None
         opened.check_output(ANY_SUFFIX if earlier else replaceable)
         opened.check_source()
-        ledger = self._finish_shards()
-        self._judge(ledger)
-        # Workers read for hours; what they read must still be what the job's id stands for.
-        opened.check_unchanged()
         overwrite = self._spec.overwrite or earlier is not None
         assembler = Assembler(opened, self._reporter, self._begun, overwrite, self._retry)
-        return assembler.assemble(ledger)
+        try:
+            with self._explained():
+                ledger = self._finish_shards()
+                self._judge(ledger)
+            # Workers read for hours; what they read must still be what the job's id stands for.
+            self._check_surroundings()
+            with self._explained():
+                return assembler.assemble(ledger)
+        finally:
+            # Workers that were stopped at once leave theirs.
+            sweep_scratch()
 
     def _finish_shards(self) -> Ledger:
         """Score what is not done yet; an engine is opened only if something is left."""
         plan = self._job.plan()
-        ledger = self._open_ledger(plan) if plan else None
+        self._ledger = ledger = self._open_ledger(plan) if plan else None
         self._reporter.started(ledger.resumed if ledger else 0)
         if ledger and ledger.complete:
             return ledger
@@ -87,7 +97,7 @@ class Run:
         )
         opened = self._opened
         with open_engine(opened.settings, opened.spec, control, opened.stores) as engine:
-            ledger = ledger or self._open_ledger(self._make_plan(engine))
+            self._ledger = ledger = ledger or self._open_ledger(self._make_plan(engine))
             self._score(ledger, engine)
         return ledger
 
@@ -157,6 +167,30 @@ class Run:
         kind = Unavailable if failure.kind == "unavailable" else Incomplete
         why = f"shard {failure.shard}: {failure.error}"
         raise kind(self._progress(ledger, why), failure.remedy, job=self._job.id)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Raise Incomplete for an error of the block that has its cause in the surroundings."""
+        try:
+            yield
+        except (BadInput, Incomplete, Unavailable) as error:
+            # What a store did not answer to the block it would not answer now.
+            if self._opened.source_url.local or not isinstance(error, Unavailable):
+                with suppress(BadInput, Unavailable):
+                    self._check_surroundings()
+            raise
+
+    def _check_surroundings(self) -> None:
+        """Raise Incomplete when what the job relies on is not what it was when it began."""
+        if self._ledger is None:
+            return
+        found = upheaval(self._opened, self._ledger)
+        if found is None:
+            return
+        if found.spoilt:
+            self._job.drop({*found.spoilt})
+            self._ledger = self._open_ledger(self._ledger.plan)
+        raise Incomplete(self._progress(self._ledger, found.fact), found.remedy, job=self._job.id)
 
     def _judge(self, ledger: Ledger) -> None:
         """Raise Incomplete when more items failed than the user allows."""

@@ -66,7 +66,7 @@ class OpenJob:
     @cached_property
     def source(self) -> Source:
         """The source; raises what `open_source` does."""
-        return self._open_source()
+        return self.fresh_source()
 
     @cached_property
     def pictures(self) -> Mapping[str, bytes]:
@@ -121,14 +121,27 @@ class OpenJob:
     def check_source(self) -> None:
         """Raise BadInput when the source or a picture is not what the job began with."""
         if self.id != self.job.id:
-            raise self._changed()
+            raise BadInput(self._changed, "run it anew with `impasto run`")
 
-    def check_unchanged(self) -> None:
-        """List the source and read the pictures again; raises BadInput when they have changed."""
-        fresh = self._open_source()
+    def fresh_source(self) -> Source:
+        """Look the source up again; raises what `open_source` does."""
+        items = decide_items(self.spec, self.entry.takes)
+        return open_source(self.stores, self.source_url, items)
+
+    def changed(self, fresh: Source) -> str:
+        """Say that the source or a picture has changed since the job began; "" if they have not.
+
+        Args:
+            fresh: the source as it is now.
+
+        Raises:
+            BadInput: one of them is missing.
+            Unavailable: a store does not answer.
+        """
         before = (self.source.url, self.source.etag)
-        if (fresh.url, fresh.etag) != before or self._read_pictures() != self.pictures:
-            raise self._changed()
+        if (fresh.url, fresh.etag) == before and self._read_pictures() == self.pictures:
+            return ""
+        return self._changed
 
     def forecast(self, capacity: Capacity, home: Store | None) -> Forecast:
         """Return what to expect of the workers.
@@ -155,19 +168,15 @@ class OpenJob:
         expected = self.forecast(capacity, home if spec.shard_frames == "auto" else None)
         return planner.plan(self.source, spec, self.makes, encoding, expected)
 
-    def _open_source(self) -> Source:
-        items = decide_items(self.spec, self.entry.takes)
-        return open_source(self.stores, self.source_url, items)
-
     def _read_pictures(self) -> dict[str, bytes]:
         files = self.entry.files(self.spec.params, Role.PICTURE)
         return {file.name: self.stores.read(file.url) for file in files}
 
-    def _changed(self) -> BadInput:
-        return BadInput(
+    @property
+    def _changed(self) -> str:
+        return (
             f"{self.spec.source}: it, or a file that the job uses, has changed since job "
-            f"{self.job.id} began",
-            "run it anew with `impasto run`",
+            f"{self.job.id} began"
         )
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from impasto.machine import open_standard_streams
 from impasto.secrecy import redact
 from impasto.settings import ENVIRONMENT
+from impasto.storage.local import mapped
 
 TAIL = 4000
 """Characters kept of what a dead worker printed."""
@@ -41,7 +42,8 @@ class WorkerProcess:
         open_standard_streams()
         ours, theirs = socket.socketpair()
         self.conn = Connection(ours.detach())
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
+        with mapped(tempfile.gettempdir()):
+            self._said = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the process)
         code = f"from impasto.engines.worker_main import serve; serve({theirs.fileno()})"
         # The worker inherits the mask, so that Ctrl-C reaches the driver alone, from the start.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -100,12 +100,11 @@ class Table:
             Unavailable: its store does not answer.
         """
         assert plan.table
-        self._file.require_version(plan.etag)
-        frames = self._reader.read(self._file, plan.table, shard)
         at = shard.start
-        for frame in frames:
-            yield Rows(at, frame)
-            at += len(frame)
+        with self._file.reading(plan.etag):
+            for frame in self._reader.read(self._file, plan.table, shard):
+                yield Rows(at, frame)
+                at += len(frame)
         if at != shard.stop:
             raise BadInput(
                 f"{self.url}: {at - shard.start} of {len(shard)} rows came", "plan it anew"

@@ -101,9 +101,9 @@ class Video:
         """Decode exactly the shard's frames; raises BadInput when the file has changed."""
         assert plan.facts
         assert shard.cut
-        self._file.require_version(plan.etag)
-        opened = self._file.open(shard.cut.span)
-        return decode.read(opened, self.name, plan.facts, shard.cut, shard.start, threads)
+        with self._file.reading(plan.etag):
+            opened = self._file.open(shard.cut.span)
+            yield from decode.read(opened, self.name, plan.facts, shard.cut, shard.start, threads)
 
 
 def _span(scanned: index.VideoIndex, start: int, stop: int) -> tuple[int, int]:

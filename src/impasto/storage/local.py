@@ -212,6 +212,8 @@ def publishing(output: Path, tag: str, *, overwrite: bool) -> Iterator[Path]:
         Unavailable: the folder cannot be written, or the disk is full.
         BadInput: access is refused, or something is there that may not be replaced.
     """
+    # It may be hours ago that it was made.
+    make_folder(output.parent)
     temporary = _beside(output, tag)
     aside = temporary.with_name(f"{temporary.name}-old")
     try:

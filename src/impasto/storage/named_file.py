@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from impasto.errors import Changed, Missing
@@ -9,6 +10,8 @@ from impasto.storage.local import etag
 from impasto.storage.ranges import open_object
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from impasto.schema.url import Url
     from impasto.storage.store import Stat, Store
     from impasto.storage.stores import Stores
@@ -49,9 +52,18 @@ class File:
         store, stat = self._remote
         return open_object(store, stat, span)
 
+    @contextmanager
+    def reading(self, version: str) -> Iterator[None]:
+        """Read one version in a block; raises Changed when the file is or becomes another one."""
+        self.require_version(version)
+        yield
+        self.require_version(version)
+
     def require_version(self, version: str) -> None:
         """Raise Changed unless the file is the version of this etag."""
-        if version and self.etag != version:
+        # Requests to a store name the version; a path may lead to another file by now.
+        now = self.etag if self._remote else etag(self.place.path)
+        if version and now != version:
             raise Changed(
                 f"{self.url}: has changed since the job began", "run it anew with `impasto run`"
             )
