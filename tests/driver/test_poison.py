@@ -10,6 +10,7 @@ import av
 import pytest
 from PIL import Image
 
+from impasto.driver import blame
 from support import SCRIPTS
 from support.command import impasto
 
@@ -113,6 +114,13 @@ class Deadly:
         if (batch.reshape(len(batch), -1).mean(1) < 40).any():
             os._exit(7)
         return batch.repeat(2, axis=1).repeat(2, axis=2)
+
+class Lethal:
+    # ends its process at every frame, with last words
+
+    def score(self, batch):
+        print("no device", flush=True)
+        os.abort()
 """
 
 
@@ -144,3 +152,21 @@ def test_a_first_frame_that_kills_workers_is_set_aside_like_any_other(tmp_path: 
     with av.open(str(tmp_path / "o.mp4")) as container:
         made = [*container.decode(video=0)]
     assert [(it.width, it.height) for it in made] == [(128, 96)] * 5
+
+
+def test_a_scorer_that_ends_its_process_at_every_item_ends_the_run_early(tmp_path: Path) -> None:
+    (tmp_path / "classes.py").write_text(CLASSES)
+    frames, home = tmp_path / "frames", tmp_path / "home"
+    frames.mkdir()
+    for n in range(20):
+        Image.new("RGB", (64, 48), (n,) * 3).save(frames / f"{n}.png")
+    done = impasto(
+        *("run", frames, "--scorer", f"python:{tmp_path / 'classes.py'}:Lethal", "--home", home),
+        *("-o", tmp_path / "out", "--max-failed", "all", "--shard-frames", 5, "--workers", 1),
+        *("--mini-batch", 1),
+    )
+    assert done.returncode == 3
+    line = done.stderr.splitlines()[-1]
+    assert "no worker survived an item; the last: the worker died (signal 6): no device" in line
+    assert "0 of 4 shards are done" in line
+    assert len(list(home.glob("jobs/*/failed/*.json"))) <= 3 * blame.HOPELESS

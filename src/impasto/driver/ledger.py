@@ -52,6 +52,8 @@ class Ledger:
         self.total = plan.count
         self.bases = dict(bases or {})
         self.tally = tolerance.Tally()
+        self._shards = {shard.index: shard for shard in plan.shards}
+        self._survived = False
         self._allowed = tolerance.allowed(spec, self.total)
         self._done: dict[int, Done] = {}
         for record in done:
@@ -104,14 +106,28 @@ class Ledger:
         counts = (sum(not it.items for it in each) for each in self._failures.values())
         return max(counts, default=0)
 
+    @property
+    def hopeless(self) -> bool:
+        """Whether workers have died over every item that they began in this run."""
+        return not self._survived and blame.hopeless(self._failures.values(), self.total)
+
+    def written(self, shard: int, items: int) -> None:
+        """Note how many items of a running attempt are written, those set aside included."""
+        aside = len(blame.set_aside(self._failures.get(shard, ())))
+        self._survived = self._survived or items > aside
+
     def finish(self, record: Done) -> None:
         """Add a done record."""
+        self._survived = self._survived or record.items > len(record.failed)
         self._done[record.shard] = record
         self.tally.add(record)
 
     def fail(self, record: Failed) -> int:
         """Add a failed attempt; returns its number among all attempts at the shard, from 1."""
-        self._failures.setdefault(record.shard, []).append(record)
+        failures = self._failures.setdefault(record.shard, [])
+        failures.append(record)
+        shard, base = self._shards[record.shard], self.bases.get(record.shard)
+        self._survived = self._survived or blame.survived(shard, failures, base)
         self._attempts[record.shard] += 1
         return self._attempts[record.shard]
 

@@ -93,7 +93,7 @@ class Run:
         if ledger and ledger.complete:
             return ledger
         control = Control(
-            self._reporter.written, self._stopping, self._reporter.staffed, self._reporter.noted
+            self._written, self._stopping, self._reporter.staffed, self._reporter.noted
         )
         opened = self._opened
         with open_engine(opened.settings, opened.spec, control, opened.stores) as engine:
@@ -143,6 +143,11 @@ class Run:
             memory=settings.memory or 0,
         )
 
+    def _written(self, shard: int, items: int) -> None:
+        if self._ledger:
+            self._ledger.written(shard, items)
+        self._reporter.written(shard, items)
+
     def _record(self, ledger: Ledger, outcome: Done | Failed) -> None:
         """Record an outcome; raises when it shows that the rest would be a waste."""
         if isinstance(outcome, Done):
@@ -154,6 +159,10 @@ class Run:
             return
         self._job.record(outcome, ledger.fail(outcome))
         self._reporter.failed(outcome)
+        if ledger.hopeless:
+            fact = f"no worker survived an item; the last: {outcome.error}"
+            remedy = "correct the scorer, see `impasto show`"
+            raise Incomplete(self._progress(ledger, fact), remedy, job=self._job.id)
         if outcome.kind == "denied":
             progress = self._progress(ledger, outcome.error)
             raise Unavailable(progress, outcome.remedy, job=self._job.id)
