@@ -16,11 +16,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import ray
-from ray import exceptions
 from ray._private import ray_constants
+from ray._private import utils as ray_utils
 from ray._private import worker as ray_worker
 
 from impasto.engines.ray.environment import ray_token
+from impasto.engines.ray.own import OwnRay
 from impasto.engines.ray.runtime_env import runtime_env
 from impasto.errors import Unavailable
 from impasto.storage.local import mapped
@@ -32,10 +33,12 @@ if TYPE_CHECKING:
 
 KNOCK = 10.0
 """Seconds to wait for a cluster's head to answer at all."""
+LONGER = 90.0
+"""Seconds that a second start of Ray here may take beyond Ray's own 30."""
 
 
-def join(settings: Settings, spec: JobSpec, stores: Stores) -> dict[str, Any]:
-    """Make this process a driver of the cluster.
+def join(settings: Settings, spec: JobSpec, stores: Stores) -> tuple[dict[str, Any], OwnRay]:
+    """Make this process a driver of the cluster, or of a Ray that is started here.
 
     Args:
         settings: its address.
@@ -43,7 +46,7 @@ def join(settings: Settings, spec: JobSpec, stores: Stores) -> dict[str, Any]:
         stores: opens the scripts.
 
     Returns:
-        The runtime environment of the workers.
+        The runtime environment of the workers, and what ends Ray here.
 
     Raises:
         BadInput: a script is missing.
@@ -60,17 +63,37 @@ def join(settings: Settings, spec: JobSpec, stores: Stores) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         whole, own = runtime_env(spec, stores, settings.home, folder)
         try:
-            with _own_signals(), _silence(), nullcontext() if address else _loopback():
+            started = _begin(address, whole)
+        except Exception as error:
+            # Ray raises errors of any class, plain `Exception` among them.
+            raise _refusal(address, error) from error
+    return own, started
+
+
+def _begin(address: str | None, env: dict[str, Any]) -> OwnRay:
+    """Start Ray, twice if need be, or join a cluster; a failure leaves no process behind."""
+    started = OwnRay()
+    for patience in (0.0, LONGER):
+        try:
+            with (
+                _own_signals(),
+                _silence(),
+                nullcontext() if address else _loopback(),
+                started.starting(patience),
+            ):
                 ray.init(
                     address or "local",
-                    runtime_env=whole or None,
+                    runtime_env=env or None,
                     include_dashboard=None if address else False,
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                 )
-        except (ConnectionError, RuntimeError, ValueError, exceptions.RayError) as error:
-            raise _refusal(address, error) from error
-    return own
+            break
+        except BaseException as error:
+            started.end()
+            if address or patience or not isinstance(error, Exception):
+                raise
+    return started
 
 
 def _knock(address: str) -> None:
@@ -134,23 +157,36 @@ def _refusal(address: str | None, error: Exception) -> Unavailable:
             f"cluster {address}: refuses this driver's token",
             "put the cluster's into ~/.ray/auth_token, or name its file in RAY_AUTH_TOKEN_PATH",
         )
+    if not address:
+        return Unavailable(
+            f"Ray cannot be started on this machine ({words(error)})",
+            "try again when it is less busy, or use `engine=local`",
+        )
     return Unavailable(
-        f"cluster {address or 'of this machine'}: cannot be joined ({words(error)})",
+        f"cluster {address}: cannot be joined ({words(error)})",
         "a driver runs on one of its machines; from elsewhere use `impasto submit`",
     )
 
 
 @contextmanager
 def _own_signals() -> Iterator[None]:
-    """Restore this process's signal handlers after a block in which Ray sets its own."""
+    """Keep this process's signal handlers in a block in which Ray would set its own.
+
+    With Ray's, a signal in the block would end the process at once.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    helpers = vars(ray_utils)
+    kept = helpers["set_sigterm_handler"]
+    helpers["set_sigterm_handler"] = lambda _: None
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.getsignal(number) for number in numbers}
     try:
         yield
     finally:
+        helpers["set_sigterm_handler"] = kept
+        # Ray's own libraries set some outside Python, too.
         for number, handler in before.items():
             signal.signal(number, handler)
 

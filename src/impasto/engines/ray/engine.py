@@ -92,11 +92,11 @@ class RayEngine:
                 f"{self._settings.address}: is a dashboard's address, for `impasto submit`",
                 "a driver needs HOST:PORT of the cluster's head, or auto",
             )
-        env = join(self._settings, self._spec, self._stores)
+        env, self._own = join(self._settings, self._spec, self._stores)
         try:
             self._open(env)
         except BaseException:
-            ray.shutdown()
+            self._own.end()
             raise
         return self
 
@@ -134,8 +134,10 @@ class RayEngine:
 
     def __exit__(self, *error: object) -> None:
         """End every worker: cleanly when all went well, else at once."""
-        self._pool.close(in_order=not any(error))
-        ray.shutdown()
+        try:
+            self._pool.close(in_order=not any(error))
+        finally:
+            self._own.end()
 
     def run(self, task: Task, attempts: Sequence[Attempt]) -> Iterator[Done | Failed]:
         """Try each shard once, the longest first; see `Engine.run`.
