@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from impasto.driver import api
-from impasto.errors import BadInput, Denied, Interrupted, Unavailable
+from impasto.errors import BadInput, Denied, Incomplete, Interrupted, Unavailable
 from impasto.jobs import find
 from impasto.jobs import job as jobs
 from impasto.jobs.notes import Notes
@@ -475,7 +475,7 @@ def test_a_source_that_changes_while_it_is_read_stops_the_job(
         if event.done == 1:
             place.admin(place.inbox).put_file("new clips/clip é.mp4", other)
 
-    with pytest.raises(BadInput, match="has changed"):
+    with pytest.raises(Incomplete, match="has changed"):
         api.run(video_job(place), on_progress=change)
     assert not place.admin(place.outbox).list_all()
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from impasto.driver import api, identity, pinning
-from impasto.errors import BadInput, Interrupted
+from impasto.errors import Incomplete, Interrupted
 from impasto.jobs import find
 from impasto.schema import url
 from impasto.schema.job import JobSpec
@@ -154,6 +154,6 @@ def test_a_change_while_shards_are_scored_is_found_before_the_output_is_made(
         if event.done == 6:
             shutil.copy(folder / "1.png", folder / "6.png" if changed == "source" else style)
 
-    with pytest.raises(BadInput, match="or a file that the job uses, has changed"):
+    with pytest.raises(Incomplete, match="or a file that the job uses, has changed"):
         api.run(spec, settings=Settings(home=str(tmp_path / "home")), on_progress=on_progress)
     assert not (tmp_path / "made").exists()
