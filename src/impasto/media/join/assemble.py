@@ -9,10 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from av.stream import Disposition
+
 from impasto.media.join.carry import Ahead, look_ahead, packets
 from impasto.media.join.join import Joiner, opened
 from impasto.media.join.streams import codec_name
-from impasto.media.join.tags import chapters, file_tags
+from impasto.media.join.tags import chapters, file_tags, in_keys
 from impasto.media.join.timeline import start_of
 from impasto.media.join.tracks import REMADE, add_track, data_kind, label, unkept
 from impasto.media.read.container import open_source
@@ -119,7 +121,13 @@ def _output(
     path: Path, target: Target, given: Opened | None
 ) -> AbstractContextManager[OutputContainer]:
     pictures, *others = _units(target, given)
-    return closing(open_output(path, target.family, pictures, others), path)
+    keys = given is not None and _in_keys(given[0], target.family)
+    return closing(open_output(path, target.family, pictures, others, keys=keys), path)
+
+
+def _in_keys(container: InputContainer, family: Family) -> bool:
+    cover = any(Disposition.attached_pic in s.disposition for s in container.streams)
+    return in_keys(container.metadata, container.format.name, family, cover=cover)
 
 
 def _units(target: Target, given: Opened | None) -> list[Fraction]:
@@ -149,7 +157,8 @@ def _add_others(
     """Add the streams to copy; return them, and what the output cannot hold of the source."""
     container, picture = given
     family = target.family
-    kept, lost = file_tags(container.metadata, family)
+    keys = _in_keys(container, family)
+    kept, lost = file_tags(container.metadata, family, keys=keys)
     out.metadata.update(kept)
     notes = [f"tags dropped, for which {family} has no place: {', '.join(lost)}"] if lost else []
     label(stream, picture, family)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from impasto.media.join.labels import flags, language, same_language
 from impasto.media.join.streams import carries, converts
-from impasto.media.join.tags import file_tags, track_tags
+from impasto.media.join.tags import file_tags, in_keys, same_tag, track_tags
 from impasto.media.join.tracks import COVERS, REMADE, drop_reason
 from impasto.media.verify.report import Check
 
@@ -89,9 +89,15 @@ def check_chapters(pair: Pair) -> Iterator[Check]:
 def check_tags(pair: Pair) -> Iterator[Check]:
     """Compare the file's tags; those that describe a file's own bytes are skipped."""
     family = pair.target.family
-    kept, lost = file_tags(pair.before.tags, family)
-    found, _ = file_tags(pair.after.tags, family)
-    changed = [name for name, value in kept.items() if found.get(name) != value]
+    tags, demuxer = pair.before.tags, pair.before.pictures.facts.container
+    keys = in_keys(tags, demuxer, family, cover=bool(pair.before.of("cover")))
+    kept, lost = file_tags(tags, family, keys=keys)
+    found = {name.lower(): value for name, value in pair.after.tags.items()}
+    changed = [
+        name
+        for name, value in kept.items()
+        if not same_tag(name, value, found.get(name.lower()), family)
+    ]
     detail = f"changed: {', '.join(changed)}" if changed else f"all {len(kept)} as they were"
     yield Check(item="tags", ok=not changed, detail=detail)
     for name in lost:

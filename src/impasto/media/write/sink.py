@@ -63,7 +63,12 @@ def movie_scale(units: Iterable[Fraction]) -> int:
 
 
 def open_output(
-    path: Path, family: Family, time_base: Fraction, others: Iterable[Fraction] = ()
+    path: Path,
+    family: Family,
+    time_base: Fraction,
+    others: Iterable[Fraction] = (),
+    *,
+    keys: bool = False,
 ) -> OutputContainer:
     """Open a local file for muxing, so that equal inputs give equal bytes.
 
@@ -72,6 +77,7 @@ def open_output(
         family: the container.
         time_base: of the pictures.
         others: time bases of the other streams.
+        keys: whether an MP4 or QuickTime file's tags are written as keys of any name.
 
     Raises:
         Unavailable: the file system refuses the file.
@@ -79,7 +85,7 @@ def open_output(
     """
     if family in {"mp4", "mov"}:
         options = {
-            "movflags": "+faststart",
+            "movflags": "+faststart+use_metadata_tags" if keys else "+faststart",
             "movie_timescale": str(movie_scale([time_base, *others])),
             "video_track_timescale": str(time_base.denominator),
         }
