@@ -97,6 +97,13 @@ ItemKind = Annotated[
     Literal["pictures", "files", "rows"] | None,
     typer.Option("--items", help="What the source is taken for. [default: what suits it]"),
 ]
+Stream = Annotated[
+    int | None,
+    typer.Option(
+        help="Which of a video's streams, by its index: see 'impasto probe'. "
+        "[default: what players show]"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 JobId = Annotated[str, typer.Argument(help="A job's id, or its beginning.", metavar="JOB")]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from impasto.cli.options import ItemKind, MaxFailedBatches, Timeout, changes, takes
+from impasto.cli.options import ItemKind, MaxFailedBatches, Stream, Timeout, changes, takes
 from impasto.cli.scorer_flags import PARAMS, spec_params
 from impasto.errors import BadInput
 
@@ -45,6 +45,7 @@ def _spec(
         str | None, typer.Option(help="First moment taken: seconds, or [[hh:]mm:]ss.")
     ] = None,
     end: Annotated[str | None, typer.Option(help="The moment to stop at, likewise.")] = None,
+    stream: Stream = None,
     crf: Annotated[int, typer.Option(help="Quality of the video, 0 (best) to 51.")] = 18,
     preset: Annotated[str, typer.Option(help="Encoder speed, ultrafast to veryslow.")] = "veryfast",
     shard_frames: Annotated[
@@ -89,6 +90,7 @@ def _spec(
         "max_size": max_size,
         "start": seconds(start, "--start") if start else None,
         "end": seconds(end, "--end") if end else None,
+        "stream": stream,
         "crf": crf,
         "preset": preset,
         "shard_frames": _shard_frames(shard_frames),

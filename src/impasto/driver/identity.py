@@ -7,13 +7,13 @@ import json
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from impasto.schema.job import JobSpec
 from impasto.scorers.params import Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from impasto.schema.base import Frozen
-    from impasto.schema.job import JobSpec
     from impasto.schema.plan import OutputKind
     from impasto.scorers.entry import Entry
     from impasto.sources.base import Source
@@ -28,6 +28,8 @@ RUNTIME_FIELDS = {"source", "scorer", "params", "output", "overwrite", "timeout"
     "max_failed_batches",
 }
 """Fields of a spec that do not determine the output, or that the job's id holds in another form."""
+NEWER_FIELDS = {"stream"}
+"""Fields of a spec that joined after `FORMAT` was set: jobs that leave them out keep their ids."""
 
 
 def job_id(
@@ -59,6 +61,9 @@ def job_id(
             params[f"{name}_digest"] = spec.pins.get(name)
         elif name in spec.pins:
             params[f"{name}_sha256"] = spec.pins[name]
+    unset = {
+        name for name in NEWER_FIELDS if getattr(spec, name) == JobSpec.model_fields[name].default
+    }
     package = [spec.pins["scorer"]] if "scorer" in spec.pins else []
     identity = {
         "format": FORMAT,
@@ -67,7 +72,7 @@ def job_id(
         "output": [makes, PurePath(spec.output).suffix.lower()],
         "spec": spec.model_dump(
             mode="json",
-            exclude=RUNTIME_FIELDS | (set() if entry.batched else {"mini_batch"}),
+            exclude=RUNTIME_FIELDS | unset | (set() if entry.batched else {"mini_batch"}),
         ),
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]

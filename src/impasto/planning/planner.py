@@ -77,8 +77,8 @@ def plan(
         BadInput: the source cannot be read, or cannot become the output.
     """
     kind = _KINDS[source.kind]
-    if source.kind != "video" and (spec.start is not None or spec.end is not None):
-        raise BadInput(f"{source.url}: `start` and `end` need a video", kind.choose)
+    if source.kind != "video":
+        _refuse_for_video(source, spec, kind)
 
     def size(count: int, width: int = 0, height: int = 0) -> Size:
         video = made == "video"
@@ -110,6 +110,14 @@ def plan(
         reasons=survey.reasons or wanted.reasons,
         etag=survey.etag,
     )
+
+
+def _refuse_for_video(source: Source, spec: JobSpec, kind: _Kind) -> None:
+    """Refuse what only a video has."""
+    if spec.start is not None or spec.end is not None:
+        raise BadInput(f"{source.url}: `start` and `end` need a video", kind.choose)
+    if spec.stream is not None:
+        raise BadInput(f"{source.url}: `stream` needs a video", "leave it out")
 
 
 def _pictures(

@@ -58,6 +58,8 @@ class JobSpec(Signed):
         max_size: maximum of the output's longer side, in pixels; None keeps the source's.
         start: beginning of the range taken, in seconds from the first frame; None is the source's.
         end: end of that range, exclusive, in seconds from the first frame; None is the source's.
+        stream: which of a video's streams is scored, by its index in the file; None takes the one
+            that players would.
         crf: constant rate factor, 0 (lossless) to 51.
         preset: the encoder's speed, from ``ultrafast`` to ``veryslow``.
         shard_frames: items per shard, approximately: a video's cuts move to a nearby keyframe. None
@@ -89,6 +91,7 @@ class JobSpec(Signed):
     max_size: int | None = Field(default=None, ge=16)
     start: Fraction | None = Field(default=None, ge=0)
     end: Fraction | None = Field(default=None, gt=0)
+    stream: int | None = Field(default=None, ge=0)
     crf: int = Field(default=18, ge=0, le=51)
     preset: Preset = "veryfast"
     shard_frames: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None

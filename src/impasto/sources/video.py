@@ -56,7 +56,7 @@ class Video:
             "timestamps": "constant" if len(steps) <= 1 else f"variable ({len(steps)} steps)",
             **facts.model_dump(mode="json", exclude={"stream"}),
             "rotation": describe.rotation(facts),
-            "streams": describe.streams(source, self.name),
+            "streams": describe.streams(source, self.name, facts.stream),
             "warnings": list(scanned.warnings),
         }
 
@@ -67,7 +67,7 @@ class Video:
             BadInput: no frame is in the range of time that the job takes.
         """
         opened = self._file.open()
-        scanned = index.scan(opened, self.name)
+        scanned = index.scan(opened, self.name, spec.stream)
         facts = scanned.facts
         start, stop = index.select(scanned, spec.start, spec.end)
         if start >= stop:

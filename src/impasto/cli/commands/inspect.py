@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import Exit
 
-from impasto.cli.options import AsJson, Config, ItemKind, load_settings, open_stores
+from impasto.cli.options import AsJson, Config, ItemKind, Stream, load_settings, open_stores
 
 
 def add(app: typer.Typer) -> None:
@@ -40,7 +40,13 @@ def probe(
     fact_lines(found.facts(), as_json=as_json)
 
 
-def verify(source: str, output: str, config: Config = None, as_json: AsJson = False) -> None:
+def verify(
+    source: str,
+    output: str,
+    stream: Stream = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
     """Prove, item by item, that an output video keeps all of its source but the pictures."""
     from impasto.cli.render import facts
     from impasto.media.verify import verify as checker
@@ -48,7 +54,7 @@ def verify(source: str, output: str, config: Config = None, as_json: AsJson = Fa
 
     stores = open_stores(load_settings(config))
     before, after = File(stores, source), File(stores, output)
-    report = checker.verify(before.open(), after.open(), before.name, after.name)
+    report = checker.verify(before.open(), after.open(), before.name, after.name, stream)
     facts.verify(report, as_json=as_json)
     if not report.ok:
         raise Exit(1)

@@ -73,9 +73,9 @@ def assemble(
         Unavailable: the file system refuses the output.
         Exception: whatever a file object raises passes unchanged.
     """
-    ahead = _look_ahead(source, name, target.family)
+    ahead = _look_ahead(source, name, facts.stream, target.family)
     with ExitStack() as stack:
-        given = None if source is None else open_source(source, name, others=True)
+        given = None if source is None else open_source(source, name, facts.stream, others=True)
         if given:
             stack.enter_context(given[0])
         out = stack.enter_context(_output(output, target, given))
@@ -107,7 +107,7 @@ def rehearse(source: Source, name: str, facts: VideoFacts, target: Target) -> No
         BadInput: the container cannot carry one of the source's sound tracks, or the pictures.
         Unavailable: the temporary folder cannot be written.
     """
-    given = open_source(source, name, others=True)
+    given = open_source(source, name, facts.stream, others=True)
     with TemporaryDirectory(prefix="impasto-") as folder, given[0]:
         path = Path(folder) / f"output.{target.family}"
         with _output(path, target, given) as out:
@@ -189,9 +189,9 @@ def _others(
     return packets(container, tracks, origin.others, origin.window, scale)
 
 
-def _look_ahead(source: Source | None, name: str, family: Family) -> Ahead:
+def _look_ahead(source: Source | None, name: str, picture: int, family: Family) -> Ahead:
     if source is None or family in {"mp4", "mov"}:
         return Ahead({}, {})
-    container, _ = open_source(source, name, others=True)
+    container, _ = open_source(source, name, picture, others=True)
     with container:
         return look_ahead(container)

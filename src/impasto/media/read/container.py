@@ -7,6 +7,8 @@ over ``MAX_PIXELS`` are refused.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
@@ -36,11 +38,15 @@ BUFFER = 64 * 1024
 _LIMITS = {"max_pixels": str(MAX_PIXELS)}
 _GUARD = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat version", b"<MPD")
-_NOT_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
+_NOT_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+_PREFERRED = 5_000_000
+"""Pixels by which another stream must be larger than the one that is flagged as the default."""
+_LOOK = 250
+"""Pictures read, at most, to find out which streams hold more than one."""
 
 
 def open_source(
-    source: Source, name: str, *, others: bool = False
+    source: Source, name: str, chosen: int | None = None, *, others: bool = False
 ) -> tuple[InputContainer, VideoStream]:
     """Open a media file and find its picture stream.
 
@@ -48,13 +54,15 @@ def open_source(
         source: a local path, or a binary file object that can seek; it is rewound first. Closing
             the container leaves a file object open.
         name: what messages call the file.
+        chosen: index of the picture stream; None takes the one that players would, see `_best`.
         others: whether packets of the other streams are wanted as well.
 
     Returns:
-        The container, to be closed by the caller, and its first stream of moving pictures.
+        The container, to be closed by the caller and not read yet, and its picture stream.
 
     Raises:
-        BadInput: it is missing, empty, not media, without pictures, not decodable or too big.
+        BadInput: it is missing, empty, not media, without pictures, not decodable or too big, or
+            it has no such picture stream.
         Exception: whatever a file object raises passes unchanged.
     """
     _refuse_at_sight(source, name)
@@ -63,7 +71,13 @@ def open_source(
     except av.FFmpegError as error:
         raise _refusal(source, name, error) from error
     try:
-        stream = _picture_stream(container, name)
+        candidates = _candidates(container, name)
+        if len(candidates) > 1 and chosen is None:
+            chosen = _best(container, candidates)
+            container.close()
+            container = _open(source)  # what was read is needed again
+            candidates = _candidates(container, name)
+        stream = _picked(candidates, chosen, name)
     except BadInput:
         container.close()
         raise
@@ -110,12 +124,50 @@ def _head(source: Source) -> bytes:
     return source.read(1024)
 
 
-def _picture_stream(container: InputContainer, name: str) -> VideoStream:
+def _candidates(container: InputContainer, name: str) -> list[VideoStream]:
     streams = [s for s in container.streams.video if not s.disposition & _NOT_PICTURES]
     if not streams:
         found = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
         raise BadInput(f"{name} holds no video stream, only {found}", "give a video")
-    stream = streams[0]
+    return streams
+
+
+def _best(container: InputContainer, candidates: list[VideoStream]) -> int:
+    """Return the index of the stream that is the film, as FFmpeg chooses it.
+
+    Moving pictures come before a still one, which may be a cover that is not marked as such. Of
+    several, one flagged as the default comes first, unless another is far larger.
+    """
+    moving = _moving(container, candidates)
+
+    def rank(stream: VideoStream) -> tuple[bool, bool, int]:
+        context = stream.codec_context
+        size = context.width * context.height if context else 0
+        default = Disposition.default in stream.disposition
+        return context is not None, stream.index in moving, size + default * _PREFERRED
+
+    return max(candidates, key=rank).index
+
+
+def _moving(container: InputContainer, candidates: list[VideoStream]) -> set[int]:
+    """Read on until every stream but one has shown what it is; return those of several pictures."""
+    pictures = {stream.index: 0 for stream in candidates}
+    for stream in container.streams:
+        stream.discard = Discard.default if stream.index in pictures else Discard.all
+    with suppress(av.FFmpegError):
+        for packet in islice(container.demux(candidates), _LOOK):
+            pictures[packet.stream_index] += bool(packet.size)
+            if all(count > 1 for count in pictures.values()):
+                break
+    return {index for index, count in pictures.items() if count > 1}
+
+
+def _picked(candidates: list[VideoStream], chosen: int | None, name: str) -> VideoStream:
+    """Return one of the streams, the first unless another is chosen, if it can be decoded."""
+    stream = next((s for s in candidates if chosen in {None, s.index}), None)
+    if stream is None:
+        found = ", ".join(str(s.index) for s in candidates)
+        raise BadInput(f"{name}: its stream {chosen} is no video", f"choose `stream` from: {found}")
     context = stream.codec_context
     if context is None:
         raise BadInput(f"{name}: its video codec has no decoder here", "convert it to H.264")

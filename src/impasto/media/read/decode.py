@@ -64,9 +64,9 @@ def read(
     """
     shape = layout(facts)
     if facts.sequential:
-        found = _counted(source, name, cut, first, threads)
+        found = _counted(source, name, facts.stream, cut, first, threads)
     else:
-        found = _timed(source, name, cut, threads)
+        found = _timed(source, name, facts.stream, cut, threads)
     copied: VideoFrame | None = None
     pixels: tuple[Plane, ...] = ()
     for index, (picture, concealed) in enumerate(found, first):
@@ -81,25 +81,30 @@ def read(
 
 
 def _timed(
-    source: Source, name: str, cut: VideoCut, threads: int
+    source: Source, name: str, chosen: int, cut: VideoCut, threads: int
 ) -> Iterator[tuple[VideoFrame, bool]]:
     done = 0
     try:
-        for found in _attempt(source, name, cut, cut.keys, threads):
+        for found in _attempt(source, name, chosen, cut, cut.keys, threads):
             yield found
             done += 1
     except _Astray:
         try:
-            yield from islice(_attempt(source, name, cut, (), threads), done, None)
+            yield from islice(_attempt(source, name, chosen, cut, (), threads), done, None)
         except _Astray as error:
             raise Unavailable(f"{name} {error}", "read it again") from error
 
 
 def _attempt(
-    source: Source, name: str, cut: VideoCut, keys: Sequence[Keyframe], threads: int
+    source: Source,
+    name: str,
+    chosen: int,
+    cut: VideoCut,
+    keys: Sequence[Keyframe],
+    threads: int,
 ) -> Iterator[tuple[VideoFrame, bool]]:
     """Decode the wanted frames from the first of ``keys``, or from the file's start."""
-    container, stream, packets, position = _positioned(source, name, keys)
+    container, stream, packets, position = _positioned(source, name, chosen, keys)
     with container:
         frames = decoded(_decoder(stream, cut, threads), _exactly(packets, cut.stop - position))
         if position:
@@ -108,10 +113,10 @@ def _attempt(
 
 
 def _counted(
-    source: Source, name: str, cut: VideoCut, first: int, threads: int
+    source: Source, name: str, chosen: int, cut: VideoCut, first: int, threads: int
 ) -> Iterator[tuple[VideoFrame, bool]]:
     """Find the wanted frames of a video without usable timestamps, by counting from its start."""
-    container, stream = open_source(source, name)
+    container, stream = open_source(source, name, chosen)
     with container:
         packets = _exactly(pictures(container, stream), cut.stop)
         frames = islice(decoded(_decoder(stream, cut, threads), packets), first, None)
@@ -137,14 +142,14 @@ def _decoder(stream: VideoStream, cut: VideoCut, threads: int) -> VideoCodecCont
 
 
 def _positioned(
-    source: Source, name: str, keys: Sequence[Keyframe]
+    source: Source, name: str, chosen: int, keys: Sequence[Keyframe]
 ) -> tuple[InputContainer, VideoStream, Packets, int]:
     """Open a file; also return its packets from the first of ``keys`` on, and its position.
 
     Without keys, or where the first of them is the file's first picture, packets come from the
     start.
     """
-    container, stream = open_source(source, name)
+    container, stream = open_source(source, name, chosen)
     if not keys or keys[0].position == 0:
         return container, stream, pictures(container, stream), 0
     for time in _places(keys):
@@ -152,7 +157,7 @@ def _positioned(
         if packets:
             return container, stream, packets, keys[0].position
     container.close()
-    container, stream = open_source(source, name)
+    container, stream = open_source(source, name, chosen)
     packets = _from_key(pictures(container, stream), keys[0])
     if packets:
         return container, stream, packets, keys[0].position

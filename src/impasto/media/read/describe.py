@@ -22,11 +22,20 @@ def rotation(facts: VideoFacts) -> int:
     return round(degrees(atan2(b, a))) % 360
 
 
-def streams(source: Source, name: str) -> list[str]:
-    """Describe every stream of a file, one line each; raises BadInput when it cannot be opened."""
-    container, _ = open_source(source, name)
+def streams(source: Source, name: str, scored: int) -> list[str]:
+    """Describe every stream of a file, one line each; raises BadInput when it cannot be opened.
+
+    Args:
+        source: a local path or a binary file object that can seek.
+        name: what messages call it.
+        scored: the index of the stream that is scored, which is marked.
+    """
+    container, _ = open_source(source, name, scored)
     with container:
-        return [_line(stream) for stream in container.streams]
+        return [
+            _line(stream) + (" [scored]" if stream.index == scored else "")
+            for stream in container.streams
+        ]
 
 
 def _line(stream: Stream) -> str:

@@ -90,20 +90,21 @@ class _Shown(NamedTuple):
     position: int
 
 
-def scan(source: Source, name: str) -> VideoIndex:
+def scan(source: Source, name: str, stream: int | None = None) -> VideoIndex:
     """Read a video's packets, and its first frames, into an index.
 
     Args:
         source: a local path or a binary file object that can seek.
         name: what messages call the video.
+        stream: index of the picture stream; None chooses it.
 
     Raises:
         BadInput: the file cannot be opened, or holds no pictures or more than ``MAX_FRAMES``.
     """
-    packets, warnings = _packets(source, name)
+    packets, warnings, stream = _packets(source, name, stream)
     shown = _shown(packets)
     reorder = _reorder(shown)
-    facts, times = _facts(source, name, reorder)
+    facts, times = _facts(source, name, stream, reorder)
     if facts.interlaced:
         warnings.append("the video is interlaced; its frames are taken as progressive")
     reason = _unfit(packets, shown, reorder, times)
@@ -165,9 +166,10 @@ def select(
     return start, len(index) if last_time is None else max(start, rank(last_time))
 
 
-def _packets(source: Source, name: str) -> tuple[list[_Packet], list[str]]:
-    """Read all picture packets in file order, and what is wrong with them."""
-    container, stream = open_source(source, name)
+def _packets(source: Source, name: str, chosen: int | None) -> tuple[list[_Packet], list[str], int]:
+    """Read all picture packets in file order, what is wrong with them, and their stream's index."""
+    container, stream = open_source(source, name, chosen)
+    picked = stream.index
     found: list[_Packet] = []
     warnings: list[str] = []
     damaged = 0
@@ -187,7 +189,7 @@ def _packets(source: Source, name: str) -> tuple[list[_Packet], list[str]]:
         warnings += _shortfall(container, stream, found)
     if damaged:
         warnings.append(f"pictures flagged as damaged: {damaged}")
-    return found, warnings
+    return found, warnings, picked
 
 
 def _span(packet: Packet[VideoStream]) -> tuple[int, int]:
@@ -225,9 +227,11 @@ def _shortfall(container: InputContainer, stream: VideoStream, packets: list[_Pa
     return []
 
 
-def _facts(source: Source, name: str, reorder: int) -> tuple[VideoFacts, list[int | None]]:
+def _facts(
+    source: Source, name: str, chosen: int, reorder: int
+) -> tuple[VideoFacts, list[int | None]]:
     """Return the facts, and the timestamps of the first frames as the decoder returns them."""
-    container, stream = open_source(source, name)
+    container, stream = open_source(source, name, chosen)
     with container:
         frame, times = first_frames(container, stream, reorder)
         if frame is None:
@@ -275,7 +279,7 @@ def _sequential(
     source: Source, name: str, facts: VideoFacts, reason: str, total: int, warnings: list[str]
 ) -> VideoIndex:
     """Index a video whose frames must be counted by decoding them all."""
-    container, stream = open_source(source, name)
+    container, stream = open_source(source, name, facts.stream)
     with container:
         packets = islice(pictures(container, stream), total)
         frames = sum(1 for _ in decoded(stream.codec_context, packets))

@@ -84,18 +84,19 @@ class Inventory:
         return [stream for stream in self.streams if stream.kind == kind]
 
 
-def take(source: Source, name: str) -> Inventory:
+def take(source: Source, name: str, stream: int | None = None) -> Inventory:
     """Read a video's packets into an inventory; nothing but its first frames is decoded.
 
     Args:
         source: a local path, or a binary file object that can seek.
         name: what messages call it.
+        stream: index of the picture stream; None chooses it.
 
     Raises:
         BadInput: it cannot be opened or read to its end.
     """
-    pictures = scan(source, name)
-    container, picture = open_source(source, name, others=True)
+    pictures = scan(source, name, stream)
+    container, picture = open_source(source, name, pictures.facts.stream, others=True)
     with container:
         found = {s.index: _contents(s, container) for s in container.streams}
         others = [s for s in container.streams if s.index != picture.index]

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from impasto.schema.source import Colour
 
 
-def verify(source: Source, output: Source, name: str, output_name: str) -> Report:
+def verify(
+    source: Source, output: Source, name: str, output_name: str, stream: int | None = None
+) -> Report:
     """Compare an output with its source.
 
     Times must be exact in MP4 and MOV; Matroska and WebM round to the millisecond and may move
@@ -36,12 +38,13 @@ def verify(source: Source, output: Source, name: str, output_name: str) -> Repor
         output: a video like it, made from all of ``source``.
         name: what messages call the source.
         output_name: what they call the output; its suffix names the container.
+        stream: index of the source's picture stream; None chooses it.
 
     Raises:
         BadInput: one of them cannot be read, or the output's suffix is of no known container.
     """
     family = family_of(output_name)
-    before, after = inventory.take(source, name), inventory.take(output, output_name)
+    before, after = inventory.take(source, name, stream), inventory.take(output, output_name)
     facts = before.pictures.facts
     exact = family in {"mp4", "mov"}
     wanted = target(facts, f".{family}", facts.width, facts.height)
