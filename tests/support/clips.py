@@ -55,6 +55,7 @@ class Clip:
         start: added to every picture timestamp, in units of ``time_base``.
         codec: the picture encoder's name.
         pix_fmt: FFmpeg's name of the encoded layout.
+        woven: whether every other line is of the next picture, as in interlaced video.
         gop: frames from keyframe to keyframe.
         bframes: the most B-frames in a row, where the encoder has them.
         options: further encoder options, such as ``{"x264-params": "open-gop=1"}``.
@@ -83,6 +84,7 @@ class Clip:
     start: int = 0
     codec: str = "libx264"
     pix_fmt: str = "yuv420p"
+    woven: bool = False
     gop: int = 12
     bframes: int = 2
     options: dict[str, str] = field(default_factory=dict)
@@ -179,6 +181,8 @@ def _pictures(out: OutputContainer, clip: Clip) -> list[Packet[Any]]:
     packets: list[Packet[Any]] = []
     for number, time in enumerate(clip.times):
         array = picture(number, *clip.size, clip.noise)
+        if clip.woven:
+            array[:, 1::2] = picture(number + 1, *clip.size, clip.noise)[:, 1::2]
         frame = av.VideoFrame.from_ndarray(array, format="yuv444p").reformat(format=clip.pix_fmt)
         frame.pts, frame.time_base = time, clip.unit
         _tag_frame(frame, clip)

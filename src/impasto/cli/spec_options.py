@@ -46,6 +46,10 @@ def _spec(
     ] = None,
     end: Annotated[str | None, typer.Option(help="The moment to stop at, likewise.")] = None,
     stream: Stream = None,
+    deinterlace: Annotated[
+        Literal["auto", "no"],
+        typer.Option(help="Make whole pictures of the frames of an interlaced video."),
+    ] = "auto",
     crf: Annotated[int, typer.Option(help="Quality of the video, 0 (best) to 51.")] = 18,
     preset: Annotated[str, typer.Option(help="Encoder speed, ultrafast to veryslow.")] = "veryfast",
     shard_frames: Annotated[
@@ -91,6 +95,7 @@ def _spec(
         "start": seconds(start, "--start") if start else None,
         "end": seconds(end, "--end") if end else None,
         "stream": stream,
+        "deinterlace": deinterlace,
         "crf": crf,
         "preset": preset,
         "shard_frames": _shard_frames(shard_frames),

@@ -16,10 +16,11 @@ from impasto.planning.cuts import cut_points
 from impasto.planning.forecast import UNKNOWN, Forecast, Size, Workload
 from impasto.planning.history import speeds
 from impasto.planning.output_names import frame_names, tree_names
+from impasto.schema.job import JobSpec
 from impasto.schema.plan import Encoding, Plan
 
 if TYPE_CHECKING:
-    from impasto.schema.job import Items, JobSpec
+    from impasto.schema.job import Items
     from impasto.schema.kinds import SourceKind
     from impasto.schema.plan import OutputKind, Shard
     from impasto.schema.source import VideoFacts
@@ -116,8 +117,9 @@ def _refuse_for_video(source: Source, spec: JobSpec, kind: _Kind) -> None:
     """Refuse what only a video has."""
     if spec.start is not None or spec.end is not None:
         raise BadInput(f"{source.url}: `start` and `end` need a video", kind.choose)
-    if spec.stream is not None:
-        raise BadInput(f"{source.url}: `stream` needs a video", "leave it out")
+    for name in ("stream", "deinterlace"):
+        if getattr(spec, name) != JobSpec.model_fields[name].default:
+            raise BadInput(f"{source.url}: `{name}` needs a video", "leave it out")
 
 
 def _pictures(

@@ -13,6 +13,7 @@ from impasto.schema.signatures import Signed
 
 FrameFormat = Literal["png", "jpg"]
 Items = Literal["pictures", "files", "rows"]
+Deinterlace = Literal["auto", "no"]
 Preset = Literal[
     "ultrafast",
     "superfast",
@@ -60,6 +61,8 @@ class JobSpec(Signed):
         end: end of that range, exclusive, in seconds from the first frame; None is the source's.
         stream: which of a video's streams is scored, by its index in the file; None takes the one
             that players would.
+        deinterlace: ``auto`` makes a whole picture of each frame of an interlaced video, to be
+            scored; ``no`` takes its frames as they are.
         crf: constant rate factor, 0 (lossless) to 51.
         preset: the encoder's speed, from ``ultrafast`` to ``veryslow``.
         shard_frames: items per shard, approximately: a video's cuts move to a nearby keyframe. None
@@ -92,6 +95,7 @@ class JobSpec(Signed):
     start: Fraction | None = Field(default=None, ge=0)
     end: Fraction | None = Field(default=None, gt=0)
     stream: int | None = Field(default=None, ge=0)
+    deinterlace: Deinterlace = "auto"
     crf: int = Field(default=18, ge=0, le=51)
     preset: Preset = "veryfast"
     shard_frames: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None

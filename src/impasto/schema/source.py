@@ -41,6 +41,7 @@ class VideoFacts(Frozen):
             last column 2.30), or None.
         colour: the colour tags.
         interlaced: whether the stream is flagged as interlaced.
+        deinterlace: whether its frames are deinterlaced when they are read.
         sequential: why the stream cannot be cut into ranges, or "" when it can; if it cannot, the
             time base is 1 / rate and a timestamp is the frame's number.
     """
@@ -57,6 +58,7 @@ class VideoFacts(Frozen):
     display_matrix: tuple[int, ...] | None = None
     colour: Colour = Colour()
     interlaced: bool = False
+    deinterlace: bool = False
     sequential: str = ""
 
 
@@ -79,6 +81,8 @@ class VideoCut(Frozen):
 
     Attributes:
         pts: the exact presentation timestamps wanted, ascending, in the stream's time base.
+        before: those of frames just before, which are read only because the first depends on them.
+        after: those of frames just after, likewise.
         keys: keyframes to start from, best first; empty means from the file's start.
         stop: position, in decode order, just past the last packet needed.
         reorder: how many packets decode order may lag behind presentation order.
@@ -87,10 +91,17 @@ class VideoCut(Frozen):
     """
 
     pts: tuple[int, ...]
+    before: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
     keys: tuple[Keyframe, ...] = ()
     stop: int
     reorder: int = 0
     span: tuple[int, int] | None = None
+
+    @property
+    def all_pts(self) -> tuple[int, ...]:
+        """The timestamps of all frames that are read."""
+        return (*self.before, *self.pts, *self.after)
 
 
 class TableFacts(Frozen):

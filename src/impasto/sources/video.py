@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from impasto.media.frame import Frame
-    from impasto.schema.job import JobSpec
+    from impasto.schema.job import Deinterlace, JobSpec
     from impasto.schema.kinds import SourceKind
     from impasto.schema.outcome import ItemError
+    from impasto.schema.source import VideoFacts
     from impasto.storage.named_file import File
     from impasto.tables.read.scan import Wanted
 
@@ -54,10 +56,10 @@ class Video:
             "first_second": round(float(first), 6),
             "last_second": round(float(last), 6),
             "timestamps": "constant" if len(steps) <= 1 else f"variable ({len(steps)} steps)",
-            **facts.model_dump(mode="json", exclude={"stream"}),
+            **facts.model_dump(mode="json", exclude={"stream", "deinterlace"}),
             "rotation": describe.rotation(facts),
             "streams": describe.streams(source, self.name, facts.stream),
-            "warnings": list(scanned.warnings),
+            "warnings": [*scanned.warnings, *_interlacing(facts, "auto")],
         }
 
     def survey(self, spec: JobSpec, size: Wanted) -> Survey:
@@ -69,6 +71,9 @@ class Video:
         opened = self._file.open()
         scanned = index.scan(opened, self.name, spec.stream)
         facts = scanned.facts
+        if facts.interlaced and spec.deinterlace == "auto":
+            facts = facts.model_copy(update={"deinterlace": True})
+            scanned = replace(scanned, facts=facts)
         start, stop = index.select(scanned, spec.start, spec.end)
         if start >= stop:
             raise BadInput(
@@ -91,7 +96,7 @@ class Video:
             borders=(start, stop) if facts.sequential else (),
             facts=facts,
             clip=_span(scanned, start, stop) if ranged else None,
-            warnings=scanned.warnings,
+            warnings=(*scanned.warnings, *_interlacing(facts, spec.deinterlace)),
             reasons=(SEQUENTIAL,) if facts.sequential else (),
             etag=self.etag,
             rehearse=rehearse,
@@ -104,6 +109,15 @@ class Video:
         with self._file.reading(plan.etag):
             opened = self._file.open(shard.cut.span)
             yield from decode.read(opened, self.name, plan.facts, shard.cut, shard.start, threads)
+
+
+def _interlacing(facts: VideoFacts, mode: Deinterlace) -> list[str]:
+    """Say what becomes of the fields of an interlaced video."""
+    if not facts.interlaced:
+        return []
+    if mode == "auto":
+        return ["the video is interlaced; its frames are deinterlaced, unless `deinterlace=no`"]
+    return ["the video is interlaced; its frames are scored with the combs of their two fields"]
 
 
 def _span(scanned: index.VideoIndex, start: int, stop: int) -> tuple[int, int]:

@@ -15,6 +15,7 @@ import av
 from impasto.errors import BadInput, Unavailable
 from impasto.media.frame import Frame
 from impasto.media.read.container import open_source
+from impasto.media.read.deinterlace import deinterlaced
 from impasto.media.read.packets import decoded, pictures
 from impasto.media.read.planes import layout, planes
 
@@ -67,6 +68,9 @@ def read(
         found = _counted(source, name, facts.stream, cut, first, threads)
     else:
         found = _timed(source, name, facts.stream, cut, threads)
+    if facts.deinterlace:
+        skipped = len(cut.before)
+        found = islice(deinterlaced(found, threads), skipped, skipped + len(cut.pts))
     copied: VideoFrame | None = None
     pixels: tuple[Plane, ...] = ()
     for index, (picture, concealed) in enumerate(found, first):
@@ -109,7 +113,7 @@ def _attempt(
         frames = decoded(_decoder(stream, cut, threads), _exactly(packets, cut.stop - position))
         if position:
             frames = _clean(frames, keys[0].pts)
-        yield from _aligned(frames, cut.pts, name)
+        yield from _aligned(frames, cut.all_pts, name)
 
 
 def _counted(
@@ -119,8 +123,9 @@ def _counted(
     container, stream = open_source(source, name, chosen)
     with container:
         packets = _exactly(pictures(container, stream), cut.stop)
-        frames = islice(decoded(_decoder(stream, cut, threads), packets), first, None)
-        missing = len(cut.pts)
+        skipped = first - len(cut.before)
+        frames = islice(decoded(_decoder(stream, cut, threads), packets), skipped, None)
+        missing = len(cut.all_pts)
         try:
             for picture in islice(frames, missing):
                 yield picture, False

@@ -20,6 +20,7 @@ import av
 
 from impasto.errors import BadInput
 from impasto.media.read.container import open_source
+from impasto.media.read.deinterlace import REACH
 from impasto.media.read.packets import decoded, pictures
 from impasto.media.read.probe import agree, first_frames, video_facts
 from impasto.schema.source import Keyframe, VideoCut, VideoFacts
@@ -105,8 +106,6 @@ def scan(source: Source, name: str, stream: int | None = None) -> VideoIndex:
     shown = _shown(packets)
     reorder = _reorder(shown)
     facts, times = _facts(source, name, stream, reorder)
-    if facts.interlaced:
-        warnings.append("the video is interlaced; its frames are taken as progressive")
     reason = _unfit(packets, shown, reorder, times)
     if reason:
         warnings.append(f"{reason}; it is read as one piece, and timed at its nominal rate")
@@ -128,18 +127,22 @@ def scan(source: Source, name: str, stream: int | None = None) -> VideoIndex:
 
 def cut(index: VideoIndex, start: int, stop: int) -> VideoCut:
     """Return how to read the frames from ``start`` up to, not including, ``stop``."""
-    pts, positions = index.pts[start:stop], index.positions[start:stop]
+    beside = REACH if index.facts.deinterlace else 0
+    low, high = max(start - beside, 0), min(stop + beside, len(index))
+    positions = index.positions[low:high]
     first = min(positions)
-    reach = bisect_right(index.keys, pts[0], key=lambda k: k.pts)
+    reach = bisect_right(index.keys, index.pts[low], key=lambda k: k.pts)
     usable = (k for k in reversed(index.keys[:reach]) if k.position <= first)
     keys = tuple(islice(usable, 1 + SPARE_KEYS))
-    stop = max(positions) + 1
+    end = max(positions) + 1
     begin = keys[0].position if keys else 0
-    spans = index.spans[2 * begin : 2 * stop]
+    spans = index.spans[2 * begin : 2 * end]
     return VideoCut(
-        pts=pts,
+        pts=index.pts[start:stop],
+        before=index.pts[low:start],
+        after=index.pts[stop:high],
         keys=keys,
-        stop=stop,
+        stop=end,
         reorder=index.reorder,
         span=(min(spans[::2]), max(spans[1::2])) if spans else None,
     )
@@ -233,10 +236,11 @@ def _facts(
     """Return the facts, and the timestamps of the first frames as the decoder returns them."""
     container, stream = open_source(source, name, chosen)
     with container:
-        frame, times = first_frames(container, stream, reorder)
+        frame, times, interlaced = first_frames(container, stream, reorder)
         if frame is None:
             raise BadInput(f"{name}: none of its pictures can be decoded", "copy it again")
-        return video_facts(container, stream, frame), times
+        facts = video_facts(container, stream, frame)
+        return facts.model_copy(update={"interlaced": interlaced}), times
 
 
 def _shown(packets: list[_Packet]) -> list[_Shown]:

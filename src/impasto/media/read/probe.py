@@ -28,16 +28,22 @@ _FULL_RANGE = {1: False, 2: True}
 
 def first_frames(
     container: InputContainer, stream: VideoStream, reorder: int
-) -> tuple[VideoFrame | None, list[int | None]]:
-    """Return the first frame, and the timestamps of the first ``PROBE_FRAMES`` in decoded order."""
+) -> tuple[VideoFrame | None, list[int | None], bool]:
+    """Decode the first ``PROBE_FRAMES``.
+
+    Returns:
+        The first frame, the timestamps of all in decoded order, and whether one is interlaced.
+    """
     stream.codec_context.reorder_depth = max(stream.codec_context.reorder_depth, reorder)
     first: VideoFrame | None = None
     times: list[int | None] = []
+    interlaced = False
     frames = decoded(stream.codec_context, pictures(container, stream))
     for frame in islice(frames, PROBE_FRAMES):
         first = first or frame
         times.append(frame.pts)
-    return first, times
+        interlaced = interlaced or frame.interlaced_frame
+    return first, times, interlaced
 
 
 def video_facts(container: InputContainer, stream: VideoStream, frame: VideoFrame) -> VideoFacts:
@@ -55,7 +61,6 @@ def video_facts(container: InputContainer, stream: VideoStream, frame: VideoFram
         sample_aspect=aspect if aspect and aspect > 0 else Fraction(1),
         display_matrix=_display_matrix(frame),
         colour=_colour(frame),
-        interlaced=frame.interlaced_frame,
     )
 
 
