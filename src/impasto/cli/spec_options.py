@@ -50,6 +50,10 @@ def _spec(
         Literal["auto", "no"],
         typer.Option(help="Make whole pictures of the frames of an interlaced video."),
     ] = "auto",
+    sound: Annotated[
+        Literal["copy", "encode"],
+        typer.Option(help="Copy a video's sound, or encode again what the output cannot carry."),
+    ] = "copy",
     crf: Annotated[int, typer.Option(help="Quality of the video, 0 (best) to 51.")] = 18,
     preset: Annotated[str, typer.Option(help="Encoder speed, ultrafast to veryslow.")] = "veryfast",
     shard_frames: Annotated[
@@ -96,6 +100,7 @@ def _spec(
         "end": seconds(end, "--end") if end else None,
         "stream": stream,
         "deinterlace": deinterlace,
+        "sound": sound,
         "crf": crf,
         "preset": preset,
         "shard_frames": _shard_frames(shard_frames),

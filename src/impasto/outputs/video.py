@@ -109,6 +109,7 @@ def write_video(
         pts,
         [job.folder.opener(record.segment) for record in done],
         plan.clip,
+        spec.sound,
     )
     return tuple(notes)
 

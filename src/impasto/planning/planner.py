@@ -92,8 +92,9 @@ def plan(
     chosen = size(0).items if spec.shard_frames != "auto" else lambda count: size(count).items
     survey = source.survey(spec, chosen)
     facts, width, height = _pictures(survey, spec, made)
+    warnings = survey.warnings
     if made == "video" and survey.rehearse:
-        survey.rehearse(PurePath(spec.output).suffix, width, height)
+        warnings += survey.rehearse(PurePath(spec.output).suffix, width, height)
     wanted = size(survey.count, width, height)
     return Plan(
         source=kind.source,
@@ -107,7 +108,7 @@ def plan(
         encoding=encoding,
         shards=_shards(survey, spec, made, wanted),
         clip=survey.clip,
-        warnings=survey.warnings,
+        warnings=warnings,
         reasons=survey.reasons or wanted.reasons,
         etag=survey.etag,
     )
@@ -117,7 +118,7 @@ def _refuse_for_video(source: Source, spec: JobSpec, kind: _Kind) -> None:
     """Refuse what only a video has."""
     if spec.start is not None or spec.end is not None:
         raise BadInput(f"{source.url}: `start` and `end` need a video", kind.choose)
-    for name in ("stream", "deinterlace"):
+    for name in ("stream", "deinterlace", "sound"):
         if getattr(spec, name) != JobSpec.model_fields[name].default:
             raise BadInput(f"{source.url}: `{name}` needs a video", "leave it out")
 

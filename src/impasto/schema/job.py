@@ -14,6 +14,7 @@ from impasto.schema.signatures import Signed
 FrameFormat = Literal["png", "jpg"]
 Items = Literal["pictures", "files", "rows"]
 Deinterlace = Literal["auto", "no"]
+Sound = Literal["copy", "encode"]
 Preset = Literal[
     "ultrafast",
     "superfast",
@@ -63,6 +64,8 @@ class JobSpec(Signed):
             that players would.
         deinterlace: ``auto`` makes a whole picture of each frame of an interlaced video, to be
             scored; ``no`` takes its frames as they are.
+        sound: ``copy`` carries a video's sound as it is, or refuses the job; ``encode`` encodes the
+            tracks again that the output cannot carry.
         crf: constant rate factor, 0 (lossless) to 51.
         preset: the encoder's speed, from ``ultrafast`` to ``veryslow``.
         shard_frames: items per shard, approximately: a video's cuts move to a nearby keyframe. None
@@ -96,6 +99,7 @@ class JobSpec(Signed):
     end: Fraction | None = Field(default=None, gt=0)
     stream: int | None = Field(default=None, ge=0)
     deinterlace: Deinterlace = "auto"
+    sound: Sound = "copy"
     crf: int = Field(default=18, ge=0, le=51)
     preset: Preset = "veryfast"
     shard_frames: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None

@@ -43,7 +43,8 @@ class Survey:
         etag: the etag of the one object that workers read, or "".
         as_video: describes images as a video of a frame rate; None for other sources.
         rehearse: raises BadInput if a container, given by its suffix, cannot hold pictures of a
-            width and height beside the source's other streams; None for sources without streams.
+            width and height beside the source's other streams, and returns what the user should
+            know about the output, one line each; None for sources without streams.
     """
 
     start: int
@@ -60,7 +61,7 @@ class Survey:
     reasons: tuple[str, ...] = ()
     etag: str = ""
     as_video: Callable[[Fraction], VideoFacts] | None = None
-    rehearse: Callable[[str, int, int], None] | None = None
+    rehearse: Callable[[str, int, int], tuple[str, ...]] | None = None
 
     @property
     def count(self) -> int:

@@ -85,8 +85,9 @@ class Video:
             cut = index.cut(scanned, first, past)
             return Shard(index=number, start=first, stop=past, cut=cut)
 
-        def rehearse(suffix: str, width: int, height: int) -> None:
-            assemble.rehearse(opened, self.name, facts, target(facts, suffix, width, height))
+        def rehearse(suffix: str, width: int, height: int) -> tuple[str, ...]:
+            made = target(facts, suffix, width, height)
+            return tuple(assemble.rehearse(opened, self.name, facts, made, spec.sound))
 
         return Survey(
             start,

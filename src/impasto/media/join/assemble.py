@@ -16,7 +16,7 @@ from impasto.media.join.join import Joiner, opened
 from impasto.media.join.streams import codec_name
 from impasto.media.join.tags import chapters, file_tags, in_keys
 from impasto.media.join.timeline import start_of
-from impasto.media.join.tracks import REMADE, add_track, data_kind, label, unkept
+from impasto.media.join.tracks import REMADE, add_track, data_kind, encoded, label, unkept
 from impasto.media.read.container import open_source
 from impasto.media.write.encoders import add_encoder, encoder_rate
 from impasto.media.write.sink import clock, closing, open_output, writing
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from impasto.media.join.tracks import Track
     from impasto.media.read.container import Source
     from impasto.media.write.target import Target
+    from impasto.schema.job import Sound
     from impasto.schema.source import VideoFacts
 
 
@@ -50,6 +51,7 @@ def assemble(
     pts: Sequence[int],
     segments: Sequence[Segment],
     clip: tuple[int, int] | None = None,
+    sound: Sound = "copy",
 ) -> list[str]:
     """Write the output video at ``output``, a local path; equal inputs give equal bytes.
 
@@ -63,6 +65,7 @@ def assemble(
         pts: the timestamps of all frames, ascending, in ``facts.time_base``.
         segments: the segments in order.
         clip: half-open range of time that was taken, in ``facts.time_base``; None for all.
+        sound: what becomes of sound that the container cannot carry.
 
     Returns:
         What the output could not keep, one line each.
@@ -81,7 +84,10 @@ def assemble(
         out = stack.enter_context(_output(output, target, given))
         _, template = stack.enter_context(opened(segments[0], 0))
         stream = _add_pictures(out, template, target)
-        tracks, notes = _add_others(out, stream, given, target, ahead.covers) if given else ([], [])
+        tracks: list[Track] = []
+        notes: list[str] = []
+        if given:
+            tracks, notes = _add_others(out, stream, given, target, ahead.covers, sound)
         origin = start_of(facts, pts, clip, given)
         if ahead.starts and clip is None:
             origin = origin.not_before(min(ahead.starts.values()))
@@ -94,7 +100,9 @@ def assemble(
     return notes + changes(facts, target)
 
 
-def rehearse(source: Source, name: str, facts: VideoFacts, target: Target) -> None:
+def rehearse(
+    source: Source, name: str, facts: VideoFacts, target: Target, sound: Sound = "copy"
+) -> list[str]:
     """Write only an output's header, so that a job that cannot finish does not start.
 
     Args:
@@ -102,6 +110,10 @@ def rehearse(source: Source, name: str, facts: VideoFacts, target: Target) -> No
         name: what messages call it.
         facts: its picture stream.
         target: the output's picture stream.
+        sound: what becomes of sound that the container cannot carry.
+
+    Returns:
+        What the user should know before anything is scored, one line each.
 
     Raises:
         BadInput: the container cannot carry one of the source's sound tracks, or the pictures.
@@ -112,9 +124,10 @@ def rehearse(source: Source, name: str, facts: VideoFacts, target: Target) -> No
         path = Path(folder) / f"output.{target.family}"
         with _output(path, target, given) as out:
             stream = add_encoder(out, target, Encoding())
-            _add_others(out, stream, given, target, {})
+            tracks, _ = _add_others(out, stream, given, target, {}, sound)
             with writing(path):
                 out.start_encoding()
+            return [encoded(track) for track in tracks if track.encoder]
 
 
 def _output(
@@ -153,6 +166,7 @@ def _add_others(
     given: Opened,
     target: Target,
     covers: dict[int, bytes],
+    sound: Sound,
 ) -> tuple[list[Track], list[str]]:
     """Add the streams to copy; return them, and what the output cannot hold of the source."""
     container, picture = given
@@ -167,13 +181,14 @@ def _add_others(
         if source.index == picture.index:
             continue
         try:
-            track = add_track(out, source, family, covers.get(source.index))
+            track = add_track(out, source, family, covers.get(source.index), sound)
         except LookupError as reason:
             if data_kind(source, container) not in REMADE[family]:
                 what = f"{source.type} track {source.index} ({codec_name(source)})"
                 notes.append(f"{what} dropped: {reason}")
         else:
             tracks += [track] if track else []
+            notes += [encoded(track)] if track and track.encoder else []
             notes += unkept(source, family)
     return tracks, notes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
+from math import ceil, floor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import av
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.stream import Stream
 
+    from impasto.media.join.sound import SoundEncoder
     from impasto.media.join.streams import Convert
     from impasto.media.join.tags import Window
     from impasto.media.join.tracks import Track
@@ -72,6 +73,7 @@ class _Course:
     Attributes:
         track: what is read.
         fine: ticks of ``Timed`` per tick.
+        scale: ticks of ``Timed`` per second.
         shift: ticks to subtract from every time, not rounded.
         window: the range that is kept: its first tick and one past its last, or None for all.
         ticks: whole ticks to add to every time, as of the last jump.
@@ -82,6 +84,7 @@ class _Course:
 
     track: Track
     fine: int
+    scale: int
     shift: Fraction
     window: tuple[int, int] | None
     ticks: int
@@ -117,6 +120,9 @@ def packets(
         course = wanted[packet.stream_index]
         if packet.dts is not None or course.track.still:
             yield from _moved(packet, course)
+    for course in wanted.values():
+        if course.track.encoder:
+            yield from _encoded(course.track.encoder, None, course)
 
 
 def _course(track: Track, shift: Fraction, window: Window | None, scale: int) -> _Course:
@@ -124,7 +130,7 @@ def _course(track: Track, shift: Fraction, window: Window | None, scale: int) ->
     whole = round if track.timed_text else ceil
     kept = None if window is None else (whole(window.start / unit), whole(window.end / unit))
     by = shift / unit
-    return _Course(track, int(unit * scale), by, kept, round(-by))
+    return _Course(track, int(unit * scale), scale, by, kept, round(-by))
 
 
 def _demuxed(container: InputContainer, wanted: set[int]) -> Iterator[Packet[Any]]:
@@ -151,12 +157,20 @@ def _moved(packet: Packet[Stream], course: _Course) -> Iterator[Timed]:
         if course.window and not _clipped(packet, *course.window, track.timed_text):
             return
         _move(packet, course.ticks)
+    if track.encoder:
+        yield from _encoded(track.encoder, packet, course)
+        return
     if track.convert:
         packet = _converted(packet, track.convert)
     if track.timed_text and shows_nothing(bytes(packet), track.target):
         return
     packet.stream = track.target
     yield Timed((packet.dts or 0) * course.fine, packet)
+
+
+def _encoded(encoder: SoundEncoder, packet: Packet[Any] | None, course: _Course) -> Iterator[Timed]:
+    for made in encoder.encode(packet):
+        yield Timed(floor((made.dts or 0) * made.time_base * course.scale), made)
 
 
 def _keep_on(packet: Packet[Stream], course: _Course) -> None:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import av
 from av.audio.stream import AudioStream
 
+from impasto.media.join.sound import usual_layout
 from impasto.media.write.sink import MUXERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from av.container import OutputContainer
     from av.stream import Stream
@@ -32,9 +33,6 @@ NOT_QUICKTIME = frozenset({"flac", "opus", "truehd"})
 
 MOVIE_TEXT = frozenset({"mov_text"})
 PLAIN_TEXT = frozenset({"srt", "subrip", "text"})
-
-USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 8: "7.1"}
-"""FFmpeg's names of speaker layouts, by channels, where a file does not name its own."""
 
 STYLE = b"""[Script Info]
 ScriptType: v4.00+
@@ -61,6 +59,20 @@ def carries(family: Family, codec: str) -> bool:
     return codec in _codecs(family) - barred
 
 
+def holds(family: Family, sounds: Sequence[Stream]) -> bool:
+    """Return whether a container takes sound tracks as they are, by writing a header for them."""
+    if not all(carries(family, codec_name(sound)) for sound in sounds):
+        return False
+    try:
+        with av.open(BytesIO(), "w", format=MUXERS[family]) as scratch:
+            for sound in sounds:
+                add_copy(scratch, sound, family)
+            scratch.start_encoding()
+    except (LookupError, ValueError, av.FFmpegError):
+        return False
+    return True
+
+
 def converts(family: Family, codec: str) -> bool:
     """Return whether subtitles of a codec can be converted to a container's own form."""
     return codec in (PLAIN_TEXT if family in {"mp4", "mov"} else MOVIE_TEXT) and family != "webm"
@@ -77,10 +89,10 @@ def add_copy(out: OutputContainer, source: Stream, family: Family) -> Stream:
         raise LookupError(f"{family} cannot carry it")
     stream = out.add_stream_from_template(source, opaque=True)
     if isinstance(stream, AudioStream):
-        # AVI and WAV state only how many channels there are; MP4 must state which.
+        # MP4 must state which speakers there are.
         layout = stream.codec_context.layout
-        usual = USUAL_LAYOUTS.get(layout.nb_channels)
-        if usual and layout.name == f"{layout.nb_channels} channels":
+        usual = usual_layout(layout.nb_channels, layout.name)
+        if usual != layout.name:
             stream.codec_context.layout = usual
     return stream
 

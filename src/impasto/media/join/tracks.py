@@ -9,15 +9,18 @@ from av.stream import AttachmentStream, Disposition
 
 from impasto.errors import BadInput
 from impasto.media.join.labels import flags, language
-from impasto.media.join.streams import add_copy, add_subtitles, codec_name
+from impasto.media.join.sound import CODECS, SoundEncoder
+from impasto.media.join.streams import add_copy, add_subtitles, carries, codec_name, holds
 from impasto.media.join.tags import track_tags
 
 if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
     from av.container import InputContainer, OutputContainer
     from av.stream import Stream
 
     from impasto.media.formats import Family
     from impasto.media.join.streams import Convert
+    from impasto.schema.job import Sound
 
 COVERS: frozenset[Family] = frozenset({"mp4", "mkv"})
 """The containers that keep a cover."""
@@ -39,11 +42,13 @@ class Track:
         source: where packets come from.
         target: where they go.
         convert: converts the source's payload to the target's; None where they are the same.
+        encoder: encodes the source's sound again; None where packets are copied.
     """
 
     source: Stream
     target: Stream
     convert: Convert | None = None
+    encoder: SoundEncoder | None = None
 
     @property
     def still(self) -> bool:
@@ -57,7 +62,7 @@ class Track:
 
 
 def add_track(
-    out: OutputContainer, source: Stream, family: Family, cover: bytes | None
+    out: OutputContainer, source: Stream, family: Family, cover: bytes | None, sound: Sound
 ) -> Track | None:
     """Add a stream like ``source`` to the output.
 
@@ -66,6 +71,7 @@ def add_track(
         source: any stream but the picture.
         family: the output's container.
         cover: the picture itself when ``source`` is a cover and Matroska is written.
+        sound: what becomes of sound that the container cannot carry.
 
     Returns:
         The new track, or None when the whole stream went into the header.
@@ -75,7 +81,7 @@ def add_track(
         LookupError: that stream, which is not sound, is left out; the message says why.
     """
     if source.type == "audio":
-        track = _sound(out, source, family)
+        track = _sound(out, cast("AudioStream", source), family, sound)
     elif source.type == "subtitle":
         track = Track(source, *add_subtitles(out, source, family))
     elif source.type == "attachment" and family == "mkv":
@@ -128,14 +134,36 @@ def _cover(out: OutputContainer, source: Stream, family: Family) -> Track:
     return Track(source, add_copy(out, source, family))
 
 
-def _sound(out: OutputContainer, source: Stream, family: Family) -> Track:
-    try:
+def _sound(out: OutputContainer, source: AudioStream, family: Family, sound: Sound) -> Track:
+    codec = codec_name(source)
+    if carries(family, codec):
         return Track(source, add_copy(out, source, family))
-    except LookupError:
-        raise BadInput(
-            f"sound track {source.index} is {codec_name(source)}, which {family} cannot carry",
-            "choose an output that ends in .mkv",
-        ) from None
+    refusal = f"sound track {source.index} is {codec}, which {family} cannot carry"
+    if sound == "copy" and source.codec_context is not None:
+        raise BadInput(refusal, _advice(source))
+    try:
+        encoder = SoundEncoder(out, source, family)
+    except LookupError as reason:
+        raise BadInput(f"{refusal}, and {reason}", "convert the sound first") from None
+    return Track(source, encoder.target, encoder=encoder)
+
+
+def _advice(source: AudioStream) -> str:
+    """Return what to do about sound that a container cannot carry; what is named has been tried."""
+    encode = "`sound=encode` to encode it again"
+    suffixes = [f".{each}" for each in CODECS if holds(each, source.container.streams.audio)]
+    if not suffixes:
+        return f"choose {encode}"
+    return f"choose an output that ends in {' or '.join(suffixes)}, or {encode}"
+
+
+def encoded(track: Track) -> str:
+    """Say how a sound track is encoded again."""
+    assert track.encoder
+    made = codec_name(track.target).removeprefix("lib")
+    return (
+        f"audio track {track.source.index} ({codec_name(track.source)}) is encoded again as {made}"
+    )
 
 
 def _attach(out: OutputContainer, source: Stream, data: bytes) -> None:

@@ -10,6 +10,7 @@ from impasto.media.join.labels import flags, language, same_language
 from impasto.media.join.streams import carries, converts
 from impasto.media.join.tags import file_tags, in_keys, same_tag, track_tags
 from impasto.media.join.tracks import COVERS, REMADE, drop_reason
+from impasto.media.verify.encoded import check_encoded
 from impasto.media.verify.report import Check
 
 if TYPE_CHECKING:
@@ -113,6 +114,10 @@ def _carried(stream: Contents, family: Family) -> bool:
 
 
 def _track(pair: Pair, item: str, before: Contents, after: Contents) -> Iterator[Check]:
+    if before.kind == "audio" and not carries(pair.target.family, before.codec):
+        yield from check_encoded(pair, item, before, after)
+        yield from check_labels(item, before, after, pair.target.family)
+        return
     same = sum(a == b for a, b in zip(before.digests, after.digests, strict=False))
     total = len(before.digests)
     ok = same == total == len(after.digests)
