@@ -131,7 +131,7 @@ def test_what_pictures_cannot_stay_is_told(clip: MakeClip) -> None:
     )
     assert changes(facts, target(facts, ".mp4", 96, 64)) == []
     assert changes(odd, target(odd, ".mp4", 97, 64)) == [
-        "pictures with full chroma or alpha (yuv422p10le) become 4:2:0",
+        "pictures with full chroma (yuv422p10le) become 4:2:0",
         "interlaced pictures become progressive",
         "HDR mastering data, where the source has any, is not carried",
         "pictures of 97x64 are padded to 98x64",

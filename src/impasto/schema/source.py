@@ -42,6 +42,7 @@ class VideoFacts(Frozen):
         colour: the colour tags.
         interlaced: whether the stream is flagged as interlaced.
         deinterlace: whether its frames are deinterlaced when they are read.
+        alpha: whether its pictures have transparency, which is not read.
         sequential: why the stream cannot be cut into ranges, or "" when it can; if it cannot, the
             time base is 1 / rate and a timestamp is the frame's number.
     """
@@ -59,6 +60,7 @@ class VideoFacts(Frozen):
     colour: Colour = Colour()
     interlaced: bool = False
     deinterlace: bool = False
+    alpha: bool = False
     sequential: str = ""
 
 

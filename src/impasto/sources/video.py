@@ -59,7 +59,7 @@ class Video:
             **facts.model_dump(mode="json", exclude={"stream", "deinterlace"}),
             "rotation": describe.rotation(facts),
             "streams": describe.streams(source, self.name, facts.stream),
-            "warnings": [*scanned.warnings, *_interlacing(facts, "auto")],
+            "warnings": [*scanned.warnings, *_pictures(facts, "auto")],
         }
 
     def survey(self, spec: JobSpec, size: Wanted) -> Survey:
@@ -97,7 +97,7 @@ class Video:
             borders=(start, stop) if facts.sequential else (),
             facts=facts,
             clip=_span(scanned, start, stop) if ranged else None,
-            warnings=(*scanned.warnings, *_interlacing(facts, spec.deinterlace)),
+            warnings=(*scanned.warnings, *_pictures(facts, spec.deinterlace)),
             reasons=(SEQUENTIAL,) if facts.sequential else (),
             etag=self.etag,
             rehearse=rehearse,
@@ -112,13 +112,16 @@ class Video:
             yield from decode.read(opened, self.name, plan.facts, shard.cut, shard.start, threads)
 
 
-def _interlacing(facts: VideoFacts, mode: Deinterlace) -> list[str]:
-    """Say what becomes of the fields of an interlaced video."""
-    if not facts.interlaced:
-        return []
-    if mode == "auto":
-        return ["the video is interlaced; its frames are deinterlaced, unless `deinterlace=no`"]
-    return ["the video is interlaced; its frames are scored with the combs of their two fields"]
+def _pictures(facts: VideoFacts, mode: Deinterlace) -> list[str]:
+    """Say what becomes of pictures that are not scored as they are."""
+    said = []
+    if facts.alpha:
+        said.append("the video has transparency, which is not read: its pictures become opaque")
+    if facts.interlaced and mode == "auto":
+        said.append("the video is interlaced; its frames are deinterlaced, unless `deinterlace=no`")
+    elif facts.interlaced:
+        said.append("the video is interlaced; its frames are scored with the combs of their fields")
+    return said
 
 
 def _span(scanned: index.VideoIndex, start: int, stop: int) -> tuple[int, int]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from impasto.media.formats import Family
 
 _STALE = {
+    "alpha_mode",
     "bps",
     "compatible_brands",
     "duration",
@@ -28,7 +29,7 @@ _STALE = {
     "software",
     "vendor_id",
 }
-"""Tags that describe a file's bytes and not its content."""
+"""Tags that describe a file's bytes, or pictures before they are scored, and not its content."""
 
 _MOV = "album artist comment copyright creation_time date genre location make model timecode title"
 _MP4 = (

@@ -61,6 +61,7 @@ def video_facts(container: InputContainer, stream: VideoStream, frame: VideoFram
         sample_aspect=aspect if aspect and aspect > 0 else Fraction(1),
         display_matrix=_display_matrix(frame),
         colour=_colour(frame),
+        alpha=_alpha(stream, frame),
     )
 
 
@@ -85,6 +86,15 @@ def agree(pts: list[int], reorder: int, times: list[int | None]) -> bool:
     span = pts[bisect_left(pts, found[0]) : bisect_right(pts, found[-1])]
     halves = len(found) >= PROBE_FRAMES // 2 and found == span[::2]  # a packet holds one field
     return not wrong and not halves
+
+
+def _alpha(stream: VideoStream, frame: VideoFrame) -> bool:
+    """Return whether a video has transparency, which VP8 and VP9 keep outside their pictures."""
+    tags = {name.lower(): value for name, value in stream.metadata.items()}
+    if stream.codec_context.name == "gif":
+        # Decoded as transparent in any case; later pictures are laid over the first.
+        return bool(frame.reformat(format="bgra").to_ndarray()[..., 3].min() < 255)
+    return tags.get("alpha_mode") == "1" or any(c.is_alpha for c in frame.format.components)
 
 
 def _display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:

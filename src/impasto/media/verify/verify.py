@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from impasto.media.read.container import Source
     from impasto.media.verify.inventory import Inventory
-    from impasto.schema.source import Colour
+    from impasto.schema.source import Colour, VideoFacts
 
 
 def verify(
@@ -67,6 +67,7 @@ def _pictures(pair: Pair) -> Iterator[Check]:
     yield _rotation(pair)
     yield _aspect(pair)
     yield _colour(pair)
+    yield from _transparency(pair.after.pictures.facts)
     yield from check_labels("picture", pair.before.picture, pair.after.picture, pair.target.family)
     for change in changes(pair.before.pictures.facts, pair.target):
         yield Check(item="picture format", ok=None, detail=change)
@@ -134,6 +135,13 @@ def _colour(pair: Pair) -> Check:
     wanted, found = pair.target.colour, pair.after.pictures.facts.colour
     ok = _ranged(found) == _ranged(wanted)
     return Check(item="colour", ok=ok, detail=f"{_tags(found)}, wanted {_tags(wanted)}")
+
+
+def _transparency(after: VideoFacts) -> Iterator[Check]:
+    """Refuse a mark of transparency, which no output has."""
+    if after.alpha:
+        detail = "the output is marked as transparent, and is not"
+        yield Check(item="transparency", ok=False, detail=detail)
 
 
 def _tags(colour: Colour) -> str:

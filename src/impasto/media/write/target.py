@@ -123,10 +123,11 @@ def bit_depth(pixel_format: str) -> int:
 
 
 def _is_420(pixel_format: str) -> bool:
-    """Return whether a pixel format is Y, U and V with chroma halved both ways, and no more."""
+    """Return whether a pixel format is Y, U and V with chroma halved both ways, alpha aside."""
     layout = av.VideoFormat(pixel_format)
     halved = layout.chroma_width(4) == 2 and layout.chroma_height(4) == 2
-    return halved and not layout.is_rgb and len(layout.components) == 3
+    opaque = [part for part in layout.components if not part.is_alpha]
+    return halved and not layout.is_rgb and len(opaque) == 3
 
 
 def changes(facts: VideoFacts, target: Target) -> list[str]:
@@ -136,7 +137,9 @@ def changes(facts: VideoFacts, target: Target) -> list[str]:
     if depth > target.layout.depth:
         found.append(f"{depth}-bit pictures become {target.layout.depth}-bit")
     if not _is_420(facts.pixel_format):
-        found.append(f"pictures with full chroma or alpha ({facts.pixel_format}) become 4:2:0")
+        found.append(f"pictures with full chroma ({facts.pixel_format}) become 4:2:0")
+    if facts.alpha:
+        found.append("transparent pictures become opaque")
     if facts.interlaced:
         found.append("interlaced pictures become progressive")
     if facts.colour.transfer in HDR:
