@@ -116,6 +116,7 @@ class Assembler:
             bytes=size,
             sha256=sha256,
             notes=(prepared.notes if prepared else ()) + notes,
+            warnings=ledger.plan.warnings,
         )
         job.record(result)
         return result

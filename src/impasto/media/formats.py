@@ -32,10 +32,21 @@ def family_of(name: str) -> Family:
     return FAMILIES[suffix.lower()]
 
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".avif")
+UNREAD = (
+    *(".gif", ".apng", ".heic", ".heif", ".jxl", ".jp2", ".jfif", ".jpe", ".ppm", ".pgm", ".tga"),
+    *(".psd", ".exr", ".hdr", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"),
+    *(".svg", ".ico", ".pcx", ".dds", ".avi", *FAMILIES),
+)
+"""Suffixes of pictures and videos that are not taken from a folder, and are named instead."""
 WRITABLE: dict[str, str] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
 def is_image(name: str) -> bool:
     """Return whether an object is a picture, judged by its name."""
     return name.lower().endswith(SUFFIXES)
+
+
+def is_unread(name: str) -> bool:
+    """Return whether an object is a picture or video that no folder gives, judged by its name."""
+    return name.lower().endswith(UNREAD)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 MAX_PIXELS = 1 << 27
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "AVIF")
 """Pillow's names of the formats tried; some of its others, such as EPS, run external programs.
 
 MPO, several pictures in one JPEG, is opened as JPEG: Pillow cannot open it by its own name.

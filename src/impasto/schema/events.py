@@ -67,8 +67,9 @@ class _RecordEntry(_Entry):
 
     def _fields(self) -> Line:
         fields = self.record.model_dump(mode="json", exclude={"names"})
-        # Without a remedy, a line is the same as in versions that had no such field.
-        return {name: fields[name] for name in fields if name != "remedy" or fields[name]}
+        # Without these, a line is the same as in versions that had no such fields.
+        newer = {"remedy", "warnings"}
+        return {name: fields[name] for name in fields if name not in newer or fields[name]}
 
 
 class Submitted(_Entry):

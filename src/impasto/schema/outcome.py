@@ -117,6 +117,7 @@ class Result(Frozen):
         bytes: size of the output.
         sha256: digest of the output file, or of the names and digests of its images.
         notes: what the output's container could not carry, one line each.
+        warnings: what the user should know about the source, one line each, as the plan has it.
     """
 
     job: str
@@ -130,3 +131,4 @@ class Result(Frozen):
     bytes: int
     sha256: str
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -8,22 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput
 from impasto.media import formats, images
+from impasto.media.traits import HEAD, Traits, may_matter, traits
 from impasto.schema.outcome import ItemError
 from impasto.schema.plan import Plan, Shard
 from impasto.schema.source import VideoFacts
 from impasto.sources.listed import Listed
+from impasto.sources.selection import natural
 from impasto.storage.objects import Objects
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from impasto.media.frame import Frame
     from impasto.schema.kinds import SourceKind
     from impasto.schema.url import Url
     from impasto.sources.selection import Selection
     from impasto.storage.stores import Stores
+
+
+NAMED = 5
+"""Images that a warning names; it counts the rest."""
+LOOKED = 1000
+"""Images in a store that are looked at before the job, at most; on a disk, all are."""
 
 
 class Images(Listed):
@@ -50,6 +58,7 @@ class Images(Listed):
             "width": width,
             "height": height,
             "shardable": True,
+            "warnings": list(self._warnings()),
         }
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Frame | ItemError]:
@@ -73,6 +82,24 @@ class Images(Listed):
             else:
                 yield frame
 
+    def _warnings(self) -> tuple[str, ...]:
+        """Say which pictures are left out, and what is not taken of the others."""
+        unread = sorted(filter(formats.is_unread, self.found.passed_over), key=natural)
+        suspects = [name for name in self.found.etags if may_matter(name)]
+        remote = any(self.found.objects.local(name) is None for name in suspects)
+        looked = suspects[:LOOKED] if remote else suspects
+        read = partial(_traits, self.found.objects)
+        kinds = list(in_order(read, looked, MANY) if remote else map(read, looked))
+        several = [name for name, kind in zip(looked, kinds, strict=True) if kind.several]
+        deep = [name for name, kind in zip(looked, kinds, strict=True) if kind.deep]
+        among = f" among the first {LOOKED:,}" if len(looked) < len(suspects) else ""
+        said = (
+            ("pictures and videos left out, of kinds that are not taken from folders", unread),
+            (f"images with several pictures{among}, of which the first alone is taken", several),
+            (f"images with over 8 bits a sample{among}, which are taken as 8 bits", deep),
+        )
+        return tuple(f"{what}: {_listed(names)}" for what, names in said if names)
+
     def _as_video(self) -> Callable[[Fraction], VideoFacts]:
         return self._video_facts
 
@@ -90,6 +117,22 @@ class Images(Listed):
             time_base=1 / fps,
             rate=fps,
         )
+
+
+def _traits(objects: Objects, name: str) -> Traits:
+    """Look at one image's first bytes; whether it can be read is found out when it is."""
+    try:
+        with objects.open(name, HEAD) as file:
+            return traits(name, file)
+    except BadInput:
+        return Traits()
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Count names, and give the first of them."""
+    shown = ["".join(c if c.isprintable() else "?" for c in name) for name in names[:NAMED]]
+    more = ", ..." if len(names) > NAMED else ""
+    return f"{len(names):,} ({', '.join(shown)}{more})"
 
 
 def _attempt(objects: Objects, name: str) -> bytes | BadInput:

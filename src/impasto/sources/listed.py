@@ -66,12 +66,17 @@ class Listed:
             base=self.found.base,
             names=names,
             as_video=self._as_video(),
+            warnings=self._warnings(),
         )
 
     @staticmethod
     def _accept(name: str) -> bool:
         """Return whether a name is that of an accepted object."""
         return bool(name)
+
+    def _warnings(self) -> tuple[str, ...]:
+        """Return what the user should know about them, one line each."""
+        return ()
 
     def _as_video(self) -> Callable[[Fraction], VideoFacts] | None:
         """Return a function that describes them as a video of a frame rate, if they can be one."""

@@ -43,10 +43,12 @@ class Selected:
         objects: reads them by name.
         etags: their etags by name, in order; "" for one that a manifest names but that does not
             exist.
+        passed_over: the names that are not accepted, of a folder or a pattern, in no order.
     """
 
     objects: Objects
     etags: dict[str, str]
+    passed_over: tuple[str, ...] = ()
 
     @property
     def base(self) -> str:
@@ -111,16 +113,19 @@ def find(
     if folder.local and not folder.path.is_dir():
         raise Missing(f"{folder}: no such folder", "check the path")
     objects = Objects(stores, folder, place)
-    found = {
+    listed = {
         name: version
         for name, version in _listed(objects, pattern)
-        if accept(name) and not any(part[0] == "." for part in name.split("/"))
+        if not any(part[0] == "." for part in name.split("/"))
     }
+    found = {name: version for name, version in listed.items() if accept(name)}
+    passed_over = tuple(name for name in listed if name not in found)
     for name in found:
         _check_name(folder, name)
     if not found:
         raise Missing(f"{place}: holds no {what}", f"check the {form}")
-    return Selected(objects, {name: found[name] for name in sorted(found, key=natural)})
+    taken = {name: found[name] for name in sorted(found, key=natural)}
+    return Selected(objects, taken, passed_over)
 
 
 def natural(name: str) -> list[list[tuple[int, str]]]:

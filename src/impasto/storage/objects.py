@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from impasto.errors import Missing
 from impasto.schema.url import parse
@@ -63,6 +63,23 @@ class Objects:
             return read_file(path)
         store, key = self._at(name)
         return store.read(key)
+
+    def open(self, name: str, ahead: int) -> BinaryIO:
+        """Open an object, to read so many bytes at its beginning and perhaps some elsewhere.
+
+        Raises:
+            BadInput: it cannot be opened.
+            Unavailable: its store does not answer.
+        """
+        path = self.local(name)
+        if path:
+            with mapped(str(path)):
+                return path.open("rb")
+        store, key = self._at(name)
+        stat = store.stat(key)
+        if stat is None:
+            raise Missing(f"{self.place(name)}: no such object", "check the URL")
+        return open_object(store, stat, (0, min(ahead, stat.size)))
 
     def etag(self, name: str) -> str:
         """Return a tag that changes whenever an object does; raises Missing if there is none."""
