@@ -35,6 +35,25 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """Facts about a still picture's file that a file made of it keeps.
+
+    Attributes:
+        exif: descriptive EXIF data, as files hold it, or b""; pixels are upright without it.
+        dpi: pixels per inch, across and down, or None.
+        lossless: whether its format can be lossy, and this file is not.
+    """
+
+    exif: bytes = b""
+    dpi: tuple[float, float] | None = None
+    lossless: bool = False
+
+
+NOTHING = About()
+"""No facts, as of a frame of a video."""
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """A decoded picture.
 
@@ -44,12 +63,14 @@ class Frame:
             uint8 when ``layout.depth`` is 8, else uint16. Odd sizes round chroma up.
         layout: how to read the planes.
         concealed: whether this repeats the previous picture because its own could not be decoded.
+        about: facts about the file of a still picture.
     """
 
     index: int
     planes: tuple[Plane, ...]
     layout: Layout
     concealed: bool = False
+    about: About = NOTHING
 
 
 def output_size(width: int, height: int, longest: int | None) -> tuple[int, int]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import io
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from impasto.errors import BadInput
+from impasto.media.exif import ORIENTATION, about_picture
 from impasto.media.formats import WRITABLE
-from impasto.media.frame import Frame, Layout
+from impasto.media.frame import NOTHING, About, Frame, Layout
 from impasto.schema.source import Colour
 
 if TYPE_CHECKING:
@@ -53,29 +54,33 @@ def read(data: bytes, name: str, index: int = 0) -> Frame:
     Raises:
         BadInput: the file is not a picture, is damaged, or is larger than `MAX_PIXELS`.
     """
-    with _opened(data, name) as image:
+    with _opened(data, name) as (image, stored, orientation):
         alpha = _alpha(image)
         planes = (_rgb(image, name),) if alpha is None else (_rgb(image, name), alpha)
         layout = Layout(image.width, image.height, 8, None, _SRGB)
-    return Frame(index, planes, layout)
+        about = about_picture(stored, data, orientation)
+    return Frame(index, planes, layout, about=about)
 
 
 def size(data: bytes, name: str) -> tuple[int, int]:
     """Return a picture's upright width and height; raises BadInput as `read` does."""
-    with _opened(data, name) as image:
+    with _opened(data, name) as (image, *_):
         return image.width, image.height
 
 
-def write(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, suffix: str) -> bytes:
+def write(
+    rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, suffix: str, about: About = NOTHING
+) -> bytes:
     """Encode a picture.
 
     Args:
         rgb: (H, W, 3).
         alpha: (H, W), or None; dropped by formats without transparency.
         suffix: ``.png``, ``.jpg``, ``.jpeg`` or ``.webp``.
+        about: facts to keep of the file that the picture was made from.
 
     Returns:
-        The file's bytes, the same for the same pixels.
+        The file's bytes, the same for the same pixels and facts.
     """
     from PIL import Image
 
@@ -84,13 +89,25 @@ def write(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, suffix: str) 
     if alpha is not None and kind != "JPEG":
         image.putalpha(Image.fromarray(alpha))
     buffer = io.BytesIO()
-    image.save(buffer, kind, **_QUALITY[kind])
+    options: dict[str, Any] = dict(_QUALITY[kind])
+    if about.lossless and kind == "WEBP":
+        options = {"lossless": True}
+    if about.exif:
+        options["exif"] = about.exif
+    if about.dpi and kind != "WEBP":
+        options["dpi"] = about.dpi
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
 @contextmanager
-def _opened(data: bytes, name: str) -> Iterator[Image]:
-    """Decode a picture and turn it upright; errors within the block are blamed on the picture."""
+def _opened(data: bytes, name: str) -> Iterator[tuple[Image, Image, int]]:
+    """Decode a picture; errors within the block are blamed on it.
+
+    Yields:
+        The picture upright, the picture as Pillow holds it, and a TIFF file's orientation, which
+        Pillow drops when it has turned the picture.
+    """
     from PIL import Image, ImageOps
 
     try:
@@ -98,8 +115,9 @@ def _opened(data: bytes, name: str) -> Iterator[Image]:
             warnings.simplefilter("ignore")
             image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
             _refuse_bombs(image.width, image.height, name)
+            orientation = getattr(image, "tag_v2", {}).get(ORIENTATION, 1)
             image.load()
-            yield ImageOps.exif_transpose(image)
+            yield ImageOps.exif_transpose(image), image, orientation
     except (BadInput, MemoryError):
         raise
     except Image.DecompressionBombError:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from impasto.media.frame import NOTHING, About
 from impasto.schema.outcome import ItemError
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Scored:
         seconds: its share of the mini-batch's time on the device.
         concealed: whether the source's picture could not be decoded.
         error: why it was set aside.
+        about: facts about the file of a source that is a still picture.
     """
 
     index: int
@@ -71,3 +73,4 @@ class Scored:
     seconds: float = 0.0
     concealed: bool = False
     error: ItemError | None = None
+    about: About = NOTHING

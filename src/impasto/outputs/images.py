@@ -60,7 +60,7 @@ class ImagesShard:
         rgb = np.asarray(scored.planes[0], np.uint8)
         if self._facts:
             rgb = _upright(rgb, self._facts)
-        self._store(name, images.write(rgb, scored.alpha, PurePath(name).suffix))
+        self._store(name, images.write(rgb, scored.alpha, PurePath(name).suffix, scored.about))
 
     def finish(self) -> tuple[int, tuple[str, ...]]:
         """Wait until all are stored; returns their bytes and names."""

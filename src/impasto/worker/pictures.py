@@ -83,7 +83,12 @@ class PictureScoring:
             fits = item.layout == self._layout
             planes = item.planes if fits else tuple(self._planes(self.rgb([item]), item.layout, 0))
         return Scored(
-            item.index, planes, self._alpha(item, None), concealed=item.concealed, error=error
+            item.index,
+            planes,
+            self._alpha(item, None),
+            concealed=item.concealed,
+            error=error,
+            about=item.about,
         )
 
     @torch.inference_mode()
@@ -173,6 +178,7 @@ class PictureScoring:
                 self._alpha(frame, size),
                 facts=facts[n],
                 concealed=frame.concealed,
+                about=frame.about,
             )
             for n, frame in enumerate(frames)
         ]
