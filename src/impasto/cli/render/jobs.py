@@ -38,7 +38,8 @@ def result(done: Result, called: str, named: str, *, as_json: bool, quiet: bool)
         return
     if quiet:
         return
-    for line in done.notes:
+    # A run that scores has told the warnings when it began.
+    for line in (*(() if done.seconds else done.warnings), *done.notes):
         note(line)
     aside(done, named)
     line = f"{done.output}: {done.items} {called if done.items != 1 else called.removesuffix('s')}"
@@ -102,6 +103,9 @@ def job(found: JobDetails, *, as_json: bool) -> None:
         json_line(facts)
         return
     del facts["failed"]
+    if facts["result"]:
+        # The plan's warnings are shown already.
+        del facts["result"]["warnings"]
     fact_lines(facts, as_json=False)
     _failed(found.failed)
 

@@ -1,0 +1,83 @@
+"""What the command line says about streams and pictures, and the options that choose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from support import inprocess
+from support.command import call
+from support.together import together
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import MakeClip
+
+
+@pytest.fixture(autouse=True)
+def _in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    inprocess.install(monkeypatch)
+
+
+def test_a_stream_is_marked_chosen_and_verified(clip: MakeClip, tmp_path: Path) -> None:
+    films = [clip(".mkv", frames=6), clip(".mkv", frames=9, size=(160, 96))]
+    both, output = together(tmp_path / "both.mkv", films), tmp_path / "o.mkv"
+    assert "1: video h264 160x96 [scored]" in call("probe", both).stdout
+    job = ["run", both, "-o", output, "--scorer", "identity", "--home", tmp_path / "home"]
+    assert "6 frames" in call(*job, "--stream", 0).stdout
+    assert call("verify", both, output, "--stream", 0).returncode == 0
+    assert call("verify", both, output).returncode == 1
+    refused = call(*job, "--stream", 5, "--overwrite")
+    assert refused.returncode == 2
+    assert "its stream 5 is no video; choose --stream from: 0, 1" in refused.stderr
+
+
+def test_interlaced_video_and_its_option_are_named(clip: MakeClip, tmp_path: Path) -> None:
+    source = clip(".mp4", frames=6, options={"x264-params": "tff=1"})
+    assert "the video is interlaced" in call("probe", source).stdout
+    job = ["plan", source, "-o", tmp_path / "o.mp4", "--scorer", "identity"]
+    assert "deinterlaced, unless --deinterlace no" in call(*job).stdout
+    assert "the combs of their fields" in call(*job, "--deinterlace", "no").stdout
+
+
+def test_sound_that_cannot_be_carried_names_the_option_that_helps(
+    clip: MakeClip, tmp_path: Path
+) -> None:
+    source = clip(".ts", audio=("aac",), muxing={"mpegts_flags": "latm"}, frames=6)
+    job = ["plan", source, "-o", tmp_path / "o.mkv", "--scorer", "identity"]
+    refused = call(*job)
+    assert refused.returncode == 2
+    assert "choose --sound encode to encode it again" in refused.stderr
+    planned = call(*job, "--sound", "encode")
+    assert "audio track 1 (aac_latm) is encoded again as flac" in planned.stdout
+
+
+@pytest.mark.parametrize(
+    "option", [("--stream", 0), ("--deinterlace", "no"), ("--sound", "encode")]
+)
+def test_options_of_a_video_are_refused_for_images(
+    tmp_path: Path, option: tuple[object, object]
+) -> None:
+    Image.new("RGB", (32, 24)).save(tmp_path / "a.png")
+    job = ["plan", tmp_path / "a.png", "-o", tmp_path / "o.png", "--scorer", "identity"]
+    refused = call(*job, *option)
+    assert refused.returncode == 2
+    assert f"{option[0]} needs a video; leave it out" in refused.stderr
+
+
+def test_pictures_left_out_are_named_once_a_run_and_in_show(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (32, 24)).save(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "b.gif").write_bytes(b"GIF89a")
+    home = ["--home", tmp_path / "home"]
+    job = ["run", tmp_path / "in", "-o", tmp_path / "out", "--scorer", "identity", *home]
+    line = "not taken from folders: 1 (b.gif)"
+    for _ in ("scored", "done already"):
+        done = call(*job)
+        assert done.returncode == 0
+        assert done.stderr.count(line) == 1
+    name = done.stdout.rpartition("job ")[2].rstrip(")\n")
+    assert call("show", name, *home).stdout.count(line) == 1
