@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 
 from impasto.errors import BadInput, Unavailable
 from impasto.media.join.assemble import assemble
+from impasto.media.read.index import scan
 from impasto.media.write import sink
 from impasto.media.write.segment import SegmentWriter
 from impasto.media.write.target import target
 from impasto.schema.plan import Encoding
 from support.clips import Clip, frame_number, make_clip
 from support.remake import FAST, Remade, frame_times, remake, samples, sounds, subtitles
+from support.retimed import make_slides
 
 if TYPE_CHECKING:
     from conftest import MakeClip
@@ -173,7 +175,7 @@ def test_a_range_starts_at_its_first_frame(clip: MakeClip, tmp_path: Path, suffi
     assert len(times) == 50
     assert times[0] == 0
     before, after = sounds(clip(".mp4", **fields))[0], sounds(output.path)[0]
-    kept = [n for n, time in enumerate(before.times) if 1 <= time < 1 + times[-1] + MS]
+    kept = [n for n, time in enumerate(before.times) if 1 <= time < 3]
     assert after.payloads == [before.payloads[n] for n in kept]
     slack = Fraction(1, 90_000) if suffix == ".mp4" else MS
     moved = [new - before.times[n] for n, new in zip(kept, after.times, strict=True)]
@@ -283,6 +285,23 @@ def test_rescaling_in_integers_is_rounding_in_fractions(
     ticks: int, unit: Fraction, other: Fraction
 ) -> None:
     assert sink.rescale(ticks, unit, other) == round(ticks * unit / other)
+
+
+@pytest.mark.parametrize("after", [".mp4", ".mov", ".mkv", ".webm"])
+@pytest.mark.parametrize("before", [".mp4", ".mkv"])
+def test_the_last_frame_stands_as_long_as_it_did(tmp_path: Path, before: str, after: str) -> None:
+    output = remake(make_slides(tmp_path / f"slides{before}"), tmp_path / f"output{after}")
+    assert frame_times(output.path) == [0, 1, 3]
+    with av.open(str(output.path)) as container:
+        assert container.duration == 8_000_000
+    facts = scan(str(output.path), "output").facts
+    assert facts.last_duration * facts.time_base == 5
+
+
+def test_the_last_frame_of_a_range_ends_where_the_next_began(tmp_path: Path) -> None:
+    output = remake(make_slides(tmp_path / "slides.mp4"), tmp_path / "output.mp4", clip=(0, 2))
+    with av.open(str(output.path)) as container:
+        assert container.duration == 3_000_000
 
 
 def test_a_clock_that_jumps_back_keeps_its_sound(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from impasto.media.read.index import VideoIndex, cut, scan, select
 from impasto.media.read.planes import planes
 from impasto.schema.source import Colour
 from support.clips import frame_number, make_clip, real_clip
+from support.retimed import make_slides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -153,6 +154,12 @@ def test_facts_tell_size_tags_rotation_and_aspect(clip: Callable[..., Path]) -> 
     assert (facts.colour, facts.sample_aspect) == (colour, Fraction(4, 3))
     assert (facts.rate, facts.time_base) == (Fraction(25), Fraction(1, 12800))
     assert facts.display_matrix == (0, -65536, 0, 65536, 0, 0, 0, 0, 1 << 30)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".gif"])
+def test_facts_tell_how_long_the_last_frame_stands(tmp_path: Path, suffix: str) -> None:
+    facts = scan(str(make_slides(tmp_path / f"slides{suffix}")), "slides").facts
+    assert facts.last_duration * facts.time_base == 5
 
 
 def test_untagged_colour_stays_untagged(clip: Callable[..., Path]) -> None:

@@ -19,6 +19,7 @@ from impasto.schema.source import Colour
 from support import inprocess
 from support.clips import real_clip
 from support.remake import verify
+from support.retimed import make_slides
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,3 +133,12 @@ def test_a_job_that_changes_nothing_loses_no_more_than_its_codec(name: str, tmp_
         for path in ("job.mp4", "bare.mp4")
     )
     assert job > codec - 0.1
+
+
+def test_the_last_picture_of_a_gif_stands_as_long(tmp_path: Path) -> None:
+    source, output = make_slides(tmp_path / "slides.gif"), tmp_path / "o.mp4"
+    spec = JobSpec(source=str(source), output=str(output), scorer="identity")
+    api.run(spec, settings=Settings(home=str(tmp_path / "home")))
+    assert verify(str(source), str(output)).ok
+    with av.open(str(output)) as container:
+        assert container.duration == 8_000_000

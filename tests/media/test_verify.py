@@ -13,6 +13,7 @@ from impasto.errors import BadInput
 from impasto.media.write.sink import open_output
 from impasto.schema.source import Colour
 from support.remake import remake, verify
+from support.retimed import make_slides
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +79,8 @@ def test_a_whole_output_passes(
     assert broken(report) == set()
     assert lost(report) == gone
     items = {check.item for check in report.checks}
-    assert {"frames", "timestamps", "rotation", "sample aspect", "colour", "chapters"} <= items
+    assert {"frames", "timestamps", "last frame"} <= items
+    assert {"rotation", "sample aspect", "colour", "chapters"} <= items
     assert {"sound 1 packets", "sound 1 offset", "sound 2 language", "subtitles 1 packets"} <= items
     assert {"tags", "sound 1 title", "sound 1 flags", "picture language"} <= items
 
@@ -218,6 +220,14 @@ def test_altered_packets_are_named(
     report = verify(str(source), str(doctor(output, tmp_path / "a.mp4", change)))
     assert not report.ok
     assert broken(report) == items
+
+
+def test_a_last_frame_cut_short_is_named(tmp_path: Path) -> None:
+    source = make_slides(tmp_path / "source.mp4")
+    output = remake(source, tmp_path / "output.mp4").path
+    assert verify(str(source), str(output)).ok
+    short = make_slides(tmp_path / "short.mp4", last=4)
+    assert broken(verify(str(short), str(output))) == {"last frame"}
 
 
 def lose_chapter(out: OutputContainer) -> None:

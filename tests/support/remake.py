@@ -12,6 +12,7 @@ import av
 import numpy as np
 
 from impasto.media.join.assemble import assemble
+from impasto.media.join.timeline import NEVER
 from impasto.media.read.decode import read
 from impasto.media.read.index import cut, scan
 from impasto.media.verify import verify as checker
@@ -61,7 +62,8 @@ def remake(
             frames = read(str(source), source.name, facts, part, first)
             for frame, pts in zip(frames, part.pts, strict=True):
                 writer.write(frame.planes[:3], pts)
-    times = None if clip is None else (index.pts[start], index.pts[stop - 1] + 1)
+    past = index.pts[stop] if stop < len(index) else NEVER
+    times = None if clip is None else (index.pts[start], past)
     notes = assemble(
         output, str(source), source.name, facts, aim, index.pts[start:stop], segments, times
     )

@@ -45,6 +45,8 @@ class VideoFacts(Frozen):
         alpha: whether its pictures have transparency, which is not read.
         sequential: why the stream cannot be cut into ranges, or "" when it can; if it cannot, the
             time base is 1 / rate and a timestamp is the frame's number.
+        last_duration: how long the last frame is shown, in ``time_base``; 0 where the container
+            does not say.
     """
 
     container: str
@@ -62,6 +64,7 @@ class VideoFacts(Frozen):
     deinterlace: bool = False
     alpha: bool = False
     sequential: str = ""
+    last_duration: int = 0
 
 
 class Keyframe(Frozen):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput
 from impasto.media.join import assemble
+from impasto.media.join.timeline import NEVER
 from impasto.media.read import decode, describe, index
 from impasto.media.write.target import target
 from impasto.schema.plan import Plan, Shard
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from impasto.storage.named_file import File
     from impasto.tables.read.scan import Wanted
 
-NEVER = 1 << 62
 SEQUENTIAL = "one shard: this video can be read from its beginning only"
 
 

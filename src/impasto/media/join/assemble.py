@@ -15,7 +15,7 @@ from impasto.media.join.carry import Ahead, look_ahead, packets
 from impasto.media.join.join import Joiner, opened
 from impasto.media.join.streams import codec_name
 from impasto.media.join.tags import chapters, file_tags, in_keys
-from impasto.media.join.timeline import start_of
+from impasto.media.join.timeline import NEVER, start_of
 from impasto.media.join.tracks import REMADE, add_track, data_kind, encoded, label, unkept
 from impasto.media.read.container import open_source
 from impasto.media.write.encoders import add_encoder, encoder_rate
@@ -93,7 +93,9 @@ def assemble(
             origin = origin.not_before(min(ahead.starts.values()))
         scale = lcm(*(unit.denominator for unit in _units(target, given)))
         others = _others(out, given[0], tracks, origin, scale) if given else iter(())
-        joiner = Joiner(target, pts, origin.pictures, stream, template.codec_context, scale)
+        last = clip[1] - pts[-1] if clip and clip[1] < NEVER else facts.last_duration
+        decoder = template.codec_context
+        joiner = Joiner(target, pts, origin.pictures, stream, decoder, scale, last)
         for timed in merge(joiner.packets(segments), others, key=lambda t: t.time):
             with writing(output):
                 out.mux(timed.packet)

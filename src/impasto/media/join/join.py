@@ -73,6 +73,7 @@ class Joiner:
         stream: VideoStream,
         decoder: VideoCodecContext,
         scale: int,
+        last: int = 0,
     ) -> None:
         """Prepare to join.
 
@@ -83,6 +84,7 @@ class Joiner:
             stream: the output's picture stream.
             decoder: set up for the first segment, and so for every one that fits it.
             scale: ticks of ``Timed`` per second, a multiple of the output's own.
+            last: how long the last frame is shown, in the target's time base; 0 is nominal.
         """
         self._unit = clock(target.time_base)
         self._base = target.time_base
@@ -93,6 +95,10 @@ class Joiner:
         self._nominal = frame_ticks(target)
         move = round(shift / self._unit)
         self._times = [rescale(time, self._base, self._unit) - move for time in pts]
+        self._last = rescale(last, self._base, self._unit) or self._nominal
+        self._measured = target.family in {"mp4", "mov"}
+        self._step = self._lead_step()
+        self._early = self._step * decoder.reorder_depth
 
     def packets(self, segments: Sequence[Segment]) -> Iterator[Timed]:
         """Read all segments.
@@ -124,18 +130,32 @@ class Joiner:
                 f"the segments hold {done} frames where the plan has {len(self._pts)}", f"{REMEDY}"
             )
 
+    def _lead_step(self) -> int:
+        """Return the ticks between decoding times before the first frame is shown.
+
+        MP4 measures a track from decoding time to decoding time. It starts so early that the last
+        packet, whichever frame it holds, reaches the end and not beyond.
+        """
+        delay = self._decoder.reorder_depth
+        if not self._measured or not delay:
+            return self._nominal
+        behind = self._times[-1] - self._times[max(0, len(self._times) - 1 - delay)]
+        return max(self._nominal, -(-behind // delay))
+
     def _placed(self, packet: Packet[VideoStream], position: int, rank: int) -> Timed:
         behind = position - self._decoder.reorder_depth
-        dts = self._times[max(behind, 0)] + min(behind, 0) * self._nominal
+        dts = self._times[max(behind, 0)] + min(behind, 0) * self._step
         packet.time_base = self._unit
         packet.pts, packet.dts = self._times[rank], dts
         packet.duration = self._duration(rank)
+        if self._measured and position + 1 == len(self._times):
+            packet.duration = max(packet.duration, self._times[-1] + self._last - dts - self._early)
         packet.stream = self._stream
         return Timed(dts * self._fine, packet)
 
     def _duration(self, rank: int) -> int:
         if rank + 1 == len(self._times):
-            return self._nominal
+            return self._last
         return self._times[rank + 1] - self._times[rank]
 
 

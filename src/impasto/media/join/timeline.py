@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from impasto.schema.source import VideoFacts
 
+NEVER = 1 << 62
+"""The end of a range of time that reaches to the end of the source."""
+
 FREE_CLOCKS = {"mpegts", "mpeg"}
 """Demuxers whose files start at an arbitrary time, which carries no meaning."""
 

@@ -38,6 +38,9 @@ MAX_FRAMES = 1_000_000
 MAX_REORDER = 16
 """The most frames that any codec here may hold back."""
 
+TELLS_DURATIONS = ("mov", "matroska", "gif", "apng")
+"""Demuxers of containers that say how long a frame is shown, even the last."""
+
 SPARE_KEYS = 3
 """Earlier keyframes given to a reader, for containers that seek too late."""
 
@@ -82,6 +85,7 @@ class _Packet(NamedTuple):
     discard: bool
     start: int
     size: int
+    duration: int
 
 
 class _Shown(NamedTuple):
@@ -102,7 +106,7 @@ def scan(source: Source, name: str, stream: int | None = None) -> VideoIndex:
     Raises:
         BadInput: the file cannot be opened, or holds no pictures or more than ``MAX_FRAMES``.
     """
-    packets, warnings, stream = _packets(source, name, stream)
+    packets, last, warnings, stream = _packets(source, name, stream)
     shown = _shown(packets)
     reorder = _reorder(shown)
     facts, times = _facts(source, name, stream, reorder)
@@ -115,7 +119,7 @@ def scan(source: Source, name: str, stream: int | None = None) -> VideoIndex:
         warnings.append(f"pictures before the first keyframe, left out: {early}")
     ordered = sorted(shown)
     return VideoIndex(
-        facts=facts,
+        facts=facts.model_copy(update={"last_duration": last}),
         pts=tuple(p.pts for p in ordered),
         positions=tuple(p.position for p in ordered),
         keys=_keys(packets),
@@ -169,8 +173,13 @@ def select(
     return start, len(index) if last_time is None else max(start, rank(last_time))
 
 
-def _packets(source: Source, name: str, chosen: int | None) -> tuple[list[_Packet], list[str], int]:
-    """Read all picture packets in file order, what is wrong with them, and their stream's index."""
+def _packets(
+    source: Source, name: str, chosen: int | None
+) -> tuple[list[_Packet], int, list[str], int]:
+    """Read all picture packets in file order; returns also their stream's index.
+
+    Between the two: how long the last is shown, and what is wrong with them.
+    """
     container, stream = open_source(source, name, chosen)
     picked = stream.index
     found: list[_Packet] = []
@@ -181,7 +190,7 @@ def _packets(source: Source, name: str, chosen: int | None) -> tuple[list[_Packe
             for n, p in enumerate(pictures(container, stream)):
                 if n == MAX_FRAMES:
                     raise BadInput(f"{name} has over {MAX_FRAMES:,} frames", "split it")
-                found.append(_Packet(n, p.pts, p.dts, p.is_keyframe, p.is_discard, *_span(p)))
+                found.append(_packet(n, p))
                 damaged += p.is_corrupt
         except av.FFmpegError as error:
             warnings.append(f"the file is damaged after {len(found)} pictures ({error.strerror})")
@@ -189,14 +198,40 @@ def _packets(source: Source, name: str, chosen: int | None) -> tuple[list[_Packe
             raise BadInput(f"{name} holds no pictures", "it is cut off or damaged: copy it again")
         if _starts_with_key(container, stream, found[0]):
             found[0] = found[0]._replace(key=True)
-        warnings += _shortfall(container, stream, found)
+        short = _shortfall(container, stream, found)
+        last = _last_duration(container, stream, found, whole=not short)
+        warnings += short
     if damaged:
         warnings.append(f"pictures flagged as damaged: {damaged}")
-    return found, warnings, picked
+    return found, last, warnings, picked
 
 
-def _span(packet: Packet[VideoStream]) -> tuple[int, int]:
-    return -1 if packet.pos is None else packet.pos, packet.size
+def _packet(position: int, packet: Packet[VideoStream]) -> _Packet:
+    return _Packet(
+        position,
+        packet.pts,
+        packet.dts,
+        packet.is_keyframe,
+        packet.is_discard,
+        -1 if packet.pos is None else packet.pos,
+        packet.size,
+        packet.duration or 0,
+    )
+
+
+def _last_duration(
+    container: InputContainer, stream: VideoStream, packets: list[_Packet], *, whole: bool
+) -> int:
+    """Return how long the last frame is shown, in the stream's unit; 0 where nothing says so."""
+    kind = container.format.name
+    if not any(name in kind for name in TELLS_DURATIONS):
+        return 0
+    last = max(packets, key=lambda p: -1 if p.discard or p.pts is None else p.pts)
+    if "mov" in kind and whole and stream.duration:
+        # A packet's own duration is the time until the next is decoded, not shown.
+        left = (stream.start_time or 0) + stream.duration - (last.pts or 0)
+        return left if left > 0 else last.duration
+    return last.duration
 
 
 def _spans(packets: list[_Packet]) -> array[int]:

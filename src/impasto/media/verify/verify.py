@@ -14,6 +14,7 @@ from impasto.media.verify import inventory
 from impasto.media.verify.compare import check_chapters, check_labels, check_streams, check_tags
 from impasto.media.verify.pair import MILLISECOND, Pair
 from impasto.media.verify.report import Check, Report
+from impasto.media.write.segment import frame_ticks
 from impasto.media.write.sink import clock, rescale
 from impasto.media.write.target import changes, target
 
@@ -63,6 +64,7 @@ def _first(video: Inventory) -> Fraction:
 def _pictures(pair: Pair) -> Iterator[Check]:
     yield _frames(pair)
     yield _timestamps(pair)
+    yield _last(pair)
     yield _size(pair)
     yield _rotation(pair)
     yield _aspect(pair)
@@ -93,6 +95,17 @@ def _timestamps(pair: Pair) -> Check:
     right, total = min(len(before), len(after)) - wrong, max(len(before), len(after))
     detail = f"{right} of {total} right; the worst is off by {float(worst) * 1000:.3f} ms"
     return Check(item="timestamps", ok=not wrong and len(before) == len(after), detail=detail)
+
+
+def _last(pair: Pair) -> Check:
+    """Compare how long the last frame is shown; no other one's time tells."""
+    before, after = pair.before.pictures.facts, pair.after.pictures.facts
+    nominal = frame_ticks(pair.target) * clock(before.time_base)
+    wanted = before.last_duration * before.time_base or nominal
+    found = after.last_duration * after.time_base
+    rounded = max(pair.slack, after.time_base / 2)
+    detail = f"shown for {float(found):.3f} s, wanted {float(wanted):.3f} s"
+    return Check(item="last frame", ok=abs(found - wanted) <= rounded, detail=detail)
 
 
 def _size(pair: Pair) -> Check:
