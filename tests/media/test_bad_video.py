@@ -14,7 +14,7 @@ import av
 import pytest
 
 from impasto.errors import BadInput
-from impasto.media.read import index as index_module
+from impasto.media.read import listing
 from impasto.media.read.container import open_source
 from impasto.media.read.decode import read
 from impasto.media.read.index import cut, scan
@@ -206,7 +206,7 @@ def test_wrong_timestamps_are_not_taken_for_damage(tmp_path: Path, bframes: int)
     path = make_clip(tmp_path / "b.avi", frames=24, bframes=bframes)
     for bad in (range(0), range(1, 2), range(1, 8)):
         found = blanked(path, tmp_path / "bad.avi", bad)
-        assert "do not match" in scan(str(found), "bad.avi").facts.sequential
+        assert "do not match" in scan(str(found), "bad.avi").whole
 
 
 def blanked(source: Path, target: Path, places: range) -> Path:
@@ -254,7 +254,7 @@ except BadInput as error:
 
 
 def test_too_many_frames_are_refused(clip: MakeClip, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_module, "MAX_FRAMES", 47)
+    monkeypatch.setattr(listing, "MAX_FRAMES", 47)
     assert "over 47 frames" in refusal(str(clip(".mp4")))
 
 

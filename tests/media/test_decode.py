@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import subprocess
 import sys
 from fractions import Fraction
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -15,17 +13,16 @@ import pytest
 
 from impasto.errors import BadInput, Unavailable
 from impasto.media.read.decode import read
-from impasto.media.read.index import VideoIndex, cut, scan, select
-from impasto.media.read.planes import planes
+from impasto.media.read.index import cut, scan, select
 from impasto.schema.source import Colour
 from support.clips import frame_number, make_clip, real_clip
 from support.retimed import make_slides
+from support.shards import assert_shards_equal_sequential, hashes, sequential
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
-    from impasto.media.frame import Plane
 
 OPEN_GOP = {"x264-params": "open-gop=1:bframes=3:b-adapt=0:scenecut=0"}
 X265_OPEN = {"x265-params": "open-gop=1:keyint=12:bframes=3:log-level=none"}
@@ -129,10 +126,11 @@ def test_a_video_without_usable_timestamps_is_read_as_one_piece(tmp_path: Path, 
     path = untimed(tmp_path, kind)
     index = scan(str(path), kind)
     frames = list(read(str(path), kind, index.facts, cut(index, 0, len(index)), 0))
-    assert index.facts.sequential
-    assert index.facts.sequential in " ".join(index.warnings)
-    assert index.pts == tuple(range(len(frames)))
-    assert index.facts.time_base == 1 / index.facts.rate
+    assert index.whole
+    assert index.whole in " ".join(index.warnings)
+    assert index.facts.sequential == (index.whole if kind != "joined" else "")
+    times = [time * index.facts.time_base * index.facts.rate for time in index.pts]
+    assert [time - times[0] for time in times] == list(range(len(frames)))
     assert hashes(f.planes for f in frames) == sequential(path, index)
     part = read(str(path), kind, index.facts, cut(index, 9, 12), 9)
     assert [f.index for f in part] == [9, 10, 11]
@@ -249,35 +247,6 @@ def test_scanning_does_not_load_torch() -> None:
     code = f"import sys, {modules}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
-
-
-def assert_shards_equal_sequential(path: Path, sizes: Iterable[int], threads: int = 1) -> None:
-    index = scan(str(path), path.name)
-    expected = sequential(path, index)
-    assert len(index) == len(expected) > 0
-    keys = sorted({index.pts.index(k.pts) for k in index.keys} | {0, len(index)})
-    cuts = [list(pairwise(keys))]
-    for size in sizes:
-        starts = range(0, len(index), size)
-        cuts.append([(start, min(start + size, len(index))) for start in starts])
-    for ranges in cuts:
-        found: list[str] = []
-        for start, stop in ranges:
-            frames = read(
-                str(path), path.name, index.facts, cut(index, start, stop), start, threads
-            )
-            found += hashes(f.planes for f in frames)
-        assert found == expected
-
-
-def sequential(path: Path, index: VideoIndex) -> list[str]:
-    with av.open(str(path)) as container:
-        frames = container.decode(video=0)
-        return hashes(planes(f, index.facts.pixel_format) for f in frames)
-
-
-def hashes(pictures: Iterable[tuple[Plane, ...]]) -> list[str]:
-    return [hashlib.md5(b"".join(p.tobytes() for p in planes)).hexdigest() for planes in pictures]
 
 
 def copied(source: Path, target: Path, dropped: int = 0, shift: int = 0) -> Path:

@@ -45,6 +45,8 @@ class VideoFacts(Frozen):
         alpha: whether its pictures have transparency, which is not read.
         sequential: why the stream cannot be cut into ranges, or "" when it can; if it cannot, the
             time base is 1 / rate and a timestamp is the frame's number.
+        jumps: what is added to the clock from each place on where the file sets it anew, in
+            ``time_base``; timestamps of frames include it.
         last_duration: how long the last frame is shown, in ``time_base``; 0 where the container
             does not say.
     """
@@ -64,6 +66,7 @@ class VideoFacts(Frozen):
     deinterlace: bool = False
     alpha: bool = False
     sequential: str = ""
+    jumps: tuple[int, ...] = ()
     last_duration: int = 0
 
 
@@ -71,7 +74,7 @@ class Keyframe(Frozen):
     """A keyframe: where a decoder can start.
 
     Attributes:
-        pts: presentation timestamp, in the stream's time base.
+        pts: presentation timestamp as it is in the file, in the stream's time base.
         dts: decoding timestamp, or None where the container has none.
         position: how many picture packets come before it in the file.
     """
@@ -91,6 +94,7 @@ class VideoCut(Frozen):
         keys: keyframes to start from, best first; empty means from the file's start.
         stop: position, in decode order, just past the last packet needed.
         reorder: how many packets decode order may lag behind presentation order.
+        moved: timestamps that are wrong in the file, as (position, right one); None is no frame's.
         span: the half-open range of the file's bytes that holds those packets, or None where the
             container does not say; for readers that fetch over a network.
     """
@@ -101,6 +105,7 @@ class VideoCut(Frozen):
     keys: tuple[Keyframe, ...] = ()
     stop: int
     reorder: int = 0
+    moved: tuple[tuple[int, int | None], ...] = ()
     span: tuple[int, int] | None = None
 
     @property

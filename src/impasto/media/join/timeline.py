@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from impasto.media.join.tags import Window
+from impasto.media.read.settle import FREE_CLOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 NEVER = 1 << 62
 """The end of a range of time that reaches to the end of the source."""
-
-FREE_CLOCKS = {"mpegts", "mpeg"}
-"""Demuxers whose files start at an arbitrary time, which carries no meaning."""
 
 
 @dataclass(frozen=True, slots=True)

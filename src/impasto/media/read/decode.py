@@ -16,7 +16,7 @@ from impasto.errors import BadInput, Unavailable
 from impasto.media.frame import Frame
 from impasto.media.read.container import open_source
 from impasto.media.read.deinterlace import deinterlaced
-from impasto.media.read.packets import decoded, pictures
+from impasto.media.read.packets import decoded, pictures, retimed
 from impasto.media.read.planes import layout, planes
 
 if TYPE_CHECKING:
@@ -110,9 +110,11 @@ def _attempt(
     """Decode the wanted frames from the first of ``keys``, or from the file's start."""
     container, stream, packets, position = _positioned(source, name, chosen, keys)
     with container:
-        frames = decoded(_decoder(stream, cut, threads), _exactly(packets, cut.stop - position))
+        moved = dict(cut.moved)
+        wanted = retimed(_exactly(packets, cut.stop - position), moved, position)
+        frames = decoded(_decoder(stream, cut, threads), wanted)
         if position:
-            frames = _clean(frames, keys[0].pts)
+            frames = _clean(frames, _shown(keys[0], moved))
         yield from _aligned(frames, cut.all_pts, name)
 
 
@@ -208,6 +210,11 @@ def _exactly(packets: Packets, count: int) -> Packets:
         raise _Astray(f"cannot be read further ({error.strerror})") from error
     if left:
         raise _Astray(f"ended {left} pictures early")
+
+
+def _shown(key: Keyframe, moved: dict[int, int | None]) -> int:
+    time = moved.get(key.position)
+    return key.pts if time is None else time
 
 
 def _clean(frames: Iterator[VideoFrame], key: int) -> Iterator[VideoFrame]:

@@ -1,48 +1,54 @@
 """Find where the frames of a video are by reading its packets, without decoding them.
 
 The sorted timestamps of the packets are the timestamps of the decoded frames, for every intact file
-that has timestamps. So a range of frames can be named exactly before anything is decoded. Files for
-which that fails are marked here (``VideoFacts.sequential``): they are decoded once from start to
-end, and their frames are counted.
+that has timestamps. So a range of frames can be named exactly before anything is decoded. Wrong
+timestamps are put right (``settle``), and readers are told which (``VideoCut.moved``). Files where
+too few are right are marked (``VideoFacts.sequential``): they are decoded once from start to end,
+and their frames are counted.
 """
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice, pairwise
 from math import ceil
+from operator import itemgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
-
-import av
 
 from impasto.errors import BadInput
 from impasto.media.read.container import open_source
 from impasto.media.read.deinterlace import REACH
-from impasto.media.read.packets import decoded, pictures
+from impasto.media.read.listing import list_pictures
+from impasto.media.read.packets import decoded, pictures, shown_order
 from impasto.media.read.probe import agree, first_frames, video_facts
+from impasto.media.read.settle import (
+    MAX_REORDER,
+    Picture,
+    Settled,
+    continued,
+    doubt,
+    in_order,
+    mended,
+)
 from impasto.schema.source import Keyframe, VideoCut, VideoFacts
 
 if TYPE_CHECKING:
-    from av.container import InputContainer
-    from av.packet import Packet
-    from av.video.stream import VideoStream
-
     from impasto.media.read.container import Source
+    from impasto.media.read.listing import Listing
 
-MAX_FRAMES = 1_000_000
-"""The most frames a video may have: nine hours at 30 a second."""
-
-MAX_REORDER = 16
-"""The most frames that any codec here may hold back."""
-
-TELLS_DURATIONS = ("mov", "matroska", "gif", "apng")
-"""Demuxers of containers that say how long a frame is shown, even the last."""
+MANY = 1000
+"""The most wrong timestamps with which a video is still read in ranges: each range knows them."""
 
 SPARE_KEYS = 3
 """Earlier keyframes given to a reader, for containers that seek too late."""
+
+NOTHING_MOVED: Mapping[int, int | None] = MappingProxyType({})
 
 
 def _no_spans() -> array[int]:
@@ -58,8 +64,10 @@ class VideoIndex:
         pts: presentation timestamps of all frames, ascending, in ``facts.time_base``.
         positions: for each frame, the position in the file, counted in picture packets, of the
             last packet that it needs: its own, or the file's last when ``facts.sequential``.
-        keys: keyframes by timestamp; empty when ``facts.sequential``.
+        keys: keyframes by timestamp; empty when the video is read as one piece.
         reorder: how many frames decoding order lags behind presentation order.
+        moved: timestamps that are wrong in the file, by position; None is no frame's.
+        whole: why the video is read as one piece, or "" when ranges of it can be.
         warnings: what a user should know about the source, one line each.
         spans: for each picture packet by position, the bytes of the file where it begins and ends,
             one after the other; empty where the container does not say.
@@ -70,22 +78,18 @@ class VideoIndex:
     positions: tuple[int, ...]
     keys: tuple[Keyframe, ...] = ()
     reorder: int = 0
+    moved: Mapping[int, int | None] = field(default_factory=dict)
+    whole: str = ""
     warnings: tuple[str, ...] = ()
     spans: array[int] = field(default_factory=_no_spans)
 
     def __len__(self) -> int:
         return len(self.pts)
 
-
-class _Packet(NamedTuple):
-    position: int
-    pts: int | None
-    dts: int | None
-    key: bool
-    discard: bool
-    start: int
-    size: int
-    duration: int
+    def shown(self, key: Keyframe) -> int:
+        """Return when a keyframe is shown, in ``facts.time_base``."""
+        time = self.moved.get(key.position)
+        return key.pts if time is None else time
 
 
 class _Shown(NamedTuple):
@@ -106,26 +110,79 @@ def scan(source: Source, name: str, stream: int | None = None) -> VideoIndex:
     Raises:
         BadInput: the file cannot be opened, or holds no pictures or more than ``MAX_FRAMES``.
     """
-    packets, last, warnings, stream = _packets(source, name, stream)
-    shown = _shown(packets)
+    seen = list_pictures(source, name, stream)
+    reason = doubt(seen.pictures, seen.longest)
+    settled = _settle(source, name, seen) if reason else Settled(seen.pictures)
+    found = settled and _timed(source, name, seen, settled)
+    if settled and not found:
+        reason = "the packets do not match the frames"
+        settled = _as_decoded(source, name, seen)
+        found = settled and _timed(source, name, seen, settled, whole=reason)
+    return found or _sequential(source, name, seen, reason)
+
+
+def _settle(source: Source, name: str, seen: Listing) -> Settled | None:
+    """Put wrong timestamps right; None where too few can be used."""
+    settled = continued(seen.pictures, seen.longest)
+    if not doubt(settled.pictures, seen.longest):
+        return settled
+    pictures = settled.pictures
+    order = [p.position for p in pictures if not p.discard]
+    if not in_order(pictures):
+        order = _decoded_order(source, name, seen)
+    return mended(settled, order)
+
+
+def _as_decoded(source: Source, name: str, seen: Listing) -> Settled | None:
+    """Give the frames their timestamps in decoded order; None where these only count them."""
+    order = _decoded_order(source, name, seen)
+    settled = mended(Settled(seen.pictures), order)
+    times = sorted(p.pts for p in settled.pictures if p.pts is not None) if settled else []
+    return settled if len({b - a for a, b in pairwise(times)}) > 1 else None
+
+
+def _decoded_order(source: Source, name: str, seen: Listing) -> list[int]:
+    container, stream = open_source(source, name, seen.stream)
+    with container:
+        packets = islice(pictures(container, stream), len(seen.pictures))
+        return shown_order(stream.codec_context, packets)
+
+
+def _timed(
+    source: Source, name: str, seen: Listing, settled: Settled, whole: str = ""
+) -> VideoIndex | None:
+    """Index frames by their timestamps; None where they are not those of the decoded frames."""
+    shown = _shown(settled.pictures)
     reorder = _reorder(shown)
-    facts, times = _facts(source, name, stream, reorder)
-    reason = _unfit(packets, shown, reorder, times)
-    if reason:
-        warnings.append(f"{reason}; it is read as one piece, and timed at its nominal rate")
-        return _sequential(source, name, facts, reason, len(packets), warnings)
-    early = sum(not p.discard for p in packets) - len(shown)
+    moved = settled.moved(seen.pictures)
+    facts, times = _facts(source, name, seen, reorder, moved)
+    ordered = sorted(shown)
+    if not agree([p.pts for p in ordered], reorder, times):
+        return None
+    if settled.jumps or len(moved) > MANY:
+        whole = whole or settled.notes[0]
+    notes = [note for note in settled.notes if note != whole]
+    warnings = [*seen.warnings, *notes]
+    warnings += [f"{whole}; it is read as one piece"] if whole else []
+    early = sum(not p.discard and p.pts is not None for p in settled.pictures) - len(shown)
     if early:
         warnings.append(f"pictures before the first keyframe, left out: {early}")
-    ordered = sorted(shown)
     return VideoIndex(
-        facts=facts.model_copy(update={"last_duration": last}),
+        facts=facts.model_copy(
+            update={
+                "time_base": facts.time_base / settled.finer,
+                "jumps": settled.jumps,
+                "last_duration": seen.last * settled.finer,
+            }
+        ),
         pts=tuple(p.pts for p in ordered),
         positions=tuple(p.position for p in ordered),
-        keys=_keys(packets),
+        keys=() if whole else _keys(seen.pictures, settled),
         reorder=reorder,
+        moved=moved,
+        whole=whole,
         warnings=tuple(warnings),
-        spans=_spans(packets),
+        spans=_spans(seen.pictures),
     )
 
 
@@ -135,7 +192,7 @@ def cut(index: VideoIndex, start: int, stop: int) -> VideoCut:
     low, high = max(start - beside, 0), min(stop + beside, len(index))
     positions = index.positions[low:high]
     first = min(positions)
-    reach = bisect_right(index.keys, index.pts[low], key=lambda k: k.pts)
+    reach = bisect_right(index.keys, index.pts[low], key=index.shown)
     usable = (k for k in reversed(index.keys[:reach]) if k.position <= first)
     keys = tuple(islice(usable, 1 + SPARE_KEYS))
     end = max(positions) + 1
@@ -148,6 +205,7 @@ def cut(index: VideoIndex, start: int, stop: int) -> VideoCut:
         keys=keys,
         stop=end,
         reorder=index.reorder,
+        moved=tuple((place, time) for place, time in index.moved.items() if place < end),
         span=(min(spans[::2]), max(spans[1::2])) if spans else None,
     )
 
@@ -173,112 +231,30 @@ def select(
     return start, len(index) if last_time is None else max(start, rank(last_time))
 
 
-def _packets(
-    source: Source, name: str, chosen: int | None
-) -> tuple[list[_Packet], int, list[str], int]:
-    """Read all picture packets in file order; returns also their stream's index.
-
-    Between the two: how long the last is shown, and what is wrong with them.
-    """
-    container, stream = open_source(source, name, chosen)
-    picked = stream.index
-    found: list[_Packet] = []
-    warnings: list[str] = []
-    damaged = 0
-    with container:
-        try:
-            for n, p in enumerate(pictures(container, stream)):
-                if n == MAX_FRAMES:
-                    raise BadInput(f"{name} has over {MAX_FRAMES:,} frames", "split it")
-                found.append(_packet(n, p))
-                damaged += p.is_corrupt
-        except av.FFmpegError as error:
-            warnings.append(f"the file is damaged after {len(found)} pictures ({error.strerror})")
-        if not found:
-            raise BadInput(f"{name} holds no pictures", "it is cut off or damaged: copy it again")
-        if _starts_with_key(container, stream, found[0]):
-            found[0] = found[0]._replace(key=True)
-        short = _shortfall(container, stream, found)
-        last = _last_duration(container, stream, found, whole=not short)
-        warnings += short
-    if damaged:
-        warnings.append(f"pictures flagged as damaged: {damaged}")
-    return found, last, warnings, picked
-
-
-def _packet(position: int, packet: Packet[VideoStream]) -> _Packet:
-    return _Packet(
-        position,
-        packet.pts,
-        packet.dts,
-        packet.is_keyframe,
-        packet.is_discard,
-        -1 if packet.pos is None else packet.pos,
-        packet.size,
-        packet.duration or 0,
-    )
-
-
-def _last_duration(
-    container: InputContainer, stream: VideoStream, packets: list[_Packet], *, whole: bool
-) -> int:
-    """Return how long the last frame is shown, in the stream's unit; 0 where nothing says so."""
-    kind = container.format.name
-    if not any(name in kind for name in TELLS_DURATIONS):
-        return 0
-    last = max(packets, key=lambda p: -1 if p.discard or p.pts is None else p.pts)
-    if "mov" in kind and whole and stream.duration:
-        # A packet's own duration is the time until the next is decoded, not shown.
-        left = (stream.start_time or 0) + stream.duration - (last.pts or 0)
-        return left if left > 0 else last.duration
-    return last.duration
-
-
-def _spans(packets: list[_Packet]) -> array[int]:
+def _spans(packets: list[Picture]) -> array[int]:
     if any(p.start < 0 for p in packets):
         return array("q")
     return array("q", (edge for p in packets for edge in (p.start, p.start + p.size)))
 
 
-def _starts_with_key(container: InputContainer, stream: VideoStream, packet: _Packet) -> bool:
-    """Return whether the container calls its first picture a keyframe.
-
-    FFmpeg clears the flag of a damaged one, and all pictures up to the next would be lost with it.
-    """
-    time = packet.dts if "mov" in container.format.name else packet.pts
-    key = next((entry for entry in stream.index_entries if entry.is_keyframe), None)
-    return key is not None and key.timestamp == time
-
-
-def _shortfall(container: InputContainer, stream: VideoStream, packets: list[_Packet]) -> list[str]:
-    """Warn where the header promises more than was found; some headers are written at the end."""
-    if "mov" in container.format.name:
-        promised, found = len(stream.index_entries), len(packets)
-        if found < promised:
-            return [f"the file ends early: {found} of {promised} pictures are there"]
-    if "matroska" in container.format.name and container.duration and stream.time_base:
-        # Where the first pictures are damaged, FFmpeg reports no start.
-        claimed = Fraction((container.start_time or 0) + container.duration, av.time_base)
-        reached = max(p.pts or 0 for p in packets) * stream.time_base
-        if claimed - reached > 1:
-            return [f"the pictures end at {float(reached):.1f} s of {float(claimed):.1f} s"]
-    return []
-
-
 def _facts(
-    source: Source, name: str, chosen: int, reorder: int
+    source: Source,
+    name: str,
+    seen: Listing,
+    reorder: int = 0,
+    moved: Mapping[int, int | None] = NOTHING_MOVED,
 ) -> tuple[VideoFacts, list[int | None]]:
     """Return the facts, and the timestamps of the first frames as the decoder returns them."""
-    container, stream = open_source(source, name, chosen)
+    container, stream = open_source(source, name, seen.stream)
     with container:
-        frame, times, interlaced = first_frames(container, stream, reorder)
+        frame, times, interlaced = first_frames(container, stream, reorder, moved)
         if frame is None:
             raise BadInput(f"{name}: none of its pictures can be decoded", "copy it again")
         facts = video_facts(container, stream, frame)
         return facts.model_copy(update={"interlaced": interlaced}), times
 
 
-def _shown(packets: list[_Packet]) -> list[_Shown]:
+def _shown(packets: list[Picture]) -> list[_Shown]:
     """Pick the packets that yield a frame, in file order: decoding starts at the first keyframe."""
     first = next((p.pts for p in packets if p.key and p.pts is not None), None)
     return [
@@ -288,10 +264,16 @@ def _shown(packets: list[_Packet]) -> list[_Shown]:
     ]
 
 
-def _keys(packets: list[_Packet]) -> tuple[Keyframe, ...]:
-    keys = (p for p in packets if p.key and not p.discard)
-    found = [Keyframe(pts=p.pts, dts=p.dts, position=p.position) for p in keys if p.pts is not None]
-    return tuple(sorted(found, key=lambda k: k.pts))
+def _keys(given: list[Picture], settled: Settled) -> tuple[Keyframe, ...]:
+    """List the keyframes to seek to: those whose time in the file is right, and theirs alone."""
+    times = Counter(p.pts for p in given if p.key)
+    found = [
+        (new.pts, Keyframe(pts=old.pts, dts=old.dts, position=old.position))
+        for old, new in zip(given, settled.pictures, strict=True)
+        if old.key and not old.discard and old.pts is not None and times[old.pts] == 1
+        if new.pts == old.pts * settled.finer
+    ]
+    return tuple(key for _, key in sorted(found, key=itemgetter(0)))
 
 
 def _reorder(shown: list[_Shown]) -> int:
@@ -299,32 +281,19 @@ def _reorder(shown: list[_Shown]) -> int:
     return min(MAX_REORDER, max((i - rank for rank, i in enumerate(ranks)), default=0))
 
 
-def _unfit(
-    packets: list[_Packet], shown: list[_Shown], reorder: int, times: list[int | None]
-) -> str:
-    """Return why ranges of frames cannot be named by timestamp, or "" when they can."""
-    dts = [p.dts for p in packets if p.dts is not None]
-    if any(p.pts is None for p in packets):
-        return "some pictures have no timestamps"
-    if any(later < earlier for earlier, later in pairwise(dts)):
-        return "the timestamps run backwards"
-    ordered = sorted(p.pts for p in shown)
-    if len(set(ordered)) < len(ordered):
-        return "several pictures share a timestamp"
-    return "" if agree(ordered, reorder, times) else "the packets do not match the frames"
-
-
-def _sequential(
-    source: Source, name: str, facts: VideoFacts, reason: str, total: int, warnings: list[str]
-) -> VideoIndex:
+def _sequential(source: Source, name: str, seen: Listing, reason: str) -> VideoIndex:
     """Index a video whose frames must be counted by decoding them all."""
-    container, stream = open_source(source, name, facts.stream)
+    facts, _ = _facts(source, name, seen)
+    total = len(seen.pictures)
+    container, stream = open_source(source, name, seen.stream)
     with container:
         packets = islice(pictures(container, stream), total)
         frames = sum(1 for _ in decoded(stream.codec_context, packets))
+    told = f"{reason}; it is read as one piece, and timed at its nominal rate"
     return VideoIndex(
         facts=facts.model_copy(update={"sequential": reason, "time_base": 1 / facts.rate}),
         pts=tuple(range(frames)),
         positions=(total - 1,) * frames,
-        warnings=tuple(warnings),
+        whole=reason,
+        warnings=(*seen.warnings, told),
     )

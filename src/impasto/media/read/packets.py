@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import av
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from av.container import InputContainer
     from av.packet import Packet
@@ -29,6 +29,34 @@ def pictures(container: InputContainer, stream: VideoStream) -> Iterator[Packet[
         # Decoders take an empty packet for the end of the stream; VP8 has pictures never shown.
         if packet.size and (not vp8 or memoryview(packet)[0] & _VP8_SHOWN):
             yield packet
+
+
+def retimed(
+    packets: Iterable[Packet[VideoStream]], moved: Mapping[int, int | None], first: int = 0
+) -> Iterator[Packet[VideoStream]]:
+    """Put wrong timestamps right, by position; decoders hand them on to their frames.
+
+    Args:
+        packets: picture packets, in file order.
+        moved: the right timestamps.
+        first: the first packet's position.
+    """
+    for position, packet in enumerate(packets, first):
+        if position in moved:
+            packet.pts = moved[position]
+        yield packet
+
+
+def shown_order(context: VideoCodecContext, packets: Iterable[Packet[VideoStream]]) -> list[int]:
+    """Decode all packets to learn in which order their frames are shown; return positions."""
+    frames = decoded(context, _numbered(packets))
+    return [frame.pts for frame in frames if frame.pts is not None]
+
+
+def _numbered(packets: Iterable[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
+    for position, packet in enumerate(packets):
+        packet.pts = position
+        yield packet
 
 
 def decoded(

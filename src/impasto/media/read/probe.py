@@ -8,10 +8,12 @@ from itertools import islice, pairwise
 from struct import unpack
 from typing import TYPE_CHECKING, cast
 
-from impasto.media.read.packets import decoded, pictures
+from impasto.media.read.packets import decoded, pictures, retimed
 from impasto.schema.source import Colour, VideoFacts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from av.container import InputContainer
     from av.sidedata.sidedata import SideData
     from av.video.frame import VideoFrame
@@ -27,9 +29,14 @@ _FULL_RANGE = {1: False, 2: True}
 
 
 def first_frames(
-    container: InputContainer, stream: VideoStream, reorder: int
+    container: InputContainer,
+    stream: VideoStream,
+    reorder: int,
+    moved: Mapping[int, int | None],
 ) -> tuple[VideoFrame | None, list[int | None], bool]:
     """Decode the first ``PROBE_FRAMES``.
+
+    ``moved`` holds timestamps that are wrong in the file.
 
     Returns:
         The first frame, the timestamps of all in decoded order, and whether one is interlaced.
@@ -38,7 +45,7 @@ def first_frames(
     first: VideoFrame | None = None
     times: list[int | None] = []
     interlaced = False
-    frames = decoded(stream.codec_context, pictures(container, stream))
+    frames = decoded(stream.codec_context, retimed(pictures(container, stream), moved))
     for frame in islice(frames, PROBE_FRAMES):
         first = first or frame
         times.append(frame.pts)
