@@ -316,6 +316,9 @@ def test_a_clock_that_jumps_back_keeps_its_sound(tmp_path: Path) -> None:
     (sound,) = sounds(output.path)
     assert len(sound.times) == 2 * len(sounds(part)[0].times)
     assert all(a < b for a, b in zip(sound.times, sound.times[1:], strict=False))
+    frames, half = frame_times(output.path), len(sound.times) // 2
+    moved = [b - a for a, b in zip(sound.times, sound.times[half:], strict=False)]
+    assert sum(abs(by - (frames[48] - frames[0])) > MS for by in moved) <= 3
 
 
 def test_the_default_encoding_joins_as_well(clip: MakeClip, tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ import pytest
 from impasto.media.read.decode import read
 from impasto.media.read.index import cut, scan
 from support.clips import frame_number, make_clip
-from support.remake import frame_times, remake
+from support.remake import frame_times, remake, sounds, subtitles, verify
 from support.retimed import retimed
 from support.shards import assert_shards_equal_sequential
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from av.packet import Packet
@@ -175,3 +175,58 @@ def test_a_clock_set_anew_goes_on(clip: MakeClip, tmp_path: Path, by: int) -> No
     assert found[: len(steps)] == found[len(steps) + 1 :] == steps
     assert 0 < found[len(steps)] <= 2 * max(steps)
     assert_shards_equal_sequential(path, sizes=(100,))
+
+
+def delayed(by: Mapping[int, int]) -> Change:
+    """Move packets at some places by seconds, there and back within the stream's order."""
+
+    def change(number: int, packet: Packet[Any]) -> None:
+        if number in by:
+            packet.pts = (packet.pts or 0) + round(by[number] / packet.time_base)
+
+    return change
+
+
+@pytest.mark.parametrize("after", [".mp4", ".mkv"])
+@pytest.mark.parametrize("kind", ["audio", "subtitle"])
+def test_a_wrong_time_of_sound_or_subtitles_costs_one(
+    clip: MakeClip, tmp_path: Path, kind: str, after: str
+) -> None:
+    texts = tuple((n, n + 1, f"text {n}") for n in range(9))
+    whole = clip(".mkv", frames=250, audio=("ac3",), subtitles=texts, gop=50)
+    place = 5 if kind == "subtitle" else 50
+    source = retimed(whole, tmp_path / "wrong.mkv", {kind: delayed({place: 3600})})
+    warnings = scan(str(source), "wrong").warnings
+    assert [w.rsplit(":", 1)[1] for w in warnings if "wrong times of" in w] == [" 1"]
+    output = remake(source, tmp_path / f"output{after}", shard=125).path
+    slack = MS + Fraction(32, 1000) * (kind == "audio")
+    right = remake(whole, tmp_path / f"right{after}", shard=125).path
+    (found,), (wanted,) = sounds(output), sounds(right)
+    assert found.payloads == wanted.payloads
+    off = [abs(a - b) for a, b in zip(found.times, wanted.times, strict=True)]
+    assert sum(o > MS for o in off) <= (kind == "audio")
+    assert max(off) <= slack
+    assert len(subtitles(output)) == 9
+    assert verify(str(source), str(output)).ok
+
+
+def test_packets_in_fragments_with_equal_times_are_carried(clip: MakeClip, tmp_path: Path) -> None:
+    """FFmpeg writes such fragments, and hides what comes second."""
+    whole = clip(".mp4", audio=("aac",), bframes=0)
+    options = {"movflags": "frag_every_frame+empty_moov+default_base_moof"}
+    path = retimed(whole, tmp_path / "fragments.mp4", {}, options)
+    data = bytearray(path.read_bytes())
+    # The header of each fragment states its first decoding time (ISO 14496-12, tfdt).
+    times = [n for n in range(len(data)) if data[n : n + 4] == b"tfdt"]
+    for earlier, later in ((10, 11), (60, 61), (62, 63)):
+        data[times[later] + 8 : times[later] + 16] = data[times[earlier] + 8 : times[earlier] + 16]
+    path.write_bytes(data)
+    index = scan(str(path), "fragments")
+    assert len(index) == 48
+    assert index.whole == ""
+    frames = read(str(path), "fragments", index.facts, cut(index, 0, 48), 0)
+    assert [frame_number(f.planes[0]) for f in frames] == list(range(48))
+    output = remake(path, tmp_path / "output.mp4").path
+    assert len(frame_times(output)) == 48
+    assert sounds(output)[0].payloads == sounds(whole)[0].payloads
+    assert verify(str(path), str(output)).ok

@@ -24,6 +24,20 @@ class Colour(Frozen):
     transfer: int = 2
 
 
+class Shift(Frozen):
+    """A correction of times in a stream of sound or subtitles.
+
+    Attributes:
+        stream: index of the stream within the container.
+        place: the packet, counted within the stream, from which it holds until the next one.
+        by: what is added to the times in the file, in the stream's unit; a missing time is 0.
+    """
+
+    stream: int
+    place: int
+    by: int
+
+
 class VideoFacts(Frozen):
     """Facts about a video's picture stream.
 
@@ -45,8 +59,7 @@ class VideoFacts(Frozen):
         alpha: whether its pictures have transparency, which is not read.
         sequential: why the stream cannot be cut into ranges, or "" when it can; if it cannot, the
             time base is 1 / rate and a timestamp is the frame's number.
-        jumps: what is added to the clock from each place on where the file sets it anew, in
-            ``time_base``; timestamps of frames include it.
+        shifts: corrections of the times of sounds and subtitles.
         last_duration: how long the last frame is shown, in ``time_base``; 0 where the container
             does not say.
     """
@@ -66,7 +79,7 @@ class VideoFacts(Frozen):
     deinterlace: bool = False
     alpha: bool = False
     sequential: str = ""
-    jumps: tuple[int, ...] = ()
+    shifts: tuple[Shift, ...] = ()
     last_duration: int = 0
 
 

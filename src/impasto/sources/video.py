@@ -56,7 +56,7 @@ class Video:
             "first_second": round(float(first), 6),
             "last_second": round(float(last), 6),
             "timestamps": "constant" if len(steps) <= 1 else f"variable ({len(steps)} steps)",
-            **facts.model_dump(mode="json", exclude={"stream", "deinterlace"}),
+            **facts.model_dump(mode="json", exclude={"stream", "deinterlace", "shifts"}),
             "rotation": describe.rotation(facts),
             "streams": describe.streams(source, self.name, facts.stream),
             "warnings": [*scanned.warnings, *_pictures(facts, "auto")],

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from impasto.media.read.container import Source
     from impasto.media.write.target import Target
     from impasto.schema.job import Sound
-    from impasto.schema.source import VideoFacts
+    from impasto.schema.source import Shift, VideoFacts
 
 
 def assemble(
@@ -92,7 +92,8 @@ def assemble(
         if ahead.starts and clip is None:
             origin = origin.not_before(min(ahead.starts.values()))
         scale = lcm(*(unit.denominator for unit in _units(target, given)))
-        others = _others(out, given[0], tracks, origin, scale) if given else iter(())
+        shifts = facts.shifts
+        others = _others(out, given[0], tracks, origin, scale, shifts) if given else iter(())
         last = clip[1] - pts[-1] if clip and clip[1] < NEVER else facts.last_duration
         decoder = template.codec_context
         joiner = Joiner(target, pts, origin.pictures, stream, decoder, scale, last)
@@ -201,9 +202,10 @@ def _others(
     tracks: list[Track],
     origin: Timeline,
     scale: int,
+    shifts: Sequence[Shift],
 ) -> Iterator[Timed]:
     out.set_chapters(chapters(container.chapters(), origin.others, origin.window))
-    return packets(container, tracks, origin.others, origin.window, scale)
+    return packets(container, tracks, origin.others, origin.window, scale, shifts)
 
 
 def _look_ahead(source: Source | None, name: str, picture: int, family: Family) -> Ahead:

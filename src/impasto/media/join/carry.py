@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,9 +13,10 @@ from av.stream import Discard, Disposition
 
 from impasto.errors import Unavailable
 from impasto.media.join.streams import codec_name, shows_nothing
+from impasto.media.read.beside import given_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from av.container import InputContainer
     from av.stream import Stream
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from impasto.media.join.streams import Convert
     from impasto.media.join.tags import Window
     from impasto.media.join.tracks import Track
+    from impasto.schema.source import Shift
 
 
 class Ahead(NamedTuple):
@@ -80,6 +82,9 @@ class _Course:
         jump: ticks added since the source's clock jumped back.
         last: tick at which the last packet was decoded, or None before the first.
         until: tick at which that packet ends.
+        fixes: corrections of times, by the place of the first packet that needs it.
+        place: how many packets were read.
+        fix: the correction that is in force.
     """
 
     track: Track
@@ -91,6 +96,9 @@ class _Course:
     jump: int = 0
     last: int | None = None
     until: int = 0
+    fixes: dict[int, int] = field(default_factory=dict)
+    place: int = 0
+    fix: int = 0
 
 
 def packets(
@@ -99,6 +107,7 @@ def packets(
     shift: Fraction,
     window: Window | None,
     scale: int = 0,
+    shifts: Sequence[Shift] = (),
 ) -> Iterator[Timed]:
     """Read the tracks' packets in file order, ready to be muxed.
 
@@ -111,13 +120,18 @@ def packets(
         window: the range of the source's time that is kept, or None for all.
         scale: ticks of ``Timed`` per second, a multiple of every stream's own; 0 if decoding times
             are not needed.
+        shifts: corrections of times, from the source's facts.
 
     Raises:
         Unavailable: the file system cannot read the file.
     """
     wanted = {track.source.index: _course(track, shift, window, scale) for track in tracks}
+    for fix in shifts:
+        if fix.stream in wanted:
+            wanted[fix.stream].fixes[fix.place] = fix.by
     for packet in _demuxed(container, set(wanted)):
         course = wanted[packet.stream_index]
+        _put_right(packet, course)
         if packet.dts is not None or course.track.still:
             yield from _moved(packet, course)
     for course in wanted.values():
@@ -173,8 +187,20 @@ def _encoded(encoder: SoundEncoder, packet: Packet[Any] | None, course: _Course)
         yield Timed(floor((made.dts or 0) * made.time_base * course.scale), made)
 
 
+def _put_right(packet: Packet[Stream], course: _Course) -> None:
+    course.fix = course.fixes.get(course.place, course.fix)
+    course.place += 1
+    if course.fix or (course.fixes and packet.dts is None):
+        time = given_time(packet) or 0
+        packet.pts = (time if packet.pts is None else packet.pts) + course.fix
+        packet.dts = time + course.fix
+
+
 def _keep_on(packet: Packet[Stream], course: _Course) -> None:
-    """Continue from the previous packet where the source's clock jumps back, as pictures do."""
+    """Continue from the previous packet where the source's clock jumps back, as pictures do.
+
+    Facts hold no corrections where an earlier version found them.
+    """
     time = packet.dts or 0
     if course.last is not None and time + course.jump < course.last:
         course.jump = course.until - time

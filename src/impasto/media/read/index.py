@@ -162,7 +162,9 @@ def _timed(
     if settled.jumps or len(moved) > MANY:
         whole = whole or settled.notes[0]
     notes = [note for note in settled.notes if note != whole]
-    warnings = [*seen.warnings, *notes]
+    unit = facts.time_base / settled.finer
+    shifts, told = seen.beside.shifts(seen.pictures, settled, unit)
+    warnings = [*seen.warnings, *notes, *told]
     warnings += [f"{whole}; it is read as one piece"] if whole else []
     early = sum(not p.discard and p.pts is not None for p in settled.pictures) - len(shown)
     if early:
@@ -170,8 +172,8 @@ def _timed(
     return VideoIndex(
         facts=facts.model_copy(
             update={
-                "time_base": facts.time_base / settled.finer,
-                "jumps": settled.jumps,
+                "time_base": unit,
+                "shifts": shifts,
                 "last_duration": seen.last * settled.finer,
             }
         ),
@@ -289,11 +291,15 @@ def _sequential(source: Source, name: str, seen: Listing, reason: str) -> VideoI
     with container:
         packets = islice(pictures(container, stream), total)
         frames = sum(1 for _ in decoded(stream.codec_context, packets))
-    told = f"{reason}; it is read as one piece, and timed at its nominal rate"
+    # Counted frames show nothing of the file's clock, so each stream goes on by itself.
+    shifts, told = seen.beside.shifts(seen.pictures, Settled(seen.pictures), facts.time_base)
+    told.append(f"{reason}; it is read as one piece, and timed at its nominal rate")
     return VideoIndex(
-        facts=facts.model_copy(update={"sequential": reason, "time_base": 1 / facts.rate}),
+        facts=facts.model_copy(
+            update={"sequential": reason, "time_base": 1 / facts.rate, "shifts": shifts}
+        ),
         pts=tuple(range(frames)),
         positions=(total - 1,) * frames,
         whole=reason,
-        warnings=(*seen.warnings, told),
+        warnings=(*seen.warnings, *told),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import av
 
 from impasto.errors import BadInput
+from impasto.media.read.beside import Beside
 from impasto.media.read.container import open_source
 from impasto.media.read.packets import pictures
 from impasto.media.read.probe import DEFAULT_RATE
@@ -32,6 +33,7 @@ class Listing(NamedTuple):
 
     Attributes:
         pictures: all of them, in file order.
+        beside: the times of sounds and subtitles.
         longest: the longest time without pictures that is real, or None if any is.
         last: how long the last frame is shown, in the stream's unit; 0 where nothing says so.
         warnings: what is wrong with them.
@@ -39,6 +41,7 @@ class Listing(NamedTuple):
     """
 
     pictures: list[Picture]
+    beside: Beside
     longest: int | None
     last: int
     warnings: list[str]
@@ -56,16 +59,17 @@ def list_pictures(source: Source, name: str, chosen: int | None = None) -> Listi
     Raises:
         BadInput: the file cannot be opened, or holds no pictures or more than ``MAX_FRAMES``.
     """
-    container, stream = open_source(source, name, chosen)
+    container, stream = open_source(source, name, chosen, others=True)
+    beside = Beside()
     found: list[Picture] = []
     warnings: list[str] = []
     damaged = 0
     with container:
         try:
-            for n, p in enumerate(pictures(container, stream)):
+            for n, p in enumerate(pictures(container, stream, beside)):
                 if n == MAX_FRAMES:
                     raise BadInput(f"{name} has over {MAX_FRAMES:,} frames", "split it")
-                found.append(_packet(n, p))
+                found.append(_packet(n, p, found[-1].dts if found else None))
                 damaged += p.is_corrupt
         except av.FFmpegError as error:
             warnings.append(f"the file is damaged after {len(found)} pictures ({error.strerror})")
@@ -80,16 +84,18 @@ def list_pictures(source: Source, name: str, chosen: int | None = None) -> Listi
         index = stream.index
     if damaged:
         warnings.append(f"pictures flagged as damaged: {damaged}")
-    return Listing(found, longest, last, warnings, index)
+    return Listing(found, beside, longest, last, warnings, index)
 
 
-def _packet(position: int, packet: Packet[VideoStream]) -> Picture:
+def _packet(position: int, packet: Packet[VideoStream], before: int | None) -> Picture:
+    # FFmpeg hides the second of two pictures with one decoding time; its own is not known.
+    twice = packet.is_discard and packet.dts == before
     return Picture(
         position,
-        packet.pts,
+        None if twice else packet.pts,
         packet.dts,
         packet.is_keyframe,
-        packet.is_discard,
+        packet.is_discard and not twice,
         -1 if packet.pos is None else packet.pos,
         packet.size,
         packet.duration or 0,

@@ -84,16 +84,17 @@ def usual_step(times: Sequence[int | None]) -> int:
     return median_low([b - a for a, b in pairwise(known) if b > a] or [1])
 
 
-def ascending(times: Sequence[int | None]) -> Mended | None:
+def ascending(times: Sequence[int | None], step: int = 0) -> Mended | None:
     """Move as few timestamps as possible so that all ascend.
 
     Args:
         times: timestamps in the order in which frames are shown; None where one is missing.
+        step: the usual time from one to the next; 0 is the median.
 
     Returns:
         All timestamps, or None where fewer than half of them could stay.
     """
-    step = usual_step(times)
+    step = step or usual_step(times)
     kept = _kept(times, step)
     if not kept or 2 * len(kept) < len(times):
         return None

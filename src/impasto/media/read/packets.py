@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av
 
@@ -15,20 +15,33 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+    from impasto.media.read.beside import Beside
+
 _VP8_SHOWN = 0x10
 
 
-def pictures(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+def pictures(
+    container: InputContainer, stream: VideoStream, beside: Beside | None = None
+) -> Iterator[Packet[VideoStream]]:
     """Read packets that hold a picture to show, in file order; positions in an index count these.
+
+    Args:
+        container: the file.
+        stream: its picture stream.
+        beside: notes the packets of all other streams; None if they are not wanted.
 
     Raises:
         av.FFmpegError: the container cannot be read further.
     """
     vp8 = stream.codec_context.name == "vp8"
-    for packet in container.demux(stream):
+    count = 0
+    for packet in container.demux() if beside else container.demux(stream):
+        if beside and packet.stream_index != stream.index:
+            beside.note(packet, count)
         # Decoders take an empty packet for the end of the stream; VP8 has pictures never shown.
-        if packet.size and (not vp8 or memoryview(packet)[0] & _VP8_SHOWN):
-            yield packet
+        elif packet.size and (not vp8 or memoryview(packet)[0] & _VP8_SHOWN):
+            yield cast("Packet[VideoStream]", packet)
+            count += 1
 
 
 def retimed(
@@ -41,10 +54,21 @@ def retimed(
         moved: the right timestamps.
         first: the first packet's position.
     """
-    for position, packet in enumerate(packets, first):
+    for position, given in enumerate(packets, first):
+        packet = given
         if position in moved:
-            packet.pts = moved[position]
+            time = moved[position]
+            packet = _unhidden(packet) if packet.is_discard and time is not None else packet
+            packet.pts = time
         yield packet
+
+
+def _unhidden(packet: Packet[VideoStream]) -> Packet[VideoStream]:
+    """Return a packet whose frame comes out of a decoder, although FFmpeg would drop it."""
+    shown = cast("Packet[VideoStream]", av.Packet(bytes(packet)))
+    shown.dts, shown.time_base = packet.dts, packet.time_base
+    shown.is_keyframe = packet.is_keyframe
+    return shown
 
 
 def shown_order(context: VideoCodecContext, packets: Iterable[Packet[VideoStream]]) -> list[int]:

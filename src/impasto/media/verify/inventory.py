@@ -101,7 +101,8 @@ def take(source: Source, name: str, stream: int | None = None) -> Inventory:
         found = {s.index: _contents(s, container) for s in container.streams}
         others = [s for s in container.streams if s.index != picture.index]
         tracks = [Track(s, s) for s in others if found[s.index].kind in _PACKETS]
-        for _, packet in packets(container, tracks, Fraction(0), None):
+        shifts = pictures.facts.shifts
+        for _, packet in packets(container, tracks, Fraction(0), None, shifts=shifts):
             contents = found[packet.stream_index]
             contents.digests.append(_digest(packet, contents.codec))
             contents.pts.append(packet.pts if packet.pts is not None else packet.dts or 0)
