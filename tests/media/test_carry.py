@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from fractions import Fraction
+from io import FileIO
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -10,6 +12,7 @@ import pytest
 from av.stream import Disposition
 
 from impasto.errors import BadInput
+from impasto.media.join.assemble import HEAD, rehearse
 from impasto.media.read.index import scan
 from impasto.media.write.target import changes, target
 from impasto.schema.source import Colour
@@ -137,6 +140,46 @@ def test_what_pictures_cannot_stay_is_told(clip: MakeClip) -> None:
         "pictures of 97x64 are padded to 98x64",
     ]
     assert changes(odd, target(odd, ".webm", 97, 64))[0] == "10-bit pictures become 8-bit"
+
+
+def test_packets_that_the_container_refuses_are_refused_at_a_rehearsal(tmp_path: Path) -> None:
+    """FFmpeg looks for a header in AAC that begins as one does, and here finds none."""
+    whole = make_clip(tmp_path / "whole.mkv", Clip(audio=("aac",)))
+    data = bytearray(whole.read_bytes())
+    with av.open(str(whole)) as container:
+        for packet in container.demux(audio=0):
+            if packet.size:
+                start = data.index(bytes(packet))
+                data[start : start + packet.size] = b"\xff" * packet.size
+    (spoilt := tmp_path / "spoilt.mkv").write_bytes(data)
+    for source, refused in ((whole, False), (spoilt, True)):
+        index = scan(str(source), "clip")
+        aim = target(index.facts, ".mp4", 96, 64)
+        with pytest.raises(BadInput, match="the output was refused") if refused else nullcontext():
+            rehearse(str(source), "clip", index.facts, aim, index.pts[0])
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_rehearsal_reads_little(clip: MakeClip, suffix: str) -> None:
+    source = clip(suffix, size=(640, 480), noise=30.0, audio=("aac",), frames=96, gop=4)
+    size = source.stat().st_size
+    index = scan(str(source), "clip")
+    aim = target(index.facts, suffix, 640, 480)
+    with Counting(source) as file:
+        rehearse(file, "clip", index.facts, aim, index.pts[0])
+    assert size > 3 * HEAD
+    assert file.taken < HEAD * 3 // 2
+
+
+class Counting(FileIO):
+    """A file that counts the bytes that are read of it."""
+
+    taken = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.taken += len(data)
+        return data
 
 
 @pytest.mark.parametrize(

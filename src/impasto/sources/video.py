@@ -86,8 +86,9 @@ class Video:
             return Shard(index=number, start=first, stop=past, cut=cut)
 
         def rehearse(suffix: str, width: int, height: int) -> tuple[str, ...]:
-            made = target(facts, suffix, width, height)
-            return tuple(assemble.rehearse(opened, self.name, facts, made, spec.sound))
+            aim = target(facts, suffix, width, height)
+            first = scanned.pts[0]
+            return tuple(assemble.rehearse(opened, self.name, facts, aim, first, spec.sound))
 
         return Survey(
             start,

@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from impasto.schema.source import Shift, VideoFacts
 
 
+HEAD = 1 << 21
+"""Bytes of a source that are read for a rehearsal; a header is most of what is tried."""
+
+
 def assemble(
     output: Path,
     source: Source | None,
@@ -104,15 +108,23 @@ def assemble(
 
 
 def rehearse(
-    source: Source, name: str, facts: VideoFacts, target: Target, sound: Sound = "copy"
+    source: Source,
+    name: str,
+    facts: VideoFacts,
+    target: Target,
+    first: int = 0,
+    sound: Sound = "copy",
 ) -> list[str]:
-    """Write only an output's header, so that a job that cannot finish does not start.
+    """Write an output's head, so that a job that cannot finish does not start.
+
+    It holds the header and the source's first packets of sound, subtitles and covers.
 
     Args:
         source: the video whose other streams would be carried.
         name: what messages call it.
         facts: its picture stream.
         target: the output's picture stream.
+        first: the first frame's timestamp.
         sound: what becomes of sound that the container cannot carry.
 
     Returns:
@@ -130,6 +142,11 @@ def rehearse(
             tracks, _ = _add_others(out, stream, given, target, {}, sound)
             with writing(path):
                 out.start_encoding()
+            origin = start_of(facts, [first], None, given)
+            shifts = facts.shifts
+            for timed in packets(given[0], tracks, origin.others, None, 0, shifts, HEAD):
+                with writing(path):
+                    out.mux(timed.packet)
             return [encoded(track) for track in tracks if track.encoder]
 
 

@@ -108,6 +108,7 @@ def packets(
     window: Window | None,
     scale: int = 0,
     shifts: Sequence[Shift] = (),
+    most: int | None = None,
 ) -> Iterator[Timed]:
     """Read the tracks' packets in file order, ready to be muxed.
 
@@ -121,6 +122,7 @@ def packets(
         scale: ticks of ``Timed`` per second, a multiple of every stream's own; 0 if decoding times
             are not needed.
         shifts: corrections of times, from the source's facts.
+        most: bytes to read at the most, of all streams; None is all.
 
     Raises:
         Unavailable: the file system cannot read the file.
@@ -129,7 +131,7 @@ def packets(
     for fix in shifts:
         if fix.stream in wanted:
             wanted[fix.stream].fixes[fix.place] = fix.by
-    for packet in _demuxed(container, set(wanted)):
+    for packet in _demuxed(container, set(wanted), most):
         course = wanted[packet.stream_index]
         _put_right(packet, course)
         if packet.dts is not None or course.track.still:
@@ -147,11 +149,19 @@ def _course(track: Track, shift: Fraction, window: Window | None, scale: int) ->
     return _Course(track, int(unit * scale), scale, by, kept, round(-by))
 
 
-def _demuxed(container: InputContainer, wanted: set[int]) -> Iterator[Packet[Any]]:
+def _demuxed(
+    container: InputContainer, wanted: set[int], most: int | None = None
+) -> Iterator[Packet[Any]]:
     for stream in container.streams:
-        stream.discard = Discard.default if stream.index in wanted else Discard.all
+        # Where bytes are counted, those of every stream are.
+        passed = stream.index in wanted or most is not None
+        stream.discard = Discard.default if passed else Discard.all
+    read = 0
     try:
         for packet in container.demux():
+            read += packet.size
+            if most is not None and read > most:
+                return
             if packet.size and packet.stream_index in wanted:
                 yield packet
     except (av.InvalidDataError, av.EOFError):
