@@ -125,6 +125,8 @@ def _track(pair: Pair, item: str, before: Contents, after: Contents) -> Iterator
     yield Check(item=f"{item} packets", ok=ok, detail=detail)
     if before.kind in {"audio", "subtitle"}:
         yield _offset(pair, item, before, after)
+        if before.kind == "subtitle":
+            yield _lasting(pair, item, before, after)
         yield from check_labels(item, before, after, pair.target.family)
 
 
@@ -140,6 +142,15 @@ def _offset(pair: Pair, item: str, before: Contents, after: Contents) -> Check:
     )
     detail = f"at most {float(worst) * 1000:.3f} ms against the pictures"
     return Check(item=f"{item} offset", ok=worst <= slack, detail=detail)
+
+
+def _lasting(pair: Pair, item: str, before: Contents, after: Contents) -> Check:
+    """Compare how long each subtitle is shown."""
+    slack = max(pair.slack, after.unit / 2)
+    found = zip(before.lasting, after.lasting, strict=False)
+    wrong = sum(abs(new * after.unit - old * before.unit) > slack for old, new in found)
+    total = len(before.lasting)
+    return Check(item=f"{item} durations", ok=not wrong, detail=f"{total - wrong} of {total} right")
 
 
 def _data(pair: Pair) -> Iterator[Check]:

@@ -48,6 +48,7 @@ class Contents:
         flags: the stream's dispositions.
         digests: one number per packet, computed from its payload alone.
         pts: one timestamp per packet, in ``unit``.
+        lasting: one duration per packet, in ``unit``; 0 where the container does not say.
     """
 
     kind: str
@@ -57,6 +58,7 @@ class Contents:
     flags: Disposition
     digests: array[int] = field(default_factory=lambda: array("Q"))
     pts: array[int] = field(default_factory=lambda: array("q"))
+    lasting: array[int] = field(default_factory=lambda: array("q"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ def take(source: Source, name: str, stream: int | None = None) -> Inventory:
         for _, packet in packets(container, tracks, Fraction(0), None, shifts=shifts):
             contents = found[packet.stream_index]
             contents.digests.append(_digest(packet, contents.codec))
+            contents.lasting.append(packet.duration or 0)
             contents.pts.append(packet.pts if packet.pts is not None else packet.dts or 0)
         return Inventory(
             pictures=pictures,
