@@ -20,6 +20,7 @@ from impasto.media.read.decode import read
 from impasto.media.read.index import cut, scan
 from impasto.media.read.probe import agree
 from support.clips import frame_number, make_clip
+from support.retimed import make_slides
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,9 +118,27 @@ def test_a_cut_off_file_gives_the_frames_that_are_there(
     assert suffix != ".mkv" or share > 60 or "of 3.8 s" in warnings
 
 
+@pytest.mark.parametrize("share", range(30, 80, 7))
+def test_a_picture_that_a_fragmented_file_ends_within_is_not_counted(
+    clip: MakeClip, tmp_path: Path, share: int
+) -> None:
+    muxing = {"movflags": "frag_every_frame+empty_moov+default_base_moof"}
+    whole = clip(".mp4", muxing=muxing, frames=48, bframes=0, noise=8.0).read_bytes()
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(whole[: len(whole) * share // 100])
+    frames = everything(path)
+    assert not any(f.concealed for f in frames)
+    assert [frame_number(f.planes[0]) for f in frames] == list(range(len(frames)))
+
+
 def test_a_cut_off_file_with_its_header_at_the_end_is_refused(clip: MakeClip) -> None:
     whole = clip(".mp4").read_bytes()
     assert "moov atom not found" in refusal(io.BytesIO(whole[: len(whole) * 6 // 10]))
+
+
+def test_pictures_that_only_begin_late_do_not_end_early(clip: MakeClip, tmp_path: Path) -> None:
+    assert scan(str(clip(".mkv", start=2500)), "late").warnings == ()
+    assert scan(str(make_slides(tmp_path / "slides.mkv")), "slides").warnings == ()
 
 
 @pytest.mark.parametrize("damage", ["one burst", "many bursts", "a hole"])

@@ -162,6 +162,8 @@ def test_a_clock_set_anew_goes_on(clip: MakeClip, tmp_path: Path, by: int) -> No
             time_base=unit,
             pts=tuple(3600 * n + n % 3 * 200 for n in range(48)),
             start=start,
+            audio=("ac3",),
+            audio_start=Fraction(start, 90_000),
         )
         for start in (90_000, 90_000 + by)
     )
@@ -175,6 +177,9 @@ def test_a_clock_set_anew_goes_on(clip: MakeClip, tmp_path: Path, by: int) -> No
     assert found[: len(steps)] == found[len(steps) + 1 :] == steps
     assert 0 < found[len(steps)] <= 2 * max(steps)
     assert_shards_equal_sequential(path, sizes=(100,))
+    for suffix in (".mp4", ".mkv"):
+        output = remake(path, tmp_path / f"output{suffix}", shard=100).path
+        assert verify(str(path), str(output)).ok
 
 
 def delayed(by: Mapping[int, int]) -> Change:

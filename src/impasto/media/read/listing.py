@@ -63,18 +63,23 @@ def list_pictures(source: Source, name: str, chosen: int | None = None) -> Listi
     beside = Beside()
     found: list[Picture] = []
     warnings: list[str] = []
-    damaged = 0
+    damaged, torn = 0, False
     with container:
         try:
             for n, p in enumerate(pictures(container, stream, beside)):
                 if n == MAX_FRAMES:
                     raise BadInput(f"{name} has over {MAX_FRAMES:,} frames", "split it")
                 found.append(_packet(n, p, found[-1].dts if found else None))
-                damaged += p.is_corrupt
+                torn = p.is_corrupt
+                damaged += torn
         except av.FFmpegError as error:
             warnings.append(f"the file is damaged after {len(found)} pictures ({error.strerror})")
         if not found:
             raise BadInput(f"{name} holds no pictures", "it is cut off or damaged: copy it again")
+        if torn and len(found) > 1 and "mov" in container.format.name:
+            # The file ends within it, and no decoder would give its frame.
+            found.pop()
+            damaged -= 1
         if _starts_with_key(container, stream, found[0]):
             found[0] = found[0]._replace(key=True)
         short = _shortfall(container, stream, found)
@@ -134,9 +139,8 @@ def _shortfall(container: InputContainer, stream: VideoStream, packets: list[Pic
         if found < promised:
             return [f"the file ends early: {found} of {promised} pictures are there"]
     if "matroska" in container.format.name and container.duration and stream.time_base:
-        # Where the first pictures are damaged, FFmpeg reports no start.
-        claimed = Fraction((container.start_time or 0) + container.duration, av.time_base)
-        reached = max(p.pts or 0 for p in packets) * stream.time_base
+        claimed = Fraction(container.duration, av.time_base)
+        reached = max((p.pts or 0) + p.duration for p in packets) * stream.time_base
         if claimed - reached > 1:
             return [f"the pictures end at {float(reached):.1f} s of {float(claimed):.1f} s"]
     return []
