@@ -21,10 +21,12 @@ from impasto.media.write.segment import SegmentWriter
 from impasto.media.write.target import target
 from impasto.schema.plan import Encoding
 from support.clips import Clip, frame_number, make_clip
-from support.remake import FAST, Remade, frame_times, remake, samples, sounds, subtitles
-from support.retimed import make_slides
+from support.remake import FAST, Remade, frame_times, remake, samples, sounds, subtitles, verify
+from support.retimed import make_slides, retimed
 
 if TYPE_CHECKING:
+    from av.packet import Packet
+
     from conftest import MakeClip
 
 MS = Fraction(1, 1000)
@@ -319,6 +321,39 @@ def test_a_clock_that_jumps_back_keeps_its_sound(tmp_path: Path) -> None:
     frames, half = frame_times(output.path), len(sound.times) // 2
     moved = [b - a for a, b in zip(sound.times, sound.times[half:], strict=False)]
     assert sum(abs(by - (frames[48] - frames[0])) > MS for by in moved) <= 3
+
+
+def out_of_order(place: int, packet: Packet[Any]) -> None:
+    """Number pictures as they are decoded: all that some tools know of their order."""
+    packet.pts = packet.dts = round(place / (25 * packet.time_base))
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+@pytest.mark.parametrize("codec", ["libopus", "aac"])
+def test_sound_before_counted_pictures_stays_before_them(
+    clip: MakeClip, tmp_path: Path, suffix: str, codec: str
+) -> None:
+    """By the few milliseconds of its codec's delay, where pictures move by whole frames only."""
+    whole = clip(".mkv", audio=(codec,))
+    source = retimed(whole, tmp_path / "counted.mkv", {"video": out_of_order})
+    output = remake(source, tmp_path / f"output{suffix}")
+    assert output.index.facts.sequential
+    pictures = frame_times(output.path)[0]
+    off = sounds(output.path)[0].times[0] - pictures - sounds(whole)[0].times[0]
+    assert abs(off) <= MS
+    assert verify(str(source), str(output.path)).ok
+
+
+def test_sound_before_pictures_on_a_coarse_clock_stays_before_them(
+    clip: MakeClip, tmp_path: Path
+) -> None:
+    source = clip(".mp4", audio=("aac",), muxing={"video_track_timescale": "25"})
+    output = remake(source, tmp_path / "output.mkv")
+    assert output.index.facts.time_base == Fraction(1, 25)
+    moved = frame_times(output.path)[0] - source_times(output)[0]
+    before, after = sounds(source)[0].times[0], sounds(output.path)[0].times[0]
+    assert before < 0
+    assert abs(after - before - moved) <= MS
 
 
 def test_the_default_encoding_joins_as_well(clip: MakeClip, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 from typing import TYPE_CHECKING
 
 from impasto.media.join.tags import Window
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from impasto.schema.source import VideoFacts
 
+MILLISECOND = Fraction(1, 1000)
+
 NEVER = 1 << 62
 """The end of a range of time that reaches to the end of the source."""
 
@@ -27,19 +30,21 @@ class Timeline:
     """The place of the output's time 0.
 
     Attributes:
-        pictures: seconds to subtract from the pictures' times.
+        pictures: seconds to subtract from the pictures' times, whole ticks of theirs.
         others: seconds to subtract from the times of all else.
+        unit: seconds per tick of the pictures' clock.
         window: the range of the others' time that is kept, or None for all.
     """
 
     pictures: Fraction
     others: Fraction
+    unit: Fraction
     window: Window | None = None
 
     def not_before(self, time: Fraction) -> Timeline:
         """Return it moved back to a second of the others' clock, if that is earlier."""
-        by = max(self.others - time, Fraction(0))
-        return Timeline(self.pictures - by, self.others - by, self.window)
+        by = -_whole(-max(self.others - time, Fraction(0)), self.unit)
+        return Timeline(self.pictures - by, self.others - by, self.unit, self.window)
 
 
 def start_of(
@@ -65,13 +70,22 @@ def start_of(
     first = pts[0] * facts.time_base
     if clip is not None:
         start, end = (time * facts.time_base for time in clip)
-        return Timeline(start, start + lead, Window(start + lead, end + lead))
+        return Timeline(start, start + lead, facts.time_base, Window(start + lead, end + lead))
     if facts.container in FREE_CLOCKS or facts.sequential:
         sounds = given[0].streams.audio if given else ()
         moved = min([first, *(_start(sound) - lead for sound in sounds)])
     else:
         moved = min(first, Fraction(0))
-    return Timeline(moved, moved + lead)
+    moved = _whole(moved, facts.time_base)
+    return Timeline(moved, moved + lead, facts.time_base)
+
+
+def _whole(time: Fraction, unit: Fraction) -> Fraction:
+    """Return the last whole tick up to a time, so that pictures can move exactly as all else does.
+
+    Finer ticks are not worth it: Matroska rounds to more.
+    """
+    return floor(time / unit) * unit if unit > MILLISECOND else time
 
 
 def _start(stream: Stream) -> Fraction:
