@@ -198,7 +198,7 @@ def test_a_machine_that_sees_another_home_or_no_source_is_refused_before_it_scor
     with pytest.raises(Unavailable, match="name a home that every machine sees"):
         bench.run(elsewhere, attempts)
     (bench.folder / "rows.csv").unlink()
-    with pytest.raises(Unavailable, match=r"rows.csv: is not on .*: impasto cp"):
+    with pytest.raises(Unavailable, match=r"rows.csv: is not on .*: `impasto cp`"):
         bench.run(task, attempts)
     assert bench.begun() == {}
 
