@@ -9,17 +9,19 @@ import tracemalloc
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pandas.testing import assert_frame_equal
+from pandas.testing import assert_frame_equal, assert_series_equal
 
 from impasto.errors import BadInput, Changed
 from impasto.schema.job import JobSpec
 from impasto.sources.item import Rows
 from impasto.sources.open import open_planned, open_source
 from impasto.storage.stores import Stores
+from impasto.tables.read.header import named
 from support import stores as places
 from support.planned import planned
 
@@ -98,12 +100,13 @@ def test_shards_of_csv_hold_what_pandas_reads_from_the_whole(
     writer.writerows([("a", "b\nc", "é"), *rows])
     path.write_bytes(text.getvalue().encode("utf-8-sig" if mark else "utf-8"))
     found = whole(str(path), size)
-    expected = pd.read_csv(path, sep=delimiter, low_memory=False)
+    # What would come out as another number is told apart below.
+    kept = {name: dtype for name, dtype in found.dtypes.items() if str(dtype) in {"Int64", "str"}}
+    expected = pd.read_csv(path, sep=delimiter, low_memory=False, dtype=kept)
     assert list(found.columns) == ["a", "b\nc", "é"]
     for name in expected:
-        dtype = found[name].dtype
-        if str(dtype) in {"str", "boolean"} and str(expected[name].dtype) != "str":
-            continue  # what pandas guesses of a few words; told apart below
+        if str(found[name].dtype) == "boolean":
+            continue  # what pandas guesses of a few words
         assert_frame_equal(found[[name]], expected[[name]])
 
 
@@ -111,7 +114,17 @@ def test_shards_of_csv_hold_what_pandas_reads_from_the_whole(
     ("fields", "dtype"),
     [
         (["1", "2", "3"], "int64"),
-        (["1", "", "3"], "float64"),
+        (["1", "", "3"], "Int64"),
+        (["9007199254740993", "", "-9223372036854775808"], "Int64"),
+        (["9007199254740993", "1", "2.5"], "str"),
+        (["9223372036854775808", "", "1"], "str"),
+        (["1e20", "", "1"], "float64"),
+        (["1.0", "", "2"], "float64"),
+        (["01234", "5", "99"], "str"),
+        (["01234", "", "99"], "str"),
+        (["01.10", "1.2", "-3"], "str"),
+        (["0", "0.5", "-0"], "float64"),
+        (["00:15", "1", "2"], "str"),
         (["1", "2", "3.5"], "float64"),
         (["1", "NA", "x"], "str"),
         (["", "", ""], "float64"),
@@ -128,13 +141,18 @@ def test_shards_of_csv_hold_what_pandas_reads_from_the_whole(
 def test_a_dtype_holds_all_of_a_column_however_it_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fields: list[str], dtype: str, block: int
 ) -> None:
-    monkeypatch.setattr("impasto.tables.read.delimited.BLOCK_ROWS", block)
+    for module in ("delimited", "delimited_columns"):
+        monkeypatch.setattr(f"impasto.tables.read.{module}.BLOCK_ROWS", block)
     path = tmp_path / "t.csv"
     path.write_text("k,v\n" + "".join(f"x,{field}\n" for field in fields))
     assert dtypes(str(path))["v"] == dtype
     frames = [whole(str(path), size) for size in (1, 2, 3)]
     for frame in frames:
         assert_frame_equal(frame, frames[0])
+    if dtype == "Int64":
+        assert [None if pd.isna(v) else str(v) for v in frames[0]["v"]] == [
+            field or None for field in fields
+        ]
     if dtype == "str":
         read = [None if value in {"", "NA"} else value for value in fields]
         assert [None if pd.isna(v) else v for v in frames[0]["v"]] == read
@@ -145,6 +163,69 @@ def test_blank_lines_and_unnamed_or_repeated_columns(tmp_path: Path) -> None:
     path.write_text("\n,a,a\n\n0,1,2\n\n\n1,3,4")
     frame = whole(str(path), 1)
     assert frame.to_dict("list") == {"Unnamed: 0": [0, 1], "a": [1, 3], "a.1": [2, 4]}
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_fields_are_divided_where_the_file_divides_them(
+    tmp_path: Path, name: str, delimiter: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(delimiter.join(["a", '"b;c,d"']) + "\n" + delimiter.join(["1", "2"]) + "\n")
+    plan = plan_of(str(path))
+    assert plan.table
+    assert plan.table.columns == (("a", "int64"), ("b;c,d", "int64"))
+    usual = {"t.csv": ",", "t.tsv": "\t"}[name]
+    noted = (f"{path}: its fields are separated by {delimiter!r}",)
+    assert plan.warnings == (() if delimiter == usual else noted)
+
+
+@pytest.mark.parametrize("content", ["words\na;b\n", "a;b\nx\n", "a;b\n1;2;3\n", "a,b;c\n1,2\n"])
+def test_one_column_stays_one_column(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(content)
+    header = content.partition("\n")[0]
+    assert list(dtypes(str(path))) == header.split(",")
+    assert plan_of(str(path)).warnings == ()
+
+
+@given(st.lists(st.sampled_from(["", "a", "b", "a.1", "Unnamed: 0", "Unnamed: 1"]), min_size=1))
+def test_columns_are_named_as_pandas_names_them(fields: list[str]) -> None:
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([fields, ["1"] * len(fields)])
+    text.seek(0)
+    names, repeated = named(fields)
+    assert names == list(pd.read_csv(text))
+    assert set(repeated) == {name for name in fields if name and fields.count(name) > 1}
+
+
+def test_names_that_columns_or_fields_share_are_reported(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,a\n1,2,3\n")
+    assert plan_of(str(path)).warnings == (
+        f"{path}: several columns are called 'a'; all but the first are numbered",
+    )
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"a": 1, "b": {"c": 1, "c": 2}}\n{"a": 2, "a": 3}\n')
+    assert plan_of(str(path)).warnings == (
+        f"{path}: an object names 'c', 'a' more than once; the last value counts",
+    )
+    assert whole(str(path))["a"].tolist() == [1, 3]
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("value", ["{}", "[{}]"])
+def test_numbers_that_are_not_json_are_read_and_reported(
+    tmp_path: Path, word: str, value: str
+) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(f'{{"a": {value.format(word)}, "b": "NaN Infinity"}}\n')
+    said = "holds NaN or Infinity, which are not JSON; NaN is a missing value"
+    assert plan_of(str(path)).warnings == (f"{path}: {said}",)
+    (found,) = np.ravel(whole(str(path))["a"].tolist())
+    assert str(found) == str(float(word))
+    path.write_text('{"a": 1.5, "b": "NaN Infinity"}\n')
+    assert plan_of(str(path)).warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -203,7 +284,7 @@ def test_json_lines_keep_their_values(tmp_path: Path) -> None:
     text = "\n\n".join(json.dumps(record, ensure_ascii=False) for record in records)
     path.write_text("\ufeff" + text, encoding="utf-8")
     expected = {"i": "int64", "f": "float64", "s": "str", "b": "boolean", "n": "object"}
-    assert dtypes(str(path)) == expected | {"m": "object", "z": "float64", "late": "float64"}
+    assert dtypes(str(path)) == expected | {"m": "object", "z": "float64", "late": "Int64"}
     for size in (1, 2, 3):
         frame = whole(str(path), size)
         for n, record in enumerate(records):
@@ -249,10 +330,23 @@ def test_dtypes_of_json_lines_hold_every_record(
         "long": "int64",
         "longer": "object",
         "text": "str",
-        "gone": "float64",
+        "gone": "Int64",
         "late": "boolean",
     }
     assert list(whole(str(path), 1)["longer"]) == [1, 2**63]
+
+
+def test_json_lines_keep_integers_that_no_float_holds(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(
+        '{"id": 9007199254740993, "mixed": 9007199254740993}\n'
+        '{"id": null, "mixed": 0.5}\n{"mixed": 1}\n'
+    )
+    assert dtypes(str(path)) == {"id": "Int64", "mixed": "object"}
+    for size in (1, 2, 3):
+        found = whole(str(path), size)
+        assert found["id"].tolist() == [2**53 + 1, pd.NA, pd.NA]
+        assert found["mixed"].tolist() == [2**53 + 1, 0.5, 1]
 
 
 # Parquet.
@@ -265,7 +359,7 @@ def parquet(tmp_path: Path) -> tuple[str, pd.DataFrame]:
     frame = pd.DataFrame(
         {
             "i": range(count),
-            "holes": [None if n == 70 else n for n in range(count)],
+            "holes": pd.array([None if n == 70 else 2**53 + n for n in range(count)], "Int64"),
             "b": [None if n == 5 else n % 2 == 0 for n in range(count)],
             "s": [None if n == 99 else f"é{n}" for n in range(count)],
             "t": pd.date_range("2020-01-01", periods=count, tz="UTC"),
@@ -273,7 +367,6 @@ def parquet(tmp_path: Path) -> tuple[str, pd.DataFrame]:
             "l": [[n, n + 1] for n in range(count)],
         }
     )
-    frame["holes"] = frame["holes"].astype("Int64")
     path = tmp_path / "t.parquet"
     frame.to_parquet(path, row_group_size=30)
     return str(path), frame
@@ -284,7 +377,7 @@ def test_parquet_reads_alike_in_every_shard(parquet: tuple[str, pd.DataFrame]) -
     found = {name: dtype.partition("[")[0] for name, dtype in dtypes(url).items()}
     assert found == {
         "i": "int64",
-        "holes": "float64",
+        "holes": "Int64",
         "b": "boolean",
         "s": "str",
         "t": "datetime64",
@@ -294,10 +387,29 @@ def test_parquet_reads_alike_in_every_shard(parquet: tuple[str, pd.DataFrame]) -
     for size in (7, 30, 1000):
         read = whole(url, size)
         assert list(read["i"]) == list(range(100))
-        assert read["holes"].isna().sum() == read["b"].isna().sum() == 1
+        assert_series_equal(read["holes"], frame["holes"])
+        assert read["b"].isna().sum() == 1
         assert list(read["c"]) == list(frame["c"])
         assert [list(pair) for pair in read["l"]] == list(frame["l"])
         assert (read["t"] == frame["t"]).all()
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int32", "uint64"])
+def test_parquet_keeps_the_type_of_integers_some_of_which_are_missing(
+    tmp_path: Path, kind: str
+) -> None:
+    name = kind.replace("int", "Int").replace("u", "U")
+    most = int(np.iinfo(kind).max)
+    frame = pd.DataFrame(
+        {
+            "n": pd.Series([most, None, 0], dtype="object").astype(name),
+            "all": np.array([1, 2, 3], kind),
+        }
+    )
+    path = tmp_path / "t.parquet"
+    frame.to_parquet(path, row_group_size=2)
+    assert dtypes(str(path)) == {"n": name, "all": kind}
+    assert_frame_equal(whole(str(path), 1), frame)
 
 
 def test_shards_of_parquet_are_cut_between_row_groups(parquet: tuple[str, pd.DataFrame]) -> None:
@@ -376,7 +488,7 @@ def test_a_shard_costs_its_own_bytes_alone(azurite: Any, monkeypatch: pytest.Mon
 def test_planning_and_reading_hold_a_few_blocks_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
-    for module in ("delimited", "jsonl"):
+    for module in ("delimited", "delimited_columns", "jsonl"):
         monkeypatch.setattr(f"impasto.tables.read.{module}.BLOCK_ROWS", 500)
     path = tmp_path / f"t{suffix}"
     with path.open("w") as file:

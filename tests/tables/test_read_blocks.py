@@ -16,7 +16,7 @@ from impasto.schema.job import JobSpec
 from impasto.sources.item import Rows
 from impasto.sources.open import open_planned, open_source
 from impasto.storage.stores import Stores
-from impasto.tables.read import delimited, jsonl, jsonl_columns
+from impasto.tables.read import delimited, delimited_columns, jsonl, jsonl_columns
 from support.planned import planned
 
 if TYPE_CHECKING:
@@ -44,8 +44,9 @@ def plan_and_rows(path: Path, size: int) -> tuple[Plan | str, list[pd.DataFrame]
 
 def check_alike(path: Path, size: int, block: int, ahead: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        for module in (delimited, jsonl):
+        for module in (delimited, delimited_columns, jsonl):
             patch.setattr(module, "BLOCK_ROWS", block)
+        for module in (delimited, jsonl):
             patch.setattr(module, "AHEAD", ahead)
         patch.setattr(jsonl, "ROWS", block)
         plan, frames = plan_and_rows(path, size)
@@ -59,7 +60,20 @@ def check_alike(path: Path, size: int, block: int, ahead: int) -> None:
         assert_frame_equal(frame, other, check_exact=True)
 
 
-PARTS = [b"a", b"1", b"2.5", b"-7", b"True", b"", b"NA", b"inf", b" ", b"9223372036854775808"]
+PARTS = [
+    b"a",
+    b"1",
+    b"2.5",
+    b"01",
+    b"9007199254740993",
+    b"-7",
+    b"True",
+    b"",
+    b"NA",
+    b"inf",
+    b" ",
+    b"9223372036854775808",
+]
 QUOTED = [b'"a,b"', b'"two\nlines"', b'""', b'"say ""so"""', b'"\r\n"', "é".encode()]
 ODD = [b'x"y', b'"x"y', b' "a"', b'"', b"\xff", b"\r", b'"\r"', b"\0", b"1,2", b"\n"]
 
@@ -113,7 +127,7 @@ NUMBERS = st.one_of(
     st.integers(-(2**64), 2**64),
     st.integers(-3, 3),
     st.floats(),
-    st.sampled_from([2**63, 2**63 - 1, -(2**63), -(2**63) - 1, 2.0**63, 1e300]),
+    st.sampled_from([2**63, 2**63 - 1, -(2**63), -(2**63) - 1, 2.0**63, 1e300, 2**53, 2**53 + 1]),
 )
 WORDS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
@@ -200,7 +214,8 @@ def test_plain_tables_are_never_looked_at_record_by_record(
         raise AssertionError
 
     monkeypatch.setattr(delimited, "AHEAD", 1000)
-    monkeypatch.setattr(delimited._Columns, "add", spy := Counted(delimited._Columns.add))
+    add = delimited_columns.Columns.add
+    monkeypatch.setattr(delimited_columns.Columns, "add", spy := Counted(add))
     monkeypatch.setattr(jsonl, "_object", refuse)
     frame = pd.DataFrame(
         {
@@ -241,7 +256,7 @@ def test_columns_of_one_record_each_take_little_memory(tmp_path: Path) -> None:
     spec = JobSpec(source=str(path), output="made.jsonl", scorer="script")
     plan = planned(open_source(HERE, str(path), "rows"), spec)
     assert plan.table
-    assert plan.table.columns == tuple((f"k{n}", "float64") for n in range(3000))
+    assert plan.table.columns == tuple((f"k{n}", "Int64") for n in range(3000))
 
 
 def test_values_that_workers_read_may_be_changed(tmp_path: Path) -> None:

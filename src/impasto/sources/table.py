@@ -4,10 +4,12 @@ One pass over the whole table decides the columns, their dtypes and where every 
 that every shard and every mini-batch is read the same way, whatever is in it:
 
     bool, int64, float64, str    what pandas makes of the whole column
-    float64                      also integers some of which are missing, and columns without values
-    boolean                      truth values some of which are missing
-    object                       in JSON lines, nested values and values of several kinds; in
-                                 Parquet, what pandas has no dtype for
+    float64                      also a column without values
+    Int64, boolean               integers, and truth values, some of which are missing
+    str                          in CSV, also numbers that would not come out as they were written:
+                                 codes such as 01234, and integers beyond 2**53 among floats
+    object                       in JSON lines, nested values, values of several kinds, and integers
+                                 beyond 2**53 among floats; in Parquet, what pandas has no dtype for
     any other                    in Parquet, as pandas has it: datetime64, int32, ...
 """
 
@@ -89,6 +91,7 @@ class Table:
             cheap_cuts=scan.cheap_cuts,
             borders=scan.borders,
             table=scan.facts,
+            warnings=scan.notes,
             etag=self.etag,
         )
 

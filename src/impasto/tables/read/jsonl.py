@@ -6,14 +6,15 @@ import codecs
 import json
 import re
 from collections import Counter
-from itertools import accumulate, compress
+from itertools import accumulate, compress, islice
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput
 from impasto.schema.source import TableFacts
 from impasto.storage.span import open_span
 from impasto.tables.read.jsonl_columns import BLANKS, frame_of, kinds_of
-from impasto.tables.read.scan import BLOCK_BYTES, BLOCK_ROWS, Cuts, Scan
+from impasto.tables.read.kinds import EXACT, INT64, dtype_of
+from impasto.tables.read.scan import BLOCK_BYTES, BLOCK_ROWS, SHOWN, Cuts, Scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,16 +25,23 @@ if TYPE_CHECKING:
     from impasto.storage.named_file import File
     from impasto.tables.read.scan import Wanted
 
-INT64 = range(-(2**63), 2**63)
 MOST_SHAPES = 1000
 AHEAD, ROWS = 1 << 20, 2000
 """Bytes that are read together, and lines that are examined together.
 
 Few enough that columns that occur in only one record each take little memory.
 """
-_LONG = re.compile(rb"\d{19}")
-"""Found in any integer that is too long for int64."""
-_KINDS = {bool: "bool", int: "int64", float: "float64", str: "str", type(None): "missing"}
+_LONG = re.compile(rb"\d{16}")
+"""Found in any integer beyond `EXACT`."""
+_KINDS: dict[object, set[str]] = {
+    bool: {"bool"},
+    int: {"int"},
+    "long": {"int", "long"},
+    float: {"float"},
+    str: {"str"},
+    type(None): {"missing"},
+}
+"""The kinds of values by their type, or by what `_type` calls it."""
 
 
 def scan(file: File, size: Wanted) -> Scan:
@@ -57,7 +65,8 @@ def scan(file: File, size: Wanted) -> Scan:
                     texts = columns.add_each(block, number, file.url)
                 cuts.add([*compress(where, texts)])
                 end, number = where[-1], number + len(block)
-    return Scan.of_lines(TableFacts(format="jsonl", columns=columns.found()), cuts)
+    facts = TableFacts(format="jsonl", columns=columns.found())
+    return Scan.of_lines(facts, cuts, tuple(f"{file.url}: {note}" for note in columns.notes()))
 
 
 def read(file: File, facts: TableFacts, shard: Shard) -> Iterator[pd.DataFrame]:
@@ -78,9 +87,9 @@ def read(file: File, facts: TableFacts, shard: Shard) -> Iterator[pd.DataFrame]:
         yield _frame(texts, facts)
 
 
-def _object(text: bytes, where: str) -> dict[str, Any]:
+def _object(decoder: json.JSONDecoder, text: bytes, where: str) -> dict[str, Any]:
     try:
-        value = json.loads(text.decode())
+        value = decoder.decode(text.decode())
         if b"\\ud" in text.lower():
             # Half a surrogate pair is valid JSON, but not text.
             json.dumps(value, ensure_ascii=False).encode()
@@ -97,10 +106,15 @@ class _Columns:
     """Finds the dtypes of all records; most share a shape: names, and types of values."""
 
     def __init__(self) -> None:
-        self._shapes: Counter[tuple[tuple[str, ...], tuple[type, ...]]] = Counter()
+        self._shapes: Counter[tuple[tuple[str, ...], tuple[object, ...]]] = Counter()
         self._kinds: dict[str, set[str]] = {}
         self._counts: Counter[str] = Counter()
         self._rows = 0
+        self._special = False
+        self._repeated: dict[str, None] = {}
+        self._decoder = json.JSONDecoder(
+            parse_constant=self._constant, object_pairs_hook=self._distinct
+        )
 
     def add_all(self, texts: list[bytes]) -> bool:
         """Take records together; returns False, and takes none, where one may be odd."""
@@ -131,17 +145,14 @@ class _Columns:
         texts = [line.removeprefix(codecs.BOM_UTF8).strip() for line in block]
         for n, text in enumerate(texts, number + 1):
             if text:
-                self._add(_object(text, f"{url}: line {n}"), text)
+                self._add(_object(self._decoder, text, f"{url}: line {n}"), text)
         return texts
 
     def _add(self, record: dict[str, Any], text: bytes) -> None:
         self._rows += 1
-        types = tuple(map(type, record.values()))
+        types: tuple[object, ...] = tuple(map(type, record.values()))
         if _LONG.search(text):
-            types = tuple(
-                object if isinstance(value, int) and value not in INT64 else type(value)
-                for value in record.values()
-            )
+            types = tuple(map(_type, record.values()))
         self._shapes[tuple(record), types] += 1
         if len(self._shapes) == MOST_SHAPES:
             self._fold()
@@ -152,26 +163,42 @@ class _Columns:
         for name, count in self._counts.items():
             if count < self._rows:
                 self._kinds[name].add("missing")
-        return tuple((name, _dtype(kinds)) for name, kinds in self._kinds.items())
+        return tuple((name, dtype_of(kinds, "object")) for name, kinds in self._kinds.items())
+
+    def notes(self) -> list[str]:
+        """Return what the user should know about the records."""
+        found = []
+        if self._special or any("special" in kinds for kinds in self._kinds.values()):
+            found.append("holds NaN or Infinity, which are not JSON; NaN is a missing value")
+        if self._repeated:
+            shown = ", ".join(map(repr, islice(self._repeated, SHOWN)))
+            found.append(f"an object names {shown} more than once; the last value counts")
+        return found
+
+    def _constant(self, word: str) -> float:
+        self._special = True
+        return float(word)
+
+    def _distinct(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        record = dict(pairs)
+        if len(record) < len(pairs):
+            counts = Counter(name for name, _ in pairs)
+            self._repeated |= dict.fromkeys(name for name in counts if counts[name] > 1)
+        return record
 
     def _fold(self) -> None:
         for (names, types), count in self._shapes.items():
             for name, kind in zip(names, types, strict=True):
-                self._kinds.setdefault(name, set()).add(_KINDS.get(kind, "object"))
+                self._kinds.setdefault(name, set()).update(_KINDS.get(kind, {"object"}))
                 self._counts[name] += count
         self._shapes.clear()
 
 
-def _dtype(kinds: set[str]) -> str:
-    """Return the dtype that holds values of these kinds."""
-    known = kinds - {"missing"}
-    if known == {"bool"}:
-        return "bool" if known == kinds else "boolean"
-    if known == {"int64"}:
-        return "int64" if known == kinds else "float64"
-    if known <= {"int64", "float64"}:
-        return "float64"
-    return "str" if known == {"str"} else "object"
+def _type(value: Any) -> object:
+    """Return a value's type, or the kinds of an integer that not every dtype can hold."""
+    if isinstance(value, int) and not -EXACT <= value <= EXACT:
+        return "long" if value in INT64 else object
+    return type(value)
 
 
 def _frame(texts: list[bytes], facts: TableFacts) -> pd.DataFrame:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from impasto.tables.read.kinds import EXACT
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -34,18 +36,20 @@ def kinds_of(texts: list[bytes]) -> dict[str, set[str]] | None:
         kind = _kind(column, texts)
         if kind is None:
             return None
-        kinds[name] = {kind, "missing"} if column.null_count else {kind}
+        kinds[name] = kind | {"missing"} if column.null_count else kind
     return kinds
 
 
 def frame_of(texts: list[bytes], columns: tuple[tuple[str, str], ...]) -> pd.DataFrame | None:
     """Parse records whose columns have these dtypes, or return None where one may be odd."""
+    import pandas as pd
     import pyarrow as pa
 
     types = {
         "bool": pa.bool_(),
         "boolean": pa.bool_(),
         "int64": pa.int64(),
+        "Int64": pa.int64(),
         "float64": pa.float64(),
         "str": pa.string(),
     }
@@ -54,8 +58,12 @@ def frame_of(texts: list[bytes], columns: tuple[tuple[str, str], ...]) -> pd.Dat
     table = _parsed(texts, pa.schema([(name, types[dtype]) for name, dtype in columns]))
     if table is None:
         return None
-    frame: pd.DataFrame = table.to_pandas().astype(dict(columns))
-    return frame
+    # Without this, integers some of which are missing would pass through floats.
+    nullable = (
+        {pa.int64(): pd.Int64Dtype()} if any(dtype == "Int64" for _, dtype in columns) else {}
+    )
+    frame: pd.DataFrame = table.to_pandas(types_mapper=nullable.get)
+    return frame.astype({name: dtype for name, dtype in columns if frame[name].dtype != dtype})
 
 
 def _parsed(texts: list[bytes], schema: Any) -> Any:
@@ -88,26 +96,30 @@ def _deepest(texts: list[bytes]) -> int:
     return max(text.count(b"{") + text.count(b"[") for text in texts)
 
 
-def _kind(column: Any, texts: list[bytes]) -> str | None:
-    """Return the kind of a column's values, missing ones aside, or None where they may be odd."""
+def _kind(column: Any, texts: list[bytes]) -> set[str] | None:
+    """Return the kinds of a column's values, missing ones aside, or None where they may be odd."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     kind = column.type
     if pa.types.is_null(kind):
-        return "missing"
+        return {"missing"}
     if pa.types.is_float64(kind):
-        # Integers beyond int64 come as floats, and so do words such as -NaN, which are not JSON.
+        # Among floats, large integers come as floats, and so do words such as -NaN, which are not
+        # JSON.
         blank = pc.is_nan(column)
-        plain = pc.all(pc.or_(blank, pc.less(pc.abs(column), 2.0**63))).as_py() is not False
-        if pc.any(blank).as_py():
+        special = pc.any(blank).as_py()
+        plain = pc.all(pc.or_(blank, pc.less(pc.abs(column), float(EXACT)))).as_py() is not False
+        if special:
             plain = plain and not any(b"-NaN" in text for text in texts)
-        return "float64" if plain else None
+        return ({"float", "special"} if special else {"float"}) if plain else None
     if pa.types.is_nested(kind):
-        return None if any(b"Inf" in text or b"NaN" in text for text in texts) else "object"
+        return None if any(b"Inf" in text or b"NaN" in text for text in texts) else {"object"}
     if pa.types.is_int64(kind):
-        return "int64"
+        ends = pc.min_max(column).as_py()
+        long = ends["min"] is not None and not -EXACT <= ends["min"] <= ends["max"] <= EXACT
+        return {"int", "long"} if long else {"int"}
     if pa.types.is_boolean(kind):
-        return "bool"
+        return {"bool"}
     # A timestamp is a string that looks like one.
-    return "str" if pa.types.is_string(kind) or pa.types.is_timestamp(kind) else None
+    return {"str"} if pa.types.is_string(kind) or pa.types.is_timestamp(kind) else None

@@ -58,14 +58,14 @@ def read(file: File, facts: TableFacts, shard: Shard) -> Iterator[pd.DataFrame]:
             for n, (start, stop) in enumerate(zip(starts, stops, strict=True))
             if start < shard.stop and shard.start < stop
         ]
-        at = starts[groups[0]]
+        at, dtypes = starts[groups[0]], dict(facts.columns)
         batches = table.iter_batches(BLOCK_ROWS, row_groups=groups, use_threads=False)
         for batch in batches:
             first, last = max(0, shard.start - at), min(len(batch), shard.stop - at)
             at += len(batch)
             if first < last:
                 part = pa.Table.from_batches([batch.slice(first, last - first)])
-                yield _frame(part).astype(dict(facts.columns))
+                yield _frame(part, dtypes)
             if at >= shard.stop:
                 return
 
@@ -106,14 +106,16 @@ def _with_missing(meta: Any) -> set[str]:
 
 def _dtype(dtype: str, *, missing: bool) -> str:
     """Return the dtype that holds a column's values, and missing ones where there are."""
-    if not missing:
-        return dtype
-    if dtype == "bool":
+    if missing and dtype == "bool":
         return "boolean"
-    return "float64" if dtype.startswith(("int", "uint")) else dtype
+    if missing and dtype.startswith(("int", "uint")):
+        return dtype.replace("int", "Int").replace("u", "U")
+    return dtype
 
 
-def _frame(table: Any) -> pd.DataFrame:
+def _frame(table: Any, dtypes: dict[str, str] | None = None) -> pd.DataFrame:
+    """Return a table as a frame, with these dtypes."""
+    import pandas as pd
     import pyarrow as pa
 
     for n, column in enumerate(table.schema):
@@ -121,5 +123,12 @@ def _frame(table: Any) -> pd.DataFrame:
             # Categories differ from one row group to the next.
             plain = table.column(n).cast(column.type.value_type)
             table = table.set_column(n, column.name, plain)
-    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
-    return frame
+    # Without this, integers some of which are missing would pass through floats.
+    kinds = {dtype for dtype in (dtypes or {}).values() if dtype.startswith(("Int", "UInt"))}
+    nullable = {
+        pa.from_numpy_dtype(kind.lower()): pd.api.types.pandas_dtype(kind) for kind in kinds
+    }
+    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, types_mapper=nullable.get)
+    found = [(str(name), dtype) for name, dtype in frame.dtypes.items()]
+    wanted = dtypes or {}
+    return frame.astype({n: wanted[n] for n, dtype in found if n in wanted and dtype != wanted[n]})

@@ -18,6 +18,8 @@ MOST = 1 << 17
 """Borders that are kept while the size of shards is not yet known."""
 BLOCK_ROWS, BLOCK_BYTES = 10_000, 16 << 20
 """Rows, and approximate bytes, that are held at a time."""
+SHOWN = 5
+"""Most names that a note gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Scan:
         borders: where shards begin and the last one ends, of a table whose rows are lines: only
             the pass over it knows their bytes. Empty where any row will do.
         spans: the half-open range of bytes of each of these shards.
+        notes: what the user should know about the table, one line each.
     """
 
     facts: TableFacts
@@ -38,12 +41,13 @@ class Scan:
     cheap_cuts: tuple[int, ...] = ()
     borders: tuple[int, ...] = ()
     spans: tuple[tuple[int, int], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def of_lines(cls, facts: TableFacts, cuts: Cuts) -> Scan:
+    def of_lines(cls, facts: TableFacts, cuts: Cuts, notes: tuple[str, ...] = ()) -> Scan:
         """Return what a pass over a table of lines found."""
         borders, spans = cuts.cut()
-        return cls(facts, borders[-1], borders=borders, spans=spans)
+        return cls(facts, borders[-1], borders=borders, spans=spans, notes=notes)
 
 
 @dataclass(slots=True)
