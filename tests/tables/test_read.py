@@ -398,7 +398,7 @@ def test_parquet_reads_alike_in_every_shard(parquet: tuple[str, pd.DataFrame]) -
 def test_parquet_keeps_the_type_of_integers_some_of_which_are_missing(
     tmp_path: Path, kind: str
 ) -> None:
-    name = kind.replace("int", "Int").replace("u", "U")
+    name: Any = kind.replace("int", "Int").replace("u", "U")
     most = int(np.iinfo(kind).max)
     frame = pd.DataFrame(
         {

@@ -56,7 +56,7 @@ def assembled(folder: Path, suffix: str, *segments: bytes) -> Path:
     ]
     target = folder / f"made{suffix}"
     target.unlink(missing_ok=True)
-    count = assemble.assemble(target, iter(held), suffix)
+    count, _ = assemble.assemble(target, iter(held), suffix)
     assert count == sum(data.count(b"\n") for data in segments)
     return target
 
@@ -72,7 +72,7 @@ def assembled(folder: Path, suffix: str, *segments: bytes) -> Path:
         (np.bool_(True), True),
         (np.str_("a"), "a"),
         (np.array([[1, 2], [3, 4]], np.uint8), [[1, 2], [3, 4]]),
-        (np.array([0.5, np.nan, np.inf]), [0.5, None, None]),
+        (np.array([0.5, np.nan, np.inf]), [0.5, None, math.inf]),
         (np.array(3), 3),
         (np.datetime64("2020-01-02"), "2020-01-02"),
         (
@@ -84,7 +84,7 @@ def assembled(folder: Path, suffix: str, *segments: bytes) -> Path:
         (pd.NA, None),
         (pd.NaT, None),
         (float("nan"), None),
-        (-math.inf, None),
+        (-math.inf, -math.inf),
         (True, True),
         (None, None),
         (10**30, 10**30),
@@ -236,14 +236,75 @@ def test_any_records_make_parquet_of_the_same_values(
             assert _same(given_, json.loads(value) if text and not plain and value else value)
 
 
+def noted(folder: Path, suffix: str, *records: dict[str, Any]) -> tuple[Path, tuple[str, ...]]:
+    """Assemble a segment for each record; returns the file and what it cannot hold."""
+    paths = [folder / f"{n}.part" for n in range(len(records))]
+    for n, (path, record) in enumerate(zip(paths, records, strict=True)):
+        path.write_bytes(jsonl.line(n, record))
+    target = folder / f"made{suffix}"
+    target.unlink(missing_ok=True)
+    return target, assemble.assemble(target, paths, suffix)[1]
+
+
+@pytest.mark.parametrize("rows", [1, 10_000])
+@pytest.mark.parametrize(
+    ("wide", "float_"),
+    [(2**53 + 1, 0.5), ([2**53 + 1], [0.5]), ({"x": 2**53 + 1}, {"x": 0.5})],
+)
+def test_an_integer_that_no_float_holds_stays_exact_beside_floats(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, wide: Any, float_: Any
+) -> None:
+    monkeypatch.setattr("impasto.tables.write.parquet.ROWS", rows)
+    path, _ = noted(tmp_path, ".parquet", {"v": wide}, {"v": float_}, {"v": wide})
+    assert [json.loads(value) for value in pq.read_table(path)["v"].to_pylist()] == [
+        wide,
+        float_,
+        wide,
+    ]
+    path, _ = noted(tmp_path, ".parquet", {"v": wide}, {"v": None}, {"v": wide})
+    assert pq.read_table(path)["v"].to_pylist() == [wide, None, wide]
+
+
+INFINITE = ({"x": math.inf, "y": [1.5, -math.inf], "z": "Infinity"}, {"x": -math.inf, "y": []})
+
+
+def test_infinities_are_kept_where_the_format_has_them_and_else_reported(tmp_path: Path) -> None:
+    became = "became null, since JSON has none; .csv and .parquet have"
+    path, notes = noted(tmp_path, ".jsonl", *INFINITE)
+    assert [*map(json.loads, path.read_text().splitlines())] == [
+        {"item": 0, "x": None, "y": [1.5, None], "z": "Infinity"},
+        {"item": 1, "x": None, "y": []},
+    ]
+    assert notes == (f"3 infinite values {became}",)
+    path, notes = noted(tmp_path, ".csv", *INFINITE)
+    assert path.read_text().splitlines()[1:] == [
+        '0,inf,"[1.5, null]",Infinity',
+        "1,-inf,[],",
+    ]
+    assert notes == (f"1 infinite value {became}",)
+    path, notes = noted(tmp_path, ".parquet", *INFINITE)
+    assert pq.read_table(path).select(["x", "y"]).to_pylist() == [
+        {name: record[name] for name in "xy"} for record in INFINITE
+    ]
+    assert notes == ()
+    path, notes = noted(tmp_path, ".txt", {"x": math.inf})
+    assert (path.read_text(), notes) == ("inf\n", ())
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_a_field_that_made_way_for_the_key_is_reported(tmp_path: Path, suffix: str) -> None:
+    path, notes = noted(tmp_path, suffix, {"item": 7}, {"x": {"item_": 1}})
+    assert notes == ("`item` is each item's key; the scorer's own field is `item_`",)
+    assert b"item_" in path.read_bytes()
+    assert noted(tmp_path, suffix, {"item_id": 7, "x": 'say "item_": 1'})[1] == ()
+
+
 def _same(before: Any, after: Any) -> bool:
-    """Whether two values are equal, but for what an object lacks and how exact a float is."""
+    """Whether two values are equal, but for what an object lacks."""
     if isinstance(before, dict) and isinstance(after, dict):
         return all(_same(before.get(name), after.get(name)) for name in {**before, **after})
     if isinstance(before, list) and isinstance(after, list):
         return len(before) == len(after) and all(map(_same, before, after))
-    if isinstance(before, int) and isinstance(after, float):
-        return float(before) == after
     return bool(before == after) and isinstance(before, bool) == isinstance(after, bool)
 
 
@@ -278,7 +339,7 @@ def test_assembling_holds_little_at_a_time(
         (tmp_path / f"{n}.part").write_bytes(part)
     target = tmp_path / f"large{suffix}"
     tracemalloc.start()
-    count = assemble.assemble(target, (tmp_path / f"{n}.part" for n in range(6)), suffix)
+    count, _ = assemble.assemble(target, (tmp_path / f"{n}.part" for n in range(6)), suffix)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert count == 12_000
@@ -297,7 +358,7 @@ def test_segments_come_from_a_store(
         assert stat
         opens.append(partial(open_object, store, stat))
     for suffix in (".jsonl", ".csv"):
-        assert assemble.assemble(tmp_path / f"a{suffix}", opens, suffix) == 9000
+        assert assemble.assemble(tmp_path / f"a{suffix}", opens, suffix) == (9000, ())
     assert (tmp_path / "a.jsonl").read_bytes() == b"".join(parts.values())
     store.put("s/1", b"{}\n" * 7)
     with pytest.raises(Changed):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -63,6 +64,13 @@ class Double:
 
     def score(self, batch):
         return batch.repeat(2, axis=1).repeat(2, axis=2)
+
+
+class Echo:
+    """Rows as they came."""
+
+    def score(self, batch):
+        return batch
 
 
 class Add:
@@ -177,6 +185,47 @@ def test_rows_become_rows_in_order_whatever_the_format(
         found = pd.DataFrame(lines(output))
     assert found["item"].tolist() == list(range(100))
     assert found["sum"].tolist() == [1001 + 2 * n for n in range(100)]
+
+
+@pytest.mark.parametrize("source", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_keys_come_out_as_they_went_in(
+    tmp_path: Path, settings: Settings, source: str, suffix: str
+) -> None:
+    keys: list[dict[str, Any]] = [
+        {"id": 2**53 + 1, "code": "01234"},
+        {"id": None, "code": "9"},
+        {"id": 7, "code": "10"},
+    ]
+    rows = pd.DataFrame(keys, dtype=object).astype({"id": "Int64", "code": "str"})
+    path = tmp_path / f"t.{source}"
+    match source:
+        case "csv":
+            rows.to_csv(path, index=False)
+        case "jsonl":
+            path.write_text("\n".join(map(json.dumps, keys)))
+        case _:
+            rows.to_parquet(path)
+    api.run(spec(tmp_path, "Echo", path, f"o.{suffix}", shard_frames=2), settings=settings)
+    output = tmp_path / f"o.{suffix}"
+    if suffix == "csv":
+        assert output.read_text().splitlines()[1:] == [f"0,{2**53 + 1},01234", "1,,9", "2,7,10"]
+    else:
+        found = pq.read_table(output).to_pylist() if suffix == "parquet" else lines(output)
+        assert found == [{"item": n, **record} for n, record in enumerate(keys)]
+
+
+def test_what_a_file_of_records_cannot_hold_is_in_the_result(
+    tmp_path: Path, settings: Settings
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("item,x\nk,inf\n")
+    result = api.run(spec(tmp_path, "Echo", path, "o.jsonl"), settings=settings)
+    assert [note.partition(",")[0].partition(";")[0] for note in result.notes] == [
+        "1 infinite value became null",
+        "`item` is each item's key",
+    ]
+    assert lines(tmp_path / "o.jsonl") == [{"item": 0, "item_": "k", "x": None}]
 
 
 def test_retry_of_a_finished_job_scores_what_was_set_aside_and_nothing_else(

@@ -76,7 +76,7 @@ def write(
                 path, stores, source, job, spec, sized(plan, job.notes.picture_size()), done
             )
         case "records":
-            write_records(path, job, done)
+            return write_records(path, job, done)
         case _:
             write_image(path, job, done)
     return ()

@@ -76,7 +76,15 @@ class RecordsShard(LocalSegment):
             self._next = next(self._kept, None)
 
 
-def write_records(path: Path, job: Job, done: Sequence[Done]) -> None:
-    """Join the records of a job into a file; raises Unavailable when the disk is full."""
+def write_records(path: Path, job: Job, done: Sequence[Done]) -> tuple[str, ...]:
+    """Join the records of a job into a file.
+
+    Returns:
+        What the file cannot hold, one line each.
+
+    Raises:
+        Unavailable: the disk is full.
+    """
+    segments = [job.folder.opener(record.segment) for record in done]
     with mapped(str(path)):
-        assemble.assemble(path, [job.folder.opener(record.segment) for record in done], path.suffix)
+        return assemble.assemble(path, segments, path.suffix)[1]

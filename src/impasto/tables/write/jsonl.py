@@ -22,9 +22,10 @@ _MISSING = {"NAType", "NaTType"}
 def line(item: str | int, record: Mapping[Any, Any]) -> bytes:
     """Write a record as a line of JSON, its item first.
 
-    Arrays and tensors become lists; NaN, infinities and missing values become null; names that are
-    not strings, and all else that JSON does not know, become the text that `str` returns. A field
-    of the record's own that is called ``item`` gets an underscore.
+    Arrays and tensors become lists; NaN and missing values become null; names that are not strings,
+    and all else that JSON does not know, become the text that `str` returns. Infinities are written
+    as ``Infinity``, which JSON lacks: formats that have them get them from here. A field of the
+    record's own that is called ``item`` gets an underscore.
 
     Args:
         item: the item's name, or its index.
@@ -39,7 +40,7 @@ def line(item: str | int, record: Mapping[Any, Any]) -> bytes:
         while other in fields:
             other += "_"
         fields = {(other if name == ITEM else name): value for name, value in fields.items()}
-    text = json.dumps({ITEM: item, **fields}, ensure_ascii=False, allow_nan=False)
+    text = json.dumps({ITEM: item, **fields}, ensure_ascii=False)
     # Half a surrogate pair is not UTF-8; written this way it is JSON's own escape.
     return text.encode(errors="backslashreplace") + b"\n"
 
@@ -49,6 +50,11 @@ def read(stream: BinaryIO) -> Iterator[tuple[str | int, bytes]]:
     for raw in stream:
         item, _ = _DECODER.raw_decode(raw.decode(), len(_START))
         yield item, raw
+
+
+def renamed(name: str) -> bool:
+    """Return whether `line` may have given a field this name because it was called ``item``."""
+    return name != ITEM and name.rstrip("_") == ITEM
 
 
 def parsed(raw: bytes) -> dict[str, Any]:
@@ -68,7 +74,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
+        return None if math.isnan(value) else float(value)
     if isinstance(value, Mapping):
         return {str(name): _plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple):

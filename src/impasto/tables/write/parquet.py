@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput
 from impasto.storage.local import mapped
+from impasto.tables.read.kinds import EXACT
 from impasto.tables.write.jsonl import ITEM, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from impasto.tables.write.losses import Losses
+
 ROWS, BYTES = 10_000, 16 << 20
 """Records, and approximate bytes of their lines, of a row group."""
 
 
-def write(path: Path, lines: Callable[[], Iterable[bytes]]) -> int:
+def write(path: Path, lines: Callable[[], Iterable[bytes]], losses: Losses) -> int:
     """Write records as Parquet.
 
     Args:
         path: a new file.
         lines: returns the records' lines; called twice.
+        losses: counts what the file cannot hold.
 
     Returns:
         The number of records.
@@ -41,13 +44,14 @@ def write(path: Path, lines: Callable[[], Iterable[bytes]]) -> int:
         for name in dict.fromkeys(name for record in records for name in record):
             found = _type([record.get(name) for record in records])
             types[name] = _unified(types.get(name, pa.null()), found)
-    types = {name: _storable(each) for name, each in types.items()}
+    losses.see(types)
+    types = {name: _storable(_settled(each)) for name, each in types.items()}
     schema = pa.schema([(name, each or pa.string()) for name, each in types.items()])
     count = 0
     with mapped(str(path)), pq.ParquetWriter(path, schema) as writer:
         for records in _blocks(lines()):
             columns = [
-                _array([record.get(name) for record in records], each)
+                _array([record.get(name) for record in records], each, losses)
                 for name, each in types.items()
             ]
             writer.write_batch(pa.record_batch(columns, schema=schema))
@@ -70,13 +74,63 @@ def _blocks(lines: Iterable[bytes]) -> Iterator[list[dict[str, Any]]]:
 
 
 def _type(values: list[Any]) -> Any:
-    """Return Arrow's type of some values, or None where they are of several kinds."""
+    """Return the type of some values, as `_marked` returns it, or None if of several kinds."""
     import pyarrow as pa
 
     try:
-        return pa.array(values).type
+        array = pa.array(values)
     except (pa.ArrowException, OverflowError):
         return None
+    # Among floats, truth values would become 0 and 1.
+    found = str(array.type)
+    if "double" in found and "bool" not in found and any(map(_holds_truth, values)):
+        return None
+    return _marked(array)
+
+
+def _holds_truth(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_truth, value.values()))
+    return any(map(_holds_truth, value)) if isinstance(value, list) else isinstance(value, bool)
+
+
+def _marked(array: Any) -> Any:
+    """Return an array's type, with a mark in place of integers that no float holds."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = array.type
+    if pa.types.is_int64(kind):
+        ends = pc.min_max(array).as_py()
+        exact = ends["min"] is None or -EXACT <= ends["min"] <= ends["max"] <= EXACT
+        return kind if exact else _long()
+    if pa.types.is_list(kind):
+        return pa.list_(_marked(array.flatten()))
+    if pa.types.is_struct(kind):
+        return pa.struct([(field.name, _marked(array.field(n))) for n, field in enumerate(kind)])
+    return kind
+
+
+def _long() -> Any:
+    """Return the mark; no value of JSON has this type."""
+    import pyarrow as pa
+
+    return pa.decimal128(19)
+
+
+def _settled(each: Any) -> Any:
+    """Return a type without marks."""
+    import pyarrow as pa
+
+    if each is None:
+        return None
+    if each == _long():
+        return pa.int64()
+    if pa.types.is_list(each):
+        return pa.list_(_settled(each.value_type))
+    if pa.types.is_struct(each):
+        return pa.struct([(field.name, _settled(field.type)) for field in each])
+    return each
 
 
 def _unified(one: Any, other: Any) -> Any:
@@ -92,6 +146,8 @@ def _unified(one: Any, other: Any) -> Any:
         return other
     if {one, other} == {pa.int64(), pa.float64()}:
         return pa.float64()
+    if {one, other} == {pa.int64(), _long()}:
+        return _long()
     if kinds.is_list(one) and kinds.is_list(other):
         within = _unified(one.value_type, other.value_type)
         return within and pa.list_(within)
@@ -113,18 +169,11 @@ def _storable(each: Any) -> Any:
     return None if any(_storable(part) is None for part in inner) else each
 
 
-def _array(values: list[Any], each: Any) -> Any:
+def _array(values: list[Any], each: Any, losses: Losses) -> Any:
     """Return values as a column of a type; None is JSON in strings."""
     import pyarrow as pa
 
     if each is None:
-        return pa.array([None if it is None else _json(it) for it in values], pa.string())
-    try:
-        return pa.array(values, each)
-    except pa.ArrowInvalid:
-        # An integer that no float holds exactly.
-        return pa.array(values).cast(each, safe=False)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+        texts = [None if value is None else losses.json(value) for value in values]
+        return pa.array(texts, pa.string())
+    return pa.array(values, each)
