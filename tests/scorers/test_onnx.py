@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from impasto.scorers.fitting import mirror, tile
 from impasto.scorers.onnx.params import OnnxParams
 from impasto.scorers.onnx.scorer import OnnxScorer
 from impasto.scorers.values import DEVIATION, MEAN
+from support.command import call
 from support.model_file import ModelFile
 
 if TYPE_CHECKING:
@@ -367,14 +369,50 @@ def test_columns_choose_the_features() -> None:
     frame = pd.DataFrame({"id": ["x", "y"], "a": [3, 4], "b": [True, False]})
     with pytest.raises(BadInput, match=r"takes 2 features, and the table has 3.*`columns`"):
         scorer(_linear()).score(frame)
-    with pytest.raises(BadInput, match="'id' is no number"):
+    with pytest.raises(ValueError, match=r"'id' holds 'x', which is no number.*`columns`"):
         scorer(_linear(), columns="id,a").score(frame)
+    frame["day"] = pd.Timestamp("2024-01-01")
+    with pytest.raises(BadInput, match="'day' is no number"):
+        scorer(_linear(), columns="day,a").score(frame)
     with pytest.raises(BadInput, match="takes a column 'c'"):
         scorer(_linear(), columns="a, c").score(frame)
     assert records(scorer(_linear(), columns="b, a").score(frame)) == [
         {"output": 31.0},
         {"output": 40.0},
     ]
+
+
+@pytest.mark.parametrize("dtype", ["str", "object"])
+@pytest.mark.parametrize("kind", [FLOAT, TensorProto.INT64])
+def test_texts_that_are_numbers_are_taken_for_them(dtype: str, kind: int) -> None:
+    frame = pd.DataFrame({"a": pd.Series(["007", "8"], dtype=dtype), "b": [1, 2]})
+    assert records(scorer(_linear(kind=kind)).score(frame)) == [{"output": 17.0}, {"output": 28.0}]
+    frame["a"] = pd.Series([None, [1]] if dtype == "object" else [None, "abc"], dtype=dtype)
+    with pytest.raises(ValueError, match="which is no number"):
+        scorer(_linear(kind=kind)).score(frame)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("t.csv", "a,b\n1,2\nabc,2\n3,4\n"),
+        ("t.jsonl", '{"a": 1, "b": 2}\n{"a": "abc", "b": 2}\n{"a": 3, "b": 4}\n'),
+    ],
+)
+def test_a_cell_that_is_no_number_costs_its_row_alone(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    (tmp_path / "net.onnx").write_bytes(_linear())
+    output = tmp_path / "o.jsonl"
+    done = call(
+        *("run", tmp_path / name, "--scorer", f"onnx:{tmp_path / 'net.onnx'}", "-o", output),
+        *("--home", tmp_path / "home", "--max-failed", 1, "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    (aside,) = json.loads(done.stdout)["aside"]
+    assert aside["item"] == 1
+    assert "column 'a' holds 'abc', which is no number" in aside["error"]
+    found = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [(it["item"], it["output"]) for it in found] == [(0, 21.0), (2, 43.0)]
 
 
 def test_whole_numbers_are_converted_only_where_nothing_is_lost() -> None:

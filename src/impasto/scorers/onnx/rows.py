@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from impasto.scorers.onnx.signature import Field, RowInput
 
+SHOWN = 40
+"""Most characters of a cell that an error shows."""
+
 
 def feed(name: str, taken: RowInput, frame: pd.DataFrame, columns: str) -> dict[str, Any]:
     """Make the inputs of N rows.
@@ -30,7 +33,8 @@ def feed(name: str, taken: RowInput, frame: pd.DataFrame, columns: str) -> dict[
 
     Raises:
         BadInput: the table's columns are not those that the model takes.
-        ValueError: a value is missing, and the input's type cannot express that.
+        ValueError: a value is missing and the input's type cannot express that, or it is no number
+            where one is needed.
     """
     named = len(taken.fields) == 1 and taken.fields[0].name in frame.columns and not columns
     if not taken.matrix or (named and taken.fields[0].shape[1] == 1):
@@ -74,6 +78,8 @@ def _cells(name: str, field: Field, column: pd.Series[Any]) -> NDArray[Any]:
     """Return a column as the input's type, (N,); raises what `feed` does."""
     if field.kind == "str":
         return _texts(column)
+    if column.dtype == object or pd.api.types.is_string_dtype(column.dtype):
+        column = _numbers(column, field)
     if not pd.api.types.is_numeric_dtype(column.dtype):
         raise BadInput(
             f"{name}: column {column.name!r} is no number ({column.dtype}), and input {field} wants"
@@ -90,6 +96,25 @@ def _cells(name: str, field: Field, column: pd.Series[Any]) -> NDArray[Any]:
     if not np.array_equal(converted, cells):
         raise ValueError(f"column {column.name!r} holds a value that {kind} cannot, for {field}")
     return converted
+
+
+def _numbers(column: pd.Series[Any], field: Field) -> pd.Series[Any]:
+    """Return texts as the numbers that they are.
+
+    One bad cell makes a column of texts, and must not cost the rows that have numbers: so each is
+    judged alone.
+
+    Raises:
+        ValueError: one is no number.
+    """
+    numbers: pd.Series[Any] = pd.to_numeric(column, errors="coerce")
+    odd = column[numbers.isna() & column.notna()]
+    if len(odd):
+        raise ValueError(
+            f"column {column.name!r} holds {str(odd.iloc[0])[:SHOWN]!r}, which is no number, and "
+            f"input {field} wants numbers; correct it, or set `columns` to leave the column out"
+        )
+    return numbers
 
 
 def _texts(column: pd.Series[Any]) -> NDArray[Any]:
