@@ -15,9 +15,12 @@ from onnx import TensorProto, helper, numpy_helper
 from impasto.errors import BadInput, Unavailable
 from impasto.scorers.base import Scores
 from impasto.scorers.fitting import mirror, tile
+from impasto.scorers.onnx import rows
 from impasto.scorers.onnx.params import OnnxParams
 from impasto.scorers.onnx.scorer import OnnxScorer
+from impasto.scorers.onnx.signature import Field, RowInput
 from impasto.scorers.values import DEVIATION, MEAN
+from support.calls import calls_of
 from support.command import call
 from support.model_file import ModelFile
 
@@ -413,6 +416,15 @@ def test_a_cell_that_is_no_number_costs_its_row_alone(tmp_path: Path, name: str,
     assert "column 'a' holds 'abc', which is no number" in aside["error"]
     found = [json.loads(line) for line in output.read_text().splitlines()]
     assert [(it["item"], it["output"]) for it in found] == [(0, 21.0), (2, 43.0)]
+
+
+def test_a_wide_table_is_fed_without_a_look_at_each_column() -> None:
+    def cost(width: int) -> int:
+        taken = RowInput((Field("X", "float32", (None, None)),), matrix=True, batch=0)
+        frame = pd.DataFrame(np.ones((3, width)))
+        return calls_of(lambda: rows.feed("net.onnx", taken, frame, ""))
+
+    assert cost(4000) < cost(1000) + 3000 * 5
 
 
 def test_whole_numbers_are_converted_only_where_nothing_is_lost() -> None:

@@ -14,10 +14,12 @@ import pytest
 import torch
 
 from impasto.errors import BadInput
+from impasto.scorers import results
 from impasto.scorers.user.loading import ScriptError
 from impasto.scorers.user.params import ScriptParams
 from impasto.scorers.user.script import ScriptScorer
 from support import SCRIPTS
+from support.calls import calls_of
 from support.fake_inputs import Given
 
 if TYPE_CHECKING:
@@ -419,3 +421,10 @@ def test_script_may_use_gradients(tmp_path: Path) -> None:
     scorer = written(tmp_path, source)
     with torch.inference_mode():
         assert scorer.score(["a"]).records == [[{"output": 3.0}]]
+
+
+def test_a_wide_frame_becomes_records_without_a_look_at_each_column() -> None:
+    def cost(width: int) -> int:
+        return calls_of(lambda: results.of_frame(pd.DataFrame(np.ones((3, width)))))
+
+    assert cost(4000) < cost(1000) + 3000 * 20

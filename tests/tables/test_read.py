@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import tracemalloc
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from impasto.sources.open import open_planned, open_source
 from impasto.storage.stores import Stores
 from impasto.tables.read.header import named
 from support import stores as places
+from support.calls import calls_of
 from support.planned import planned
 
 if TYPE_CHECKING:
@@ -531,3 +533,19 @@ def test_what_rows_cannot_become_is_refused(tmp_path: Path, fields: dict[str, An
 def test_rows_come_from_one_table(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="give the file or object itself"):
         open_source(HERE, f"{tmp_path}/*.csv")
+
+
+@pytest.mark.parametrize("cell", ["{}", "{}.5", "", "0{}"])
+def test_planning_and_reading_cost_little_for_each_column(tmp_path: Path, cell: str) -> None:
+    spent = []
+    for count in (200, 400, 800):
+        path = tmp_path / f"{count}.csv"
+        fields = [[cell.format(row + n) for n in range(count)] for row in range(3)]
+        fields = [[f"c{n}" for n in range(count)], ["1"] * count, *fields]
+        path.write_text("".join(",".join(row) + "\n" for row in fields))
+        plan = plan_of(str(path))
+        look, load = partial(plan_of, str(path)), partial(pieces, str(path), plan)
+        spent.append((calls_of(look), calls_of(load)))
+    for few, some, many in zip(*spent, strict=True):
+        assert (many - some) / 400 < 350
+        assert (many - some) / (some - few) < 3

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ITEM = "item"
+_AS_THEY_ARE = frozenset({bool, int, str})
 _START = f'{{"{ITEM}": '
 _DECODER = json.JSONDecoder()
 _MISSING = {"NAType", "NaTType"}
@@ -67,7 +68,7 @@ def parsed(raw: bytes) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """Return a value in JSON's types."""
-    if value is None or isinstance(value, bool):
+    if value is None or type(value) in _AS_THEY_ARE:
         return value
     if isinstance(value, str):
         return str(value)
