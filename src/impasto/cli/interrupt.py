@@ -18,24 +18,29 @@ if TYPE_CHECKING:
     from types import FrameType
 
 GRACE = 1.0
-"""Seconds after the second Ctrl-C in which the process may end by itself."""
+"""Seconds in which a process that is to stop at once may end by itself."""
 
 
 @contextmanager
-def interruptible(on_stop: Callable[[], None]) -> Iterator[threading.Event]:
+def interruptible(
+    on_stop: Callable[[], None], at_once: Callable[[], bool] = lambda: False
+) -> Iterator[threading.Event]:
     """Yield an event that the first Ctrl-C (or SIGTERM) sets; the second one interrupts at once.
 
     Python handles a signal only between two of its own steps, and a request may wait for minutes on
     a dead network. So a thread watches for signals too, and ends the process a moment after the
-    second one if nothing else did.
+    one that stops at once if nothing else did.
 
     Args:
         on_stop: called at the first one, from the signal handler.
+        at_once: returns whether the first one interrupts at once, because nothing that runs now is
+            worth finishing; called from the signal handler and from another thread.
     """
     stop = threading.Event()
 
     def on_signal(number: int, _: FrameType | None) -> None:
-        if stop.is_set():
+        if stop.is_set() or at_once():
+            stop.set()
             raise KeyboardInterrupt
         stop.set()
         on_stop()
@@ -44,7 +49,7 @@ def interruptible(on_stop: Callable[[], None]) -> Iterator[threading.Event]:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     woken = signal.set_wakeup_fd(ours.fileno(), warn_on_full_buffer=False)
-    threading.Thread(target=_insist, args=(theirs, numbers), daemon=True).start()
+    threading.Thread(target=_insist, args=(theirs, numbers, at_once), daemon=True).start()
     before = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield stop
@@ -55,8 +60,10 @@ def interruptible(on_stop: Callable[[], None]) -> Iterator[threading.Event]:
         ours.close()
 
 
-def _insist(heard: socket.socket, numbers: tuple[signal.Signals, ...]) -> None:
-    """End the process after the second signal, unless the other end is closed in time."""
+def _insist(
+    heard: socket.socket, numbers: tuple[signal.Signals, ...], at_once: Callable[[], bool]
+) -> None:
+    """End the process after the signal that stops at once, unless the other end closes in time."""
     with heard:
         asked = 0
         while asked < 2:
@@ -64,6 +71,8 @@ def _insist(heard: socket.socket, numbers: tuple[signal.Signals, ...]) -> None:
             if not data:
                 return
             asked += sum(number in numbers for number in data)
+            if asked and at_once():
+                break
         heard.settimeout(GRACE)
         try:
             while heard.recv(64):

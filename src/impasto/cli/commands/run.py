@@ -21,7 +21,7 @@ from impasto.cli.options import (
 )
 from impasto.cli.scorer_flags import ScorerCommand
 from impasto.cli.spec_options import takes_spec
-from impasto.errors import BadInput, ImpastoError
+from impasto.errors import BadInput, ImpastoError, Interrupted
 
 if TYPE_CHECKING:
     from impasto.jobs.job import Job
@@ -122,6 +122,7 @@ def finish_job(
     from impasto.cli import interrupt, progress
     from impasto.cli.job_argument import add_remedy, job_argument
     from impasto.cli.render import jobs as display
+    from impasto.cli.render.wording import STOPPED
     from impasto.driver import api
     from impasto.driver.open_job import open_job
     from impasto.driver.submit import submit
@@ -135,12 +136,16 @@ def finish_job(
         last = event
         shown.update(event)
 
+    def at_once() -> bool:
+        # A shard is worth finishing; a plan and an output are made again from what is kept.
+        return last is None or last.stage != "scoring"
+
     try:
         # A debugger, or what the scorer prints, needs the terminal.
         bar = settings.engine != "inline"
         with (
             progress.progress(quiet, bar=bar) as shown,
-            interrupt.interruptible(shown.stopping) as stop,
+            interrupt.interruptible(shown.stopping, at_once) as stop,
         ):
             opened = open_job(spec, settings, found)
             job = found or submit(opened)
@@ -157,6 +162,10 @@ def finish_job(
         add_remedy(error, settings.home, as_submitted=as_submitted)
         if as_json:
             display.failure(error, last)
+        raise
+    except KeyboardInterrupt:
+        if as_json:
+            display.failure(Interrupted(STOPPED), last)
         raise
     plan = job.plan()
     called = plan.noun if plan else "items"
