@@ -253,7 +253,7 @@ def test_cancel_stops_a_job_that_runs_elsewhere(
 
     def on_progress(event: object) -> None:
         (found,) = find.jobs(Stores({}).open(str(tmp_path / "home")))
-        if found.listing().shards_done == 1:
+        if len(found.listing().done) == 1:
             CliRunner().invoke(app, ["cancel", found.id, "--home", str(tmp_path / "home")])
 
     with pytest.raises(Interrupted, match="cancelled"):

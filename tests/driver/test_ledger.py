@@ -35,7 +35,7 @@ def failed(shard: int, *items: int) -> Failed:
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    made = Job(Stores({}).open(str(tmp_path)), "abc")
+    made = Job(Stores({}).open(str(tmp_path)), "0123456789ab")
     made.record(SPEC)
     made.record(PLAN)
     return made
@@ -82,7 +82,7 @@ def test_records_whose_segments_are_torn_are_dropped(job: Job) -> None:
     leave(job, done(1), torn=True)
     ledger = open_ledger(job, SPEC, PLAN, retry=False)
     assert [record.shard for record in ledger.records] == [0]
-    assert job.find_done(1) is None
+    assert job.find_done(PLAN.shards[1], PLAN) is None
 
 
 @pytest.mark.parametrize("retry", [False, True])

@@ -269,7 +269,7 @@ def test_a_done_record_without_its_segment_runs_again(
     with pytest.raises(Interrupted):
         api.run(job, settings=settings, on_progress=on_progress, stop=stop)
     found = the_job(settings)
-    record = found.done(found.listing())[0]
+    record = found.done(found.listing(), found.plan())[0]
     found.folder.put(record.segment, b"torn")
     found.folder.put("done/00001.json", b"")
     inprocess.InProcess.ran = []
@@ -461,7 +461,7 @@ def test_a_shard_that_another_driver_finished_is_not_scored_again(
     assert result.sha256 == between[0].sha256
     assert inprocess.MoodyScorer.scored == 48 + 12, "only the shard that both began runs twice"
     found = the_job(settings)
-    assert len(found.done(found.listing())) == 4
+    assert len(found.done(found.listing(), found.plan())) == 4
 
 
 def test_refused_frames_are_tried_again_when_the_job_is_run_again(
@@ -484,7 +484,7 @@ def test_a_torn_image_is_made_again_and_never_delivered(
     with pytest.raises(Interrupted):
         api.run(job, settings=settings, on_progress=on_progress, stop=stop)
     found = the_job(settings)
-    (segment,) = (record.segment for record in found.done(found.listing()).values())
+    (segment,) = (record.segment for record in found.done(found.listing(), found.plan()).values())
     found.folder.put(f"{segment}000003.png", b"")
     inprocess.InProcess.ran = []
     api.run(job, settings=settings)

@@ -50,7 +50,7 @@ def job(home: Store) -> Job:
 
 
 def done(shard: int, **fields: object) -> Done:
-    whole = {"shard": shard, "segment": f"segments/{shard}.jsonl", "items": 3, "bytes": 5}
+    whole = {"shard": shard, "segment": f"segments/{shard:05d}-0.jsonl", "items": 3, "bytes": 5}
     return Done.model_validate({**whole, "seconds": 1.0, **fields})
 
 
@@ -76,10 +76,10 @@ def test_a_summary_counts_shards(job: Job) -> None:
 
 
 def test_jobs_that_cannot_be_read_are_named_among_the_others(home: Store, job: Job) -> None:
-    Job(home, "broken").folder.put("spec.json", b"{}")
+    Job(home, "0badc0ffee00").folder.put("spec.json", b"{}")
     found = {each.job: each for each in summaries(home)}
     assert found["0123456789ab"] == summarize(job)
-    broken = found["broken"]
+    broken = found["0badc0ffee00"]
     assert isinstance(broken, Unreadable)
     assert "damaged or of another version" in broken.why
     assert "spec.json" in broken.why

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from impasto.schema import events
+from impasto.schema import events, log_lines
 from impasto.schema.outcome import Done, Failed, ItemError, Result
 
 ASIDE = ItemError(item=6, error="ValueError: not 7", traceback="Traceback ...")
@@ -117,7 +117,7 @@ STORED: dict[str, tuple[str, events.Event]] = {
 @pytest.mark.parametrize("name", STORED)
 def test_events_are_stored_and_read_as_they_always_were(name: str) -> None:
     line, event = STORED[name]
-    assert events.parse(line, 0.0) == event
+    assert log_lines.parse(line, 0.0) == event
     assert json.dumps(event.line()) == line
 
 
@@ -142,10 +142,14 @@ def test_names_of_files_are_not_logged() -> None:
         '{"time": 1.5, "event": "item", "item": 3}',
         '{"time": 1.5, "event": "item", "item": 3, "shard": 0, "score_ms": 0.1}',
         '{"time": 1.5, "event": "item"}',
+        '{"time": 1.5, "event": "item", "shard": "0", "item": 3, "score_ms": 0.1}',
+        '{"time": 1.5, "event": "item", "shard": 0, "item": [], "score_ms": 0.1}',
+        '{"time": 1.5, "event": "item", "shard": 0, "item": 3, "score_ms": {}}',
+        '{"time": 1.5, "event": "item", "shard": 0, "item": 3, "name": 5, "score_ms": 0.1}',
     ],
 )
 def test_lines_of_other_versions_stay_what_they_are(line: str) -> None:
-    event = events.parse(line, 0.0)
+    event = log_lines.parse(line, 0.0)
     assert isinstance(event, events.Unknown)
     assert (event.time, event.event) == (json.loads(line)["time"], json.loads(line)["event"])
     assert json.dumps(event.line()) == line
@@ -164,10 +168,18 @@ def test_lines_of_other_versions_stay_what_they_are(line: str) -> None:
         '{"event": "submitted"}',
         '{"time": "1.5", "event": "submitted"}',
         '{"time": 1.5, "event": ["submitted"]}',
+        '{"time": true, "event": "submitted"}',
+        '{"time": NaN, "event": "submitted"}',
+        '{"time": Infinity, "event": "submitted"}',
+        '{"time": -1, "event": "submitted"}',
+        '{"time": 1e300, "event": "submitted"}',
+        '{"time": 1' + "0" * 400 + ', "event": "submitted"}',
+        '{"time": 1, "event": "news", "at": ' + "[" * 500 + "]" * 500 + "}",
+        "[" * 100_000,
         "\ufffd",
     ],
 )
 def test_lines_that_are_no_events_are_torn(line: str) -> None:
-    event = events.parse(line, 7.0)
+    event = log_lines.parse(line, 7.0)
     assert event == events.Torn(7.0, line)
     assert event.line() == {"time": 7.0, "event": "torn", "line": line}

@@ -16,7 +16,7 @@ from impasto import secrecy
 from impasto.cli import streams
 from impasto.cli.commands import access, cluster, demo, inspect, jobs, move, run
 from impasto.cli.options import app
-from impasto.cli.render.wording import STOPPED, worded
+from impasto.cli.render.wording import STOPPED, plain, worded
 from impasto.errors import BadInput, ImpastoError, Interrupted
 
 __all__ = ["app", "main"]
@@ -92,5 +92,5 @@ def _explain(error: BaseException) -> int:
             fact = f"{type(error).__name__}: {words}"
             line, code = f"internal error: {fact}; run again with --debug", 1
     if line:
-        print(secrecy.redact(f"impasto: {line}"), file=sys.stderr)
+        print(secrecy.redact(f"impasto: {plain(line)}"), file=sys.stderr)
     return code

@@ -12,8 +12,8 @@ from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from impasto.cli.render.text import ERR, clock, note, plain, size, warn
-from impasto.cli.render.wording import worded
+from impasto.cli.render.text import ERR, clock, note, size, warn
+from impasto.cli.render.wording import plain, worded
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -6,10 +6,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from impasto.driver import blame, tolerance
+from impasto.jobs.keys import done_key
 from impasto.jobs.listing import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from impasto.jobs.job import Job
     from impasto.jobs.listing import Listing
@@ -27,6 +28,7 @@ class Ledger:
         resumed: items that earlier runs left done.
         bases: done records of which only the failed items are tried again, by shard.
         tally: sums over the done records.
+        passed_over: keys of done records that were not believed.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Ledger:
         bases: Mapping[int, Done] | None = None,
         failed: Iterable[Failed] = (),
         attempts: Mapping[int, int] | None = None,
+        passed_over: Sequence[str] = (),
     ) -> None:
         """Start with what earlier runs left.
 
@@ -47,8 +50,10 @@ class Ledger:
             bases: done records of which only the failed items are tried again, by shard.
             failed: the records of failed attempts.
             attempts: how many failed attempts there are by shard, damaged records included.
+            passed_over: keys of done records that were not believed.
         """
         self.plan = plan
+        self.passed_over = passed_over
         self.total = plan.count
         self.bases = dict(bases or {})
         self.tally = tolerance.Tally()
@@ -147,10 +152,10 @@ class Ledger:
 def open_ledger(job: Job, spec: JobSpec, plan: Plan, *, retry: bool) -> Ledger:
     """Read what earlier runs of a job left, and drop what is not valid.
 
-    Records whose segments are incomplete are dropped. Items that were set aside are tried again if
-    there are more of them than the user allows, or on request: the cause of their failure may be
-    gone. In a shard of records or images, only those items are scored, on the base of the old
-    record, which is kept until a new one is written.
+    Records that are torn, do not fit the plan, or whose segments are incomplete are dropped. Items
+    that were set aside are tried again if there are more of them than the user allows, or on
+    request: the cause of their failure may be gone. In a shard of records or images, only those
+    items are scored, on the base of the old record, which is kept until a new one is written.
 
     Args:
         job: the job.
@@ -159,7 +164,8 @@ def open_ledger(job: Job, spec: JobSpec, plan: Plan, *, retry: bool) -> Ledger:
         retry: whether to retry the items that were set aside.
     """
     listing = job.listing()
-    records = job.done(listing)
+    records = job.done(listing, plan)
+    strange = set(listing.done) - records.keys()
     retry = retry or bool(tolerance.excess(spec, plan, [*records.values()]))
     again = {n for n, record in records.items() if record.failed and retry}
     # Listed after the records were read, since a segment is always older than its record.
@@ -167,17 +173,18 @@ def open_ledger(job: Job, spec: JobSpec, plan: Plan, *, retry: bool) -> Ledger:
     torn = {n for n, record in records.items() if not whole(record, listing)}
     bases: dict[int, Done] = {}
     if plan.output in {"records", "folder"}:
-        bases = _keep_bases(job, [records[n] for n in again - torn], listing)
-    job.drop(again | torn)
+        bases = _keep_bases(job, plan, [records[n] for n in again - torn], listing)
+    job.drop(again | torn | strange)
     done = [record for n, record in records.items() if n not in again | torn]
     # Earlier failures matter only to shards that are tried again.
-    failed = job.failed(listing) if len(done) < len(plan.shards) else []
-    return Ledger(spec, plan, done, bases, failed, listing.attempts)
+    failed = job.failed(listing, plan) if len(done) < len(plan.shards) else []
+    passed_over = [done_key(n) for n in sorted(torn | strange)]
+    return Ledger(spec, plan, done, bases, failed, listing.attempts, passed_over)
 
 
-def _keep_bases(job: Job, records: list[Done], listing: Listing) -> dict[int, Done]:
+def _keep_bases(job: Job, plan: Plan, records: list[Done], listing: Listing) -> dict[int, Done]:
     """Keep these records as bases; returns all bases whose segments are whole, by shard."""
     for record in records:
         job.keep_base(record)
-    bases = job.bases(job.listing() if records else listing)
+    bases = job.bases(job.listing() if records else listing, plan)
     return {n: base for n, base in bases.items() if whole(base, listing)}

@@ -102,7 +102,9 @@ class Run:
         return ledger
 
     def _open_ledger(self, plan: Plan) -> Ledger:
-        return open_ledger(self._job, self._spec, plan, retry=self._retry)
+        ledger = open_ledger(self._job, self._spec, plan, retry=self._retry)
+        self._reporter.passed_over(ledger.passed_over)
+        return ledger
 
     def _make_plan(self, engine: Engine) -> Plan:
         try:

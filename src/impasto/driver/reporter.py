@@ -12,6 +12,8 @@ from impasto.schema.progress import Progress
 from impasto.schema.workers import WorkerCounts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from impasto.driver.ledger import Ledger
     from impasto.jobs.job import Job
     from impasto.schema.outcome import Done, Failed, Result
@@ -60,6 +62,15 @@ class Reporter:
         self._job.journal.write(events.Workers(text=text))
         self._notes += (text,)
         self._show_scoring()
+
+    def passed_over(self, keys: Sequence[str]) -> None:
+        """Report and log records that were not believed, if there are any."""
+        if not keys:
+            return
+        self._job.journal.write(*(events.PassedOver(key=key) for key in keys))
+        more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+        text = f"{self._job.folder.where(keys[0])}{more}: damaged, so its shard is scored again"
+        self._notes += (text,)
 
     def done(self, record: Done) -> None:
         """Log a finished shard."""

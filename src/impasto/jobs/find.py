@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput
 from impasto.jobs.job import Job
+from impasto.jobs.keys import JOB
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 
 def jobs(home: Store) -> list[Job]:
     """List the jobs of a home, newest spec first."""
-    prefixes = home.folders("jobs")
-    found = [Job(home, prefix.rsplit("/", 1)[-1]) for prefix in prefixes]
+    found = [Job(home, job_id) for job_id in _ids(home)]
     stats = in_order(lambda job: job.folder.stat("spec.json"), found, MANY)
     known = [(stat.modified, job) for job, stat in zip(found, stats, strict=True) if stat]
     return [job for _, job in sorted(known, key=lambda pair: -pair[0])]
@@ -28,12 +28,13 @@ def find(home: Store, job_id: str) -> Job:
     Raises:
         BadInput: there is none, or more than one.
     """
-    prefixes = home.folders("jobs")
-    ids = [prefix.rsplit("/", 1)[-1] for prefix in prefixes]
-    matching = [known for known in ids if known.startswith(job_id)]
-    if job_id in matching:
-        matching = [job_id]
+    matching = [known for known in _ids(home) if known.startswith(job_id)]
     if len(matching) != 1:
         fact = f"matches {len(matching)} jobs" if matching else f"not found in {home.place}"
         raise BadInput(f"job {job_id}: {fact}", "see `impasto jobs`, or give its `home`")
     return Job(home, matching[0])
+
+
+def _ids(home: Store) -> list[str]:
+    names = (folder.rpartition("/")[2] for folder in home.folders("jobs"))
+    return [name for name in names if JOB.fullmatch(name)]

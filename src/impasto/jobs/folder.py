@@ -5,10 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
-from pydantic import ValidationError
-
 from impasto.errors import BadInput, Missing
-from impasto.schema.base import Frozen
+from impasto.schema.base import Frozen, read
 from impasto.storage.ranges import open_object
 
 if TYPE_CHECKING:
@@ -31,8 +29,11 @@ class JobFolder:
         self._prefix = prefix
 
     def list_all(self, prefix: str = "") -> list[tuple[str, Stat]]:
-        """List the objects below a prefix, each with its key in this folder."""
-        found = self._home.list_all(self._prefix + prefix)
+        """List the objects below a prefix, each with its key in this folder.
+
+        Files with names that no store could hold, and links, are left out.
+        """
+        found = self._home.list_ours(self._prefix + prefix)
         return [(stat.key.removeprefix(self._prefix), stat) for stat in found]
 
     def stat(self, key: str) -> Stat | None:
@@ -51,24 +52,25 @@ class JobFolder:
         """Read an object as a value, or return None when there is no such object.
 
         Raises:
-            BadInput: it holds something else.
+            BadInput: it is torn; see `impasto.schema.base.read`.
         """
         data = self.find(key)
-        try:
-            return None if data is None else model.model_validate_json(data)
-        except ValidationError:
-            raise BadInput(
-                f"{self.where(key)}: damaged or of another version",
-                "delete the job's folder and run it again",
-            ) from None
+        value = None if data is None else read(model, data)
+        if data is not None and value is None:
+            raise self.damaged(key)
+        return value
 
     def load_if_whole(self, key: str, model: type[Model]) -> Model | None:
-        """Read an object as a value; one that was cut short counts as absent."""
+        """Read an object as a value; a torn one counts as absent."""
         data = self.find(key)
-        try:
-            return None if data is None else model.model_validate_json(data)
-        except ValidationError:
-            return None
+        return None if data is None else read(model, data)
+
+    def damaged(self, key: str) -> BadInput:
+        """Return the error that an object is not what its key says."""
+        return BadInput(
+            f"{self.where(key)}: damaged or of another version",
+            "delete the job's folder and run it again",
+        )
 
     def create(self, key: str, data: bytes) -> bool:
         """Write an object unless one exists; returns whether this call wrote it."""

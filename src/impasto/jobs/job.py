@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from uuid import uuid4
 
 from impasto.errors import BadInput
+from impasto.jobs.fits import failed_fits, fits
 from impasto.jobs.folder import JobFolder
 from impasto.jobs.journal import Journal
+from impasto.jobs.keys import base_key, done_key, failed_key
 from impasto.jobs.listing import Listing
 from impasto.jobs.notes import Notes
 from impasto.schema.job import JobSpec
@@ -31,8 +33,9 @@ from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from impasto.schema.plan import Shard
     from impasto.storage.store import Store
 
 Record: TypeAlias = JobSpec | Plan | Result | Done | Failed
@@ -60,10 +63,7 @@ class Job:
         """List the job's objects once."""
         listing = Listing()
         for key, stat in self.folder.list_all():
-            listing.sizes[key] = stat.size
-            if key.startswith("failed/"):
-                shard = int(key[7:12])
-                listing.attempts[shard] = listing.attempts.get(shard, 0) + 1
+            listing.add(key, stat.size)
         return listing
 
     def spec(self) -> JobSpec:
@@ -79,11 +79,17 @@ class Job:
 
     def plan(self) -> Plan | None:
         """Read the plan, or None when there is none yet."""
-        return self.folder.load("plan.json", Plan)
+        plan = self.folder.load("plan.json", Plan)
+        if plan and not plan.shards:
+            raise self.folder.damaged("plan.json")
+        return plan
 
     def result(self) -> Result | None:
         """Read the result, or None when the job is not finished."""
-        return self.folder.load("result.json", Result)
+        result = self.folder.load("result.json", Result)
+        if result and result.job != self.id:
+            raise self.folder.damaged("result.json")
+        return result
 
     def replace_spec(self, spec: JobSpec) -> None:
         """Replace the spec of an earlier call, which differs only in how the job runs.
@@ -102,47 +108,45 @@ class Job:
             case Result():
                 key = "result.json"
             case Done():
-                key = _done_key(value.shard)
+                key = done_key(value.shard)
             case Failed():
-                key = f"failed/{value.shard:05d}-{attempt}.json"
+                key = failed_key(value.shard, attempt)
         return self.folder.create(key, _redacted(value).model_dump_json(indent=1).encode())
 
-    def record_done(self, done: Done) -> Done:
+    def record_done(self, done: Done, shard: Shard, plan: Plan) -> Done:
         """Write a shard's done record unless one exists; returns the stored one."""
-        return done if self.record(done) else self.find_done(done.shard) or done
+        return done if self.record(done) else self.find_done(shard, plan) or done
 
-    def find_done(self, shard: int) -> Done | None:
+    def find_done(self, shard: Shard, plan: Plan) -> Done | None:
         """Read a shard's done record, or None when it is not done."""
-        return self.folder.load_if_whole(_done_key(shard), Done)
+        return self._done(done_key(shard.index), shard, plan)
 
-    def done(self, listing: Listing) -> dict[int, Done]:
-        """Read the done records, by shard; one that was cut short counts as absent."""
-        keys = [key for key in listing.sizes if key.startswith("done/")]
-        found = in_order(partial(self.folder.load_if_whole, model=Done), keys, MANY)
-        records = [record for record in found if record]
-        return {record.shard: record for record in sorted(records, key=lambda each: each.shard)}
+    def done(self, listing: Listing, plan: Plan | None) -> dict[int, Done]:
+        """Read the done records, by shard; one that is torn, or does not fit, counts as absent."""
+        return self._all_done(listing.done, done_key, plan)
 
-    def failed(self, listing: Listing) -> list[Failed]:
-        """Read the records of failed attempts; one that was cut short counts as absent."""
-        keys = [key for key in listing.sizes if key.startswith("failed/")]
+    def failed(self, listing: Listing, plan: Plan) -> list[Failed]:
+        """Read the records of failed attempts; one that is torn counts as absent."""
+        keys = [key for key, shard in listing.failed.items() if shard < len(plan.shards)]
         found = in_order(partial(self.folder.load_if_whole, model=Failed), keys, MANY)
-        return [record for record in found if record]
+        pairs = (
+            (each, plan.shards[listing.failed[key]]) for key, each in zip(keys, found, strict=True)
+        )
+        return [each for each, shard in pairs if each and failed_fits(each, shard)]
 
     def keep_base(self, done: Done) -> None:
         """Keep a done record as the base of the next attempt at its shard."""
-        key = f"bases/{done.shard:05d}.json"
-        self.folder.put(key, _redacted(done).model_dump_json(indent=1).encode())
+        data = _redacted(done).model_dump_json(indent=1).encode()
+        self.folder.put(base_key(done.shard), data)
 
-    def bases(self, listing: Listing) -> dict[int, Done]:
-        """Read the bases of shards, by shard."""
-        keys = [key for key in listing.sizes if key.startswith("bases/")]
-        found = in_order(partial(self.folder.load_if_whole, model=Done), keys, MANY)
-        return {record.shard: record for record in found if record}
+    def bases(self, listing: Listing, plan: Plan) -> dict[int, Done]:
+        """Read the bases of shards, by shard; one that is torn counts as absent."""
+        return self._all_done(listing.bases, base_key, plan)
 
     def drop(self, shards: Iterable[int]) -> None:
         """Delete done records, so that their shards run again."""
         for shard in shards:
-            self.folder.delete(_done_key(shard))
+            self.folder.delete(done_key(shard))
 
     def new_segment(self, shard: int, suffix: str) -> str:
         """Name a segment that no other attempt writes to; a folder when the suffix is "/"."""
@@ -162,6 +166,19 @@ class Job:
         segments = (key for key in listing.sizes if key.startswith("segments/"))
         self.folder.delete(*(key for key in segments if not key.startswith(prefixes)))
 
+    def _all_done(
+        self, numbers: Sequence[int], key: Callable[[int], str], plan: Plan | None
+    ) -> dict[int, Done]:
+        if plan is None:
+            return {}
+        shards = [plan.shards[n] for n in sorted(numbers) if n < len(plan.shards)]
+        found = in_order(lambda each: self._done(key(each.index), each, plan), shards, MANY)
+        return {record.shard: record for record in found if record}
+
+    def _done(self, key: str, shard: Shard, plan: Plan) -> Done | None:
+        record = self.folder.load_if_whole(key, Done)
+        return record if record and fits(record, shard, plan.output) else None
+
 
 def _redacted(value: Record) -> Record:
     """Redact the errors in a record; names and URLs stay, or they would name nothing."""
@@ -173,7 +190,3 @@ def _redacted(value: Record) -> Record:
             failed = [it.model_copy(update={"error": redact(it.error)}) for it in value.failed]
             return value.model_copy(update={"failed": tuple(failed)})
     return value
-
-
-def _done_key(shard: int) -> str:
-    return f"done/{shard:05d}.json"

@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from impasto.schema.events import parse
+from impasto.jobs.keys import LOG
+from impasto.schema.log_lines import parse
 from impasto.secrecy import redact_all
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
@@ -40,7 +41,8 @@ class Journal:
             seen: keys of objects to leave out; those that are read are added.
         """
         seen = set() if seen is None else seen
-        found = [(key, stat) for key, stat in self._folder.list_all("logs") if key not in seen]
+        listed = self._folder.list_all("logs")
+        found = [(key, stat) for key, stat in listed if LOG.fullmatch(key) and key not in seen]
         found.sort(key=lambda pair: (pair[1].modified, pair[0]))
         seen.update(key for key, _ in found)
         pages = in_order(self._folder.read, (key for key, _ in found), MANY, len)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from impasto.jobs.keys import base_shard, done_shard, failed_shard
 from impasto.schema.outcome import Done
 
 Status = Literal["new", "open", "cancelled", "done"]
@@ -16,16 +17,28 @@ class Listing:
 
     Attributes:
         sizes: bytes of every object, by key within the job.
+        done: the shards that have a done record.
+        bases: the shards that have a base.
+        failed: keys of the records of failed attempts, with their shards.
         attempts: failed attempts by shard.
     """
 
     sizes: dict[str, int] = field(default_factory=dict)
+    done: list[int] = field(default_factory=list)
+    bases: list[int] = field(default_factory=list)
+    failed: dict[str, int] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)
 
-    @property
-    def shards_done(self) -> int:
-        """How many shards have a done record."""
-        return sum(key.startswith("done/") for key in self.sizes)
+    def add(self, key: str, size: int) -> None:
+        """Add an object; what is none of Impasto's has a size and nothing else."""
+        self.sizes[key] = size
+        if (shard := done_shard(key)) is not None:
+            self.done.append(shard)
+        elif (shard := base_shard(key)) is not None:
+            self.bases.append(shard)
+        elif (shard := failed_shard(key)) is not None:
+            self.failed[key] = shard
+            self.attempts[shard] = self.attempts.get(shard, 0) + 1
 
     @property
     def status(self) -> Status:

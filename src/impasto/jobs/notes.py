@@ -6,13 +6,12 @@ deliveries/<digest of the output's URL>.json  cancel  prepared.json  size.json
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from impasto.jobs.journal import Journal
+from impasto.schema.base import read
 from impasto.schema.events import Cancelled
+from impasto.schema.outcome import Delivered
 from impasto.schema.plan import PictureSize, Prepared
 
 if TYPE_CHECKING:
@@ -35,13 +34,11 @@ class Notes:
         Returns:
             None when the delivery never began; "" when it began and did not end.
         """
-        data = self._folder.find(_delivery_key(output))
-        if data is None:
+        key = _delivery_key(output)
+        if self._folder.stat(key) is None:
             return None
-        try:
-            return str(json.loads(data)["fingerprint"])
-        except (ValueError, KeyError):
-            return ""
+        noted = self._folder.load_if_whole(key, Delivered)
+        return noted.fingerprint if noted and noted.output == output else ""
 
     def begin_delivery(self, output: str) -> bool:
         """Note that a delivery to an output begins; returns whether this call noted it first."""
@@ -73,12 +70,11 @@ class Notes:
         data = self._folder.find(PREPARED)
         if data is None:
             return None
-        try:
-            return Prepared.model_validate_json(data)
-        except ValidationError:
-            # Cut short by a power failure; it is made again.
+        noted = read(Prepared, data)
+        if noted is None:
+            # Torn, as after a power failure; it is made again.
             self._folder.delete(PREPARED)
-            return None
+        return noted
 
     def settle_prepared(self, prepared: Prepared) -> Prepared:
         """Note what a worker prepared unless something is noted; returns what is noted."""
@@ -102,4 +98,4 @@ def _delivery_key(output: str) -> str:
 
 
 def _delivery(output: str, fingerprint: str) -> bytes:
-    return json.dumps({"output": output, "fingerprint": fingerprint}).encode()
+    return Delivered(output=output, fingerprint=fingerprint).model_dump_json().encode()

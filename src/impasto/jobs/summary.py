@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from impasto.errors import BadInput
 from impasto.jobs import find
@@ -97,7 +98,7 @@ def summarize(job: Job) -> JobSummary:
     return JobSummary(
         job=job.id,
         status=listing.status,
-        shards_done=listing.shards_done,
+        shards_done=len(listing.done),
         shards=len(plan.shards) if plan else 0,
         bytes=sum(listing.sizes.values()),
         source=spec.source,
@@ -117,7 +118,7 @@ def summaries(home: Store) -> Iterator[JobSummary | Unreadable]:
 def details(job: Job) -> JobDetails:
     """Read everything that is known about a job; raises BadInput when it cannot be read."""
     spec, plan, listing = job.spec(), job.plan(), job.listing()
-    records, result = job.done(listing), job.result()
+    records, result = job.done(listing, plan), job.result()
     failed = [error for record in records.values() for error in record.failed]
     seconds: dict[str, float] = {}
     for record in records.values():
@@ -150,4 +151,11 @@ def losses(job: Job) -> dict[str, list[float]]:
         reports none.
     """
     items = (event for event in job.journal.read() if isinstance(event, Item))
-    return {str(it.name or it.item): it.facts["losses"] for it in items if "losses" in it.facts}
+    told = {str(it.name or it.item): it.facts.get("losses") for it in items}
+    return {name: curve for name, curve in told.items() if _is_curve(curve)}
+
+
+def _is_curve(value: Any) -> TypeGuard[list[float]]:
+    return isinstance(value, list) and all(
+        isinstance(loss, int | float) and abs(loss) < math.inf for loss in value
+    )

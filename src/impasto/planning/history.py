@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
@@ -10,10 +11,9 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from impasto.errors import ImpastoError, Missing
 from impasto.jobs.job import Job
+from impasto.schema.base import read
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Done
 from impasto.schema.plan import Plan
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from impasto.scorers.entry import Entry
     from impasto.storage.store import Store
 
+LEAST = 1e-9
+"""Seconds per item below which no clock can tell."""
 FACTS = 20
 """Number of facts that are read, the newest."""
+_FACT = re.compile(r"/[0-9a-z]+\.json$")
 
 
 def learn(job: Job, scorer: str, plan: Plan, records: Iterable[Done]) -> None:
@@ -54,7 +57,7 @@ def learn(job: Job, scorer: str, plan: Plan, records: Iterable[Done]) -> None:
         height=plan.height,
         device=devices.most_common(1)[0][0],
         items=sum(record.items for record, _ in told),
-        seconds=median(seconds for _, seconds in told),
+        seconds=max(LEAST, median(seconds for _, seconds in told)),
         overhead=median(record.overhead for record, _ in told),
     )
     with suppress(ImpastoError):
@@ -79,12 +82,13 @@ def record_speed(home: Store, speed: Speed) -> None:
 
 def speeds(home: Store, scorer: str) -> list[Speed]:
     """Read how fast jobs with a scorer were, newest first; damaged facts are left out."""
-    stats = sorted(home.list_all(f"facts/{scorer}/"), key=lambda stat: -stat.modified)
-    found = in_order(partial(_speed, home), [stat.key for stat in stats[:FACTS]], MANY)
-    return [speed for speed in found if speed]
+    known = [stat for stat in home.list_ours(f"facts/{scorer}") if _FACT.search(stat.key)]
+    keys = [stat.key for stat in sorted(known, key=lambda stat: -stat.modified)]
+    found = in_order(partial(_speed, home), keys[:FACTS], MANY)
+    return [speed for speed in found if speed and speed.scorer == scorer]
 
 
 def _speed(home: Store, key: str) -> Speed | None:
-    with suppress(ValidationError, Missing):
-        return Speed.model_validate_json(home.read(key))
+    with suppress(Missing):
+        return read(Speed, home.read(key))
     return None

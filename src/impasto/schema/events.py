@@ -1,32 +1,33 @@
 """The events in a job's log, one per line.
 
     by a user     Submitted, Cancelled
-    by a driver   Started, ShardDone, ShardFailed, Workers, Stopping, then Finished or Stopped
+    by a driver   Started, PassedOver, ShardDone, ShardFailed, Workers, Stopping, then Finished or
+                  Stopped
     by a worker   Item, Printed
-    by nobody     Unknown (a line of another version), Torn (a line that was cut short)
+    by nobody     Unknown (a line of another version), Torn (a line that was cut short or damaged)
 
 A line is a JSON object with ``time``, ``event``, and the fields of that event.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, ClassVar, NamedTuple, Self, TypeAlias, cast
+from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
 
 from pydantic import Field
 
 from impasto.schema.base import Frozen
+from impasto.schema.bounds import is_number
 from impasto.schema.outcome import Done, Failed, Result
 
 Line: TypeAlias = dict[str, Any]
 """A line of a log, read from JSON."""
 
 
-class _Entry(Frozen):
+class Entry(Frozen):
     """An event that is rare enough for all of its fields to be checked.
 
     Attributes:
@@ -50,7 +51,7 @@ class _Entry(Frozen):
         return self.model_dump(mode="json", exclude={"time"}, exclude_none=True)
 
 
-class _RecordEntry(_Entry):
+class RecordEntry(Entry):
     """An event whose fields are those of a record.
 
     Attributes:
@@ -72,19 +73,19 @@ class _RecordEntry(_Entry):
         return {name: fields[name] for name in fields if name not in newer or fields[name]}
 
 
-class Submitted(_Entry):
+class Submitted(Entry):
     """The job was handed to a cluster."""
 
     EVENT = "submitted"
 
 
-class Cancelled(_Entry):
+class Cancelled(Entry):
     """Every driver of the job was asked to stop."""
 
     EVENT = "cancel"
 
 
-class Started(_Entry):
+class Started(Entry):
     """A driver began.
 
     Attributes:
@@ -100,7 +101,19 @@ class Started(_Entry):
     resumed: int
 
 
-class Workers(_Entry):
+class PassedOver(Entry):
+    """A done record was torn or did not fit its plan, so its shard runs again.
+
+    Attributes:
+        key: the record's key within the job.
+    """
+
+    EVENT = "passed_over"
+
+    key: str
+
+
+class Workers(Entry):
     """Workers could not start, or ended.
 
     Attributes:
@@ -112,7 +125,7 @@ class Workers(_Entry):
     text: str
 
 
-class ShardDone(_RecordEntry):
+class ShardDone(RecordEntry):
     """A shard is done."""
 
     EVENT = "done"
@@ -120,7 +133,7 @@ class ShardDone(_RecordEntry):
     record: Done
 
 
-class ShardFailed(_RecordEntry):
+class ShardFailed(RecordEntry):
     """An attempt at a shard failed."""
 
     EVENT = "failed"
@@ -128,7 +141,7 @@ class ShardFailed(_RecordEntry):
     record: Failed
 
 
-class Stopping(_Entry):
+class Stopping(Entry):
     """The driver starts no more shards.
 
     Attributes:
@@ -142,7 +155,7 @@ class Stopping(_Entry):
     running: int
 
 
-class Stopped(_Entry):
+class Stopped(Entry):
     """The driver ended without a result, or the cluster did not take the job.
 
     Attributes:
@@ -156,7 +169,7 @@ class Stopped(_Entry):
     exit_code: int | None = None
 
 
-class Finished(_RecordEntry):
+class Finished(RecordEntry):
     """The output is in place."""
 
     EVENT = "finished"
@@ -164,7 +177,7 @@ class Finished(_RecordEntry):
     record: Result
 
 
-class Printed(_Entry):
+class Printed(Entry):
     """A scorer printed something while it scored a shard.
 
     Attributes:
@@ -227,16 +240,20 @@ class Item(NamedTuple):
         start, stop = len(head), len(names)
         if names[:start] != head:
             raise ValueError("not the fields of an item")
+        time, _, shard, item = values[:4]
+        name, score_ms = values[4] if named else "", values[start - 1]
         error, traceback = None, ""
         if names[-2:] == ["error", "traceback"]:
             error, traceback = values[-2:]
             stop -= 2
         concealed = names[stop - 1] == "concealed" and values[stop - 1] is True
         stop -= concealed
+        texts = isinstance(name, str) and isinstance(error, str | None)
+        whole = isinstance(shard, int) and isinstance(item, int) and is_number(score_ms)
+        if not (texts and whole and isinstance(traceback, str)):
+            raise ValueError("not the values of an item")
         facts = dict(islice(line.items(), start, stop))
-        time, _, shard, item = values[:4]
-        name = values[4] if named else ""
-        return cls(time, shard, item, values[start - 1], facts, name, concealed, error, traceback)
+        return cls(time, shard, item, score_ms, facts, name, concealed, error, traceback)
 
 
 _UNNAMED = ["time", "event", "shard", "item", "score_ms"]
@@ -270,11 +287,11 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Torn:
-    """A line that was cut short.
+    """A line that was cut short, or that no version of Impasto wrote.
 
     Attributes:
         time: when the object that holds it was written, seconds since 1970.
-        text: the part that was written.
+        text: the line as it is.
     """
 
     time: float
@@ -289,6 +306,7 @@ Event: TypeAlias = (
     Submitted
     | Cancelled
     | Started
+    | PassedOver
     | Workers
     | ShardDone
     | ShardFailed
@@ -301,50 +319,3 @@ Event: TypeAlias = (
     | Torn
 )
 """Any event; each has a ``time`` and a ``line()``."""
-
-_ENTRIES: dict[str, type[_Entry]] = {
-    kind.EVENT: kind
-    for kind in (
-        Submitted,
-        Cancelled,
-        Started,
-        Workers,
-        ShardDone,
-        ShardFailed,
-        Stopping,
-        Stopped,
-        Finished,
-        Printed,
-    )
-}
-
-
-def parse(text: str, written: float) -> Event:
-    """Read the event in a line of a log, whatever the line contains.
-
-    The event's own ``line()`` is exactly what was read.
-
-    Args:
-        text: the line.
-        written: when the object that holds it was written, seconds since 1970.
-    """
-    try:
-        line = json.loads(text)
-    except ValueError:
-        return Torn(written, text)
-    if not isinstance(line, dict) or not isinstance(line.get("time"), (int, float)):
-        return Torn(written, text)
-    name = line.get("event")
-    if not isinstance(name, str):
-        return Torn(written, text)
-    try:
-        if name == "item":
-            return Item.parse(line)
-        if name in _ENTRIES:
-            event = _ENTRIES[name].parse(line)
-            # No field was added or converted.
-            if str(event.line()) == str(line):
-                return cast("Event", event)
-    except ValueError:
-        pass
-    return Unknown(line)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from impasto.schema.base import Frozen
+from impasto.schema.bounds import Count, JobId, Name, PathText, Seconds, Word
 from impasto.schema.plan import Shard
 
 FailedKind = Literal["bad_input", "unavailable", "error", "denied", "changed", "died", "timeout"]
@@ -22,7 +23,7 @@ class ItemError(Frozen):
         traceback: the scorer's own, or "".
     """
 
-    item: int
+    item: Count
     error: str
     key: str = ""
     traceback: str = ""
@@ -47,18 +48,18 @@ class Done(Frozen):
         names: names written, in order, when the output is images or files.
     """
 
-    shard: int
-    segment: str
-    items: int
-    bytes: int
-    seconds: float
-    overhead: float = 0.0
-    stages: dict[str, float] = Field(default_factory=dict)
-    worker: str = ""
-    concealed: tuple[int, ...] = ()
+    shard: Count
+    segment: PathText
+    items: Count
+    bytes: Count
+    seconds: Seconds
+    overhead: Seconds = 0.0
+    stages: dict[Word, Seconds] = Field(default_factory=dict)
+    worker: Word = ""
+    concealed: tuple[Count, ...] = ()
     failed: tuple[ItemError, ...] = ()
-    failed_batches: int = 0
-    names: tuple[str, ...] = ()
+    failed_batches: Count = 0
+    names: tuple[Name, ...] = ()
 
 
 class Failed(Frozen):
@@ -76,12 +77,12 @@ class Failed(Frozen):
         remedy: what to do, or "".
     """
 
-    shard: int
+    shard: Count
     error: str
     kind: FailedKind = "error"
     traceback: str = ""
-    worker: str = ""
-    items: tuple[int, ...] = ()
+    worker: Word = ""
+    items: tuple[Count, ...] = ()
     remedy: str = ""
 
 
@@ -97,7 +98,7 @@ class Attempt(Frozen):
     """
 
     shard: Shard
-    suspects: tuple[int, ...] = ()
+    suspects: tuple[Count, ...] = ()
     aside: tuple[ItemError, ...] = ()
     base: Done | None = None
 
@@ -120,15 +121,27 @@ class Result(Frozen):
         warnings: what the user should know about the source, one line each, as the plan has it.
     """
 
-    job: str
-    output: str
-    items: int
-    failed: int
+    job: JobId
+    output: PathText
+    items: Count
+    failed: Count
     aside: tuple[ItemError, ...] = ()
-    concealed: int
-    seconds: float
-    fps: float
-    bytes: int
-    sha256: str
+    concealed: Count
+    seconds: Seconds
+    fps: Annotated[float, Field(ge=0)]
+    bytes: Count
+    sha256: Word
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+class Delivered(Frozen):
+    """The note that a delivery to a store began, and what it left there once it has ended.
+
+    Attributes:
+        output: where to.
+        fingerprint: digest of what is there; "" until the delivery has ended.
+    """
+
+    output: PathText
+    fingerprint: Word

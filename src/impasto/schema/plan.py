@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from impasto.schema.base import Frozen
+from impasto.schema.bounds import Count, Moment, Name, PathText, Side, Word
 from impasto.schema.job import Items, Preset
 from impasto.schema.source import TableFacts, VideoCut, VideoFacts
 
@@ -25,7 +26,7 @@ class Encoding(Frozen):
 
     crf: int = Field(default=18, ge=0, le=51)
     preset: Preset = "veryfast"
-    threads: int = Field(default=1, ge=1)
+    threads: int = Field(default=1, ge=1, le=1024)
 
 
 class Shard(Frozen):
@@ -41,13 +42,23 @@ class Shard(Frozen):
         span: the half-open range of a table's bytes that holds the rows, where rows are lines.
     """
 
-    index: int
-    start: int
-    stop: int
+    index: Count
+    start: Count
+    stop: Count
     cut: VideoCut | None = None
-    names: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
-    span: tuple[int, int] | None = None
+    names: tuple[PathText, ...] = ()
+    outputs: tuple[Name, ...] = ()
+    span: tuple[Count, Count] | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """Refuse a shard whose parts do not belong to the same items."""
+        if self.stop < self.start:
+            raise ValueError("ends before it starts")
+        parts = (self.names, self.outputs, self.cut.pts if self.cut else ())
+        if any(part and len(part) != len(self) for part in parts):
+            raise ValueError("names more or fewer items than it has")
+        return self
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -78,17 +89,37 @@ class Plan(Frozen):
     source: Literal["video", "images", "files", "table"]
     output: OutputKind
     items: Items = "pictures"
-    base: str = ""
+    base: PathText = ""
     table: TableFacts | None = None
     facts: VideoFacts | None = None
-    width: int = 0
-    height: int = 0
+    width: Side = 0
+    height: Side = 0
     encoding: Encoding = Encoding()
     shards: tuple[Shard, ...] = ()
-    clip: tuple[int, int] | None = None
+    clip: tuple[Moment, Moment] | None = None
     warnings: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
-    etag: str = ""
+    etag: Word = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """Refuse a plan whose shards do not follow on each other, or lack what they need."""
+        after = self.shards[0].start if self.shards else 0
+        for place, shard in enumerate(self.shards):
+            if (shard.index, shard.start) != (place, after):
+                raise ValueError("has a shard out of place")
+            after = shard.stop
+        if self.facts is None and "video" in (self.source, self.output):
+            raise ValueError("lacks the facts of its pictures")
+        if self.source == "video" and not all(shard.cut for shard in self.shards):
+            raise ValueError("has a shard without a cut")
+        if self.source in {"images", "files"} and not all(map(_named, self.shards)):
+            raise ValueError("has a shard without names")
+        if self.output in {"image", "folder"} and not all(map(_has_outputs, self.shards)):
+            raise ValueError("has a shard without outputs")
+        if self.base and any(_leads_out(name) for shard in self.shards for name in shard.names):
+            raise ValueError("names what is not in its folder")
+        return self
 
     @property
     def count(self) -> int:
@@ -101,6 +132,18 @@ class Plan(Frozen):
         if self.items == "pictures":
             return "frames" if self.source == "video" or self.output == "video" else "images"
         return self.items
+
+
+def _named(shard: Shard) -> bool:
+    return len(shard.names) == len(shard)
+
+
+def _has_outputs(shard: Shard) -> bool:
+    return len(shard.outputs) == len(shard)
+
+
+def _leads_out(name: str) -> bool:
+    return any(part in {"", ".", ".."} for part in name.split("/"))
 
 
 class Prepared(Frozen):
@@ -118,5 +161,5 @@ class Prepared(Frozen):
 class PictureSize(Frozen):
     """Size of a video's pictures after scoring, in pixels: the first record written wins."""
 
-    width: int
-    height: int
+    width: int = Field(ge=1, le=1 << 16)
+    height: int = Field(ge=1, le=1 << 16)

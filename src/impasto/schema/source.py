@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from impasto.schema.base import Frozen
+from impasto.schema.bounds import Count, Moment, Ratio, Side, Word
+
+CodePoint = Annotated[int, Field(ge=0, le=255)]
+Fixed = Annotated[int, Field(ge=-(1 << 31), lt=1 << 32)]
+"""A number of a display matrix, signed or not."""
 
 
 class Colour(Frozen):
@@ -18,10 +25,10 @@ class Colour(Frozen):
         transfer: transfer characteristics.
     """
 
-    matrix: int = 2
+    matrix: CodePoint = 2
     full_range: bool | None = None
-    primaries: int = 2
-    transfer: int = 2
+    primaries: CodePoint = 2
+    transfer: CodePoint = 2
 
 
 class Shift(Frozen):
@@ -33,9 +40,9 @@ class Shift(Frozen):
         by: what is added to the times in the file, in the stream's unit; a missing time is 0.
     """
 
-    stream: int
-    place: int
-    by: int
+    stream: Count
+    place: Count
+    by: Moment
 
 
 class VideoFacts(Frozen):
@@ -64,16 +71,16 @@ class VideoFacts(Frozen):
             does not say.
     """
 
-    container: str
-    stream: int
-    codec: str
-    pixel_format: str
-    width: int
-    height: int
-    time_base: Fraction
-    rate: Fraction
-    sample_aspect: Fraction = Fraction(1)
-    display_matrix: tuple[int, ...] | None = None
+    container: Word
+    stream: Annotated[int, Field(ge=0, le=1 << 16)]
+    codec: Word
+    pixel_format: Word
+    width: Side
+    height: Side
+    time_base: Ratio
+    rate: Ratio
+    sample_aspect: Ratio = Fraction(1)
+    display_matrix: Annotated[tuple[Fixed, ...], Field(min_length=9, max_length=9)] | None = None
     colour: Colour = Colour()
     interlaced: bool = False
     deinterlace: bool = False
@@ -92,9 +99,9 @@ class Keyframe(Frozen):
         position: how many picture packets come before it in the file.
     """
 
-    pts: int
-    dts: int | None
-    position: int
+    pts: Moment
+    dts: Moment | None
+    position: Count
 
 
 class VideoCut(Frozen):
@@ -112,14 +119,14 @@ class VideoCut(Frozen):
             container does not say; for readers that fetch over a network.
     """
 
-    pts: tuple[int, ...]
-    before: tuple[int, ...] = ()
-    after: tuple[int, ...] = ()
+    pts: tuple[Moment, ...]
+    before: tuple[Moment, ...] = ()
+    after: tuple[Moment, ...] = ()
     keys: tuple[Keyframe, ...] = ()
-    stop: int
-    reorder: int = 0
-    moved: tuple[tuple[int, int | None], ...] = ()
-    span: tuple[int, int] | None = None
+    stop: Count
+    reorder: Annotated[int, Field(ge=0, le=1 << 16)] = 0
+    moved: tuple[tuple[Count, Moment | None], ...] = ()
+    span: tuple[Count, Count] | None = None
 
     @property
     def all_pts(self) -> tuple[int, ...]:

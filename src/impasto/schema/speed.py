@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from impasto.schema.base import Frozen
+from impasto.schema.bounds import JobId, Side, Word
 from impasto.schema.job import Items
 
 
@@ -23,12 +24,12 @@ class Speed(Frozen):
         overhead: a worker's seconds per shard besides its items; the median over shards.
     """
 
-    job: str
-    scorer: str
+    job: JobId
+    scorer: Word
     kind: Items
-    width: int = Field(default=0, ge=0)
-    height: int = Field(default=0, ge=0)
-    device: str = ""
+    width: Side = 0
+    height: Side = 0
+    device: Word = ""
     items: int = Field(ge=1)
-    seconds: float = Field(gt=0, allow_inf_nan=False)
-    overhead: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    seconds: float = Field(ge=1e-9, le=1e10)
+    overhead: float = Field(default=0.0, ge=0, le=1e10)

@@ -92,6 +92,11 @@ def list_files(folder: Path) -> list[str]:
         return [each.name for each in entries if each.name[0] != "." and each.is_file()]
 
 
+def is_stray(name: str) -> bool:
+    """Return whether a file of this name is what file managers leave, which is nobody's work."""
+    return name in {".DS_Store", "Thumbs.db", "desktop.ini"} or name.startswith("._")
+
+
 def tree(path: Path) -> dict[str, str]:
     """Return the etag of every file in and below a folder, or of one file, by name."""
     with mapped(str(path)):
@@ -160,7 +165,9 @@ def check_output(
         raise BadInput(f"{output}: exists already", "choose another or add `overwrite`")
     if output.is_dir():
         for child in output.rglob("*"):
-            if not child.is_dir() and child.suffix.lower() not in replaceable:
+            if child.is_dir() or is_stray(child.name):
+                continue
+            if child.suffix.lower() not in replaceable:
                 raise BadInput(
                     f"{output}: holds {child.name}, which is nothing of ours to replace",
                     "choose another folder",

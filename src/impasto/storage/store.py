@@ -15,7 +15,7 @@ import obstore
 
 from impasto.errors import Changed, Denied, Missing
 from impasto.schema.url import Url
-from impasto.storage import upload
+from impasto.storage import local_folder, upload
 from impasto.storage.local import mapped, read_file
 from impasto.storage.parallel import in_order
 from impasto.storage.requests import Requests
@@ -227,9 +227,25 @@ class Store:
         folders = [name[len(self._requests.prefix) :] for name in found["common_prefixes"]]
         return sorted(stats, key=lambda stat: stat.key), sorted(folders)
 
+    def list_ours(self, prefix: str = "") -> list[Stat]:
+        """List every object below a prefix that a store may hold, sorted by key.
+
+        In a folder, others may have left what no store can hold; that is left out.
+        """
+        if not self.place.local:
+            return self.list_all(prefix)
+        self._requests.below(prefix)
+        with self._requests.mapped(prefix):
+            found = [Stat(*each) for each in local_folder.files(self.place.path, prefix)]
+        return sorted(found, key=lambda stat: stat.key)
+
     def folders(self, prefix: str = "") -> list[str]:
-        """List the folders one level below a prefix, sorted."""
-        return self.list_folder(prefix)[1]
+        """List the folders one level below a prefix, sorted; leaves out what `list_ours` does."""
+        if not self.place.local:
+            return self.list_folder(prefix)[1]
+        self._requests.below(prefix)
+        with self._requests.mapped(prefix):
+            return sorted(local_folder.folders(self.place.path, prefix))
 
     def delete(self, *keys: str) -> None:
         """Delete objects; a missing one is no error."""
@@ -274,8 +290,8 @@ class Store:
         return self._requests.where(key)
 
     def local(self, key: str) -> Path | None:
-        """Return the object's path if it is on this machine."""
-        return self.place.path / key if self.place.local else None
+        """Return the object's path if it is on this machine; raises BadInput if it leads out."""
+        return self.place.path / self._requests.path(key) if self.place.local else None
 
     def _delete(self, keys: Sequence[str]) -> None:
         paths = [self._requests.path(key) for key in keys]

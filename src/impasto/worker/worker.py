@@ -136,7 +136,7 @@ class Worker:
             ImpastoError, MemoryError, OSError: the attempt failed.
         """
         shard = attempt.shard
-        standing = self._job.find_done(shard.index)
+        standing = self._job.find_done(shard, self._plan)
         if standing:
             yield standing
             return
@@ -183,7 +183,7 @@ class Worker:
         if printed:
             report.events.append(Printed(text=printed))
         self._job.journal.write(*report.events)
-        yield self._job.record_done(done)
+        yield self._job.record_done(done, shard, self._plan)
 
     def _scored(
         self,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from impasto.cli.render.text import OUT, clock, fact_lines, json_line, note, plain, say, size, warn
-from impasto.cli.render.wording import worded
+from impasto.cli.render.text import OUT, clock, fact_lines, json_line, note, say, size, warn
+from impasto.cli.render.wording import plain, worded
 from impasto.jobs.summary import JobSummary
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def jobs(found: Iterable[JobSummary | Unreadable], *, as_json: bool) -> None:
     table = Table("job", "status", "shards", "size", "source", "output", box=None, pad_edge=False)
     for row in rows:
         shards = f"{row.shards_done}/{row.shards or '?'}"
-        texts = Text(row.source), Text(row.output)
+        texts = Text(plain(row.source)), Text(plain(row.output))
         table.add_row(row.job, row.status, shards, size(row.bytes), *texts)
     OUT.print(table)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from impasto.cli.render.wording import worded
+from impasto.cli.render.wording import plain, worded
 
 WIDTH = 80
 """Columns of a terminal that says it has none."""
@@ -25,24 +25,18 @@ for _console in (OUT, ERR):
 
 
 def say(text: str) -> None:
-    """Print one line on stdout."""
-    OUT.print(text, markup=False)
+    """Print text on stdout; what a terminal would obey is shown as question marks."""
+    OUT.print(_plain_lines(text), markup=False)
 
 
 def warn(text: str) -> None:
-    """Print one line on stderr."""
-    ERR.print(text, markup=False)
+    """Print text on stderr; what a terminal would obey is shown as question marks."""
+    ERR.print(_plain_lines(text), markup=False)
 
 
 def note(line: str) -> None:
     """Print a remark of Impasto's own on stderr."""
     warn(f"note: {worded(plain(line))}")
-
-
-def plain(text: str) -> str:
-    """Return a name that is safe to print on terminals."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return shown.encode(errors="replace").decode()
 
 
 def clock(seconds: float) -> str:
@@ -82,6 +76,11 @@ def fact_lines(facts: dict[str, Any], *, as_json: bool) -> None:
                 say(f"{'' if n else name:<16} {worded(str(part))}")
         if value not in (None, "", []) and not isinstance(value, list):
             say(f"{name:<16} {value}")
+
+
+def _plain_lines(text: str) -> str:
+    """Return text, in which only tabs and ends of lines may move a terminal's cursor."""
+    return "\n".join("\t".join(map(plain, line.split("\t"))) for line in text.split("\n"))
 
 
 def json_line(value: object) -> None:

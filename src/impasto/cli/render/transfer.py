@@ -6,8 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from impasto.cli.render.text import clock, json_line, objects, plain, say, size
-from impasto.cli.render.wording import worded
+from impasto.cli.render.text import clock, json_line, objects, say, size
+from impasto.cli.render.wording import plain, worded
 from impasto.errors import ImpastoError
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import mimetypes
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, TypeVar
 
+from impasto.storage.local import is_stray
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
 
 
 def digest(path: Path) -> Digest:
-    """Return the size in bytes and the sha256 of a file, or of a folder's names and files."""
+    """Return the size in bytes and the sha256 of a file, or of a folder's names and files.
+
+    What file managers leave in a folder is left out.
+    """
     if path.is_dir():
-        children = [(child.name, *digest(child)) for child in sorted(path.iterdir())]
+        names = sorted(child for child in path.iterdir() if not is_stray(child.name))
+        children = [(child.name, *digest(child)) for child in names]
         return sum(size for _, size, _ in children), digest_all((n, sha) for n, _, sha in children)
     with path.open("rb") as file:
         return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()

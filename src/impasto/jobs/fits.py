@@ -1,0 +1,69 @@
+"""Whether a record that is read back belongs where it is: under its key, and to its plan.
+
+That every field is within its bounds is checked as it is read (`impasto.schema.base.read`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from impasto.schema.outcome import Done, Failed
+    from impasto.schema.plan import OutputKind, Shard
+
+_SEGMENT = re.compile(r"segments/(\d{5,9})-[0-9a-f]{1,32}(/|\.mp4|\.jsonl)")
+_ENDINGS = {"video": ".mp4", "records": ".jsonl", "image": "/", "folder": "/", "files": "/"}
+"""What the name of a segment ends in, by what is made."""
+
+
+def fits(record: Done, shard: Shard, output: OutputKind) -> bool:
+    """Return whether a done record can be one of this shard.
+
+    Args:
+        record: the record.
+        shard: the shard that its key names.
+        output: what the job makes.
+    """
+    failed = [error.item for error in record.failed]
+    return (
+        record.shard == shard.index
+        and _segment_fits(record, output)
+        and record.items <= len(shard)
+        and len(failed) <= record.items
+        and record.failed_batches <= len(failed)
+        and _within(shard, failed)
+        and _within(shard, record.concealed)
+        and _names_fit(record, shard, output)
+    )
+
+
+def failed_fits(record: Failed, shard: Shard) -> bool:
+    """Return whether a record of a failed attempt can be one of this shard."""
+    return record.shard == shard.index and _within(shard, record.items, repeated=True)
+
+
+def _segment_fits(record: Done, output: OutputKind) -> bool:
+    match = _SEGMENT.fullmatch(record.segment)
+    return match is not None and (int(match[1]), match[2]) == (record.shard, _ENDINGS[output])
+
+
+def _within(shard: Shard, items: Iterable[int], *, repeated: bool = False) -> bool:
+    """Return whether all are items of a shard, each named once unless they may be repeated."""
+    listed = list(items)
+    inside = all(shard.start <= item < shard.stop for item in listed)
+    return inside and (repeated or len(set(listed)) == len(listed))
+
+
+def _names_fit(record: Done, shard: Shard, output: OutputKind) -> bool:
+    if len(set(record.names)) < len(record.names):
+        return False
+    match output:
+        case "files":
+            return True
+        case "image" | "folder":
+            return {*record.names} <= {*shard.outputs}
+        case _:
+            return not record.names

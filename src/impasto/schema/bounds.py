@@ -1,0 +1,65 @@
+"""Bounds of what a stored value may hold: names stay inside their folder, and numbers are sane.
+
+Records are read back from where others may write, so nothing in them is believed unchecked.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, TypeAlias
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from impasto.errors import BadInput
+from impasto.schema.url import check_key
+
+MOST = 1 << 53
+"""Larger numbers are not the same in every reader of JSON."""
+LARGEST = 1e300
+"""Larger floats become infinite too easily."""
+LONGEST_PATH = 1 << 15
+"""Maximum length of a path or URL, in characters."""
+
+
+def _relative(name: str) -> str:
+    try:
+        check_key(name, name)
+    except BadInput as error:
+        raise ValueError(error.fact) from None
+    if not name or name.endswith("/"):
+        raise ValueError("names no file")
+    return name
+
+
+def _path(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("has a character that no path holds")
+    return text
+
+
+Count: TypeAlias = Annotated[int, Field(ge=0, le=MOST)]
+"""A number of things, or the index of one."""
+Seconds: TypeAlias = Annotated[float, Field(ge=0, le=1e10)]
+Moment: TypeAlias = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
+"""A timestamp, in some stream's time base."""
+Side: TypeAlias = Annotated[int, Field(ge=0, le=1 << 27)]
+"""A width or a height, in pixels."""
+Ratio: TypeAlias = Annotated[Fraction, Field(gt=0, le=1 << 32)]
+Name: TypeAlias = Annotated[str, AfterValidator(_relative)]
+"""A file's name below some folder: it never leads out of it."""
+PathText: TypeAlias = Annotated[
+    str, StringConstraints(max_length=LONGEST_PATH), AfterValidator(_path)
+]
+"""A path or URL."""
+Word: TypeAlias = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""A short name of something, in one line."""
+JobId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{1,40}$")]
+
+
+def is_number(value: object) -> bool:
+    """Return whether a JSON value is a number that a clock or a sum can take."""
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and -LARGEST <= value <= LARGEST
+    )
