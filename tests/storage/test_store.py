@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -16,10 +18,9 @@ from impasto.storage.local import (
     linked,
     list_files,
     publishing,
-    scratch,
     sweep_partial,
-    sweep_scratch,
 )
+from impasto.storage.scratch import scratch, sweep_scratch
 from impasto.storage.store import Store
 
 
@@ -128,29 +129,93 @@ def test_what_appears_meanwhile_is_not_replaced_unasked(tmp_path: Path, folder: 
     assert list(tmp_path.iterdir()) == [output]
 
 
-def test_what_a_killed_run_left_is_swept_and_a_living_one_is_not(tmp_path: Path) -> None:
-    dead = tmp_path / f".impasto-job-{2**22 + 1}-abc.mp4"
-    alive = tmp_path / f".impasto-job-{os.getpid()}-abc.mp4"
-    other = tmp_path / f".impasto-other-{2**22 + 1}-abc.mp4"
-    for path in (dead, alive, other):
-        path.write_bytes(b"")
-    sweep_partial(tmp_path / "out[1].mp4", "job")
-    assert not dead.exists()
-    assert alive.exists()
-    assert other.exists()
+def killed_while(code: str, *words: object) -> None:
+    """Run code in a process that is killed when it has printed a line."""
+    command = [sys.executable, "-c", f"{code}\n    print(flush=True)\n    time.sleep(600)"]
+    with subprocess.Popen([*command, *map(str, words)], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline()
+        process.kill()
 
 
-def test_scratch_folders_of_killed_processes_are_swept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+PUBLISHING = """
+import sys, time
+from pathlib import Path
+from impasto.storage.local import publishing
+with publishing(Path(sys.argv[1]), sys.argv[2], overwrite=False) as temporary:
+    temporary.write_bytes(b"half")
+"""
+
+
+def test_what_a_killed_run_left_is_swept_and_what_is_held_is_not(tmp_path: Path) -> None:
+    output = tmp_path / "out[1].mp4"
+    killed_while(PUBLISHING, output, "job")
+    killed_while(PUBLISHING, output, "other")
+    assert len(list(tmp_path.iterdir())) == 4
+    # Of a process that this one cannot see, and of nobody that holds it.
+    alike = tmp_path / f".impasto-job-{2**22 + 1}-abc.mp4"
+    alike.write_bytes(b"mine")
+    with publishing(output, "job", overwrite=False) as alive:
+        alive.write_bytes(b"")
+        sweep_partial(output, "job")
+        assert alive.exists()
+        others = {path for path in tmp_path.iterdir() if path.name.startswith(".impasto-other-")}
+        assert len(others) == 2
+        assert len(list(tmp_path.iterdir())) == len(others) + len({alike, alive, "its lock"})
+    assert {*tmp_path.iterdir()} == {output, alike, *others}
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for temporary files, in this process and in others."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    dead = tmp_path / f"impasto-{2**22 + 1}-abc"
-    dead.mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return tmp_path
+
+
+SCRATCH = "import time\nfrom impasto.storage.scratch import scratch\nwith scratch():"
+
+
+def test_scratch_folders_that_nobody_holds_are_swept(temporary: Path) -> None:
+    killed_while(SCRATCH)
+    (root,) = temporary.iterdir()
+    (dead,) = root.iterdir()
+    assert root.stat().st_mode & 0o777 == 0o700
     with scratch() as alive:
         sweep_scratch()
         assert alive.exists()
+    assert list(root.iterdir()) == []
     assert not dead.exists()
-    assert not alive.exists()
+
+
+def test_nothing_beside_the_users_own_scratch_is_swept(temporary: Path) -> None:
+    mine = temporary / f"impasto-{2**22 + 1}-abc"
+    mine.mkdir()
+    with scratch() as alive:
+        link, file = alive.parent / "link", alive.parent / "file"
+        link.symlink_to(mine)
+        file.write_text("mine")
+        sweep_scratch()
+        assert mine.exists()
+        assert link.exists()
+        assert file.exists()
+
+
+@pytest.mark.parametrize("kind", ["link", "file", "open"])
+def test_a_scratch_folder_that_others_can_reach_is_refused(temporary: Path, kind: str) -> None:
+    root = temporary / f"impasto-{os.getuid()}"
+    if kind == "link":
+        (temporary / "elsewhere").mkdir(mode=0o700)
+        root.symlink_to(temporary / "elsewhere")
+    elif kind == "file":
+        root.touch(mode=0o600)
+    else:
+        root.mkdir()
+        root.chmod(0o777)
+    with pytest.raises(BadInput, match="not a folder of yours alone"), scratch():
+        pass
+    with pytest.raises(BadInput, match="TMPDIR"):
+        sweep_scratch()
 
 
 IMAGES = {".png"}

@@ -413,10 +413,16 @@ def test_links_are_followed_within_their_folder_alone(tmp_path: Path, media: Pat
 
 
 def test_what_killed_runs_left_is_swept(tmp_path: Path, media: Path) -> None:
-    orphan = tmp_path / "out" / f".impasto-cp-{2**22 + 1}-abc.jpg"
-    write(tmp_path / "out", {orphan.name: b"half"})
+    stem = f".impasto-cp-{'0a' * 16}"
+    write(tmp_path / "out", {f"{stem}-new.jpg": b"half", f"{stem}.lock": b""})
     copy(Stores({}), [f"{media}/"], f"{tmp_path}/out")
-    assert not orphan.exists()
+    assert not list((tmp_path / "out").glob(".impasto-*"))
+
+
+def test_a_file_that_is_called_a_lock_is_copied_as_any_other(tmp_path: Path) -> None:
+    write(tmp_path / "in", {"uv.lock": b"pins"})
+    copy(Stores({}), [f"{tmp_path}/in/"], f"{tmp_path}/out")
+    assert held(folder(tmp_path / "out")) == {"uv.lock": b"pins"}
 
 
 @pytest.mark.parametrize(

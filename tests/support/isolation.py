@@ -22,7 +22,6 @@ FOLDERS = {
 }
 """Variables that name a user's folders, and the names of the folders here."""
 _PREFIX = "tests-of-impasto-"
-"""Not a prefix that `sweep_scratch` takes for abandoned scratch."""
 _HIDDEN = re.compile(
     r"(AWS|AZURE|BOTO|CLOUDSDK|GCE|GCLOUD|GCP|GOOGLE|IDENTITY|IMPASTO|MSI|RAY|XDG)_\w+|\w+_PROXY"
     r"|HF_HOME|MPLCONFIGDIR|NETRC|PYTHONBREAKPOINT|TORCH_HOME",

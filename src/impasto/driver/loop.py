@@ -23,7 +23,7 @@ from impasto.errors import BadInput, Incomplete, Interrupted, Unavailable
 from impasto.media import formats
 from impasto.outputs.delivery.base import ANY_SUFFIX
 from impasto.schema.outcome import Done, Failed, Result
-from impasto.storage.local import sweep_scratch
+from impasto.storage.scratch import sweep_scratch
 from impasto.worker.task import Task
 
 if TYPE_CHECKING:

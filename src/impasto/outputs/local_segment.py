@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from impasto.storage.local import scratch
+from impasto.storage.scratch import scratch
 
 if TYPE_CHECKING:
     from types import TracebackType

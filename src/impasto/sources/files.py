@@ -14,9 +14,9 @@ from impasto.schema.outcome import ItemError
 from impasto.schema.plan import Plan, Shard
 from impasto.sources.item import Blob
 from impasto.sources.listed import Listed
-from impasto.storage.local import scratch
 from impasto.storage.objects import Objects
 from impasto.storage.parallel import in_order
+from impasto.storage.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,18 +1,21 @@
-"""The local file system: files that users name, temporary folders, and atomic outputs."""
+"""The local file system: files that users name, and atomic outputs."""
 
 from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 import uuid
 from collections.abc import Container, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
 
 from impasto.errors import BadInput, Exists, Missing, Unavailable
+from impasto.storage.locks import held, taken
+
+_UNIQUE = "[0-9a-f]" * 32
+_LOCK = ".lock"
+"""Suffix of the file that is locked while an output is written beside it."""
 
 BLOCK = 4096
 """Bytes that are written to find out whether a place can be written."""
@@ -104,20 +107,6 @@ def tree(path: Path) -> dict[str, str]:
     return {str(each.relative_to(path.parent)): etag(each) for each in files}
 
 
-@contextmanager
-def scratch() -> Iterator[Path]:
-    """Yield a temporary folder; `sweep_scratch` removes those whose process was killed."""
-    with TemporaryDirectory(prefix=f"impasto-{os.getpid()}-") as folder:
-        yield Path(folder)
-
-
-def sweep_scratch() -> None:
-    """Remove the temporary folders that killed processes left."""
-    for folder in Path(gettempdir()).glob("impasto-*-*"):
-        if not _alive(folder.name.split("-")[1]):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
 def linked(output: Path) -> Path:
     """Return the file or folder that an output stands for, which may be a link to it.
 
@@ -158,7 +147,8 @@ def check_output(
         _check_kind(output, folder=folder)
     if not os.access(output.parent, os.W_OK):
         raise BadInput(f"{output.parent}: cannot be written", "choose another output")
-    _try_writing(_beside(output, tag))
+    with _beside(output, tag) as (temporary, _):
+        _write_new(temporary, bytes(BLOCK))
     if _empty(output):
         return
     if replaceable is None:
@@ -186,24 +176,23 @@ def _check_kind(output: Path, *, folder: bool) -> None:
         raise BadInput(f"{output}: is a {kinds[0]}, not a {kinds[1]}", "choose another output")
 
 
-def _try_writing(path: Path) -> None:
-    """Write a block of a new file and remove it; raises BadInput or Unavailable."""
+def _write_new(path: Path, content: bytes) -> None:
+    """Write a new file in an output's folder; raises BadInput or Unavailable."""
     try:
         with mapped(str(path.parent)):
-            path.write_bytes(bytes(BLOCK))
+            path.write_bytes(content)
     except Missing:
         raise BadInput(f"{path.parent}: cannot be written", "choose another output") from None
-    finally:
-        with suppress(OSError):
-            path.unlink()
 
 
 def sweep_partial(output: Path, tag: str) -> None:
     """Remove what `publishing` left beside an output in processes that were killed."""
     with mapped(str(output)):
-        for orphan in output.parent.glob(f".impasto-{tag}-*"):
-            if not _alive(orphan.name.split("-")[2]):
-                remove(orphan)
+        for lock in output.parent.glob(f".impasto-{tag}-{_UNIQUE}{_LOCK}"):
+            with taken(lock) as ours:
+                if ours:
+                    for orphan in output.parent.glob(f"{lock.stem}*"):
+                        remove(orphan)
 
 
 @contextmanager
@@ -221,23 +210,31 @@ def publishing(output: Path, tag: str, *, overwrite: bool) -> Iterator[Path]:
     """
     # It may be hours ago that it was made.
     make_folder(output.parent)
-    temporary = _beside(output, tag)
-    aside = temporary.with_name(f"{temporary.name}-old")
-    try:
+    with _beside(output, tag) as (temporary, aside):
         yield temporary
         with mapped(str(output)):
             if overwrite and not _empty(output):
                 output.replace(aside)
             _appear(temporary, output)
-    finally:
-        remove(temporary)
-        remove(aside)
 
 
-def _beside(output: Path, tag: str) -> Path:
-    """Return a new name beside an output that `sweep_partial` recognises."""
-    unique = f".impasto-{tag}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    return output.with_name(unique + output.suffix[:16])
+@contextmanager
+def _beside(output: Path, tag: str) -> Iterator[tuple[Path, Path]]:
+    """Yield two new names beside an output, which `sweep_partial` recognises but leaves alone."""
+
+    def make() -> Path:
+        lock = output.with_name(f".impasto-{tag}-{uuid.uuid4().hex}{_LOCK}")
+        _write_new(lock, b"")
+        return lock
+
+    with held(make) as lock:
+        temporary = lock.with_name(f"{lock.stem}-new{output.suffix[:16]}")
+        aside = lock.with_name(f"{lock.stem}-old")
+        try:
+            yield temporary, aside
+        finally:
+            for mine in (temporary, aside, lock):
+                remove(mine)
 
 
 def _appear(temporary: Path, output: Path) -> None:
@@ -269,7 +266,3 @@ def remove(path: Path) -> None:
         path.rmdir()
     else:
         path.unlink(missing_ok=True)
-
-
-def _alive(pid: str) -> bool:
-    return pid.isdigit() and Path("/proc", pid).exists()

@@ -16,8 +16,9 @@ from impasto.media.frame import Frame
 from impasto.schema.url import parse
 from impasto.scorers import registry
 from impasto.scorers.params import Role
-from impasto.storage.local import mapped, scratch
+from impasto.storage.local import mapped
 from impasto.storage.parallel import in_order
+from impasto.storage.scratch import scratch
 from impasto.storage.store import MANY
 
 if TYPE_CHECKING:

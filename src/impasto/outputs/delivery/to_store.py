@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from impasto.errors import BadInput, Denied, Exists
 from impasto.media.formats import WRITABLE
 from impasto.outputs.delivery.digest import digest_all, each_file, mime_type
-from impasto.storage.local import scratch
+from impasto.storage.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
