@@ -18,8 +18,18 @@ from pydantic import ValidationError
 from impasto import secrecy
 from impasto.errors import BadInput
 from impasto.schema.profile import StoreProfile
-from impasto.secrecy import HIDDEN, Redacting, explain, redact, remember, remember_query
-from impasto.settings import secret
+from impasto.secrecy import (
+    HIDDEN,
+    LONGEST,
+    Redacting,
+    end_of,
+    explain,
+    redact,
+    remember,
+    remember_query,
+    start_of,
+)
+from impasto.settings import Settings, secret
 from support.command import call
 
 if TYPE_CHECKING:
@@ -66,6 +76,9 @@ def _forgetful(monkeypatch: Env) -> None:
         (f"key={KEY}", KEY, "key="),
         (f"(b'{KEY}')", KEY, "(b'"),
         ("https://user:pass@host/a", "pass", "@host/a"),
+        ("{'Authorization': 'Basic dXNlcjpwYXNz'}", "dXNlcjpwYXNz", "Basic "),
+        ("x-functions-key: abcdefgh12", "abcdefgh12", "key: "),
+        ("aws_secret_access_key = wJalrXUtnFEMI/K7", "wJalr", "key = "),
         (f"-----BEGIN PRIVATE KEY-----\n{PEM}\n-----END", PEM, "-----END"),
         (f"-----BEGIN RSA PRIVATE KEY-----\\n{PEM}\\n-----END", PEM, "-----END"),
     ],
@@ -146,6 +159,35 @@ def test_a_secret_from_the_environment_is_hidden_from_then_on(monkeypatch: Env) 
     assert redact("it is hunter2hunter2!") == f"it is {HIDDEN}!"
     with pytest.raises(BadInput, match="variable NO_SECRET: is not set"):
         secret("NO_SECRET")
+
+
+def test_every_variable_that_the_settings_name_is_hidden_before_any_store_is_opened(
+    monkeypatch: Env,
+) -> None:
+    monkeypatch.setenv("A_STRING", f"AccountName=acct;AccountKey={KEY};EndpointSuffix=b")
+    monkeypatch.setenv("OWN_KEY", "hunter2hunter2")
+    monkeypatch.setenv("A_SAS", f"?{SAS}")
+    profiles = [
+        {"url": "az://one", "auth": "connection_string", "secret": "A_STRING"},
+        {"url": "az://two", "auth": "sas", "secret": "A_SAS", "customer_key": "OWN_KEY"},
+        {"url": "az://three", "auth": "sas", "secret": "NOT_SET"},
+    ]
+    Settings.model_validate({"stores": {str(n): each for n, each in enumerate(profiles)}})
+    shown = redact(f"{KEY[:-2]} hunter2hunter2 {SIGNATURE} acct {KEY}")
+    assert shown.split()[1:] == [HIDDEN, HIDDEN, "acct", HIDDEN]
+
+
+@pytest.mark.parametrize("shift", range(0, 60, 7))
+def test_a_text_is_cut_so_that_no_part_of_a_secret_is_left(shift: int) -> None:
+    remember("hunter2hunter2")
+    text = "x" * shift + "hunter2hunter2." * 2000
+    assert "hun" not in start_of(text, 100)
+    assert "hun" not in end_of(text, 100)
+    part = text[-LONGEST - 400 + shift :]
+    assert "hun" not in end_of(part, 100, cut=True)
+    assert "ter2" not in end_of(part, 100, cut=True)
+    assert start_of("short", 100) == end_of("short", 100) == "short"
+    assert len(start_of(text, 100)) == 100
 
 
 # Where text leaves.
@@ -253,6 +295,33 @@ def test_the_last_words_of_a_process_hold_no_secret() -> None:
     assert "mine: GET /box?sv=" in ended.stderr
     assert "urllib3" not in ended.stderr
     assert SIGNATURE not in ended.stderr
+    assert "hunter2" not in ended.stderr
+
+
+SILENT = """
+import warnings
+from impasto import secrecy
+from impasto.cli import main
+secrecy.remember("hunter2hunter2")
+class Loud:
+    def __del__(self):
+        raise ValueError("hunter2hunter2")
+def run():
+    warnings.warn("hunter2hunter2")
+    Loud()
+    raise SystemExit("as hunter2hunter2 said")
+main._run = run
+main.main()
+"""
+
+
+def test_warnings_and_exits_hold_no_secret() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", SILENT], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.count(HIDDEN) == 3
+    assert f"as {HIDDEN} said" in ended.stderr
     assert "hunter2" not in ended.stderr
 
 

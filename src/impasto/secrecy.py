@@ -8,22 +8,29 @@ signature stays with the URL (`impasto.schema.url.Url`), or with what names it
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
 import threading
 import traceback
+import warnings
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import TextIO
 
 HIDDEN = "REDACTED"
 NOISY = ("urllib3", "azure", "botocore", "boto3", "google", "msal")
 """Libraries whose debug lines hold whole requests."""
 SHORTEST = 8
 """Minimum length of a value to hide, in characters; a shorter one would blot out ordinary words."""
+LONGEST = 8192
+"""Characters of the longest secret that `end_of` recognises where its text was cut."""
+_NAMED = ("key", "sig", "signature", "token", "password", "secret", "private_key")
+"""How the names of fields end that hold a secret, in connection strings and keys in JSON."""
 
 _PATTERNS = [
     re.compile(pattern, re.IGNORECASE)
@@ -32,6 +39,9 @@ _PATTERNS = [
         r"(\bsig=)[\w%+/=-]{16,}",
         r"(x-(?:amz|goog)-(?:signature|credential|security-token)=)[^&\s'\"<>]+",
         r"(accountkey=)[^;\s'\"<>]+",
+        r"(secret_?access_?key['\"]?\s*[=:]\s*['\"]?)[\w+/]{16,}",
+        r"(\b(?:api|functions|subscription)-key['\"]?\s*[=:]\s*['\"]?)[^\s'\",;]{8,}",
+        r"(authorization['\"]?\s*[=:]\s*['\"]?(?:basic|digest|negotiate|token) )[^\s'\"]+",
         r"(bearer )[\w.~+/=-]{12,}",
         r"(sharedkey \w+:)[\w+/=]+",
         r"(://)[^/\s:@]+:[^/\s@]+(?=@)",
@@ -50,6 +60,38 @@ def remember(secret: str) -> str:
     return secret
 
 
+def remember_all(text: str) -> str:
+    """Hide a secret and every secret within it from now on, and return it.
+
+    Args:
+        text: a key, a SAS, a connection string, or a service account's key in JSON.
+    """
+    _remember_lines(text)
+    for part in re.split(r"[;&?]", text):
+        _remember_field(*part.partition("=")[::2])
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        return text
+    for name, value in fields.items() if isinstance(fields, dict) else ():
+        _remember_field(name, str(value))
+    return text
+
+
+def _remember_field(name: str, value: str) -> None:
+    if name.lower().endswith(_NAMED):
+        _remember_lines(value)
+
+
+def _remember_lines(value: str) -> None:
+    """Hide a value, also where its ends of lines are escaped, and the lines within a long one."""
+    remember(value)
+    remember(json.dumps(value)[1:-1])
+    if value.startswith("-----BEGIN"):
+        for line in value.splitlines()[1:-1]:
+            remember(line.strip())
+
+
 def remember_query(query: str) -> str:
     """Hide the secrets in a URL's query string from now on, and return the query string."""
     for part in query.split("&"):
@@ -66,6 +108,24 @@ def redact(text: str) -> str:
     for pattern in _PATTERNS:
         text = pattern.sub(rf"\1{HIDDEN}", text)
     return text
+
+
+def start_of(text: str, most: int) -> str:
+    """Return the beginning of a text, without secrets or parts of them."""
+    text = redact(text)
+    return text if len(text) <= most else text[: most - 1] + "\u2026"
+
+
+def end_of(text: str, most: int, *, cut: bool = False) -> str:
+    """Return the end of a text, without secrets or parts of them.
+
+    Args:
+        text: the text.
+        most: characters to return.
+        cut: whether the text is itself the end of a longer one; then its first `LONGEST`
+            characters, where a part of a secret may be, are left out.
+    """
+    return redact(text)[LONGEST if cut else 0 :][-most:]
 
 
 def redact_all(value: Any) -> Any:
@@ -96,7 +156,9 @@ def guard() -> None:
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)
     sys.excepthook = _last_words
+    sys.unraisablehook = _last_words_of_cleanup
     threading.excepthook = _last_words_of_thread
+    warnings.showwarning = _warn
 
 
 def explain(error: BaseException) -> str:
@@ -111,3 +173,20 @@ def _last_words(kind: type[BaseException], error: BaseException, _: TracebackTyp
 def _last_words_of_thread(ended: threading.ExceptHookArgs) -> None:
     if ended.exc_value is not None and not isinstance(ended.exc_value, SystemExit):
         sys.stderr.write(explain(ended.exc_value))
+
+
+def _last_words_of_cleanup(ended: sys.UnraisableHookArgs) -> None:
+    if ended.exc_value is not None:
+        sys.stderr.write(explain(ended.exc_value))
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    said = warnings.formatwarning(message, category, filename, lineno, line)
+    (file or sys.stderr).write(redact(said))

@@ -9,6 +9,7 @@ import os
 import re
 import threading
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -20,7 +21,7 @@ from impasto.schema import url
 from impasto.schema.base import Frozen, parse
 from impasto.schema.profile import StoreProfile
 from impasto.schema.signatures import Signatures, Signed
-from impasto.secrecy import remember
+from impasto.secrecy import remember_all
 
 CONFIG_FILE = "impasto.toml"
 ENVIRONMENT = threading.RLock()
@@ -115,6 +116,12 @@ class Settings(Signed):
     def _absolute(cls, home: str) -> str:
         return url.normal(home)
 
+    @model_validator(mode="after")
+    def _secret(self) -> Self:
+        """Hide what the stores' variables hold, before anything can print it."""
+        hide_secrets(self.stores.values())
+        return self
+
     @property
     def signatures(self) -> Signatures:
         """The signatures that came with the URLs of the home and the stores."""
@@ -158,7 +165,14 @@ def secret(name: str) -> str:
             f"environment variable {name}: is not set, and {CONFIG_FILE} names it",
             "set it in the environment",
         )
-    return remember(value)
+    return remember_all(value)
+
+
+def hide_secrets(profiles: Iterable[StoreProfile]) -> None:
+    """Hide the secrets in the variables that profiles name, whether or not they are ever used."""
+    for profile in profiles:
+        for name in filter(None, (profile.secret, profile.key_id, profile.customer_key)):
+            remember_all(os.environ.get(name, "").strip())
 
 
 def _config(named: str | None) -> dict[str, object]:

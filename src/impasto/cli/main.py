@@ -55,6 +55,11 @@ def main() -> None:
     try:
         code = _run()
         sys.stdout.flush()
+    except SystemExit as ended:
+        # A scorer in this process may end it with words of its own.
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        if isinstance(ended.code, str):
+            print(secrecy.redact(ended.code), file=sys.stderr)
     except streams.ReaderLeft:
         code = streams.BY_SIGPIPE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (it is explained)

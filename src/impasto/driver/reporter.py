@@ -10,6 +10,7 @@ from impasto.errors import ImpastoError
 from impasto.schema import events
 from impasto.schema.progress import Progress
 from impasto.schema.workers import WorkerCounts
+from impasto.secrecy import redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,7 @@ class Reporter:
     def noted(self, text: str) -> None:
         """Report and log what happened to the workers."""
         self._job.journal.write(events.Workers(text=text))
-        self._notes += (text,)
+        self._notes += (redact(text),)
         self._show_scoring()
 
     def passed_over(self, keys: Sequence[str]) -> None:

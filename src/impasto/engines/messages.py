@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from impasto.errors import BadInput, Unavailable
 from impasto.schema.base import Frozen
+from impasto.schema.bounds import Count, Told, Trace
 
 
 class StartFailed(Frozen):
@@ -17,10 +18,10 @@ class StartFailed(Frozen):
         died: whether its process ended before it said why.
     """
 
-    error: str
+    error: Told
     bad_input: bool
-    traceback: str
-    remedy: str = ""
+    traceback: Trace
+    remedy: Told = ""
     died: bool = False
 
     def as_error(self) -> BadInput | Unavailable:
@@ -39,7 +40,7 @@ class BatchMark(Frozen):
         begun: whether this is the start.
     """
 
-    items: tuple[int, ...]
+    items: tuple[Count, ...]
     begun: bool
 
 

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from impasto.machine import open_standard_streams
-from impasto.secrecy import redact
+from impasto.secrecy import LONGEST, end_of
 from impasto.settings import ENVIRONMENT
 from impasto.storage.local import mapped
 
@@ -79,9 +79,9 @@ class WorkerProcess:
 
     def output_tail(self) -> str:
         """Return the end of what the process has printed."""
-        size = self._said.seek(0, os.SEEK_END)
-        self._said.seek(max(0, size - TAIL))
-        return redact(self._said.read().decode(errors="replace"))
+        start = max(0, self._said.seek(0, os.SEEK_END) - TAIL - LONGEST)
+        self._said.seek(start)
+        return end_of(self._said.read().decode(errors="replace"), TAIL, cut=start > 0)
 
     def resident(self) -> int:
         """Return the bytes of memory that the process holds, 0 when it has ended."""

@@ -14,6 +14,7 @@ from impasto.engines.process import take
 from impasto.machine import machine_memory
 from impasto.schema.outcome import Attempt, Done, Failed, FailedKind
 from impasto.schema.plan import Shard
+from impasto.settings import hide_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,6 +65,8 @@ class Supervisor:
         """Send the worker its task, once, and the signatures of the URLs in it."""
         if self._task is None:
             self._task = task
+            # What the worker prints when it dies passes through here.
+            hide_secrets(task.stores.values())
             # Signatures are sent to processes of this machine, by socket, and nowhere else.
             self._send((task, self.device, signatures.reveal()))
 

@@ -20,7 +20,7 @@ from impasto.schema.outcome import Attempt
 from impasto.schema.signatures import Signatures
 
 PRINTED = 100_000
-"""Bytes of a worker's output during a shard that are logged, counted from its end."""
+"""Characters of a worker's output during a shard that are logged, counted from its end."""
 OFTEN = 0.02
 """Seconds between two reports of a shard's progress."""
 
@@ -65,10 +65,12 @@ class _Channel(BatchMarks):
         sys.stdout.flush()
         sys.stderr.flush()
         size = os.fstat(1).st_size
-        start = max(self._printed, size - PRINTED)
+        start = max(self._printed, size - PRINTED - secrecy.LONGEST)
+        cut = start > self._printed
         self._printed = size
         # Workers' output goes to a file, the same one for both streams.
-        return secrecy.redact(os.pread(1, size - start, start).decode(errors="replace"))
+        said = os.pread(1, size - start, start).decode(errors="replace")
+        return secrecy.end_of(said, PRINTED, cut=cut)
 
     def _listen(self) -> None:
         try:

@@ -28,7 +28,6 @@ from impasto.jobs.notes import Notes
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Done, Failed, Result
 from impasto.schema.plan import Plan
-from impasto.secrecy import redact
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 
@@ -181,12 +180,6 @@ class Job:
 
 
 def _redacted(value: Record) -> Record:
-    """Redact the errors in a record; names and URLs stay, or they would name nothing."""
-    match value:
-        case Failed():
-            told = {name: redact(getattr(value, name)) for name in ("error", "remedy", "traceback")}
-            return value.model_copy(update=told)
-        case Done():
-            failed = [it.model_copy(update={"error": redact(it.error)}) for it in value.failed]
-            return value.model_copy(update={"failed": tuple(failed)})
-    return value
+    """Redact what people are told in a record, also by secrets that only this process knows."""
+    told = isinstance(value, Done | Failed | Result)
+    return type(value).model_validate(value.model_dump()) if told else value

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from impasto.errors import BadInput
 from impasto.schema.url import check_key
+from impasto.secrecy import end_of, start_of
 
 MOST = 1 << 53
 """Larger numbers are not the same in every reader of JSON."""
@@ -19,6 +20,11 @@ LARGEST = 1e300
 """Larger floats become infinite too easily."""
 LONGEST_PATH = 1 << 15
 """Maximum length of a path or URL, in characters."""
+
+LONGEST_LINE = 4000
+"""Maximum length of what people are told in one line, in characters."""
+LONGEST_TRACE = 4000
+"""Maximum length of a traceback, in characters."""
 
 
 def _relative(name: str) -> str:
@@ -53,6 +59,10 @@ PathText: TypeAlias = Annotated[
 """A path or URL."""
 Word: TypeAlias = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """A short name of something, in one line."""
+Told: TypeAlias = Annotated[str, AfterValidator(lambda text: start_of(text, LONGEST_LINE))]
+"""What people are told, without secrets; what is too long loses its end."""
+Trace: TypeAlias = Annotated[str, AfterValidator(lambda text: end_of(text, LONGEST_TRACE))]
+"""A traceback or what a process printed, without secrets; what is too long loses its beginning."""
 JobId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{1,40}$")]
 
 

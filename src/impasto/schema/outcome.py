@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from impasto.schema.base import Frozen
-from impasto.schema.bounds import Count, JobId, Name, PathText, Seconds, Word
+from impasto.schema.bounds import Count, JobId, Name, PathText, Seconds, Told, Trace, Word
 from impasto.schema.plan import Shard
 
 FailedKind = Literal["bad_input", "unavailable", "error", "denied", "changed", "died", "timeout"]
@@ -24,9 +24,9 @@ class ItemError(Frozen):
     """
 
     item: Count
-    error: str
+    error: Told
     key: str = ""
-    traceback: str = ""
+    traceback: Trace = ""
 
 
 class Done(Frozen):
@@ -78,12 +78,12 @@ class Failed(Frozen):
     """
 
     shard: Count
-    error: str
+    error: Told
     kind: FailedKind = "error"
-    traceback: str = ""
+    traceback: Trace = ""
     worker: Word = ""
     items: tuple[Count, ...] = ()
-    remedy: str = ""
+    remedy: Told = ""
 
 
 class Attempt(Frozen):
@@ -131,8 +131,8 @@ class Result(Frozen):
     fps: Annotated[float, Field(ge=0)]
     bytes: Count
     sha256: Word
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    notes: tuple[Told, ...] = ()
+    warnings: tuple[Told, ...] = ()
 
 
 class Delivered(Frozen):

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from impasto.schema.base import Frozen
-from impasto.schema.bounds import Count, Moment, Name, PathText, Side, Word
+from impasto.schema.bounds import Count, Moment, Name, PathText, Side, Told, Word
 from impasto.schema.job import Items, Preset
 from impasto.schema.source import TableFacts, VideoCut, VideoFacts
 
@@ -97,8 +97,8 @@ class Plan(Frozen):
     encoding: Encoding = Encoding()
     shards: tuple[Shard, ...] = ()
     clip: tuple[Moment, Moment] | None = None
-    warnings: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
+    warnings: tuple[Told, ...] = ()
+    reasons: tuple[Told, ...] = ()
     etag: Word = ""
 
     @model_validator(mode="after")
@@ -155,7 +155,7 @@ class Prepared(Frozen):
     """
 
     state: dict[str, Any]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Told, ...] = ()
 
 
 class PictureSize(Frozen):

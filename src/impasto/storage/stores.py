@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from impasto.errors import BadInput, Changed, Missing
 from impasto.schema.signatures import Signatures
 from impasto.schema.url import parse
+from impasto.settings import hide_secrets
 from impasto.storage import credentials
 from impasto.storage.local import read_file, tree
 from impasto.storage.store import Store
@@ -35,6 +36,9 @@ class Stores:
 
     profiles: Mapping[str, StoreProfile]
     signatures: Signatures = field(default_factory=Signatures)
+
+    def __post_init__(self) -> None:
+        hide_secrets(self.profiles.values())
 
     @classmethod
     def of(cls, settings: Settings, spec: JobSpec | None = None) -> Stores:

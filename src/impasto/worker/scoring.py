@@ -6,12 +6,12 @@ others keep their scores.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import torch
 
+from impasto import secrecy
 from impasto.errors import BadInput
 from impasto.schema.outcome import ItemError
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from impasto.outputs.base import Scored
 
 T = TypeVar("T")
-DEEP = 4000
-"""Characters kept of a traceback, its end."""
 
 
 class Scoring(Protocol):
@@ -95,8 +93,7 @@ def divide(
 def item_error(item: int, error: Exception) -> ItemError:
     """Describe why an item is set aside, with the end of the scorer's own traceback."""
     reason = " ".join(f"{type(error).__name__}: {error}".split())
-    told = "".join(traceback.format_exception(error))
-    return ItemError(item=item, error=reason, traceback=told[-DEEP:])
+    return ItemError(item=item, error=reason, traceback=secrecy.explain(error))
 
 
 def out_of_memory(error: Exception) -> bool:

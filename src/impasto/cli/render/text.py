@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from impasto.cli.render.wording import plain, worded
+from impasto.secrecy import redact
 
 WIDTH = 80
 """Columns of a terminal that says it has none."""
@@ -31,7 +32,7 @@ def say(text: str) -> None:
 
 def warn(text: str) -> None:
     """Print text on stderr; what a terminal would obey is shown as question marks."""
-    ERR.print(_plain_lines(text), markup=False)
+    ERR.print(_plain_lines(redact(text)), markup=False)
 
 
 def note(line: str) -> None:

@@ -24,6 +24,7 @@ from ray.job_submission import JobSubmissionClient
 
 from impasto.engines.ray.status import Facts, facts
 from impasto.errors import Unavailable
+from impasto.secrecy import start_of
 from impasto.settings import CONFIG_FILE, Settings
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ class Cluster:
         except (requests.RequestException, RuntimeError, ValueError, KeyError, TypeError) as error:
             raise Unavailable(
                 f"cluster {self.url}: answers as no dashboard of Ray's does "
-                f"({' '.join(str(error).split())[:160]})",
+                f"({start_of(' '.join(str(error).split()), 160)})",
                 "check the address",
             ) from error
 

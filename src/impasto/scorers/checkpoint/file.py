@@ -18,6 +18,7 @@ from torch.export.passes import move_to_device_pass
 
 from impasto.errors import BadInput
 from impasto.scorers.checkpoint import fast_neural_style
+from impasto.secrecy import start_of
 
 if TYPE_CHECKING:
     from impasto.scorers.params import Range
@@ -198,4 +199,4 @@ def _dtype(parameters: Any) -> torch.dtype:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    return start_of(" ".join(str(error).split()), 300)

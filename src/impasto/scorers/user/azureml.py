@@ -18,6 +18,8 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 
+from impasto.secrecy import Redacting
+
 _PACKAGE, _MODULE = "azureml_user", "azureml_user.parallel_run"
 
 
@@ -61,7 +63,7 @@ class EntryScript:
         logger = logging.getLogger(_MODULE)
         if not logger.handlers:
             handler = logging.StreamHandler()
-            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+            handler.setFormatter(Redacting("%(asctime)s %(levelname)s %(message)s"))
             logger.addHandler(handler)
             logger.setLevel(logging.INFO)
             logger.propagate = False

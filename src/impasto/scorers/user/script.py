@@ -29,6 +29,7 @@ from impasto.scorers import results
 from impasto.scorers.base import Scorer, Scores
 from impasto.scorers.user import azureml, loading
 from impasto.scorers.user.loading import ScriptError
+from impasto.secrecy import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,7 +94,8 @@ class ScriptScorer(Scorer):
             except _BEYOND_THE_ITEM:
                 raise
             except Exception as error:  # noqa: BLE001 (the last try lets it out)
-                print(f"{self._url}: {loading.brief(error)}; trying again", file=sys.stderr)
+                said = redact(f"{self._url}: {loading.brief(error)}; trying again")
+                print(said, file=sys.stderr)
                 self._inputs.alive()
         return self._attempt(batch, context)
 
