@@ -16,7 +16,6 @@ from support.write_home import JOBS, SPOILED, checked, lay_out, made, upload
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conftest import MakeClip
     from support.cloud import MotoS3
 
 DATA = Path(__file__).parents[1] / "data" / "home-0.1"
@@ -134,28 +133,3 @@ def test_logs_prints_all_that_the_earlier_version_logged(name: str, home: Path) 
     assert sorted(map(json.loads, printed), key=str) == sorted(log(home, name), key=str)
     text = checked("logs", job, "--home", home)
     assert all(f" {line['event']} " in text for line in log(home, name))
-
-
-def test_a_file_of_this_machine_makes_the_id_that_it_made(clip: MakeClip, tmp_path: Path) -> None:
-    source = clip(frames=12, size=(64, 48))
-    facts = source.stat()
-    identity = {
-        "format": 2,
-        "source": [str(source), f"{facts.st_ino:x}-{facts.st_mtime_ns:x}-{facts.st_size:x}"],
-        "scorer": ["identity", {}, ""],
-        "output": ["video", ".mkv"],
-        "spec": {
-            "items": None,
-            "frames": None,
-            "fps": None,
-            "max_size": None,
-            "start": None,
-            "end": None,
-            "crf": 18,
-            "preset": "veryfast",
-            "shard_frames": None,
-        },
-    }
-    expected = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
-    words = ("run", source, "-o", tmp_path / "same.mkv", "--scorer", "identity", "--json")
-    assert json.loads(checked(*words, "--home", tmp_path / "home"))["job"] == expected

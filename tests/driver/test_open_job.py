@@ -91,7 +91,7 @@ def test_a_run_resolves_its_spec_once_and_lists_its_source_twice(
     assert counted == {
         "absolute": 1,
         "parse": 1,
-        "job_id": 1,
+        "job_id": 2,
         # When the job is opened, and before its output is made.
         "open_source": 2,
         "find": 2,

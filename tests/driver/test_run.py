@@ -637,7 +637,7 @@ def test_a_source_that_changes_while_it_is_scored_is_never_assembled(
 ) -> None:
     source = tmp_path / "in.mp4"
     source.write_bytes(clip(frames=24).read_bytes())
-    watch = when(20, source.touch)
+    watch = when(20, lambda: source.write_bytes(source.read_bytes() + b"\0"))
     with pytest.raises(Incomplete, match="has changed since job") as refused:
         api.run(spec(source, tmp_path / "o.mp4"), settings=settings, on_progress=watch)
     assert refused.value.job == the_job(settings).id

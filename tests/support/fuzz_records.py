@@ -65,8 +65,9 @@ class Prepared:
 
     def restore(self) -> None:
         """Undo all that an attempt did."""
-        shutil.rmtree(self.root)
-        shutil.copytree(self.kept, self.root)
+        for name in ("home", "made"):
+            shutil.rmtree(self.root / name)
+            shutil.copytree(self.kept / name, self.root / name)
 
     def outside(self) -> dict[str, bytes]:
         """Return every file outside the home and the output, with its content."""
@@ -118,11 +119,11 @@ def attempt(prepared: Prepared, seed: int) -> str:
     """
     prepared.restore()
     chosen = random.Random(seed)
+    # Of each kind as often, though there are more of some.
     kinds: dict[str, list[Path]] = {}
     for each in prepared.records:
-        kinds.setdefault(
-            each.parent.name if each.parent.name != prepared.job else each.name, []
-        ).append(each)
+        alone = each.parent.name == prepared.job
+        kinds.setdefault(each.name if alone else each.parent.name, []).append(each)
     path = chosen.choice(kinds[chosen.choice(sorted(kinds))])
     what = _spoil(chosen, path, str(prepared.root.parent / _OUTSIDE / "x.png"))
     before = prepared.outside()

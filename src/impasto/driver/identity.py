@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from impasto.schema.base import Frozen
     from impasto.schema.plan import OutputKind
     from impasto.scorers.entry import Entry
-    from impasto.sources.base import Source
 
 FORMAT = 2
 """Incremented when the same spec would give another output; older jobs are then not resumed."""
@@ -36,7 +35,7 @@ def job_id(
     spec: JobSpec,
     entry: Entry,
     parsed: Frozen,
-    source: Source,
+    source: tuple[str, str],
     makes: OutputKind,
     pictures: Mapping[str, bytes],
 ) -> str:
@@ -46,7 +45,7 @@ def job_id(
         spec: the job's spec, made absolute.
         entry: its scorer's line of the table.
         parsed: its scorer's parameters, checked.
-        source: its source.
+        source: the URL and the etag of its source.
         makes: what is made of the source.
         pictures: the pictures that parameters name, by parameter.
     """
@@ -67,7 +66,7 @@ def job_id(
     package = [spec.pins["scorer"]] if "scorer" in spec.pins else []
     identity = {
         "format": FORMAT,
-        "source": [source.url, source.etag],
+        "source": [*source],
         "scorer": [spec.scorer, params, entry.weights, *package],
         "output": [makes, PurePath(spec.output).suffix.lower()],
         "spec": spec.model_dump(

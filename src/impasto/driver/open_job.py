@@ -87,7 +87,15 @@ class OpenJob:
     @cached_property
     def id(self) -> str:
         """The digest of what determines the output; raises what `job_id` does."""
-        return job_id(self.spec, self.entry, self.params, self.source, self.makes, self.pictures)
+        found = self._id(self.source.etag)
+        if self.source.former_etag == self.source.etag:
+            return found
+        if found == self._job.id if self._job else self._began(found):
+            return found
+        former = self._id(self.source.former_etag)
+        # A job that began before the content of local files was looked at goes on as it is.
+        known = former == self._job.id if self._job else self._began(former)
+        return former if known else found
 
     @cached_property
     def home_url(self) -> Url:
@@ -167,6 +175,15 @@ class OpenJob:
         encoding = Encoding(crf=spec.crf, preset=spec.preset, threads=threads)
         expected = self.forecast(capacity, home if spec.shard_frames == "auto" else None)
         return planner.plan(self.source, spec, self.makes, encoding, expected)
+
+    def _id(self, etag: str) -> str:
+        source = (self.source.url, etag)
+        return job_id(self.spec, self.entry, self.params, source, self.makes, self.pictures)
+
+    def _began(self, found: str) -> bool:
+        """Return whether there is a job of this id; a home that is a folder may yet be missing."""
+        missing = self.home_url.local and not self.home_url.path.is_dir()
+        return not missing and Job(self.home, found).exists()
 
     def _read_pictures(self) -> dict[str, bytes]:
         files = self.entry.files(self.spec.params, Role.PICTURE)

@@ -86,6 +86,11 @@ class Source(Protocol):
         ...
 
     @property
+    def former_etag(self) -> str:
+        """The etag in jobs that began before the content of local files was looked at."""
+        ...
+
+    @property
     def base(self) -> Url | None:
         """The folder that the source is in; None if it is in several places."""
         ...

@@ -48,6 +48,11 @@ class Listed:
         return self.found.version
 
     @property
+    def former_etag(self) -> str:
+        """The etag in jobs that began before the content of local files was looked at."""
+        return self.found.former_version
+
+    @property
     def base(self) -> Url | None:
         """The folder that the objects' names are under, or None."""
         return self.found.objects.base

@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Literal
 
 from impasto.errors import BadInput, Missing
 from impasto.sources import manifest
-from impasto.storage.local import etag, is_folder, list_files
+from impasto.storage.content import version
+from impasto.storage.local import is_folder, list_files
 from impasto.storage.objects import Objects
 from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from impasto.schema.url import Url
 
@@ -58,7 +59,22 @@ class Selected:
     @property
     def version(self) -> str:
         """Changes whenever one of them changes, appears or disappears, or their order changes."""
-        facts = json.dumps([self.base, *self.etags.items()])
+        return self._digest(self.etags)
+
+    @property
+    def former_version(self) -> str:
+        """The version in jobs that began before the content of local files was looked at."""
+        return self._digest(
+            {
+                name: self.objects.former_etag(name) if version else ""
+                for name, version in self.etags.items()
+            }
+            if any(map(self.objects.local, self.etags))
+            else self.etags
+        )
+
+    def _digest(self, etags: Mapping[str, str]) -> str:
+        facts = json.dumps([self.base, *etags.items()])
         return hashlib.sha256(facts.encode(errors="surrogateescape")).hexdigest()
 
 
@@ -162,7 +178,7 @@ def _listed(objects: Objects, pattern: Sequence[str]) -> Iterator[tuple[str, str
     if objects.base.local:
         root = objects.base.path
         names = iter(list_files(root)) if flat else _walk(str(root), "", pattern)
-        yield from ((name, etag(root / name)) for name in names if _matches(name, pattern))
+        yield from ((name, version(root / name)) for name in names if _matches(name, pattern))
         return
     store = objects.store(objects.base)
     for stat in store.list_folder()[0] if flat else store.walk():

@@ -49,7 +49,7 @@ class Table:
         """
         self.url = file.url
         self.kind: SourceKind = "table"
-        self.etag = file.etag
+        self.etag, self.former_etag = file.etag, file.former_etag
         self.base = file.place.parent
         self._file = file
         self._reader: ModuleType = _READERS.get(PurePath(file.name).suffix.lower(), jsonl)

@@ -35,7 +35,7 @@ class Video:
     def __init__(self, file: File) -> None:
         self.url = file.url
         self.kind: SourceKind = "video"
-        self.etag = file.etag
+        self.etag, self.former_etag = file.etag, file.former_etag
         self.base = file.place.parent
         self.name = file.name
         self._file = file

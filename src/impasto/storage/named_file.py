@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from impasto.errors import Changed, Missing
+from impasto.storage.content import is_version, version
 from impasto.storage.local import etag
 from impasto.storage.ranges import open_object
 
@@ -25,6 +26,7 @@ class File:
         url: the place as text.
         name: the last part of the place.
         etag: changes whenever its content does.
+        former_etag: the etag in jobs of a local file that began before content was looked at.
     """
 
     def __init__(self, stores: Stores, url: str | Url) -> None:
@@ -33,13 +35,14 @@ class File:
         self.place, self.url, self.name = place, str(place), place.name
         self._remote: tuple[Store, Stat] | None = None
         if place.local:
-            self.etag = etag(place.path)
+            self.etag, self.former_etag = version(place.path), etag(place.path)
             return
         store, key = stores.open_parent(place)
         stat = store.stat(key)
         if stat is None:
             raise Missing(f"{self.url}: no such object", "check the URL")
         self._remote, self.etag = (store, stat), stat.etag
+        self.former_etag = stat.etag
 
     def open(self, span: tuple[int, int] | None = None) -> str | BinaryIO:
         """Return a local path, or a reader of the version that was looked up.
@@ -59,11 +62,14 @@ class File:
         yield
         self.require_version(version)
 
-    def require_version(self, version: str) -> None:
+    def require_version(self, planned: str) -> None:
         """Raise Changed unless the file is the version of this etag."""
         # Requests to a store name the version; a path may lead to another file by now.
-        now = self.etag if self._remote else etag(self.place.path)
-        if version and now != version:
+        if self._remote is None:
+            same = not planned or is_version(self.place.path, planned)
+        else:
+            same = planned in {"", self.etag}
+        if not same:
             raise Changed(
                 f"{self.url}: has changed since the job began", "run it anew with `impasto run`"
             )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from impasto.errors import Missing
 from impasto.schema.url import parse
+from impasto.storage.content import version
 from impasto.storage.local import etag, mapped, read_file
 from impasto.storage.parallel import in_order
 from impasto.storage.ranges import open_object
@@ -85,12 +86,17 @@ class Objects:
         """Return a tag that changes whenever an object does; raises Missing if there is none."""
         path = self.local(name)
         if path:
-            return etag(path)
+            return version(path)
         store, key = self._at(name)
         stat = store.stat(key)
         if stat is None:
             raise Missing(f"{self.place(name)}: no such object", "check the URL")
         return stat.etag
+
+    def former_etag(self, name: str) -> str:
+        """Return the etag in jobs that began before the content of local files was looked at."""
+        path = self.local(name)
+        return etag(path) if path else self.etag(name)
 
     def etags(self, names: Iterable[str]) -> dict[str, str]:
         """Return the etags of names, in order; "" for those that do not exist."""
