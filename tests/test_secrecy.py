@@ -75,6 +75,8 @@ def _forgetful(monkeypatch: Env) -> None:
         ("Authorization: SharedKey acct:c2lnbmVk", "c2lnbmVk", "SharedKey "),
         (f"key={KEY}", KEY, "key="),
         (f"(b'{KEY}')", KEY, "(b'"),
+        (f"session-{JWT}", JWT, "session-"),
+        (f"a.b.{JWT}", JWT, "a.b."),
         ("https://user:pass@host/a", "pass", "@host/a"),
         ("{'Authorization': 'Basic dXNlcjpwYXNz'}", "dXNlcjpwYXNz", "Basic "),
         ("x-functions-key: abcdefgh12", "abcdefgh12", "key: "),

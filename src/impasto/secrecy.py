@@ -33,23 +33,39 @@ _NAMED = ("key", "sig", "signature", "token", "password", "secret", "private_key
 """How the names of fields end that hold a secret, in connection strings and keys in JSON."""
 
 _PATTERNS = [
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"([?&;]sig=)[^&\s'\"<>]+",
-        r"(\bsig=)[\w%+/=-]{16,}",
-        r"(x-(?:amz|goog)-(?:signature|credential|security-token)=)[^&\s'\"<>]+",
-        r"(accountkey=)[^;\s'\"<>]+",
-        r"(secret_?access_?key['\"]?\s*[=:]\s*['\"]?)[\w+/]{16,}",
-        r"(\b(?:api|functions|subscription)-key['\"]?\s*[=:]\s*['\"]?)[^\s'\",;]{8,}",
-        r"(authorization['\"]?\s*[=:]\s*['\"]?(?:basic|digest|negotiate|token) )[^\s'\"]+",
-        r"(bearer )[\w.~+/=-]{12,}",
-        r"(sharedkey \w+:)[\w+/=]+",
-        r"(://)[^/\s:@]+:[^/\s@]+(?=@)",
-        r"()\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+",
-        r"()(?<![\w+/])[\w+/]{86}==",
-        r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)[^-]+",
+    (marks, re.compile(pattern, re.IGNORECASE))
+    for marks, pattern in (
+        (("sig=",), r"([?&;]sig=)[^&\s'\"<>]+"),
+        (("sig=",), r"(\bsig=)[\w%+/=-]{16,}"),
+        (
+            ("x-amz-", "x-goog-"),
+            r"(x-(?:amz|goog)-(?:signature|credential|security-token)=)[^&\s'\"<>]+",
+        ),
+        (("accountkey=",), r"(accountkey=)[^;\s'\"<>]+"),
+        (("secret",), r"(secret_?access_?key['\"]?\s*[=:]\s*['\"]?)[\w+/]{16,}"),
+        (
+            ("-key",),
+            r"(\b(?:api|functions|subscription)-key['\"]?\s*[=:]\s*['\"]?)[^\s'\",;]{8,}",
+        ),
+        (
+            ("authorization",),
+            r"(authorization['\"]?\s*[=:]\s*['\"]?(?:basic|digest|negotiate|token) )[^\s'\"]+",
+        ),
+        (("bearer ",), r"(bearer )[\w.~+/=-]{12,}"),
+        (("sharedkey ",), r"(sharedkey \w+:)[\w+/=]+"),
+        (("://",), r"(://)[^/\s:@]+:[^/\s@]+(?=@)"),
+        # That two dots follow is seen first, so that a long word is not scanned again and again.
+        (
+            ("eyj",),
+            r"(?<![\w-])(?=[\w-]+\.[\w-]{8,}\.[\w-])([\w-]*?\b)eyJ[\w-]{8,}\.[\w-]+\.[\w-]+",
+        ),
+        (("==",), r"()(?<![\w+/])[\w+/]{86}=="),
+        (("private key-----",), r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)[^-]+"),
     )
 ]
+"""What secrets look like, each after words of which the text must hold one in lower case: most text
+holds none, and looking for them is quick.
+"""
 _known: set[str] = set()
 
 
@@ -105,8 +121,10 @@ def redact(text: str) -> str:
     """Return a text without known secrets and without anything that looks like one."""
     for secret in sorted(_known, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
-    for pattern in _PATTERNS:
-        text = pattern.sub(rf"\1{HIDDEN}", text)
+    lower = text.lower()
+    for marks, pattern in _PATTERNS:
+        if any(mark in lower for mark in marks):
+            text = pattern.sub(rf"\1{HIDDEN}", text)
     return text
 
 
