@@ -86,7 +86,7 @@ def shards(count: int, seconds: float) -> list[Attempt]:
 
 def task(attempts: list[Attempt]) -> Task:
     """Make a task; sleepers do not look at it."""
-    plan = Plan(source="video", output="video")
+    plan = Plan(source="table", output="records", items="rows")
     return Task(home="", stores={}, job="", spec=SPEC, plan=plan, sample=attempts[0].shard)
 
 

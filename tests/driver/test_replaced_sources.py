@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from impasto.errors import Changed
+from impasto.schema.plan import Plan
+from impasto.sources.open import open_planned
 from impasto.storage.content import version
 from impasto.storage.local import etag
 from impasto.storage.named_file import File
@@ -92,6 +94,20 @@ def test_a_worker_that_meets_another_version_stops(tmp_path: Path) -> None:
     replace_in_place(path, b"x\n2\n")
     with pytest.raises(Changed, match="has changed since the job began"):
         file.require_version(file.etag)
+
+
+@pytest.mark.parametrize("made", ["video", "rows"], indirect=True)
+def test_a_source_that_is_replaced_while_a_shard_is_read_fails_the_shard(made: Prepared) -> None:
+    path = source(made)
+    plan = Plan.model_validate_json(
+        (made.root / "home" / "jobs" / made.job / "plan.json").read_bytes()
+    )
+    opened = open_planned(Stores({}), str(path), plan)
+    items = opened.read(plan, plan.shards[0], 1)
+    next(iter(items))
+    replace_in_place(path, path.read_bytes()[:-3] + b"new")
+    with pytest.raises(Changed):
+        list(items)
 
 
 @pytest.mark.parametrize("at", [0, 50_000, 123_456, 199_999])

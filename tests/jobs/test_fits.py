@@ -102,6 +102,7 @@ def test_a_record_under_the_key_of_another_shard_counts_as_absent(tmp_path: Path
         {"shards": [{"index": 0, "start": 0, "stop": 1, "outputs": ["../a"]}]},
         {"shards": [{"index": 0, "start": 0, "stop": 1}, {"index": 1, "start": 2, "stop": 3}]},
         {"source": "video"},
+        {"items": "pictures"},
         {"output": "video"},
         {"source": "files"},
         {"output": "folder"},

@@ -135,7 +135,7 @@ def test_a_job_made_from_another_keeps_its_signatures() -> None:
 def test_a_task_takes_no_signature_along() -> None:
     settings = Settings(home=f"{BOX}/jobs?{SAS}")
     shard = Shard(index=0, start=0, stop=1, names=("a",))
-    plan = Plan(source="files", output="records", shards=(shard,))
+    plan = Plan(source="files", output="records", items="files", shards=(shard,))
     task = Task(
         home=settings.home,
         stores={"it": StoreProfile(url=f"{BOX}?{SAS}", auth="anonymous")},

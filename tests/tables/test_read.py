@@ -455,8 +455,8 @@ def test_a_worker_reads_its_shard_of_a_table_wherever_it_lies(
     facts = open_source(backend.stores, url).facts()
     assert (facts["rows"], facts["columns"]) == (5000, {"n": "int64", "text": "str"})
     store.put(f"in/t{suffix}", data)
-    if kind == "s3":
-        return  # there the same content has the same etag
+    if kind in {"s3", "folder"}:
+        return  # There the same content has the same etag.
     source = open_planned(backend.stores, url, plan)
     with pytest.raises(Changed, match="has changed since the job began"):
         list(source.read(plan, plan.shards[1], 1))

@@ -13,6 +13,9 @@ from impasto.schema.source import TableFacts, VideoCut, VideoFacts
 
 OutputKind = Literal["video", "image", "folder", "records", "files"]
 
+_ITEMS = {"video": "pictures", "images": "pictures", "files": "files", "table": "rows"}
+"""What a scorer is given, by what the source is."""
+
 
 class Encoding(Frozen):
     """How output video is compressed.
@@ -109,6 +112,8 @@ class Plan(Frozen):
             if (shard.index, shard.start) != (place, after):
                 raise ValueError("has a shard out of place")
             after = shard.stop
+        if self.items != _ITEMS[self.source]:
+            raise ValueError("has items that its source does not hold")
         if self.facts is None and "video" in (self.source, self.output):
             raise ValueError("lacks the facts of its pictures")
         if self.source == "video" and not all(shard.cut for shard in self.shards):

@@ -99,7 +99,7 @@ class Table:
         """Yield the shard's rows, a few thousand at a time; reads nothing else of the file.
 
         Raises:
-            BadInput: the table has changed.
+            Changed: the table has, also meanwhile.
             Unavailable: its store does not answer.
         """
         assert plan.table

@@ -105,7 +105,7 @@ class Video:
         )
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Frame | ItemError]:
-        """Decode exactly the shard's frames; raises BadInput when the file has changed."""
+        """Decode exactly the shard's frames; raises Changed when the file has, also meanwhile."""
         assert plan.facts
         assert shard.cut
         with self._file.reading(plan.etag):

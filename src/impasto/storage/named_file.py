@@ -56,11 +56,11 @@ class File:
         return open_object(store, stat, span)
 
     @contextmanager
-    def reading(self, version: str) -> Iterator[None]:
+    def reading(self, planned: str) -> Iterator[None]:
         """Read one version in a block; raises Changed when the file is or becomes another one."""
-        self.require_version(version)
+        self.require_version(planned)
         yield
-        self.require_version(version)
+        self.require_version(planned)
 
     def require_version(self, planned: str) -> None:
         """Raise Changed unless the file is the version of this etag."""
