@@ -87,7 +87,7 @@ class VideoFacts(Frozen):
     alpha: bool = False
     sequential: str = ""
     shifts: tuple[Shift, ...] = ()
-    last_duration: int = 0
+    last_duration: Count = 0
 
 
 class Keyframe(Frozen):
@@ -145,4 +145,4 @@ class TableFacts(Frozen):
 
     format: Literal["csv", "jsonl", "parquet"]
     columns: tuple[tuple[str, str], ...]
-    delimiter: str = ","
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
