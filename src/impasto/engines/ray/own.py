@@ -92,18 +92,28 @@ class OwnRay:
             self._end_all()
 
     def _end_all(self) -> None:
-        until = time.monotonic() + GRACE
-        while self._left() and time.monotonic() < until:
-            time.sleep(GRACE / 100)
-        for pid in self._left():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        self._wait()
+        # Frozen, none of them starts another one that nobody has seen.
+        frozen: list[int] = []
+        while new := [pid for pid in self._left() if pid not in frozen]:
+            _signal(new, signal.SIGSTOP)
+            frozen += new
+            self.look()
+        _signal(frozen, signal.SIGKILL)
+        self._wait()
         self._roots.clear()
         self._seen.clear()
         watcher, self._watcher = self._watcher, None
         if watcher:
             watcher.kill()
             watcher.communicate()
+
+    def _wait(self) -> None:
+        """Wait a while for all of them to end."""
+        until = time.monotonic() + GRACE
+        while self._left() and time.monotonic() < until:
+            time.sleep(GRACE / 100)
+            self.look()
 
     def _left(self) -> list[int]:
         """List those that have not ended."""
@@ -124,6 +134,12 @@ class OwnRay:
         lines = "".join(f"{pid} {self._seen[pid]}\n" for pid in pids)
         self._watcher.stdin.write(lines.encode())
         self._watcher.stdin.flush()
+
+
+def _signal(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _processes() -> dict[int, tuple[int, str]]:
