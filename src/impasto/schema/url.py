@@ -119,8 +119,8 @@ class Url(_Signable):
 
     def __str__(self) -> str:
         if self.local:
-            # JSON holds no byte that is not UTF-8.
-            odd = _SURROGATE.search(self.key)
+            # JSON holds no byte that is not UTF-8; other surrogates stand for no byte at all.
+            odd = _SURROGATE.search(self.key) and not _ODD_SURROGATE.search(self.key)
             return f"file://{quote(self.key, errors='surrogateescape')}" if odd else self.key
         if self.endpoint:
             return f"{self.endpoint}/{self.container}/{quote(self.key)}".rstrip("/")

@@ -15,7 +15,7 @@ from impasto.errors import BadInput
 from impasto.schema.url import check_key
 
 UNFINISHED = re.compile(r"#\d+$")
-"""How names end under which the client writes before it renames."""
+"""How the names of files end that the client writes before it renames them."""
 
 
 def files(root: Path, prefix: str) -> Iterator[tuple[str, int, str, float]]:
@@ -26,7 +26,7 @@ def files(root: Path, prefix: str) -> Iterator[tuple[str, int, str, float]]:
         for key, entry in _entries(root, folder):
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(key)
-            elif entry.is_file(follow_symlinks=False):
+            elif entry.is_file(follow_symlinks=False) and not UNFINISHED.search(key):
                 stat = entry.stat(follow_symlinks=False)
                 tag = f"{stat.st_ino:x}-{stat.st_mtime_ns // 1000:x}-{stat.st_size:x}"
                 yield key, stat.st_size, tag, stat.st_mtime
@@ -48,8 +48,6 @@ def _entries(root: Path, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
         return
     for entry in listed:
         key = f"{folder}/{entry.name}" if folder else entry.name
-        if UNFINISHED.search(key):
-            continue
         try:
             check_key(key, key)
         except BadInput:
