@@ -56,8 +56,8 @@ def _separation(patient: Patient, others: list[Patient]) -> Iterator[Check]:
     if patient.home and profile and profile.role == "data":
         yield patient.fail(
             "role",
-            f"the home is in a store of role data ({profile.url}), which outsiders may reach, "
-            "and holds the jobs' state and logs",
+            f"the home is in a store with role = 'data' ({profile.url}), which outsiders may "
+            "reach, and holds the jobs' state and logs",
             "move it to a store with role = 'control'",
         )
         return
@@ -66,14 +66,14 @@ def _separation(patient: Patient, others: list[Patient]) -> Iterator[Check]:
     if inside:
         yield patient.fail(
             "role",
-            f"{patient.place} is in one container with {_join_names(inside)}, and a SAS opens all "
+            f"{patient.place} shares a container with {_join_names(inside)}, and a SAS opens all "
             "of it",
             "give it a container of its own",
         )
     elif near:
         yield patient.note(
             "role",
-            f"{patient.place} is in one account with {_join_names(near)}, and its key opens all of "
+            f"{patient.place} shares an account with {_join_names(near)}, and its key opens all of "
             "it",
             "give it an account of its own",
         )
@@ -84,8 +84,8 @@ def _separation(patient: Patient, others: list[Patient]) -> Iterator[Check]:
     elif profile.auth in {"sas", "anonymous"}:
         yield patient.note(
             "role",
-            f"a control store by auth = '{profile.auth}'",
-            "use an identity, or else a key: a URL is passed on too easily",
+            f"a control store with auth = '{profile.auth}'",
+            "use an identity, or else a key: URLs are passed on too easily",
         )
 
 

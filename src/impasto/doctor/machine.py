@@ -35,7 +35,7 @@ def check_machine(settings: Settings) -> Iterator[Check]:
     words = f"impasto {version('impasto')}, Python {platform.python_version()}"
     yield _check("version", "ok", f"{words}, torch {torch.__version__}")
     cores = len(os.sched_getaffinity(0))
-    held = f", held to {cpu_isa()}" if cpu_isa() else ""
+    held = f", limited to {cpu_isa()}" if cpu_isa() else ""
     isa = torch.backends.cpu.get_cpu_capability()
     yield _check("cpu", "ok", f"{cores} core{'s' if cores != 1 else ''}, {isa}{held}")
     yield _cuda(settings)
@@ -56,13 +56,13 @@ def _cuda(settings: Settings) -> Check:
     if not count:
         if wanted == "cuda":
             remedy = "check the driver, or use device = 'cpu'"
-            return _check("cuda", "FAIL", "device cuda is set, and there is none", remedy)
+            return _check("cuda", "FAIL", "device is set to cuda, and there is none", remedy)
         return _check("cuda", "ok", "no device; workers score on the CPU")
     if torch.cuda.is_available():
         names = {torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())}
         return _check("cuda", "ok", f"{torch.cuda.device_count()} x {', '.join(sorted(names))}")
     fact = f"devices: {count}, but torch {torch.__version__} cannot use them"
-    remedy = "install a torch for CUDA and the driver that it wants, or use device = 'cpu'"
+    remedy = "install a torch for CUDA and the driver that it needs, or use device = 'cpu'"
     return _check("cuda", "note" if wanted == "cpu" else "FAIL", fact, remedy)
 
 

@@ -40,10 +40,10 @@ def diagnose(endpoint: str, ca: Path | None) -> tuple[str, str] | None:
     except socket.gaierror:
         return f"DNS does not know {host}", "check account and endpoint in impasto.toml"
     except ssl.SSLCertVerificationError as error:
-        remedy = "name the file of its authority's certificates as ca in impasto.toml"
+        remedy = "set ca in impasto.toml to a file of its authority's certificates"
         return f"{host}: its TLS certificate is refused ({error.verify_message})", remedy
     except ssl.SSLError as error:
-        return f"{host}:{port}: speaks no TLS ({error.reason})", "check the endpoint's port"
+        return f"{host}:{port}: does not speak TLS ({error.reason})", "check the endpoint's port"
     except TimeoutError:
         fact = f"{host}:{port}: no answer in {SECONDS:.0f} s"
         return fact, "check the network, firewalls and proxies"

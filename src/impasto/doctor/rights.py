@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from impasto.storage.store import Store
 
 KEY = ".impasto-doctor"
-CONTENT = b"Written by 'impasto doctor' to try what it may; it may be deleted.\n"
+CONTENT = b"Written by 'impasto doctor' to check its access; safe to delete.\n"
 SKEW = 60.0
 """Seconds that clocks may differ; signatures are refused from five minutes on."""
 TRIES = 3
 """Attempts to see a second writer lose: another doctor may have cleaned up."""
 
 LACKING = {
-    "read": "no: it can take outputs only, as a drop box does",
-    "list": "no: a folder of images in it can be no source",
-    "write": "no: it can be a source only",
+    "read": "no: it can take outputs only, like a drop box",
+    "list": "no: a folder of images in it cannot be a source",
+    "write": "no: it can only be a source",
     "replace": "no: `overwrite` fails",
     "delete": f"no: one object, {KEY}, stays behind, and replacing a folder of images fails",
 }
@@ -71,12 +71,14 @@ def check_rights(patient: Patient, store: Store) -> list[Check]:
     if tried.read and isinstance(tried.write, Denied) and "c" in allows and "w" not in allows:
         # Where it exists already, creating it is refused as replacing it would be.
         return [
-            patient.ok("write", f"may create, says the SAS; an earlier {KEY} is in the way"),
+            patient.ok(
+                "write", f"the SAS allows creating; {KEY} of an earlier check is in the way"
+            ),
             *(_right(patient, name, tried) for name in ("read", "list")),
         ]
     if tried.read and tried.write:
         fact = tried.write.fact
-        remedy = "check container, account, what is allowed, and the account's firewall"
+        remedy = "check the container, the account, its firewall and your rights"
         return [patient.fail("rights", f"neither reading nor writing is allowed: {fact}", remedy)]
     found = [_right(patient, name, tried) for name in ("read", "list", "write")]
     if not tried.write:
@@ -125,7 +127,9 @@ def _loses(store: Store) -> bool:
 
 def _read(store: Store, *, written: bool) -> None:
     if store.read(KEY) != CONTENT and written:
-        raise BadInput(f"{store.where(KEY)}: is not read as it was written", "check the service")
+        raise BadInput(
+            f"{store.where(KEY)}: does not read back as it was written", "check the service"
+        )
 
 
 def _skew(store: Store, began: float) -> float | None:
@@ -149,21 +153,21 @@ def _right(patient: Patient, name: str, tried: Tried) -> Check:
 
 def _conditional(patient: Patient, tried: Tried) -> Check:
     if tried.lost:
-        return patient.ok("conditional", "of two writers one wins")
-    fact = "a second writer replaces what the first has created"
+        return patient.ok("conditional", "only one of two writers wins")
+    fact = "a second writer replaces what the first one created"
     if patient.inner:
         return patient.fail("conditional", f"{fact}: jobs are not safe", "use another service")
-    return patient.note("conditional", f"{fact}: outputs may be replaced unasked")
+    return patient.note("conditional", f"{fact}: outputs may be replaced without asking")
 
 
 def _clock(patient: Patient, tried: Tried) -> Check:
     if tried.skew is None:
-        return patient.ok("clock", "not compared: that takes writing and reading")
+        return patient.ok("clock", "not compared: that needs writing and reading")
     if abs(tried.skew) <= SKEW:
         return patient.ok("clock", "agrees with the service's")
     side = "behind" if tried.skew > 0 else "ahead of"
     return patient.note(
         "clock",
-        f"{abs(tried.skew):.0f} s {side} the service's, and signatures are refused from 5 min on",
-        "set this machine's clock by NTP",
+        f"{abs(tried.skew):.0f} s {side} the service's, and signatures are refused at 5 min",
+        "synchronise this machine's clock by NTP",
     )

@@ -30,7 +30,7 @@ def check_store(patient: Patient) -> list[Check]:
         return [
             patient.note(
                 "place",
-                f"{patient.place} names no container, so nothing can be tried",
+                f"{patient.place} names no container, so nothing can be checked",
                 "add a profile for one of its containers",
             )
         ]
@@ -68,14 +68,14 @@ def _who(patient: Patient, signed: Credential) -> Check:
     fields = sas_fields(signed)
     now, begins, ends = datetime.now(UTC), _moment(fields.get("st")), _moment(fields.get("se"))
     if ends and ends <= now:
-        remedy = "mint a new one with `impasto sas`"
+        remedy = "make a new one with `impasto sas`"
         return patient.fail("who", f"{signed.asker}: it has expired", remedy)
     if begins and begins > now:
-        fact = f"{signed.asker}: it begins only at {begins:%Y-%m-%d %H:%M:%S} UTC"
+        fact = f"{signed.asker}: it is not valid before {begins:%Y-%m-%d %H:%M:%S} UTC"
         return patient.fail("who", fact, "check this machine's clock, or wait")
     if ends and ends - now < SOON:
         hours = (ends - now) / timedelta(hours=1)
-        return patient.note("who", f"{signed.asker}: it ends in {hours:.1f} h")
+        return patient.note("who", f"{signed.asker}: it expires in {hours:.1f} h")
     return patient.ok("who", signed.asker)
 
 
@@ -90,17 +90,17 @@ def _moment(text: str | None) -> datetime | None:
 def _encrypted(patient: Patient, signed: Credential) -> Check:
     if signed.endpoint.startswith("https://"):
         return patient.ok("https", f"encrypted in transit, at {signed.endpoint}")
-    return patient.note("https", f"plain HTTP, at {signed.endpoint} on this machine alone")
+    return patient.note("https", f"plain HTTP, at {signed.endpoint} on this machine only")
 
 
 def _at_rest(patient: Patient) -> Check:
     profile = patient.profile
     if profile and profile.customer_key:
-        words = f"by the customer key in {profile.customer_key}"
+        words = f"with the customer key in {profile.customer_key}"
     elif profile and profile.kms_key:
-        words = f"by the KMS key {profile.kms_key}"
+        words = f"with the KMS key {profile.kms_key}"
     else:
-        words = "by the service's own keys"
+        words = "with the service's own keys"
     return patient.ok("encryption", f"encrypted at rest {words}")
 
 
