@@ -39,7 +39,9 @@ def load(device: str) -> onnxruntime.InferenceSession:
     providers = [*(cuda if device.startswith("cuda") else []), "CPUExecutionProvider"]
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)
     if cuda[0][0] not in session.get_providers() and device.startswith("cuda"):
-        raise RuntimeError("onnxruntime has no CUDA here; install onnxruntime-gpu, or --device cpu")
+        raise RuntimeError(
+            "onnxruntime cannot use CUDA here; install onnxruntime-gpu, or use --device cpu"
+        )
     return session
 
 
