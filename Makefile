@@ -20,6 +20,7 @@ QUICK := tests/test_rules.py tests/schema tests/planning tests/driver/test_blame
 
 demo: .venv/installed  ## paint a real clip and show where the result is
 	$(BIN)/impasto demo --output demo --home demo/jobs
+	@echo "Your own videos: $(BIN)/impasto run, or impasto run after '. $(BIN)/activate'"
 
 quick: .venv/installed-dev  ## format, lint, types and the fast tests, for every save: a minute or less
 	$(BIN)/ruff format --check --quiet .

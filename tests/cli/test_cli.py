@@ -82,6 +82,7 @@ BAD = {
     ),
     "a strange time": ([*RUN, "--start", "noon"], "--start"),
     "an unknown option": (["run", "{clip}", "--nope"], "--nope"),
+    "no output": (["run", "{clip}"], "see 'impasto run --help'"),
     "an unknown command": (["nope"], "nope"),
     "an unknown job": (["show", "abcdef"], "abcdef"),
     "an unknown job to resume": (["resume", "abcdef"], "abcdef"),
@@ -325,7 +326,7 @@ def test_a_config_file_may_name_a_cluster_that_is_not_used(tmp_path: Path) -> No
     config.write_text('address = "head:6379"\nspeculate = true\n')
     words = ["demo", "-o", "az://media/demo", "--config", str(config), "--workers", "1:2"]
     done = CliRunner().invoke(app, words)
-    assert "folder of this machine" in str(done.exception)
+    assert "writes to this machine" in str(done.exception)
 
 
 def test_the_demo_is_not_written_to_a_folder_called_az(
@@ -334,5 +335,5 @@ def test_the_demo_is_not_written_to_a_folder_called_az(
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["demo", "-o", "az://media/demo", "--home", "home"])
     assert isinstance(done.exception, BadInput)
-    assert "folder of this machine" in str(done.exception)
+    assert "writes to this machine" in str(done.exception)
     assert not (tmp_path / "az:").exists()

@@ -31,13 +31,15 @@ def test_an_error_that_can_be_resumed_names_the_command() -> None:
     error = Incomplete("job abc: stopped; 2 of 4 shards are done and kept", job="abc")
     add_remedy(error, "az://jobs/home")
     command = "'impasto resume abc --home az://jobs/home'"
-    assert str(error).endswith(f"are done and kept: the same command, or {command}, goes on")
+    assert str(error).endswith(
+        f"are done and kept; run the same command, or {command}, to continue"
+    )
 
 
 def test_a_job_that_stays_cancelled_is_not_resumed_by_the_same_command(usual_home: str) -> None:
     error = Interrupted("job abc: was cancelled", job="abc")
     add_remedy(error, usual_home, as_submitted=True)
-    assert str(error) == "job abc: was cancelled; 'impasto resume abc' goes on"
+    assert str(error) == "job abc: was cancelled; run 'impasto resume abc' to continue"
 
 
 def test_an_error_that_cannot_be_resumed_stays_as_it_is(usual_home: str) -> None:

@@ -60,8 +60,8 @@ def test_a_class_tells_its_parameters_by_its_own_arguments(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--stile", "p.jpg"), "--stile: is no option, and no parameter of scorer style"),
-        (("--scorer", "identity", "--style", "x"), "no parameter of scorer identity: it has none"),
+        (("--stile", "p.jpg"), "--stile: unknown option; scorer style takes --style, "),
+        (("--scorer", "identity", "--style", "x"), "scorer identity takes no options"),
         (("--strength",), "--strength: needs a value"),
         (("--strength", "--crf", "3"), "--strength: needs a value"),
         (("--scorer", "nothing", "--style", "x"), "scorer 'nothing' is unknown"),
@@ -111,7 +111,7 @@ def test_the_scorers_are_listed_for_people_and_for_programs() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--scorer", "identity", "--plot", "x.png"), "tells no losses"),
+        (("--scorer", "identity", "--plot", "x.png"), "reports no losses"),
         (("--scorer", "gatys", "--style", "p.jpg", "--plot", "no/x.png"), "cannot be written"),
     ],
 )

@@ -153,7 +153,7 @@ def test_quitting_the_debugger_stops_the_job_at_once_and_keeps_what_is_done(
 ) -> None:
     done = typed(words(tmp_path, BREAKS), "c\nc\nq\n")
     assert done.returncode == 130, done.stderr
-    assert "stopped at once; what is done is kept" in done.stderr
+    assert "stopped at once, finished work is kept" in done.stderr
     shown = impasto("jobs", "--json", "--home", tmp_path / "home")
     assert json.loads(shown.stdout)["shards_done"] == 1
     assert not (tmp_path / "out.jsonl").exists()
@@ -172,8 +172,8 @@ def test_ctrl_c_finishes_the_shard_and_another_engine_does_the_rest(tmp_path: Pa
 @pytest.mark.parametrize(
     ("option", "value", "why"),
     [
-        ("--workers", "2", "--engine inline is one process"),
-        ("--workers", "1:", "--engine inline is one process"),
+        ("--workers", "2", "--engine inline is a single process"),
+        ("--workers", "1:", "--engine inline is a single process"),
         ("--memory", "8GB", "--engine inline has none"),
         ("--address", "auto", "is for workers of a cluster"),
     ],

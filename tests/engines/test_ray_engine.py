@@ -63,7 +63,7 @@ def test_a_ray_of_this_machine_listens_on_loopback_and_its_token_is_its_users(ca
     _, told = process.communicate(timeout=120)
     assert process.returncode == 0, told
     assert "workers: " in told
-    asked = [int(count) for count in re.findall(r"(\d+) asked for", told)]
+    asked = [int(count) for count in re.findall(r"(\d+) requested", told)]
     assert max(asked, default=0) <= len(os.sched_getaffinity(0)), "it can never have so many"
     assert {"gcs_server", "raylet"} <= {name for name, _ in listening}
     assert {ip for _, ip in listening} == {"127.0.0.1"}

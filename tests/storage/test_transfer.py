@@ -676,7 +676,7 @@ def test_ctrl_c_stops_a_copy_which_then_goes_on(
                 assert "finishing" in process.stderr.readline()
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "the same command goes on" in errors
+    assert "the same command" in errors
     direct = azure(monkeypatch, azurite, parse(here.url).container)
     tally = copy(direct.stores, [f"{source}/"], direct.url)
     assert 0 < tally.skipped < 200

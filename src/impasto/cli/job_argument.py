@@ -29,5 +29,5 @@ def add_remedy(error: ImpastoError, home: str, *, as_submitted: bool = False) ->
     """
     if error.job:
         command = f"'impasto resume {job_argument(error.job, home)}'"
-        more = f"; {command}" if as_submitted else f": the same command, or {command},"
-        error.args = (f"{error}{more} goes on",)
+        what = command if as_submitted else f"the same command, or {command},"
+        error.args = (f"{error}; run {what} to continue",)

@@ -75,7 +75,8 @@ def main() -> None:
 
 def _run() -> int:
     """Run a command and return its exit code; raises what the command raises."""
-    code: int = app(standalone_mode=False)
+    # However it was started, messages name the command that users type.
+    code: int = app(prog_name="impasto", standalone_mode=False)
     if code == Interrupted.exit_code:
         # Typer turns a KeyboardInterrupt into this, silently.
         raise KeyboardInterrupt
@@ -92,7 +93,9 @@ def _explain(error: BaseException) -> int:
             line, code = STOPPED, Interrupted.exit_code
         case TyperException():
             words = " ".join(error.format_message().split()).rstrip(".")
-            line, code = f"{words}; see 'impasto --help'", BadInput.exit_code
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context else "impasto"
+            line, code = f"{words}; see '{command} --help'", BadInput.exit_code
         case _:
             fact = f"{type(error).__name__}: {words}"
             line, code = f"internal error: {fact}; run again with --debug", 1

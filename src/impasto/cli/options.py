@@ -35,78 +35,92 @@ app = typer.Typer(
 
 Home = Annotated[
     str | None,
-    typer.Option(help="Folder or URL that holds the jobs. [default: IMPASTO_HOME, or data]"),
+    typer.Option(
+        help="Folder or URL that holds the jobs. "
+        "[default: $IMPASTO_HOME, else ~/.local/share/impasto]"
+    ),
 ]
 Config = Annotated[
     str | None,
-    typer.Option(help="File of settings. [default: IMPASTO_CONFIG, or impasto.toml here]"),
+    typer.Option(help="Settings file. [default: $IMPASTO_CONFIG, else impasto.toml here]"),
 ]
 Workers = Annotated[
     str | None,
     typer.Option(
-        help="Workers at most, or at least and at most. [default: one a GPU, else one a core; of a "
-        "cluster one a shard]",
+        help="Maximum, or minimum and maximum, workers. [default: one per GPU, else per core; on a "
+        "cluster one per shard]",
         metavar="[MIN:]MAX",
     ),
 ]
 Engine = Annotated[
     Literal["local", "ray", "inline"] | None,
     typer.Option(
-        help="What scores: this machine, a Ray cluster, or inline, this very process, for a "
-        "debugger. [default: local]"
+        help="Where to score: on this machine, on a Ray cluster, or inline, in Impasto's own "
+        "process, for a debugger. [default: local]"
     ),
 ]
 GpusPerWorker = Annotated[
     float | None,
-    typer.Option(help="GPUs of the cluster that a worker takes, such as 0.5. [default: 1 if any]"),
+    typer.Option(help="GPUs per worker on a cluster, such as 0.5. [default: 1 if any]"),
 ]
 CpusPerWorker = Annotated[
-    int | None, typer.Option(help="Cores of the cluster that a worker takes. [default: 1]")
+    int | None, typer.Option(help="Cores per worker on a cluster. [default: 1]")
 ]
 Address = Annotated[
     str | None,
     typer.Option(
-        help="The cluster: auto, HOST:PORT, or its dashboard's URL. [default: a Ray of our own]"
+        help="The cluster: auto, HOST:PORT, or its dashboard's URL. "
+        "[default: Ray started on this machine]"
     ),
 ]
 Speculate = Annotated[
     bool | None,
-    typer.Option("--speculate", help="Let idle workers of the cluster try slow shards again."),
+    typer.Option(
+        "--speculate", help="Let idle workers of a cluster run a second copy of slow shards."
+    ),
 ]
-Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda. [default: auto]")]
+Device = Annotated[
+    str | None, typer.Option(help="Where models run: auto, cpu or cuda. [default: auto]")
+]
 Memory = Annotated[
     str | None,
-    typer.Option(help="What a worker may hold, such as 8GB. [default: most of the machine's]"),
+    typer.Option(help="Memory limit per worker, such as 8GB. [default: most of the machine's]"),
 ]
 MaxFailed = Annotated[
     str | None,
-    typer.Option(help="Items that may be set aside: a number, 5% or all. [default: as it began]"),
+    typer.Option(help="Items that may be set aside: a number, 5% or all. [default: unchanged]"),
 ]
 MaxFailedBatches = Annotated[
     int | None, typer.Option(help="Mini-batches that may have items set aside. [default: all]")
 ]
 Timeout = Annotated[
     float | None,
-    typer.Option(help="Seconds for a mini-batch; then its worker is replaced. [default: 600]"),
+    typer.Option(help="Seconds per mini-batch, after which its worker is replaced. [default: 600]"),
 ]
 Plot = Annotated[
     str | None,
-    typer.Option(help="Draw the loss curves of a scorer that optimises into this PNG."),
+    typer.Option(help="Draw the loss curves of an optimising scorer into this PNG file."),
 ]
 ItemKind = Annotated[
     Literal["pictures", "files", "rows"] | None,
-    typer.Option("--items", help="What the source is taken for. [default: what suits it]"),
+    typer.Option("--items", help="How to read the source. [default: as suits it and the scorer]"),
 ]
 Stream = Annotated[
     int | None,
     typer.Option(
-        help="Which of a video's streams, by its index: see 'impasto probe'. "
-        "[default: what players show]"
+        help="The video stream to use, by its index in 'impasto probe'. "
+        "[default: the one that players show]"
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line on stdout.")]
+"""For commands that print one thing; `json_lines` is for those that print several."""
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 JobId = Annotated[str, typer.Argument(help="A job's id, or its beginning.", metavar="JOB")]
+
+
+def json_lines(each: str) -> Any:
+    """Return the option of a command that prints one JSON line per job, event or the like."""
+    return typer.Option("--json", help=f"Print one JSON line per {each} on stdout.")
 
 
 def load_settings(config: str | None, home: str | None = None) -> Settings:
@@ -204,7 +218,7 @@ def _settings(
             f"{given[0]}: is for workers of a cluster", "add --engine ray, or leave it out"
         )
     if settings.engine == "inline" and workers and settings.workers.most != 1:
-        raise BadInput(f"--workers {workers}: --engine inline is one process", "leave it out")
+        raise BadInput(f"--workers {workers}: --engine inline is a single process", "leave it out")
     if settings.engine == "inline" and memory:
         raise BadInput(
             "--memory: is for worker processes, and --engine inline has none", "leave it out"
@@ -233,7 +247,10 @@ def changes(
         return fields | {"max_failed": -1, "max_failed_percent": None}
     match = re.fullmatch(r"(\d+)|(\d+(?:\.\d+)?)%", max_failed)
     if match is None:
-        raise BadInput(f"--max-failed {max_failed}: is no number, share or 'all'", "see --help")
+        raise BadInput(
+            f"--max-failed {max_failed}: is not a number, a percentage or 'all'",
+            "write 10, 5% or all",
+        )
     if match[1]:
         return fields | {"max_failed": int(match[1]), "max_failed_percent": None}
     return fields | {"max_failed_percent": float(match[2])}

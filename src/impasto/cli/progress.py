@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Event = Progress | Tally
 
-STOPPING = "finishing what runs (Ctrl-C again stops at once)"
+STOPPING = "finishing what is running (Ctrl-C again stops at once)"
 FIELDS = ("count", "speed", "left")
 """Fields shown after the bar."""
 PLAIN_EVERY = 10.0
@@ -58,7 +58,7 @@ def _staff(job: Progress) -> str:
     said = [
         f"{count} {what}"
         for count, what in (
-            (staff.asked, "asked for"),
+            (staff.asked, "requested"),
             (staff.starting, "starting"),
             (staff.running, "running"),
             (staff.idle, "idle"),

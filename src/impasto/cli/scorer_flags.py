@@ -16,7 +16,7 @@ from typer.core import TyperCommand
 from impasto.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pydantic.fields import FieldInfo
 
@@ -105,15 +105,17 @@ class ScorerCommand(TyperCommand):
         """Take the scorer's parameters out; raises BadInput when one is unknown or has no value."""
         own = {name for param in self.params for name in (*param.opts, *param.secondary_opts)}
         scorer = _value(args, "--scorer") or "style"
-        rest, given = _split(args, own | set(ctx.help_option_names), scorer)
+        known = _lazily(scorer, ctx.command_path)
+        rest, given = _split(args, own | set(ctx.help_option_names), known)
         ctx.meta[PARAMS] = given
         parsed: list[str] = super().parse_args(ctx, rest)
         return parsed
 
 
-def _split(args: Sequence[str], own: set[str], scorer: str) -> tuple[list[str], dict[str, Any]]:
-    """Separate a command's own arguments from a scorer's parameters."""
-    known = _lazily(scorer)
+def _split(
+    args: Sequence[str], own: set[str], known: Callable[[str], Flag]
+) -> tuple[list[str], dict[str, Any]]:
+    """Separate a command's own arguments from a scorer's parameters, which `known` looks up."""
     rest: list[str] = []
     given: dict[str, Any] = {}
     left = iter(args)
@@ -132,8 +134,13 @@ def _split(args: Sequence[str], own: set[str], scorer: str) -> tuple[list[str], 
     return rest, given
 
 
-def _lazily(scorer: str) -> Any:
-    """Return a function that looks a flag up; the scorer's file is read only when it is called."""
+def _lazily(scorer: str, command: str) -> Callable[[str], Flag]:
+    """Return a function that looks a flag up; the scorer's file is read only when it is called.
+
+    Args:
+        scorer: as for `describe`.
+        command: the command, as users type it.
+    """
 
     def known(name: str) -> Flag:
         if "://" in scorer:
@@ -141,10 +148,10 @@ def _lazily(scorer: str) -> Any:
             return Flag(name[2:].replace("-", "_"), "", "")
         flags = {flag.flag: flag for flag in describe(scorer)[1]}
         if name not in flags:
-            has = f"it has {', '.join(flags)}" if flags else "it has none"
+            has = f"takes {', '.join(flags)}" if flags else "takes no options"
             raise BadInput(
-                f"{name}: is no option, and no parameter of scorer {scorer}: {has}",
-                f"see 'impasto scorers {scorer}'",
+                f"{name}: unknown option; scorer {scorer} {has}",
+                f"'{command} --help' lists the others",
             )
         return flags[name]
 

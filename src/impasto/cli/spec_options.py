@@ -24,7 +24,9 @@ def _spec(
     ],
     output: Annotated[
         str,
-        typer.Option("--output", "-o", help="The video, image, folder or file of records to make."),
+        typer.Option(
+            "--output", "-o", help="The video, image, folder or file of records to write."
+        ),
     ],
     scorer: Annotated[
         str,
@@ -32,40 +34,42 @@ def _spec(
     ] = "style",
     items: ItemKind = None,
     max_size: Annotated[
-        int | None, typer.Option(help="Longer side of the pictures at most, in pixels.")
+        int | None, typer.Option(help="Scale pictures down to this longer side, in pixels.")
     ] = None,
     frames: Annotated[
         Literal["png", "jpg"] | None,
         typer.Option(help="Write images into a folder instead of a video."),
     ] = None,
     fps: Annotated[
-        str | None, typer.Option(help="Frames a second of a video made from images. [default: 25]")
+        str | None, typer.Option(help="Frame rate of a video made from images. [default: 25]")
     ] = None,
     start: Annotated[
-        str | None, typer.Option(help="First moment taken: seconds, or [[hh:]mm:]ss.")
+        str | None, typer.Option(help="Where to start: seconds, or [[hh:]mm:]ss.")
     ] = None,
-    end: Annotated[str | None, typer.Option(help="The moment to stop at, likewise.")] = None,
+    end: Annotated[str | None, typer.Option(help="Where to stop, in the same formats.")] = None,
     stream: Stream = None,
     deinterlace: Annotated[
         Literal["auto", "no"],
-        typer.Option(help="Make whole pictures of the frames of an interlaced video."),
+        typer.Option(help="Turn the frames of an interlaced video into whole pictures."),
     ] = "auto",
     sound: Annotated[
         Literal["copy", "encode"],
-        typer.Option(help="Copy a video's sound, or encode again what the output cannot carry."),
+        typer.Option(help="Copy the sound, or also encode again what the output cannot carry."),
     ] = "copy",
-    crf: Annotated[int, typer.Option(help="Quality of the video, 0 (best) to 51.")] = 18,
-    preset: Annotated[str, typer.Option(help="Encoder speed, ultrafast to veryslow.")] = "veryfast",
+    crf: Annotated[int, typer.Option(help="Video quality, from 0 (best) to 51.")] = 18,
+    preset: Annotated[
+        str, typer.Option(help="Encoder speed, from ultrafast to veryslow.")
+    ] = "veryfast",
     shard_frames: Annotated[
         str | None,
         typer.Option(
-            help="Items of a shard, about; auto balances: see 'impasto plan'. "
+            help="Approximate items per shard; 'auto' picks a size (see 'impasto plan'). "
             "[default: 250; rows: 10000]",
             metavar="N|auto",
         ),
     ] = None,
     mini_batch: Annotated[
-        int | None, typer.Option(help="Items of a mini-batch. [default: found by a probe]")
+        int | None, typer.Option(help="Items per mini-batch. [default: found by probing]")
     ] = None,
     timeout: Timeout = None,
     max_failed: Annotated[
@@ -76,11 +80,12 @@ def _spec(
     requirements: Annotated[
         str | None,
         typer.Option(
-            help="Packages that workers of a cluster install: a file of pip's.", metavar="FILE"
+            help="Packages that cluster workers install: a requirements file of pip.",
+            metavar="FILE",
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace what is at the output.")
+        bool, typer.Option("--overwrite", help="Replace an existing output.")
     ] = False,
 ) -> JobSpec:
     from impasto.cli.times import fraction, seconds
@@ -116,7 +121,9 @@ def _shard_frames(given: str | None) -> int | str | None:
     if given is None or given == "auto":
         return given
     if not given.isdecimal():
-        raise BadInput(f"--shard-frames {given}: is no number and not 'auto'", "see --help")
+        raise BadInput(
+            f"--shard-frames {given}: is neither a number nor 'auto'", "write 250 or auto"
+        )
     return int(given)
 
 

@@ -14,7 +14,9 @@ def seconds(text: str, option: str) -> Fraction:
     """Parse ``12.5``, ``1:02.5`` or ``1:00:02.5`` as seconds; raises BadInput."""
     match = _CLOCK.fullmatch(text.strip())
     if not match:
-        raise BadInput(f"{option} {text}: is no time", "write seconds or hh:mm:ss, such as 1:02.5")
+        raise BadInput(
+            f"{option} {text}: is not a time", "write seconds or hh:mm:ss, such as 1:02.5"
+        )
     hours, minutes, rest = match.groups()
     return 3600 * int(hours or 0) + 60 * int(minutes or 0) + Fraction(rest)
 
@@ -24,4 +26,4 @@ def fraction(text: str, option: str) -> Fraction:
     try:
         return Fraction(text)
     except (ValueError, ZeroDivisionError):
-        raise BadInput(f"{option} {text}: is no rate", "write 25 or 24000/1001") from None
+        raise BadInput(f"{option} {text}: is not a frame rate", "write 25 or 24000/1001") from None

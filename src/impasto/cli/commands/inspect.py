@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 from typer.exceptions import Exit
 
-from impasto.cli.options import AsJson, Config, ItemKind, Stream, load_settings, open_stores
+from impasto.cli.options import (
+    AsJson,
+    Config,
+    ItemKind,
+    Stream,
+    json_lines,
+    load_settings,
+    open_stores,
+)
 
 
 def add(app: typer.Typer) -> None:
@@ -19,11 +27,11 @@ def add(app: typer.Typer) -> None:
 
 def scorers(
     scorer: Annotated[
-        str | None, typer.Argument(help="One of them, or python:FILE.py:CLASS.")
+        str | None, typer.Argument(help="A scorer's name, or python:FILE.py:CLASS.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: Annotated[bool, json_lines("scorer")] = False,
 ) -> None:
-    """List the scorers, or one of them with all that it takes."""
+    """List the scorers and their options, or those of one scorer."""
     from impasto.cli.render import facts
 
     facts.scorers(scorer, as_json=as_json)
@@ -32,12 +40,12 @@ def scorers(
 def probe(
     source: str, items: ItemKind = None, config: Config = None, as_json: AsJson = False
 ) -> None:
-    """Show the facts of a video, images, files or a table."""
-    from impasto.cli.render.text import fact_lines
+    """Describe a video, images, files or a table."""
+    from impasto.cli.render import probe as display
     from impasto.sources.open import open_source
 
     found = open_source(open_stores(load_settings(config)), source, items)
-    fact_lines(found.facts(), as_json=as_json)
+    display.probe(found.facts(), as_json=as_json)
 
 
 def verify(
@@ -45,9 +53,9 @@ def verify(
     output: str,
     stream: Stream = None,
     config: Config = None,
-    as_json: AsJson = False,
+    as_json: Annotated[bool, json_lines("check")] = False,
 ) -> None:
-    """Prove, item by item, that an output video keeps all of its source but the pictures."""
+    """Check that an output video kept all of its source but the pictures."""
     from impasto.cli.render import facts
     from impasto.media.verify import verify as checker
     from impasto.storage.named_file import File

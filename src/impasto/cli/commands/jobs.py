@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from impasto.cli import streams
-from impasto.cli.options import AsJson, Config, Home, JobId, find_job, load_settings, open_stores
+from impasto.cli.options import (
+    AsJson,
+    Config,
+    Home,
+    JobId,
+    find_job,
+    json_lines,
+    load_settings,
+    open_stores,
+)
 from impasto.errors import BadInput, Interrupted
 
 if TYPE_CHECKING:
@@ -27,7 +36,11 @@ def add(app: typer.Typer) -> None:
     app.command()(cancel)
 
 
-def jobs(home: Home = None, config: Config = None, as_json: AsJson = False) -> None:
+def jobs(
+    home: Home = None,
+    config: Config = None,
+    as_json: Annotated[bool, json_lines("job")] = False,
+) -> None:
     """List the jobs, newest first."""
     from impasto.cli.render import jobs as display
     from impasto.jobs.summary import summaries
@@ -38,7 +51,7 @@ def jobs(home: Home = None, config: Config = None, as_json: AsJson = False) -> N
 
 
 def show(job: JobId, home: Home = None, config: Config = None, as_json: AsJson = False) -> None:
-    """Show a job: what it does, how far it is, and where its time went."""
+    """Show a job: what it does, its progress, and where its time went."""
     from impasto.cli.render import jobs as display
     from impasto.jobs.summary import details
 
@@ -48,11 +61,11 @@ def show(job: JobId, home: Home = None, config: Config = None, as_json: AsJson =
 def logs(
     job: JobId,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Print what comes until the job ends, too.")
+        bool, typer.Option("--follow", "-f", help="Keep printing until the job ends.")
     ] = False,
     home: Home = None,
     config: Config = None,
-    as_json: AsJson = False,
+    as_json: Annotated[bool, json_lines("event")] = False,
 ) -> None:
     """Print a job's log, down to every frame."""
     from impasto.cli.render import logs as display
@@ -68,7 +81,7 @@ def logs(
 
 
 def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
-    """Ask whoever runs a job to stop; what is done is kept."""
+    """Cancel a running job; finished work is kept."""
     from impasto.cli.job_argument import job_argument
     from impasto.cli.render.text import say
 
@@ -80,7 +93,7 @@ def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
         raise BadInput(f"job {found.id}: is done already", "there is nothing to cancel")
     found.notes.cancel()
     named = job_argument(found.id, settings.home)
-    say(f"job {found.id}: cancelled; 'impasto resume {named}' takes that back")
+    say(f"job {found.id}: cancelled; run 'impasto resume {named}' to continue it")
 
 
 def _follow(job: Job, *, as_json: bool) -> None:

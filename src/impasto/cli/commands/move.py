@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from impasto.cli import streams
-from impasto.cli.options import AsJson, Config, Quiet, load_settings, open_stores
+from impasto.cli.options import AsJson, Config, Quiet, json_lines, load_settings, open_stores
 from impasto.errors import ImpastoError
 
 if TYPE_CHECKING:
@@ -27,14 +27,12 @@ def add(app: typer.Typer) -> None:
 def ls(
     url: Annotated[str, typer.Argument(help="A folder, prefix, file or object.", metavar="URL")],
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="List all that is below.")
+        bool, typer.Option("--recursive", "-r", help="List everything below it.")
     ] = False,
     config: Config = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON line each on stdout.")
-    ] = False,
+    as_json: Annotated[bool, json_lines("entry")] = False,
 ) -> None:
-    """List what a URL or path holds: size, time of change (UTC) and name."""
+    """List a URL or path: size, modification time (UTC) and name."""
     from impasto.cli.render import transfer
     from impasto.cli.render.text import note
     from impasto.storage.transfer.listing import entries
@@ -48,21 +46,21 @@ def cp(
     sources: Annotated[list[str], typer.Argument(help="URLs and paths.", metavar="SOURCE")],
     target: Annotated[str, typer.Argument(help="URL or path.", metavar="TARGET")],
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Copy all anew, and replace what is there.")
+        bool, typer.Option("--overwrite", help="Copy everything again, and replace existing files.")
     ] = False,
     config: Config = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Copy files, objects and folders between this machine and stores, or from store to store.
+    """Copy files, objects and folders to, from or between stores.
 
-    A folder goes to TARGET whole: 'cp photos az://c/in/' makes az://c/in/photos/... With a slash at
-    its end only what is in it goes there: 'cp photos/ az://c/in/' makes az://c/in/... A single
-    file takes TARGET as its name, unless that is a folder or ends in a slash.
+    A folder is copied into TARGET: 'cp photos az://c/in/' makes az://c/in/photos/... With a
+    trailing slash, only its contents are: 'cp photos/ az://c/in/' makes az://c/in/... A single file
+    is copied to the name TARGET, unless that is a folder or ends in a slash.
 
-    The same command again goes on where it stopped: it skips what has the same size at TARGET and
-    is no older there (on this machine: has the very time of its source, which copies are given).
-    What differs is left and told; --overwrite replaces it.
+    Run the same command again to resume. Files that have the same size at TARGET and are not older
+    there are skipped (on this machine: that have exactly their source's time, which copies get).
+    Files that differ are left alone and reported; --overwrite replaces them.
     """
     from impasto.cli import progress
     from impasto.schema.url import normal
@@ -81,13 +79,16 @@ def cp(
 def rm(
     urls: Annotated[list[str], typer.Argument(help="What to delete.", metavar="URL")],
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Delete all that is below, too.")
+        bool, typer.Option("--recursive", "-r", help="Also delete everything below.")
     ] = False,
     config: Config = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Delete objects of stores, for good; files of this machine are never deleted."""
+    """Delete objects in stores, for good.
+
+    Files on this machine are never deleted.
+    """
     from impasto.cli import progress
     from impasto.storage.transfer.removal import remove
 

@@ -48,7 +48,7 @@ def run(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Score SOURCE; the same command again goes on where it stopped."""
+    """Score SOURCE; run the same command again to resume it."""
     if plot:
         _check_plot(spec.scorer, plot)
     finish_job(None, spec, settings, as_json=as_json, quiet=quiet, plot=plot)
@@ -57,7 +57,10 @@ def run(
 @takes_spec
 @takes_settings
 def plan(spec: JobSpec, settings: Settings, as_json: AsJson = False) -> None:
-    """Show how 'run' would cut SOURCE into shards, and why; writes nothing."""
+    """Show how 'run' would cut SOURCE into shards, and why.
+
+    Nothing is written.
+    """
     from impasto.cli.render import facts
     from impasto.driver import preview
 
@@ -74,13 +77,13 @@ def resume(
     as_json: AsJson = False,
     quiet: Quiet = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace what is at the output.")
+        bool, typer.Option("--overwrite", help="Replace an existing output.")
     ] = False,
     as_submitted: Annotated[
-        bool, typer.Option("--as-submitted", help="Stay cancelled, if the job was.")
+        bool, typer.Option("--as-submitted", help="Do not resume a job that was cancelled.")
     ] = False,
 ) -> None:
-    """Go on with a job where it stopped."""
+    """Continue a job where it stopped."""
     from impasto.schema.base import change
 
     found = find_job(job, settings)
@@ -99,7 +102,7 @@ def retry(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Try a job's items again that were set aside, and only those."""
+    """Score a job's failed items again."""
     from impasto.schema.base import change
 
     found = find_job(job, settings)
@@ -181,7 +184,7 @@ def _plot(job: Job, path: str) -> None:
 
     curves = losses(job)
     if not curves:
-        raise BadInput("--plot: this scorer tells no losses", "see 'impasto scorers'")
+        raise BadInput("--plot: this scorer reports no losses", "see 'impasto scorers'")
     plot.losses(Path(path), curves)
 
 
@@ -192,9 +195,9 @@ def _check_plot(scorer: str, path: str) -> None:
     from impasto.scorers import registry
 
     if not registry.find(scorer.partition(":")[0]).losses:
-        raise BadInput(f"--plot: scorer {scorer} tells no losses", "leave it out")
+        raise BadInput(f"--plot: scorer {scorer} reports no losses", "leave it out")
     if find_spec("matplotlib") is None:
         raise BadInput("--plot: needs matplotlib", "run pip install 'impasto[plot]'")
     folder = os.path.dirname(path) or "."  # noqa: PTH120 (a path as the user gave it)
     if not os.access(folder, os.W_OK):
-        raise BadInput(f"--plot {path}: cannot be written there", "choose another place")
+        raise BadInput(f"--plot {path}: its folder cannot be written to", "choose another folder")

@@ -40,7 +40,7 @@ def scorers(name: str | None, *, as_json: bool) -> None:
 
 
 def plan(draft: Draft, *, as_json: bool) -> None:
-    """Print how a job would be cut, or how it is; or a JSON line."""
+    """Print how a job would be cut, or how it was; or a JSON line."""
     found, called = draft.plan, draft.plan.noun
     sizes = [len(shard) for shard in found.shards]
     facts: dict[str, Any] = {
@@ -57,20 +57,21 @@ def plan(draft: Draft, *, as_json: bool) -> None:
         "warnings": list(found.warnings),
     }
     if not as_json:
-        standing = "is planned already: this plan rules" if draft.stored else "is not planned yet"
-        facts |= {"job": f"{draft.job} {standing}", "items": f"{found.count:,} {called}"}
+        standing = "planned already; this plan will be used" if draft.stored else "not planned yet"
+        facts |= {"job": f"{draft.job}, {standing}", "items": f"{found.count:,} {called}"}
         del facts["stored"], facts["smallest_shard"], facts["largest_shard"]
         spread = f"{min(sizes):,}" if len({*sizes}) == 1 else f"{min(sizes):,} to {max(sizes):,}"
         facts["shards"] = f"{len(sizes):,} of {spread} {called}"
         facts["seconds"] = _expected(draft.seconds, min(draft.workers, len(sizes)))
+        facts = {"time" if name == "seconds" else name: value for name, value in facts.items()}
     fact_lines(facts, as_json=as_json)
 
 
 def _expected(seconds: float | None, workers: int) -> str:
     """Say how long work will take."""
     if seconds is None:
-        return "not known before a first job with this scorer"
-    words = f"{clock(seconds)} of work, as earlier jobs tell"
+        return "unknown until a job with this scorer has run"
+    words = f"{clock(seconds)} of work, judging by earlier jobs"
     if workers == 1:
         return words
     return f"{words}; about {clock(seconds / workers)} with {workers} workers"
@@ -85,4 +86,4 @@ def verify(report: Report, *, as_json: bool) -> None:
         else:
             say(f"{marks[check.ok]:<5} {check.item:<16} {check.detail}".rstrip())
     if not as_json:
-        say("the output keeps all that it can" if report.ok else "the output is not faithful")
+        say("passed: nothing was lost" if report.ok else "failed: see the lines that say LOST")

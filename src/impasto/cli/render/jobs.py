@@ -38,7 +38,7 @@ def result(done: Result, called: str, named: str, *, as_json: bool, quiet: bool)
         return
     if quiet:
         return
-    # A run that scores has told the warnings when it began.
+    # A run that scores has shown the warnings when it began.
     for line in (*(() if done.seconds else done.warnings), *done.notes):
         note(line)
     aside(done, named)
@@ -48,7 +48,7 @@ def result(done: Result, called: str, named: str, *, as_json: bool, quiet: bool)
     if done.seconds:
         line += f" in {clock(done.seconds)}"
         unit = "fps" if called == "frames" else f"{called}/s"
-        line += f", {done.fps:.1f} {unit}" if done.fps else ", none scored anew"
+        line += f", {done.fps:.1f} {unit}" if done.fps else ", nothing rescored"
     else:
         line += ", done already"
     say(f"{line}, {size(done.bytes)} (job {done.job})")
@@ -61,7 +61,7 @@ def aside(done: Result, named: str) -> None:
     if done.failed > SHOWN:
         warn(f"and {done.failed - SHOWN} more: see 'impasto show {named}'")
     if done.failed:
-        warn(f"'impasto retry {named}' tries them again")
+        warn(f"'impasto retry {named}' scores them again")
 
 
 def _reason(error: ItemError) -> str:

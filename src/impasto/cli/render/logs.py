@@ -31,5 +31,5 @@ def end(job: Job, ended: Ended) -> None:
     """Print, as a note, how a job ended, and the command that resumes it."""
     words = ended.error if ended.state == "stopped" else f"is {ended.state}"
     if ended.resumable:
-        words += f"; 'impasto resume {job_argument(job.id, str(job.home.place))}' goes on"
+        words += f"; run 'impasto resume {job_argument(job.id, str(job.home.place))}' to continue"
     note(f"job {job.id}: {words}")

@@ -47,7 +47,7 @@ def losses(path: Path, curves: Mapping[str, Sequence[float]]) -> None:
     else:
         for name, curve in drawn.items():
             axes.plot(range(1, len(curve) + 1), curve, label=name, marker="." * (len(curve) == 1))
-    axes.set(xlabel="evaluations of the loss", ylabel="loss, smallest so far")
+    axes.set(xlabel="evaluations of the loss", ylabel="smallest loss so far")
     if any(value > 0 for curve in drawn.values() for value in curve):
         axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -11,7 +11,7 @@ import re
 import shlex
 from functools import cache
 
-STOPPED = "stopped at once; what is done is kept, and the same command goes on"
+STOPPED = "stopped at once, finished work is kept; run the same command to continue"
 
 _COMMAND = re.compile(r"`(impasto [^`]+)`")
 _FIELD = re.compile(r"`([a-z]\w*)(=[^`]*)?`")
