@@ -47,9 +47,9 @@ class WorkerRange(Frozen):
             return value
         match = re.fullmatch(r"(?:(\d+)?(:))?(\d+)?", str(value))
         if match is None or not (match[1] or match[3]):
-            raise ValueError("is no number, and no range such as 0:8")
+            raise ValueError("is neither a number nor a range such as 0:8")
         if match[3] and int(match[3]) < 1:
-            raise ValueError("has a maximum of none")
+            raise ValueError("has a maximum of 0")
         return {"least": match[1] or 0, "most": match[3]}
 
     @model_validator(mode="after")
@@ -108,7 +108,7 @@ class Settings(Signed):
     @classmethod
     def _one_at_most(cls, gpus: float | None) -> float | None:
         if gpus is not None and gpus > 1:
-            raise ValueError("is more than 1, and a worker uses one GPU, or a part of one")
+            raise ValueError("is more than 1, but a worker uses one GPU or a part of one")
         return gpus
 
     @field_validator("home")
@@ -162,7 +162,7 @@ def secret(name: str) -> str:
         value = os.environ.get(name, "").strip()
     if not value:
         raise BadInput(
-            f"environment variable {name}: is not set, and {CONFIG_FILE} names it",
+            f"environment variable {name}: is not set, but {CONFIG_FILE} names it",
             "set it in the environment",
         )
     return remember_all(value)

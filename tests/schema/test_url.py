@@ -124,40 +124,40 @@ def test_a_path_of_this_machine(text: str, path: str) -> None:
     [
         ("ftp://host/a", "scheme ftp:// is not supported"),
         ("http://acct.blob.core.windows.net/box/a", "not encrypted"),
-        ("http://example.com/box/a", "no known object store"),
-        ("https://example.com/box/a", "no known object store"),
-        ("https://bucket.s3.amazonaws.com/a", "no known object store"),
-        ("https://acct.blob.core.windows.net.evil.com/box/a", "no known object store"),
-        ("https://acct.blob.core.windows.net:8443/box/a", "no known object store"),
-        ("https://a.acct.blob.core.windows.net/box/a", "no known object store"),
-        ("https://127.0.0.1@evil.com/acct/box/a", "names a user"),
-        ("http://127.0.0.1:80@evil.com/acct/box/a", "names a user"),
-        ("https://evil.com\\@127.0.0.1/acct/box/a", "names a user"),
-        ("http://0.0.0.0/acct/box/a", "no known object store"),
-        ("http://0x7f.1/acct/box/a", "no known object store"),
-        ("http://2130706433/acct/box/a", "no known object store"),
-        ("http://127.1/acct/box/a", "no known object store"),
-        ("http://localhost.evil.com/acct/box/a", "no known object store"),
-        ("http://127.0.0.1.nip.io/acct/box/a", "no known object store"),
-        ("http://[::ffff:127.0.0.1]/acct/box/a", "no known object store"),
-        ("http://127.0.0.1/AC?box/a", "no name of an account"),
-        ("https://127.0.0.1#@evil.com/box/a", "names a user"),
-        ("abfss://box@evil.com/a", "no known object store"),
-        ("abfss://box@acct.dfs.core.windows.net@evil.com/a", "names a user"),
+        ("http://example.com/box/a", "not a known object store"),
+        ("https://example.com/box/a", "not a known object store"),
+        ("https://bucket.s3.amazonaws.com/a", "not a known object store"),
+        ("https://acct.blob.core.windows.net.evil.com/box/a", "not a known object store"),
+        ("https://acct.blob.core.windows.net:8443/box/a", "not a known object store"),
+        ("https://a.acct.blob.core.windows.net/box/a", "not a known object store"),
+        ("https://127.0.0.1@evil.com/acct/box/a", "has a user name"),
+        ("http://127.0.0.1:80@evil.com/acct/box/a", "has a user name"),
+        ("https://evil.com\\@127.0.0.1/acct/box/a", "has a user name"),
+        ("http://0.0.0.0/acct/box/a", "not a known object store"),
+        ("http://0x7f.1/acct/box/a", "not a known object store"),
+        ("http://2130706433/acct/box/a", "not a known object store"),
+        ("http://127.1/acct/box/a", "not a known object store"),
+        ("http://localhost.evil.com/acct/box/a", "not a known object store"),
+        ("http://127.0.0.1.nip.io/acct/box/a", "not a known object store"),
+        ("http://[::ffff:127.0.0.1]/acct/box/a", "not a known object store"),
+        ("http://127.0.0.1/AC?box/a", "not an account name"),
+        ("https://127.0.0.1#@evil.com/box/a", "has a user name"),
+        ("abfss://box@evil.com/a", "not a known object store"),
+        ("abfss://box@acct.dfs.core.windows.net@evil.com/a", "has a user name"),
         ("az://box/../other/a", "'..' part"),
         (f"{ENDPOINT}/box/%2e%2e/other", "'..' part"),
         (f"{ENDPOINT}/box//a", "empty"),
         (f"{ENDPOINT}/box/a%0Ab", "control character"),
         (f"{ENDPOINT}/box/a\nb", "control character"),
         (f"{ENDPOINT}/box/a%ffb", "not valid Unicode"),
-        ("az://b", "no name of a container"),
-        ("az://bo x/a", "no name of a container"),
-        (f"az://{'b' * 64}/a", "no name of a container"),
-        (f"{ENDPOINT}/..%2fother/a", "no name of a container"),
-        (f"az://box/a?{SAS}", "signature goes with an https:// URL"),
-        ("s3://bucket/a?X-Amz-Date=1&X-Amz-Signature=abc", "signature goes with an https:// URL"),
+        ("az://b", "not a container or bucket name"),
+        ("az://bo x/a", "not a container or bucket name"),
+        (f"az://{'b' * 64}/a", "not a container or bucket name"),
+        (f"{ENDPOINT}/..%2fother/a", "not a container or bucket name"),
+        (f"az://box/a?{SAS}", "signature needs an https:// URL"),
+        ("s3://bucket/a?X-Amz-Date=1&X-Amz-Signature=abc", "signature needs an https:// URL"),
         ("file://server/share/a", "another machine"),
-        ("/nul\0", "no path holds"),
+        ("/nul\0", "paths cannot hold"),
         ("~nobody-of-that-name/a", "no such user"),
     ],
 )
@@ -194,7 +194,7 @@ def test_this_machine_may_be_spoken_to_in_plain(host: str) -> None:
     ],
 )
 def test_an_endpoint_is_encrypted_and_nothing_but_an_endpoint(endpoint: str) -> None:
-    with pytest.raises(BadInput, match=r"not encrypted|is no endpoint"):
+    with pytest.raises(BadInput, match=r"not encrypted|is not an endpoint"):
         check_endpoint(endpoint)
 
 
@@ -318,5 +318,5 @@ def test_a_path_that_is_not_utf_8_survives_json() -> None:
     assert text == "file:///caf%E9/%FF%20100%25.mp4"
     assert parse(text).path == Path(path)
     assert normal("/café/100%.mp4") == "/café/100%.mp4"
-    with pytest.raises(BadInput, match="no path holds"):
+    with pytest.raises(BadInput, match="paths cannot hold"):
         parse("/\ud800")

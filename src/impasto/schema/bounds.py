@@ -33,13 +33,13 @@ def _relative(name: str) -> str:
     except BadInput as error:
         raise ValueError(error.fact) from None
     if not name or name.endswith("/"):
-        raise ValueError("names no file")
+        raise ValueError("does not name a file")
     return name
 
 
 def _path(text: str) -> str:
     if "\0" in text:
-        raise ValueError("has a character that no path holds")
+        raise ValueError("has a character that paths cannot hold")
     return text
 
 

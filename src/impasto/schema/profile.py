@@ -50,7 +50,9 @@ class StoreProfile(Signed):
     @classmethod
     def _variable(cls, value: str | None) -> str | None:
         if value is not None and not _VARIABLE.fullmatch(value):
-            raise ValueError("is no name of an environment variable; never write a secret here")
+            raise ValueError(
+                "is not the name of an environment variable; never write a secret here"
+            )
         return value
 
     @field_validator("url")
@@ -65,21 +67,21 @@ class StoreProfile(Signed):
         if place.local:
             raise ValueError("url needs az://, s3:// or gs://; a folder needs no profile")
         if self.auth in {"sas", "connection_string"} and place.scheme != "az":
-            raise ValueError(f"auth {self.auth} is for Azure alone")
+            raise ValueError(f"auth {self.auth} is only for Azure")
         if needs_secret != bool(self.secret):
             raise ValueError(
                 f"auth {self.auth} {'needs' if needs_secret else 'takes no'} secret, "
                 "the name of an environment variable"
             )
         if (self.auth == "key" and place.scheme == "s3") != bool(self.key_id):
-            raise ValueError("key_id goes with auth key of s3://, and only there")
+            raise ValueError("key_id is only for s3:// with auth key")
         if (self.customer_key and place.scheme == "gs") or (self.kms_key and place.scheme != "s3"):
             raise ValueError("customer_key is for az:// and s3://, kms_key for s3://")
         if self.endpoint:
             url.check_endpoint(self.endpoint)
             if self.auth == "identity" and not url.is_platform(self.endpoint):
                 raise ValueError(
-                    "an identity's token goes to the platform's own hosts alone; for this endpoint "
-                    "use a SAS or a key"
+                    "an identity's token is only sent to the platform's own hosts; for this "
+                    "endpoint use a SAS or a key"
                 )
         return self

@@ -141,14 +141,14 @@ def parse(text: str) -> Url:
     if scheme == "file":
         host, _, path = rest.partition("/")
         if host.lower() not in {"", "localhost"}:
-            raise BadInput(f"{text}: is on another machine", "give a path of this one")
+            raise BadInput(f"{text}: is on another machine", "give a path on this one")
         return Url("file", "", str(_local(f"/{_decoded(path)}")))
     if scheme in {"https", "http"}:
         bare, _, query = text.partition("?")
         place = _https(bare)
         return place.sign(remember_query(query)) if query else place
     if _SIGNED.search(rest):
-        raise BadInput(f"{text}: a signature goes with an https:// URL alone", "write it so")
+        raise BadInput(f"{text}: a signature needs an https:// URL", "write the URL with https://")
     if scheme in _ABFS and "@" in rest.partition("/")[0]:
         container, _, rest = rest.partition("@")
         host, _, key = rest.partition("/")
@@ -207,7 +207,9 @@ def check_endpoint(endpoint: str) -> str:
     host = parts.netloc.lower()
     more = "@" in host or parts.query or parts.fragment
     if more or not host or parts.scheme not in {"http", "https"}:
-        raise BadInput(f"{endpoint}: is no endpoint", "give https://HOST or https://HOST/ACCOUNT")
+        raise BadInput(
+            f"{endpoint}: is not an endpoint", "give https://HOST or https://HOST/ACCOUNT"
+        )
     if parts.scheme == "http" and not is_loopback(host):
         raise BadInput(f"{endpoint}: is not encrypted", "use https://")
     return endpoint.rstrip("/")
@@ -256,19 +258,19 @@ def _https(text: str) -> Url:
     host = parts.netloc.lower()
     if "@" in host:
         raise BadInput(
-            f"{text}: names a user", "give only https://ACCOUNT.blob.core.windows.net/..."
+            f"{text}: has a user name", "give only https://ACCOUNT.blob.core.windows.net/..."
         )
     if is_loopback(host):
         # Emulators put the account into the path.
         account, _, rest = parts.path.lstrip("/").partition("/")
         if account and not _ACCOUNT.fullmatch(account):
-            raise BadInput(f"{text}: {account!r} is no name of an account", "check the URL")
+            raise BadInput(f"{text}: {account!r} is not an account name", "check the URL")
         endpoint = check_endpoint(f"{parts.scheme}://{host}/{account}")
     else:
         known = _AZURE_HOST.fullmatch(host)
         if known is None:
             raise BadInput(
-                f"{text}: {host} is no known object store",
+                f"{text}: {host} is not a known object store",
                 "use az:// or s3:// and name its endpoint in impasto.toml",
             )
         account, zone, suffix = known.groups()
@@ -286,17 +288,15 @@ def _decoded(text: str) -> str:
 
 def _container(name: str, text: str) -> str:
     if name and not _CONTAINER.fullmatch(name):
-        raise BadInput(f"{text}: {name!r} is no name of a container or bucket", "check the URL")
+        raise BadInput(f"{text}: {name!r} is not a container or bucket name", "check the URL")
     return name
 
 
 def _local(text: str) -> Path:
     if "\0" in text or _ODD_SURROGATE.search(text):
-        raise BadInput(f"{text!r}: no path holds such a character", "rename it")
+        raise BadInput(f"{text!r}: paths cannot hold that character", "rename it")
     try:
         path = Path(text).expanduser() if text.startswith("~") else Path(text)
         return Path(os.path.abspath(path))  # noqa: PTH100 (keeps links)
     except RuntimeError:
-        raise BadInput(
-            f"{text}: there is no such user", "write ./~ for a name that begins so"
-        ) from None
+        raise BadInput(f"{text}: no such user", "if the name begins with ~, write ./~") from None
