@@ -233,8 +233,8 @@ def test_numbers_that_are_not_json_are_read_and_reported(
 @pytest.mark.parametrize(
     ("content", "fact"),
     [
-        (b"a,b\n1,2\n3\n", "line 3: has 1 fields, and the header 2; "),
-        (b'a,b\n"1\n",2\n3,4,5\n', "line 4: has 3 fields, and the header 2; "),
+        (b"a,b\n1,2\n3\n", "line 3: has 1 fields, but the header has 2; "),
+        (b'a,b\n"1\n",2\n3,4,5\n', "line 4: has 3 fields, but the header has 2; "),
         (b"a,b\n1,\xff\n", "line 2: is not UTF-8; "),
         (b'a,b\n1,2\n"3,4\n', "line 3: unexpected end of data; "),
         (b'a,b\n"x"y,2\n', "line 2: "),
@@ -301,7 +301,7 @@ def test_json_lines_keep_their_values(tmp_path: Path) -> None:
     ("content", "fact"),
     [
         (b'{"a": 1}\n\n{"a": }\n', "line 3: is not JSON; "),
-        (b'{"a": 1}\n[1]\n', "line 2: is no JSON object; "),
+        (b'{"a": 1}\n[1]\n', "line 2: is not a JSON object; "),
         (b'{"a": "\xff"}\n', "line 1: is not UTF-8; "),
         (b'{"a": "\\ud83d"}\n', "line 1: is not UTF-8; "),
         (b"[" * 100_000, "line 1: is not JSON; "),

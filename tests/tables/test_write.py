@@ -269,7 +269,7 @@ INFINITE = ({"x": math.inf, "y": [1.5, -math.inf], "z": "Infinity"}, {"x": -math
 
 
 def test_infinities_are_kept_where_the_format_has_them_and_else_reported(tmp_path: Path) -> None:
-    became = "became null, since JSON has none; .csv and .parquet have"
+    became = "became null, since JSON has none; .csv and .parquet do"
     path, notes = noted(tmp_path, ".jsonl", *INFINITE)
     assert [*map(json.loads, path.read_text().splitlines())] == [
         {"item": 0, "x": None, "y": [1.5, None], "z": "Infinity"},
@@ -294,7 +294,7 @@ def test_infinities_are_kept_where_the_format_has_them_and_else_reported(tmp_pat
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
 def test_a_field_that_made_way_for_the_key_is_reported(tmp_path: Path, suffix: str) -> None:
     path, notes = noted(tmp_path, suffix, {"item": 7}, {"x": {"item_": 1}})
-    assert notes == ("`item` is each item's key; the scorer's own field is `item_`",)
+    assert notes == ("`item` names each item; the scorer's field of that name is now `item_`",)
     assert b"item_" in path.read_bytes()
     assert noted(tmp_path, suffix, {"item_id": 7, "x": 'say "item_": 1'})[1] == ()
 

@@ -145,7 +145,7 @@ def _scan_records(text: _Lines, size: int, width: int, columns: Columns, cuts: C
     for record in csv.reader(text, delimiter=columns.facts.delimiter, strict=True):
         line = text.take()
         if record and len(record) != width:
-            fact = f"has {len(record)} fields, and the header {width}"
+            fact = f"has {len(record)} fields, but the header has {width}"
             raise BadInput(f"{columns.url}: line {text.number}: {fact}", "correct the table")
         if record:
             cuts.add([text.end])

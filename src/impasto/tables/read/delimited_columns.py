@@ -73,7 +73,7 @@ class Columns:
         except (ValueError, OverflowError) as error:
             raise self._malformed(str(error)) from None
         if len(frame) != self._rows:
-            raise self._malformed("lines of blanks, or quotes within a field")
+            raise self._malformed("blank lines, or quotes within a field")
         self._note(frame, data)
         self._block.clear()
         self._rows = self._bytes = 0

@@ -98,7 +98,7 @@ def _object(decoder: json.JSONDecoder, text: bytes, where: str) -> dict[str, Any
     except (ValueError, RecursionError):
         raise BadInput(f"{where}: is not JSON", "correct the table") from None
     if not isinstance(value, dict):
-        raise BadInput(f"{where}: is no JSON object", "write an object a line")
+        raise BadInput(f"{where}: is not a JSON object", "write one object per line")
     return value
 
 

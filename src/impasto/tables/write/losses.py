@@ -38,9 +38,11 @@ class Losses:
         found = []
         if self.infinite:
             count = f"{self.infinite} infinite value{'s' if self.infinite > 1 else ''}"
-            found.append(f"{count} became null, since JSON has none; .csv and .parquet have")
+            found.append(f"{count} became null, since JSON has none; .csv and .parquet do")
         if self.renamed:
-            found.append(f"`{ITEM}` is each item's key; the scorer's own field is `{ITEM}_`")
+            found.append(
+                f"`{ITEM}` names each item; the scorer's field of that name is now `{ITEM}_`"
+            )
         return tuple(found)
 
     def _finite(self, value: Any) -> Any:
