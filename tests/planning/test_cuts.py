@@ -123,7 +123,7 @@ def test_an_output_that_the_scorer_does_not_give_is_refused(
     source: str, output: str, gives: str, remedy: str
 ) -> None:
     spec = JobSpec(source="in", output=output)
-    with pytest.raises(BadInput, match=f"scorer style gives no .*; {remedy}"):
+    with pytest.raises(BadInput, match=f"scorer style does not make .*; {remedy}"):
         decide.decide_output(spec, source, (gives,), is_folder=False)  # type: ignore[arg-type]
 
 
@@ -152,8 +152,8 @@ def test_a_source_is_taken_for_what_it_and_the_scorer_suggest(
     [
         ("in", "rows", "pictures", "does not take rows; choose pictures"),
         ("t.csv", "pictures", "files rows", "does not take pictures; choose files, rows"),
-        ("clip.mp4", None, "rows", "is no table"),
-        ("clip.mp4", "rows", "rows", "is no table"),
+        ("clip.mp4", None, "rows", "is not a table"),
+        ("clip.mp4", "rows", "rows", "is not a table"),
     ],
 )
 def test_a_source_that_the_scorer_cannot_take_is_refused(

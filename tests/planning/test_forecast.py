@@ -116,7 +116,7 @@ def test_each_worker_has_three_shards_however_slow_their_start_is(
 def test_what_contradicts_itself_is_judged_and_idle_workers_are_told_of() -> None:
     reasons = forecast(speed(1.0), workers=8).size("auto", frames(250)).reasons
     assert reasons[-1] == (
-        "so 5 shards of about 50 frames, since the largest lower limit rules; "
+        "so 5 shards of about 50 frames, since the largest lower limit decides; "
         "3 workers will have nothing to do"
     )
 
@@ -124,7 +124,7 @@ def test_what_contradicts_itself_is_judged_and_idle_workers_are_told_of() -> Non
 def test_what_many_short_shards_cost_is_told() -> None:
     size = forecast(speed(0.1, 2.0), workers=8).size("auto", frames(1200))
     assert size.items == 50
-    assert "at least 50: a shard's start and end cost 40% of its work even so" in size.reasons
+    assert "at least 50: a shard's start and end cost 40% of its work even then" in size.reasons
 
 
 def test_video_is_never_cut_shorter_than_it_is_encoded_well() -> None:
@@ -251,7 +251,7 @@ def test_the_plan_command_says_what_run_then_does_and_writes_nothing(
     told = json.loads(before.stdout)
     assert [*tmp_path.iterdir()] == []
     assert (told["stored"], told["shards"], told["smallest_shard"]) == (False, 2, 60)
-    assert "2 workers at most, as is asked for" in told["reasons"]
+    assert "2 workers at most, as requested" in told["reasons"]
     with pytest.MonkeyPatch.context() as patch:
         inprocess.install(patch)
         spec = painted(clip(frames=120), tmp_path / "o.mp4")
@@ -271,7 +271,7 @@ def test_the_plan_command_names_a_size_that_nobody_chose(tmp_path: Path) -> None
     words = ["plan", str(folder), "--scorer", "identity", "-o", str(tmp_path / "out")]
     shown = CliRunner().invoke(app, [*words, "--home", str(tmp_path / "home")]).stdout
     assert "3 images" in shown
-    assert "250 items a shard are usual" in shown
+    assert "250 items per shard by default" in shown
 
 
 def test_the_job_of_auto_is_the_same_whatever_size_is_chosen(

@@ -41,7 +41,7 @@ def decide_items(spec: JobSpec, takes: Sequence[Items]) -> Items:
     if items not in takes:
         raise BadInput(f"scorer {spec.scorer}: does not take {items}", f"choose {', '.join(takes)}")
     if items == "rows" and not table:
-        raise BadInput(f"{spec.source}: is no table", f"rows come from {', '.join(TABLES)}")
+        raise BadInput(f"{spec.source}: is not a table", f"rows come from {', '.join(TABLES)}")
     return items
 
 
@@ -66,7 +66,7 @@ def decide_output(
         raise BadInput(f"{spec.source}: `fps` is for videos made from images", "leave it out")
     if suffix in RECORDS and not spec.frames and (is_folder or spec.output.endswith("/")):
         raise BadInput(
-            f"{spec.output}: is named as a file of records, but is a folder", "rename it"
+            f"{spec.output}: is a folder, but is named like a file of records", "rename it"
         )
     if suffix in RECORDS and spec.frames:
         raise BadInput(f"{spec.output}: is a file of records", "`frames` needs a folder")
@@ -87,7 +87,8 @@ def _check_given(spec: JobSpec, made: OutputKind, gives: Sequence[str]) -> None:
         return
     choices = [_REMEDIES[each] for each in gives]
     raise BadInput(
-        f"{spec.output}: scorer {spec.scorer} gives no {needed}", f"choose {' or '.join(choices)}"
+        f"{spec.output}: scorer {spec.scorer} does not make {needed}",
+        f"choose {' or '.join(choices)}",
     )
 
 
@@ -107,7 +108,9 @@ def _picture_kind(spec: JobSpec, source: SourceKind, suffix: str, *, is_folder: 
     """Return what becomes of pictures when the output is not a file of records."""
     named = suffix in FAMILIES or suffix in formats.WRITABLE
     if named and (is_folder or spec.frames or spec.output.endswith("/")):
-        raise BadInput(f"{spec.output}: is named as a file, but images need a folder", "rename it")
+        raise BadInput(
+            f"{spec.output}: is named like a file, but images need a folder", "rename it"
+        )
     if source == "image" and suffix in formats.WRITABLE:
         return "image"
     if is_folder or spec.frames or not suffix or spec.output.endswith("/"):

@@ -126,18 +126,18 @@ class Forecast:
         if not found:
             seconds = SECONDS[work.kind]
             reason = (
-                f"no earlier job tells how fast this is here: {_seconds(seconds)} for each of the "
-                f"{work.noun} and {_seconds(OVERHEAD)} for a shard's start and end are assumed"
+                f"no earlier job shows how fast this is here; assumed: {_seconds(seconds)} for "
+                f"each of the {work.noun} and {_seconds(OVERHEAD)} for a shard's start and end"
             )
             return Pace(seconds, OVERHEAD, known=False, reason=reason)
         seconds = median(each.seconds * _scale(each, work) for each in found)
         overhead = median(each.overhead for each in found)
-        jobs = f"{len(found)} jobs" if len(found) > 1 else f"job {found[0].job}"
+        jobs = f"{len(found)} earlier jobs" if len(found) > 1 else f"job {found[0].job}"
         scaled = (
             ", scaled by the pictures' area" if not same and _scale(found[0], work) != 1 else ""
         )
         reason = (
-            f"{jobs} before took {_seconds(seconds)} for each of the {work.noun}{scaled}, and "
+            f"judging by {jobs}: {_seconds(seconds)} for each of the {work.noun}{scaled}, and "
             f"{_seconds(overhead)} for a shard's start and end"
         )
         return Pace(seconds, overhead, known=True, reason=reason)
@@ -151,12 +151,12 @@ class Forecast:
             f"a crash should cost no more than {REDO:.0f} s of work": REDO / pace.seconds,
             "larger ones would gain nothing": MOST * USUAL[work.kind],
         }
-        lower = {"shorter segments are encoded badly": EFFICIENT} if work.encoded else {}
+        lower = {"shorter segments encode poorly": EFFICIENT} if work.encoded else {}
         if costly <= SHARE * spread:
             why = f"a shard's start and end should cost no more than {SHARE:.0%} of its work"
             lower[why] = min(math.ceil(costly / SHARE), math.floor(spread))
         else:
-            why = f"a shard's start and end cost {costly / spread:.0%} of its work even so"
+            why = f"a shard's start and end cost {costly / spread:.0%} of its work even then"
             lower[why] = math.floor(spread)
         most = {why: max(1, math.floor(bound)) for why, bound in upper.items()}
         floor = max(1, *lower.values())
@@ -168,7 +168,7 @@ class Forecast:
         shards = math.ceil(work.count / size)
         verdict = f"so {_plural(shards, 'shard')} of about {size:,} {work.noun}"
         if floor > min(most.values()):
-            verdict += ", since the largest lower limit rules"
+            verdict += ", since the largest lower limit decides"
         if shards < self.workers:
             verdict += f"; {_plural(self.workers - shards, 'worker')} will have nothing to do"
         reasons = (

@@ -42,7 +42,7 @@ def tree_names(
         for n in range(len(folders)):
             if "/".join(folders[: n + 1]) in files:
                 raise BadInput(
-                    f"{source}: {output} would lie in a file that is written, too", "rename one"
+                    f"{source}: {output} would be inside a file that is also written", "rename one"
                 )
     return outputs
 
