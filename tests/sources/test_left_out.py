@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from impasto.schema.progress import Progress
 
 SAID = (
-    "pictures and videos left out, of kinds that are not taken from folders: "
+    "pictures and videos left out, of kinds that are not read from folders: "
     "6 (a.gif, b2.GIF, b10.gif, c?.heic, c.heic, ...)",
-    "images with several pictures, of which the first alone is taken: 3 (d.webp, e.png, f.tif)",
-    "images with over 8 bits a sample, which are taken as 8 bits: 1 (g.png)",
+    "images with several pictures, of which only the first is used: 3 (d.webp, e.png, f.tif)",
+    "images with over 8 bits per sample, which are read as 8 bits: 1 (g.png)",
 )
 
 
@@ -96,6 +96,6 @@ def test_a_store_is_looked_at_as_a_folder_is_up_to_a_number(
     assert seen[1] == (
         SAID[1]
         if kind == "folder"
-        else "images with several pictures among the first 2, of which the first alone is taken: "
+        else "images with several pictures among the first 2, of which only the first is used: "
         "2 (d.webp, e.png)"
     )

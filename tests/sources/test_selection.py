@@ -281,15 +281,15 @@ def test_a_manifest_of_this_machine_may_name_several_stores(
 @pytest.mark.parametrize(
     ("name", "content", "fact"),
     [
-        ("l.txt", b"# nothing\n\n", "names nothing; "),
-        ("l.txt", b"a.png\nb.png\n./a.png\n", "line 3: names what line 1 names; "),
+        ("l.txt", b"# nothing\n\n", "names no items; "),
+        ("l.txt", b"a.png\nb.png\n./a.png\n", "line 3: names the same as line 1; "),
         ("l.txt", b"a.png\n\xff.png\n", "line 2: is not UTF-8; "),
         ("l.csv", b'path\n"a.png\n', "line 2: unexpected end of data; "),
-        ("l.csv", b"id,path\n1,a.png\n2\n", "line 3: names nothing; "),
-        ("l.jsonl", b'"a.png"\n{"url": 7}\n', "line 2: names nothing; "),
+        ("l.csv", b"id,path\n1,a.png\n2\n", "line 3: names no item; "),
+        ("l.jsonl", b'"a.png"\n{"url": 7}\n', "line 2: names no item; "),
         ("l.jsonl", b"a.png\n", "line 1: is not JSON; "),
         ("l.txt", b"gopher://a/b\n", "gopher"),
-        ("l.parquet", b"PAR1", "is no manifest; "),
+        ("l.parquet", b"PAR1", "is not a manifest; "),
     ],
 )
 def test_a_malformed_manifest_is_refused_by_its_line(
@@ -308,7 +308,7 @@ def test_an_output_that_would_lie_within_another_is_refused(
     backend = places.amazon(monkeypatch, s3)
     for key in ("in/a.png", "in/A.PNG/b.png"):
         backend.open().put(key, picture())
-    with pytest.raises(BadInput, match=r"A\.PNG/b\.png would lie in a file"):
+    with pytest.raises(BadInput, match=r"A\.PNG/b\.png would be inside a file"):
         plan_of(backend.stores, f"{backend.url}/in/**/*.*")
 
 
@@ -338,5 +338,5 @@ def test_natural_order_counts() -> None:
 
 def test_a_table_without_a_column_of_names_is_no_manifest(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("id,temperature\n0,21\n")
-    with pytest.raises(BadInput, match=r"has no column url or path .* but id, temperature"):
+    with pytest.raises(BadInput, match=r"has no column url or path .* only id, temperature"):
         open_source(Stores({}), str(tmp_path / "table.csv"), "pictures").etag  # noqa: B018

@@ -94,9 +94,9 @@ class Images(Listed):
         deep = [name for name, kind in zip(looked, kinds, strict=True) if kind.deep]
         among = f" among the first {LOOKED:,}" if len(looked) < len(suspects) else ""
         said = (
-            ("pictures and videos left out, of kinds that are not taken from folders", unread),
-            (f"images with several pictures{among}, of which the first alone is taken", several),
-            (f"images with over 8 bits a sample{among}, which are taken as 8 bits", deep),
+            ("pictures and videos left out, of kinds that are not read from folders", unread),
+            (f"images with several pictures{among}, of which only the first is used", several),
+            (f"images with over 8 bits per sample{among}, which are read as 8 bits", deep),
         )
         return tuple(f"{what}: {_listed(names)}" for what, names in said if names)
 

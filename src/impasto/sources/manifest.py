@@ -51,12 +51,12 @@ def read(stores: Stores, url: str | Url) -> list[Url]:
         where = f"{place}: line {line}"
         named = _at_home(text, place, home, where) if home else _anywhere(text, place, where)
         if not named.name:
-            raise BadInput(f"{where}: names no file or object", "give its whole name")
+            raise BadInput(f"{where}: does not name a file or object", "give its full name")
         if named in seen:
-            raise BadInput(f"{where}: names what line {seen[named]} names", "remove one of them")
+            raise BadInput(f"{where}: names the same as line {seen[named]}", "remove one of them")
         seen[named] = line
     if not seen:
-        raise BadInput(f"{place}: names nothing", "write a URL or path a line")
+        raise BadInput(f"{place}: names no items", "write one URL or path per line")
     return list(seen)
 
 
@@ -64,7 +64,7 @@ def _entries(place: Url, data: bytes) -> Iterator[tuple[int, str]]:
     """Yield the entries of a manifest, each after the number of its line."""
     suffix = PurePath(place.name).suffix.lower()
     if suffix == ".parquet":
-        raise BadInput(f"{place}: is no manifest", "write one as .txt, .csv or .jsonl")
+        raise BadInput(f"{place}: is not a manifest", "write one as .txt, .csv or .jsonl")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -97,10 +97,10 @@ def _column(place: Url, text: str, delimiter: str) -> Iterator[tuple[int, str]]:
             column, fresh = (known[0] if known else column), False
             if not header:
                 if len(row) <= column or not row[column].strip():
-                    raise BadInput(f"{place}: line {rows.line_num}: names nothing", "correct it")
+                    raise BadInput(f"{place}: line {rows.line_num}: names no item", "correct it")
                 if columns and not re.search(r"[/.]", row[column]):
                     raise BadInput(
-                        f"{place}: has no column {' or '.join(NAMES)}, but {', '.join(columns)}",
+                        f"{place}: has no column {' or '.join(NAMES)}, only {', '.join(columns)}",
                         "rename the one that names the items",
                     )
                 yield rows.line_num, row[column].strip()
@@ -116,7 +116,7 @@ def _field(line: str, where: str) -> str:
     if isinstance(value, dict):
         value = next((value[name] for name in NAMES if name in value), None)
     if not isinstance(value, str) or not value:
-        raise BadInput(f"{where}: names nothing", f"give a string, or one of {', '.join(NAMES)}")
+        raise BadInput(f"{where}: names no item", f"give a string, or one of {', '.join(NAMES)}")
     return value
 
 
@@ -144,13 +144,13 @@ def _at_home(text: str, place: Url, home: tuple[str, str, str], where: str) -> U
     if "://" not in text:
         key = posixpath.normpath(posixpath.join(place.parent.key, text))
         if text.startswith("/") or key.startswith(".."):
-            raise BadInput(f"{where}: leads out of its container", "name what is in it")
+            raise BadInput(f"{where}: leads out of its container", "name something inside it")
         return place.at(check_key(key, where))
     named = _parsed(text, where)
     own = (named.scheme, named.endpoint or home[1], named.container)
     if own != home:
         raise BadInput(
-            f"{where}: lies in another place", "a manifest in a store names its own alone"
+            f"{where}: is in another place", "name objects of the manifest's own container"
         )
     return place.at(named.key)
 
@@ -164,4 +164,6 @@ def _parsed(text: str, where: str) -> Url:
 
 def _refuse_signature(text: str, where: str) -> None:
     if "?" in text and text.lower().startswith(("https://", "http://")):
-        raise BadInput(f"{where}: has a signature", "leave it out and name a profile's store")
+        raise BadInput(
+            f"{where}: has a signature", "leave it out and use a store that has a profile"
+        )

@@ -40,7 +40,9 @@ def open_source(stores: Stores, url: str | Url, items: Items | None = None) -> S
     form = selection_of(stores, url)
     if items == "rows":
         if form != "manifest":
-            raise BadInput(f"{url}: rows come from one table", "give the file or object itself")
+            raise BadInput(
+                f"{url}: rows must come from one table", "give the file or object itself"
+            )
         return Table(File(stores, place))
     if items == "files":
         files = Files(stores, place, form)

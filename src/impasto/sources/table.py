@@ -110,7 +110,8 @@ class Table:
                 at += len(frame)
         if at != shard.stop:
             raise BadInput(
-                f"{self.url}: {at - shard.start} of {len(shard)} rows came", "plan it anew"
+                f"{self.url}: only {at - shard.start} of {len(shard)} rows were read",
+                "plan it again",
             )
 
     def _scan(self, size: Wanted) -> Scan:

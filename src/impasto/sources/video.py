@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from impasto.storage.named_file import File
     from impasto.tables.read.scan import Wanted
 
-SEQUENTIAL = "one shard: this video can be read from its beginning only"
+SEQUENTIAL = "one shard: this video can only be read from its beginning"
 
 
 class Video:
@@ -77,7 +77,7 @@ class Video:
         start, stop = index.select(scanned, spec.start, spec.end)
         if start >= stop:
             raise BadInput(
-                f"{self.url}: no frame lies in that range of time", "widen `start` and `end`"
+                f"{self.url}: there are no frames in that time range", "widen `start` and `end`"
             )
         ranged = spec.start is not None or spec.end is not None
 
@@ -121,7 +121,7 @@ def _pictures(facts: VideoFacts, mode: Deinterlace) -> list[str]:
     if facts.interlaced and mode == "auto":
         said.append("the video is interlaced; its frames are deinterlaced, unless `deinterlace=no`")
     elif facts.interlaced:
-        said.append("the video is interlaced; its frames are scored with the combs of their fields")
+        said.append("the video is interlaced; its frames are scored with their combing")
     return said
 
 
