@@ -85,7 +85,7 @@ def test_a_missing_parameter_is_named_by_its_flag(scorer: str) -> None:
     done = CliRunner().invoke(app, ["run", "in.mp4", "-o", "o.mp4", "--scorer", scorer])
     assert isinstance(done.exception, BadInput)
     assert str(done.exception) == (
-        "--style: is missing (URL or path of the painting whose style is taken); "
+        "--style: is missing (URL or path of the painting to take the style from); "
         f"see 'impasto scorers {scorer}'"
     )
 

@@ -247,7 +247,7 @@ def test_a_style_checkpoint_that_lacks_a_layer_is_refused(original: Original) ->
 
 @pytest.mark.parametrize("content", [b"", b"junkjunk", b"PK\x03\x04 and no more"])
 def test_files_of_no_kind_are_refused(content: bytes) -> None:
-    with pytest.raises(BadInput, match=r"net\.pth: is no PyTorch file"):
+    with pytest.raises(BadInput, match=r"net\.pth: is not a PyTorch file"):
         scorer(content)
 
 
@@ -262,7 +262,9 @@ def test_torchscript_paints_any_size_and_says_what_it_assumes() -> None:
     for batch in (pictures(), pictures(1, 9, 7)):
         torch.testing.assert_close(made(model.score(batch)), network(batch).detach())
     assert model.batch == 0
-    assert model.notes == ("net.pth: TorchScript, values 0 to 1 (assumed; `range` says otherwise)",)
+    assert model.notes == (
+        "net.pth: TorchScript, values 0 to 1 (assumed; set `range` to change that)",
+    )
 
 
 def test_a_traced_network_in_half_precision_gets_its_own_type() -> None:
@@ -409,5 +411,5 @@ def test_an_archive_with_two_members_of_one_name_is_refused() -> None:
     with zipfile.ZipFile(made, "a") as archive:
         name = archive.namelist()[-1]
         archive.writestr(name.upper(), b"")
-    with pytest.raises(BadInput, match="two members of one name"):
+    with pytest.raises(BadInput, match="two members with the same name"):
         scorer(made.getvalue())

@@ -387,11 +387,11 @@ def test_torchvisions_weights_are_the_default(
 ) -> None:
     monkeypatch.setattr(download, "user_cache_path", lambda name: tmp_path / name)
     monkeypatch.setattr(download, "BASE", "http://127.0.0.1:1")
-    with pytest.raises(Unavailable, match=r"127.0.0.1:1/vgg19-dcbb9e9d.pth: cannot be fetched"):
+    with pytest.raises(Unavailable, match=r"127.0.0.1:1/vgg19-dcbb9e9d.pth: cannot be downloaded"):
         make(weights=None, network="vgg19")
 
 
 def test_wrong_weights_are_refused_before_the_first_picture(tmp_path: Path) -> None:
     (tmp_path / "w.pth").write_bytes(b"junk")
-    with pytest.raises(BadInput, match="no file of tensors"):
+    with pytest.raises(BadInput, match="not a file of tensors"):
         make(weights=str(tmp_path / "w.pth"))

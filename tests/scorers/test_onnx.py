@@ -112,7 +112,7 @@ def test_pictures_of_any_size_match_torch() -> None:
     assert model.batch == 0
     assert model.notes == (
         "net.onnx: input 'x' float32 NCHW RGB, any size, "
-        "values 0 to 1 (assumed; `range` says otherwise)",
+        "values 0 to 1 (assumed; set `range` to change that)",
     )
 
 
@@ -370,14 +370,14 @@ def test_a_matrix_takes_the_columns_in_order() -> None:
 
 def test_columns_choose_the_features() -> None:
     frame = pd.DataFrame({"id": ["x", "y"], "a": [3, 4], "b": [True, False]})
-    with pytest.raises(BadInput, match=r"takes 2 features, and the table has 3.*`columns`"):
+    with pytest.raises(BadInput, match=r"takes 2 features, but the table has 3.*`columns`"):
         scorer(_linear()).score(frame)
-    with pytest.raises(ValueError, match=r"'id' holds 'x', which is no number.*`columns`"):
+    with pytest.raises(ValueError, match=r"'id' holds 'x', which is not a number.*`columns`"):
         scorer(_linear(), columns="id,a").score(frame)
     frame["day"] = pd.Timestamp("2024-01-01")
-    with pytest.raises(BadInput, match="'day' is no number"):
+    with pytest.raises(BadInput, match="'day' is not numeric"):
         scorer(_linear(), columns="day,a").score(frame)
-    with pytest.raises(BadInput, match="takes a column 'c'"):
+    with pytest.raises(BadInput, match="needs a column 'c'"):
         scorer(_linear(), columns="a, c").score(frame)
     assert records(scorer(_linear(), columns="b, a").score(frame)) == [
         {"output": 31.0},
@@ -391,7 +391,7 @@ def test_texts_that_are_numbers_are_taken_for_them(dtype: str, kind: int) -> Non
     frame = pd.DataFrame({"a": pd.Series(["007", "8"], dtype=dtype), "b": [1, 2]})
     assert records(scorer(_linear(kind=kind)).score(frame)) == [{"output": 17.0}, {"output": 28.0}]
     frame["a"] = pd.Series([None, [1]] if dtype == "object" else [None, "abc"], dtype=dtype)
-    with pytest.raises(ValueError, match="which is no number"):
+    with pytest.raises(ValueError, match="which is not a number"):
         scorer(_linear(kind=kind)).score(frame)
 
 
@@ -413,7 +413,7 @@ def test_a_cell_that_is_no_number_costs_its_row_alone(tmp_path: Path, name: str,
     assert done.returncode == 0, done.stderr
     (aside,) = json.loads(done.stdout)["aside"]
     assert aside["item"] == 1
-    assert "column 'a' holds 'abc', which is no number" in aside["error"]
+    assert "column 'a' holds 'abc', which is not a number" in aside["error"]
     found = [json.loads(line) for line in output.read_text().splitlines()]
     assert [(it["item"], it["output"]) for it in found] == [(0, 21.0), (2, 43.0)]
 
@@ -430,7 +430,7 @@ def test_a_wide_table_is_fed_without_a_look_at_each_column() -> None:
 def test_whole_numbers_are_converted_only_where_nothing_is_lost() -> None:
     model = scorer(_linear(kind=TensorProto.INT64))
     assert records(model.score(pd.DataFrame({"a": [1.0], "b": [2.0]}))) == [{"output": 21.0}]
-    with pytest.raises(ValueError, match="'a' holds a value that int64 cannot"):
+    with pytest.raises(ValueError, match="'a' holds a value that does not fit input 'X' int64"):
         model.score(pd.DataFrame({"a": [1.5], "b": [2.0]}))
     with pytest.raises(ValueError, match="'b' lacks a value"):
         model.score(pd.DataFrame({"a": [1.0], "b": [None]}, dtype="float64"))
@@ -463,7 +463,7 @@ def test_columns_are_fed_by_name_whatever_their_order() -> None:
         {"minus": -3.0, "place": "Bonn"},
         {"minus": -4.0, "place": "Łódź"},
     ]
-    with pytest.raises(BadInput, match="takes a column 'age', and the table has city"):
+    with pytest.raises(BadInput, match="needs a column 'age', but the table has city"):
         scorer(model).score(frame[["city"]])
     with pytest.raises(ValueError, match="'city' lacks a value"):
         scorer(model).score(pd.DataFrame({"city": [None, "x"], "age": [1, 2]}))
@@ -511,7 +511,7 @@ def test_items_of_the_wrong_kind_are_refused_with_the_remedy() -> None:
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        (("n", 5, 7), r"input 'x' float32 \(\?, 5, 7\) is of no supported form"),
+        (("n", 5, 7), r"input 'x' float32 \(\?, 5, 7\) has an unsupported form"),
         (("n", 4, 8, 8), r"input 'x' float32 \(\?, 4, 8, 8\) has 4 channels"),
     ],
 )
@@ -565,7 +565,9 @@ def test_weights_in_other_files_are_refused(
 
 @pytest.mark.parametrize("content", [b"", b"no model", blur()[:60]])
 def test_damaged_models_are_refused_in_one_line(content: bytes) -> None:
-    with pytest.raises(BadInput, match=r"net\.onnx: is no ONNX model that can be run") as raised:
+    with pytest.raises(
+        BadInput, match=r"net\.onnx: is not an ONNX model that can be run"
+    ) as raised:
         scorer(content)
     assert "\n" not in str(raised.value)
 

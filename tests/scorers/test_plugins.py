@@ -119,7 +119,7 @@ def test_what_packages_offer_is_imported_only_when_it_is_wanted(
     [
         ("absent", "broken 1.0 cannot be used: ModuleNotFoundError: No module named 'nowhere'"),
         ("crooked", "broken 1.0 cannot be used: ValueError: two lines"),
-        ("number", "bits:NUMBER is no impasto.scorers.entry.Entry"),
+        ("number", "bits:NUMBER is not an impasto.scorers.entry.Entry"),
         ("greedy", "its parameter crf is an option of every job"),
         ("twice", "is offered by broken 1.0 and other 1.0; uninstall all but one"),
     ],

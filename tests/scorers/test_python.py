@@ -323,7 +323,7 @@ def test_argument_is_split_at_its_class(argument: str, expected: tuple[str, str]
 
 @pytest.mark.parametrize("argument", ["", "mine.py", "mine.py:", ":A", "az://control/mine.py"])
 def test_argument_without_a_class_is_refused(argument: str) -> None:
-    with pytest.raises(BadInput, match=r"names no class; write python:FILE\.py:CLASS"):
+    with pytest.raises(BadInput, match=r"does not name a class; write python:FILE\.py:CLASS"):
         signature.split(argument)
 
 
@@ -366,11 +366,11 @@ def test_modules_of_the_standard_library_are_found() -> None:
     [
         ("no/such.py", "no/such.py: no such file; check the path"),
         ("no-such", "no-such: no such file"),
-        ("no_such_module", "no_such_module: is no file, and no Python module of that name"),
-        ("json.no_such.module", "is no file, and no Python module of that name"),
-        ("sys", "is no file, and no Python module of that name"),
-        ("math", "is no file, and no Python module of that name"),
-        ("__main__.x", "is no file, and no Python module of that name"),
+        ("no_such_module", "no_such_module: is not a file, and no Python module of that name"),
+        ("json.no_such.module", "is not a file, and no Python module of that name"),
+        ("sys", "is not a file, and no Python module of that name"),
+        ("math", "is not a file, and no Python module of that name"),
+        ("__main__.x", "is not a file, and no Python module of that name"),
     ],
 )
 def test_modules_that_are_not_there_are_refused(module: str, message: str) -> None:
@@ -452,9 +452,9 @@ def test_docstrings_first_line_says_what_a_class_is() -> None:
     [
         (UPSCALE.encode(), "mine.py: has no class Upscal, it has Upscale; correct the name"),
         (b"x = 1", "mine.py: has no class Upscal, it has none; correct the name"),
-        (b"x = 1\nclass :", "mine.py: is no Python: line 2: invalid syntax; correct it"),
-        (b"# coding: no-such\n", "mine.py: is no Python"),
-        (b"\0", "mine.py: is no Python"),
+        (b"x = 1\nclass :", "mine.py: is not valid Python: line 2: invalid syntax; correct it"),
+        (b"# coding: no-such\n", "mine.py: is not valid Python"),
+        (b"\0", "mine.py: is not valid Python"),
     ],
 )
 def test_class_that_is_not_there_is_refused(source: bytes, message: str) -> None:
@@ -483,14 +483,14 @@ def test_values_of_python_are_passed_through() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"factor": "two"}, "`factor`: 'two' is no int"),
-        ({"factor": 2.5}, "`factor`: 2.5 is no int"),
-        ({"factor": True}, "`factor`: True is no int"),
-        ({"factor": None}, "`factor`: None is no int"),
+        ({"factor": "two"}, "`factor`: 'two' is not an int"),
+        ({"factor": 2.5}, "`factor`: 2.5 is not an int"),
+        ({"factor": True}, "`factor`: True is not an int"),
+        ({"factor": None}, "`factor`: None is not an int"),
         ({"factr": "2"}, "`factr`: is unknown; the class has `factor`"),
         (
             {"factor": "x", "a_b": 1},
-            "`factor`: 'x' is no int; `a_b`: is unknown; the class has `factor`",
+            "`factor`: 'x' is not an int; `a_b`: is unknown; the class has `factor`",
         ),
     ],
 )
@@ -504,12 +504,12 @@ def test_wrong_values_are_named_in_one_line(given: dict[str, Any], message: str)
     ("given", "message"),
     [
         ({}, "`size`: is missing; "),
-        ({"size": 1, "mode": "left"}, "`mode`: 'left' is none of up, down; "),
-        ({"size": 1, "power": "3"}, "`power`: '3' is none of 1, 2; "),
-        ({"size": 1, "power": True}, "`power`: True is none of 1, 2; "),
+        ({"size": 1, "mode": "left"}, "`mode`: 'left' is not one of up, down; "),
+        ({"size": 1, "power": "3"}, "`power`: '3' is not one of 1, 2; "),
+        ({"size": 1, "power": True}, "`power`: True is not one of 1, 2; "),
         ({"size": 1, "fast": "perhaps"}, "`fast`: 'perhaps' is not true or false; "),
-        ({"size": 1, "scale": "wide"}, "`scale`: 'wide' is no number; "),
-        ({"size": 1, "name": 3}, "`name`: 3 is no text; "),
+        ({"size": 1, "scale": "wide"}, "`scale`: 'wide' is not a number; "),
+        ({"size": 1, "name": 3}, "`name`: 3 is not text; "),
     ],
 )
 def test_wrong_values_of_every_type_are_refused(given: dict[str, Any], message: str) -> None:

@@ -68,9 +68,9 @@ def test_layers_are_read_by_number_and_by_name() -> None:
 
 @pytest.mark.parametrize("layers", ["0", "17", "conv3_5", "relu1_1", "", "1,,2"])
 def test_unknown_layers_are_refused_with_the_choice(layers: str) -> None:
-    with pytest.raises(ValidationError, match="is no convolution of vgg19; give numbers from 1"):
+    with pytest.raises(ValidationError, match="is not a convolution of vgg19; give numbers from 1"):
         GatysParams(style="s", style_layers=layers)
-    with pytest.raises(ValidationError, match="is no convolution of vgg16"):
+    with pytest.raises(ValidationError, match="is not a convolution of vgg16"):
         GatysParams(style="s", network="vgg16", content_layers="conv3_4")
 
 
@@ -141,7 +141,7 @@ class Evil:
 
 def test_pickled_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(BadInput, match="no file of tensors"):
+    with pytest.raises(BadInput, match="not a file of tensors"):
         load(as_pth({"features.0.weight": Evil()}), "w.pth")
     assert not list(tmp_path.iterdir())
 
@@ -153,10 +153,10 @@ def without(key: str) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize(
     ("content", "name", "network", "reason"),
     [
-        (b"junk", "w.pth", "vgg16", "w.pth: is no file of tensors that torch.save wrote"),
-        (b"junk", "w.safetensors", "vgg16", "w.safetensors: is no safetensors file"),
-        (b"junk", "w.h5", "vgg16", "w.h5: is no HDF5 file"),
-        (b"junk", "w.h5", "vgg19", "are VGG16's, not vgg19's; choose the network vgg16"),
+        (b"junk", "w.pth", "vgg16", "w.pth: is not a file of tensors from torch.save"),
+        (b"junk", "w.safetensors", "vgg16", "w.safetensors: is not a safetensors file"),
+        (b"junk", "w.h5", "vgg16", "w.h5: is not an HDF5 file"),
+        (b"junk", "w.h5", "vgg19", "are for vgg16, not vgg19; choose the network vgg16"),
         (as_pth([1, 2]), "w.pth", "vgg16", "holds no state dict"),
         (as_pth(without("features.7.bias")), "w.pth", "vgg19", "lack features.7.bias"),
         (
@@ -169,7 +169,7 @@ def without(key: str) -> dict[str, torch.Tensor]:
             as_pth(state() | {"features.17.weight": torch.zeros(1)}),
             "w.pth",
             "vgg19",
-            "features.17.weight is none of vgg19's; choose its own network",
+            "features.17.weight is not in vgg19; choose the network of these weights",
         ),
     ],
 )
@@ -276,7 +276,7 @@ def test_no_network_says_where_to_put_the_file(tmp_path: Path, served: Server) -
     for part in (f"{served.base}/{name}", str(tmp_path / "cache" / name), "`weights`"):
         assert part in str(caught.value)
     served.base = "http://127.0.0.1:1"
-    with pytest.raises(Unavailable, match="cannot be fetched") as caught:
+    with pytest.raises(Unavailable, match="cannot be downloaded") as caught:
         fetch(served, tmp_path / "cache")
     assert "\n" not in str(caught.value)
     assert kept(tmp_path / "cache") == []

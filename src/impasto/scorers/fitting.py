@@ -155,7 +155,7 @@ def _scale(made: Made, size: tuple[int, int]) -> tuple[int, int]:
     if made.shape[2:] != (down * size[0], across * size[1]) or not (down and across):
         raise ValueError(
             f"the model makes {made.shape[2]} x {made.shape[3]} of {size[0]} x {size[1]}, which is "
-            f"no whole multiple, so its tiles do not fit together; set `fit=resize`"
+            f"not a whole multiple, so its tiles do not fit together; set `fit=resize`"
         )
     return down, across
 

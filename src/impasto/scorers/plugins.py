@@ -43,7 +43,7 @@ def load(name: str) -> Entry:
     except Exception as error:  # noqa: BLE001 (another package's module may raise anything)
         raise _unusable(point, f"{type(error).__name__}: {' '.join(str(error).split())}") from None
     if not isinstance(entry, Entry):
-        raise _unusable(point, f"{point.value} is no impasto.scorers.entry.Entry")
+        raise _unusable(point, f"{point.value} is not an impasto.scorers.entry.Entry")
     if not NAME.fullmatch(name):
         raise _unusable(point, "a name is lower-case letters, digits, _ and -")
     clash = entry.params.model_fields.keys() & JobSpec.model_fields.keys()

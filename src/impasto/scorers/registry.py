@@ -41,7 +41,7 @@ SCORERS: dict[str, Entry] = {
     "python": Entry(
         "impasto.scorers.user.python:PythonScorer",
         PythonParams,
-        "a class of yours with score(batch), on arrays: python:FILE.py:CLASS",
+        "your own class with score(batch), on arrays: python:FILE.py:CLASS",
         takes=("pictures", "rows"),
         gives=("pictures", "records"),
     ),
@@ -59,7 +59,9 @@ SCORERS: dict[str, Entry] = {
         "a fast-neural-style checkpoint, a TorchScript or a torch.export file",
         gives=("pictures", "records"),
     ),
-    "identity": Entry("impasto.scorers.identity:IdentityScorer", NoParams, "changes nothing"),
+    "identity": Entry(
+        "impasto.scorers.identity:IdentityScorer", NoParams, "copies pictures unchanged"
+    ),
 }
 
 
@@ -74,9 +76,7 @@ def split_name(scorer: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]
     params = dict(params)
     if not roles.argument:
         if colon:
-            raise BadInput(
-                f"scorer {name!r}: takes nothing behind a colon", f"leave {behind!r} out"
-            )
+            raise BadInput(f"scorer {name!r}: takes nothing after a colon", f"leave {behind!r} out")
         return name, params
     if behind and roles.class_name:
         module, params[roles.class_name] = signature.split(behind)

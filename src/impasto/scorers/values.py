@@ -24,7 +24,7 @@ WORDS = {
     "unit": "0 to 1",
     "signed": "-1 to 1",
     "byte": "0 to 255",
-    "imagenet": "0 to 1 less ImageNet's mean over its deviation",
+    "imagenet": "0 to 1, normalised with ImageNet's mean and deviation",
 }
 FAR = (-1.0, 2.0)
 """Values in [0, 1] may overshoot this far before the assumed range is doubted."""
@@ -64,7 +64,7 @@ class Values:
     def note(self) -> str:
         """Say what range the input's values have, and how to change that."""
         words = f"values {WORDS[self.input]}"
-        return words if self.stated else f"{words} (assumed; `range` says otherwise)"
+        return words if self.stated else f"{words} (assumed; set `range` to change that)"
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Bring RGB or grey in [0, 1], (N, C, H, W), into the input's range."""
@@ -120,9 +120,9 @@ class Values:
         black = max(-low, high) < DARK and float(original.max()) > LIT
         if low < FAR[0] or high > FAR[1] or black:
             raise ValueError(
-                f"the output's values, taken for {WORDS[self.output]}, make a picture of "
-                f"{255 * low:.3g} to {255 * high:.3g} where black is 0 and white 255; set `range` "
-                "or `output_range` to what the model uses, such as byte or unit"
+                f"the output's values, read as {WORDS[self.output]}, make a picture of "
+                f"{255 * low:.3g} to {255 * high:.3g} where black is 0 and white is 255; set "
+                "`range` or `output_range` to what the model uses, such as byte or unit"
             )
 
 

@@ -58,12 +58,12 @@ def parse(content: bytes, part: str, name: str) -> dict[str, torch.Tensor]:
     try:
         loaded = load_tensors(content)
     except SafetensorError:
-        raise BadInput(f"{name}: is no safetensors file", "convert the weights first") from None
+        raise BadInput(f"{name}: is not a safetensors file", "convert the weights first") from None
     tensors = {
         key.removeprefix(prefix): tensor for key, tensor in loaded.items() if key.startswith(prefix)
     }
     if not tensors:
-        raise BadInput(f"{name}: holds no {part!r}", "give weights of the same networks")
+        raise BadInput(f"{name}: has no {part!r}", "give weights of the same networks")
     return {
         key: _dequantise(tensor, tensors.get(key + STEP))
         for key, tensor in tensors.items()

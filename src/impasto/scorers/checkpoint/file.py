@@ -98,7 +98,7 @@ def _checkpoint(name: str, content: bytes, device: torch.device) -> Model:
     network = fast_neural_style.from_state(state)
     if network is None:
         first = ", ".join(str(key) for key in list(state)[:4])
-        raise BadInput(f"{name}: holds weights of another network ({first}, ...)", SUPPORTED)
+        raise BadInput(f"{name}: holds weights for another network ({first}, ...)", SUPPORTED)
     network = network.to(device)
     return Model(network, "fast-neural-style network", range="byte", singly=True)
 
@@ -112,7 +112,7 @@ def tensors_only(name: str, content: bytes) -> Any:
     try:
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 (damaged files raise anything, KeyError for one)
-        what = "is no PyTorch file"
+        what = "is not a PyTorch file"
         if "Weights only" in str(error):
             what = "holds Python objects, which are never unpickled"
         raise BadInput(
@@ -126,7 +126,7 @@ def _scripted(name: str, content: bytes, device: torch.device) -> Model:
             warnings.filterwarnings("ignore", r"`torch\.jit\.load` is", DeprecationWarning)
             module = torch.jit.load(io.BytesIO(content), map_location=device)  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:
-        raise BadInput(f"{name}: {_line(error)}", "script or trace the model anew") from None
+        raise BadInput(f"{name}: {_line(error)}", "script or trace the model again") from None
     module.eval()
 
     def run(pictures: Tensor) -> Any:
@@ -146,7 +146,7 @@ def _exported(name: str, content: bytes, device: torch.device) -> Model:
             program = move_to_device_pass(program, device)
         module = program.module()
     except Exception as error:  # noqa: BLE001 (damaged files raise anything)
-        raise BadInput(f"{name}: {_line(error)}", "export the model anew") from None
+        raise BadInput(f"{name}: {_line(error)}", "export the model again") from None
     inputs = set(program.graph_signature.user_inputs)
     taken = [n.meta.get("val") for n in program.graph.nodes if n.name in inputs]
     shape = taken[0].shape if len(taken) == 1 and isinstance(taken[0], Tensor) else ()
@@ -168,7 +168,7 @@ def _check_archive(name: str, content: bytes) -> None:
         # Which of two such members is read depends on the reader.
         if len({member.lower() for member in members}) < len(members):
             raise BadInput(
-                f"{name}: holds two members of one name", "save it with torch.export.save"
+                f"{name}: holds two members with the same name", "save it with torch.export.save"
             )
         for member in members:
             if NATIVE in member:
@@ -191,7 +191,7 @@ def _check_config(name: str, config: Any) -> None:
 
 
 def _refuse_pickled(name: str) -> NoReturn:
-    raise BadInput(f"{name}: holds pickled objects, which are never unpickled", "export it anew")
+    raise BadInput(f"{name}: holds pickled objects, which are never unpickled", "export it again")
 
 
 def _dtype(parameters: Any) -> torch.dtype:

@@ -13,8 +13,8 @@ class CheckpointParams(Frozen):
 
     Attributes:
         model: URL or path of a fast-neural-style checkpoint, a TorchScript or torch.export file.
-        range: what the input's values are: auto, unit, signed, byte or imagenet.
-        output_range: what a picture's values are that comes out, likewise.
+        range: range of the model's input values: auto, unit, signed, byte or imagenet.
+        output_range: range of an output picture's values; choices as for range.
     """
 
     model: Annotated[TrustedFile, BehindColon]

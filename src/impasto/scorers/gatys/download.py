@@ -60,7 +60,7 @@ def official(
 
 def _fetch(url: str, path: Path, alive: Callable[[], None]) -> None:
     """Download to another name, verify, and only then rename."""
-    remedy = f"fetch it yourself, to {path}, or give other weights with `weights`"
+    remedy = f"download it to {path} yourself, or give other weights with `weights`"
     part = path.with_name(f".{uuid4().hex}.part")
     try:
         with part.open("xb") as file, urllib.request.urlopen(url, timeout=PATIENCE) as answer:
@@ -77,7 +77,7 @@ def _fetch(url: str, path: Path, alive: Callable[[], None]) -> None:
         raise Unavailable(f"{url}: the server answers {error.code}", remedy) from None
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-        raise Unavailable(f"{url}: cannot be fetched ({reason})", remedy) from None
+        raise Unavailable(f"{url}: cannot be downloaded ({reason})", remedy) from None
     finally:
         part.unlink(missing_ok=True)
 

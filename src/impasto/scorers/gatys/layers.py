@@ -36,7 +36,7 @@ def parse_layers(network: str, text: str) -> tuple[int, ...]:
     for word in words:
         if word not in known:
             raise ValueError(
-                f"{word!r} is no convolution of {network}; give numbers from 1 to {len(names)}, "
+                f"{word!r} is not a convolution of {network}; give numbers from 1 to {len(names)}, "
                 f"or names such as conv3_1, separated by commas"
             )
     return tuple(sorted({known[word] for word in words}))

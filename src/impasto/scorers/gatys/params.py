@@ -15,17 +15,17 @@ class GatysParams(Frozen):
     """Parameters of style transfer by optimisation.
 
     Attributes:
-        style: URL or path of the painting whose style is taken.
+        style: URL or path of the painting to take the style from.
         style_weight: weight of the style loss.
         content_weight: weight of the content loss.
-        num_steps: evaluations of the loss at most, a picture.
-        tolerance: stop when the loss falls by less than this share over ten evaluations; 0 never.
-        image_size: longer side, in pixels, at which pictures are optimised; 0 is their own.
-        network: the features' network: vgg19 or vgg16.
-        style_layers: the convolutions whose statistics are the style, separated by commas.
-        content_layers: the convolutions whose values are the content, likewise.
+        num_steps: maximum number of evaluations of the loss per picture.
+        tolerance: stop when the loss falls by less than this share over ten evaluations; 0: never.
+        image_size: longer side, in pixels, at which pictures are optimised; 0: their own.
+        network: the network that computes features: vgg19 or vgg16.
+        style_layers: convolutions whose statistics define the style, separated by commas.
+        content_layers: convolutions whose values define the content, separated by commas.
         init: where to start: auto, content or feed-forward.
-        weights: URL or path of the network's weights (pth, safetensors, h5); else torchvision's.
+        weights: URL or path of weights to use instead of torchvision's (pth, safetensors, h5).
     """
 
     style: PictureFile

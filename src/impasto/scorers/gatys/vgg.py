@@ -104,7 +104,7 @@ def parse_weights(network: Network, file: IO[bytes], name: str, count: int) -> W
         found = re.fullmatch(r"features\.(\d+)\.weight", key)
         if found and int(found[1]) not in indices:
             raise BadInput(
-                f"weights {name}: {key} is none of {network}'s", "choose its own network"
+                f"weights {name}: {key} is not in {network}", "choose the network of these weights"
             )
     prefixes = [f"features.{index}" for index in indices[:count]]
     named = {
@@ -159,7 +159,7 @@ def _read_safetensors(file: IO[bytes], name: str) -> dict[str, Tensor]:
     try:
         return load_safetensors(file.read())
     except SafetensorError:
-        raise BadInput(f"weights {name}: is no safetensors file", "give one that is") from None
+        raise BadInput(f"weights {name}: is not a safetensors file", "give one that is") from None
 
 
 def _read_pth(file: IO[bytes], name: str) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def _read_pth(file: IO[bytes], name: str) -> dict[str, Any]:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 (torch.load fails in a dozen ways, none documented)
         raise BadInput(
-            f"weights {name}: is no file of tensors that torch.save wrote ({type(error).__name__})",
+            f"weights {name}: is not a file of tensors from torch.save ({type(error).__name__})",
             "save the model's state_dict",
         ) from None
     if not isinstance(state, dict):
@@ -188,7 +188,7 @@ def _read_h5(network: Network, file: IO[bytes], name: str, count: int) -> dict[s
             f"weights {name}: h5py, which reads them, is missing", "run pip install 'impasto[h5]'"
         ) from None
     if network != "vgg16":
-        raise BadInput(f"weights {name}: are VGG16's, not {network}'s", "choose the network vgg16")
+        raise BadInput(f"weights {name}: are for vgg16, not {network}", "choose the network vgg16")
     blocks = [(b, i) for b, n in enumerate(BLOCKS[network], 1) for i in range(n)]
     named: dict[str, Tensor | None] = {}
     try:
@@ -204,7 +204,7 @@ def _read_h5(network: Network, file: IO[bytes], name: str, count: int) -> dict[s
                         else tensor
                     )
     except OSError:
-        raise BadInput(f"weights {name}: is no HDF5 file", "give one that is") from None
+        raise BadInput(f"weights {name}: is not an HDF5 file", "give one that is") from None
     return named
 
 

@@ -14,11 +14,11 @@ class OnnxParams(Frozen):
     Attributes:
         model: URL or path of the model.
         layout: order of the picture's dimensions: auto, nchw or nhwc.
-        range: what the input's values are: auto, unit, signed, byte or imagenet.
-        output_range: what a picture's values are that comes out, likewise.
+        range: range of the model's input values: auto, unit, signed, byte or imagenet.
+        output_range: range of an output picture's values; choices as for range.
         channels: order of the colours: rgb or bgr.
-        fit: how a picture meets a model of one fixed size: resize or tile.
-        columns: the columns that are the features of rows, separated by commas; else all.
+        fit: how to fit pictures to a model of a fixed size: resize or tile.
+        columns: columns to use as features of rows, separated by commas; otherwise all.
     """
 
     model: Annotated[TrustedFile, BehindColon]

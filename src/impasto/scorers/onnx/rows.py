@@ -48,7 +48,7 @@ def feed(name: str, taken: RowInput, frame: pd.DataFrame, columns: str) -> dict[
     chosen = _chosen(name, frame, columns)
     if field.shape[1] not in (None, chosen.shape[1]):
         raise BadInput(
-            f"{name}: takes {field.shape[1]} features, and the table has {chosen.shape[1]} columns "
+            f"{name}: takes {field.shape[1]} features, but the table has {chosen.shape[1]} columns "
             f"({_listed(chosen)})",
             "set `columns` to the names of the features",
         )
@@ -84,7 +84,7 @@ def _find(name: str, frame: pd.DataFrame, column: str) -> pd.Series[Any]:
     found: pd.Series[Any] | None = frame.get(column)
     if found is None:
         raise BadInput(
-            f"{name}: takes a column {column!r}, and the table has {_listed(frame)}",
+            f"{name}: needs a column {column!r}, but the table has {_listed(frame)}",
             "rename the columns",
         )
     return found
@@ -98,19 +98,19 @@ def _cells(name: str, field: Field, column: pd.Series[Any]) -> NDArray[Any]:
         column = _numbers(column, field)
     if not pd.api.types.is_numeric_dtype(column.dtype):
         raise BadInput(
-            f"{name}: column {column.name!r} is no number ({column.dtype}), and input {field} wants"
-            " numbers",
-            "set `columns` to the columns that are, or change the table",
+            f"{name}: column {column.name!r} is not numeric ({column.dtype}), but input {field} "
+            "needs numbers",
+            "set `columns` to the numeric columns, or change the table",
         )
     kind = np.dtype(field.kind)
     if kind.kind == "f":
         return column.to_numpy(dtype=kind, na_value=np.nan)
     if bool(column.isna().any()):
-        raise ValueError(f"column {column.name!r} lacks a value, and input {field} needs one")
+        raise ValueError(f"column {column.name!r} lacks a value, but input {field} needs one")
     cells = column.to_numpy()
     converted: NDArray[Any] = cells.astype(kind)
     if not np.array_equal(converted, cells):
-        raise ValueError(f"column {column.name!r} holds a value that {kind} cannot, for {field}")
+        raise ValueError(f"column {column.name!r} holds a value that does not fit input {field}")
     return converted
 
 
@@ -127,13 +127,13 @@ def _numbers(column: pd.Series[Any], field: Field) -> pd.Series[Any]:
     odd = column[numbers.isna() & column.notna()]
     if len(odd):
         raise ValueError(
-            f"column {column.name!r} holds {str(odd.iloc[0])[:SHOWN]!r}, which is no number, and "
-            f"input {field} wants numbers; correct it, or set `columns` to leave the column out"
+            f"column {column.name!r} holds {str(odd.iloc[0])[:SHOWN]!r}, which is not a number, "
+            f"but input {field} needs numbers; correct it, or set `columns` to leave the column out"
         )
     return numbers
 
 
 def _texts(column: pd.Series[Any]) -> NDArray[Any]:
     if bool(column.isna().any()):
-        raise ValueError(f"column {column.name!r} lacks a value, and the model wants text")
+        raise ValueError(f"column {column.name!r} lacks a value, but the model needs text")
     return column.astype(str).to_numpy(dtype=object)

@@ -34,7 +34,7 @@ def open_session(name: str, content: bytes, device: torch.device) -> ort.Inferen
         )
     cuda = device.type == "cuda"
     if cuda and "CUDAExecutionProvider" not in ort.get_available_providers():
-        raise _no_cuda(name, device, "this build has none")
+        raise _no_cuda(name, device, "this build has no CUDA")
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = QUIET
@@ -50,7 +50,7 @@ def open_session(name: str, content: bytes, device: torch.device) -> ort.Inferen
         if "CUDA" in message:
             raise _no_cuda(name, device, message) from None
         raise BadInput(
-            f"{name}: is no ONNX model that can be run ({message})", "export it anew"
+            f"{name}: is not an ONNX model that can be run ({message})", "export it again"
         ) from None
     if cuda and "CUDAExecutionProvider" not in session.get_providers():
         raise _no_cuda(name, device, "its CUDA libraries do not load")

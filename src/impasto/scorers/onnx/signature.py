@@ -117,7 +117,7 @@ def read(name: str, inputs: tuple[Field, ...], params: OnnxParams) -> PictureInp
         shaped = len(field.shape) == 1 or (len(field.shape) == 2 and field.shape[1] == 1)
         single = len(inputs) == 1 and len(field.shape) == 2
         if field.kind not in CELLS.values() or not (shaped or single):
-            raise BadInput(f"{name}: input {field} is of no supported form", SUPPORTED)
+            raise BadInput(f"{name}: input {field} has an unsupported form", SUPPORTED)
     if not inputs:
         raise BadInput(f"{name}: has no input", SUPPORTED)
     matrix = len(inputs) == 1 and len(inputs[0].shape) == 2
@@ -127,7 +127,7 @@ def read(name: str, inputs: tuple[Field, ...], params: OnnxParams) -> PictureInp
 def _pictures(name: str, field: Field, layout: str) -> PictureInput:
     if field.kind not in PIXELS.values():
         raise BadInput(
-            f"{name}: input {field} is of no supported type",
+            f"{name}: input {field} has an unsupported type",
             "pictures are float32, float16, float64 or uint8",
         )
     batch, second, third, fourth = field.shape
@@ -135,7 +135,7 @@ def _pictures(name: str, field: Field, layout: str) -> PictureInput:
     channels = fourth if last else second
     if channels not in (1, 3, None):
         raise BadInput(
-            f"{name}: input {field} has {channels} channels where it should have 3 or 1",
+            f"{name}: input {field} has {channels} channels, not 3 or 1",
             f"see `layout`, and {SUPPORTED}",
         )
     size = (second, third) if last else (third, fourth)

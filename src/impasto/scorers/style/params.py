@@ -15,11 +15,11 @@ class StyleParams(Frozen):
     """Parameters of style transfer.
 
     Attributes:
-        style: URL or path of the painting whose style is taken.
+        style: URL or path of the painting to take the style from.
         strength: 0 keeps the source, 1 is the painting's full style.
-        style_scale: size of the strokes; 2 doubles them, and is four times as fast.
-        preserve_colour: keep the source's colours and take only the painting's light and strokes.
-        weights: URL or path of other weights of the same networks (safetensors).
+        style_scale: size of the strokes; 2 doubles it, and is four times as fast.
+        preserve_colour: keep the source's colours; take only light and strokes from the painting.
+        weights: URL or path of other weights for the same networks (safetensors).
     """
 
     style: PictureFile

@@ -34,7 +34,7 @@ class Flow:
         except ImportError:
             raise BadInput(
                 "optical flow: OpenCV, which follows a video's motion, is missing",
-                "run pip install 'impasto[flow]', or choose the init feed-forward",
+                "run pip install 'impasto[flow]', or set `init=feed-forward`",
             ) from None
         self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 

@@ -15,9 +15,9 @@ class ScriptParams(Frozen):
 
     Attributes:
         script: URL or path of the script.
-        args: the script's own command-line arguments, in one string.
-        model: URL or path of the file or folder that AZUREML_MODEL_DIR shall hold.
-        retries: how often an item that fails is tried again before it is set aside.
+        args: the script's own command-line arguments, as one string.
+        model: URL or path of the file or folder that AZUREML_MODEL_DIR will point to.
+        retries: how many times to try a failed item again before it is set aside.
     """
 
     script: Annotated[Code, BehindColon]

@@ -140,7 +140,9 @@ def _pictures(result: object) -> np.ndarray[Any, Any] | None:
         if not arrays or not all(_is_picture(element) for element in arrays):
             return None
         if len({element.shape for element in arrays}) > 1:
-            raise ScriptError("score() returned pictures of several sizes; a mini-batch has one")
+            raise ScriptError(
+                "score() returned pictures of several sizes; a mini-batch must have one size"
+            )
         result = np.stack(arrays)
     if not isinstance(result, np.ndarray) or result.ndim != 4:
         return None

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from impasto.scorers.base import Inputs, Record
     from impasto.scorers.user.params import ScriptParams
 
-_EXPECTED = "it must return a list, tuple or DataFrame with one element for every item"
+_EXPECTED = "it must return a list, tuple or DataFrame with one element per item"
 _CONTEXT = "mini_batch_context"
 _BEYOND_THE_ITEM = (MemoryError, torch.OutOfMemoryError, torch.AcceleratorError)
 """Errors that another try in the same process cannot mend."""

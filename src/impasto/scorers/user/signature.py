@@ -17,7 +17,12 @@ _TRUTH = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
 }
-_ARTICLE = {"int": "no int", "float": "no number", "str": "no text", "bool": "not true or false"}
+_WRONG = {
+    "int": "not an int",
+    "float": "not a number",
+    "str": "not text",
+    "bool": "not true or false",
+}
 
 
 def split(argument: str) -> tuple[str, str]:
@@ -28,7 +33,7 @@ def split(argument: str) -> tuple[str, str]:
     """
     module, _, name = argument.rpartition(":")
     if not (module and name.isidentifier()):
-        raise BadInput(f"python:{argument}: names no class", "write python:FILE.py:CLASS")
+        raise BadInput(f"python:{argument}: does not name a class", "write python:FILE.py:CLASS")
     return module, name
 
 
@@ -55,7 +60,7 @@ def locate(module: str) -> str:
         if path.suffix == ".py" and path.is_file():
             return str(path.absolute())
     raise BadInput(
-        f"{module}: is no file, and no Python module of that name is installed", "check the name"
+        f"{module}: is not a file, and no Python module of that name is installed", "check the name"
     )
 
 
@@ -117,11 +122,11 @@ def _convert(argument: Argument, value: Any) -> Any:
                 return choice
             if isinstance(value, str) and value == str(choice):
                 return choice
-        raise ValueError(f"{value!r} is none of {', '.join(map(str, argument.choices))}")
+        raise ValueError(f"{value!r} is not one of {', '.join(map(str, argument.choices))}")
     kind = declared.TYPES.get(argument.type)
     if kind is None or type(value) is kind:
         return value
-    fact = f"{value!r} is {_ARTICLE[argument.type]}"
+    fact = f"{value!r} is {_WRONG[argument.type]}"
     if isinstance(value, str):
         try:
             return _TRUTH[value.lower()] if kind is bool else kind(value)
@@ -160,7 +165,7 @@ def _classes(source: bytes, where: str) -> dict[str, ast.ClassDef]:
     except (SyntaxError, ValueError) as error:
         line = f"line {error.lineno}: " if isinstance(error, SyntaxError) else ""
         fact = error.msg if isinstance(error, SyntaxError) else error
-        raise BadInput(f"{where}: is no Python: {line}{fact}", "correct it") from None
+        raise BadInput(f"{where}: is not valid Python: {line}{fact}", "correct it") from None
 
 
 def _find(classes: dict[str, ast.ClassDef], name: str, where: str) -> ast.ClassDef:
