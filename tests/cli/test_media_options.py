@@ -32,7 +32,7 @@ def test_a_stream_is_marked_chosen_and_verified(clip: MakeClip, tmp_path: Path) 
     assert call("verify", both, output).returncode == 1
     refused = call(*job, "--stream", 5, "--overwrite")
     assert refused.returncode == 2
-    assert "its stream 5 is no video; choose --stream from: 0, 1" in refused.stderr
+    assert "its stream 5 is not a video; choose --stream from: 0, 1" in refused.stderr
 
 
 def test_interlaced_video_and_its_option_are_named(clip: MakeClip, tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_interlaced_video_and_its_option_are_named(clip: MakeClip, tmp_path: Pat
     assert "the video is interlaced" in call("probe", source).stdout
     job = ["plan", source, "-o", tmp_path / "o.mp4", "--scorer", "identity"]
     assert "deinterlaced, unless --deinterlace no" in call(*job).stdout
-    assert "the combs of their fields" in call(*job, "--deinterlace", "no").stdout
+    assert "scored with their combing" in call(*job, "--deinterlace", "no").stdout
 
 
 def test_sound_that_cannot_be_carried_names_the_option_that_helps(
@@ -74,7 +74,7 @@ def test_pictures_left_out_are_named_once_a_run_and_in_show(tmp_path: Path) -> N
     (tmp_path / "in" / "b.gif").write_bytes(b"GIF89a")
     home = ["--home", tmp_path / "home"]
     job = ["run", tmp_path / "in", "-o", tmp_path / "out", "--scorer", "identity", *home]
-    line = "not taken from folders: 1 (b.gif)"
+    line = "not read from folders: 1 (b.gif)"
     for _ in ("scored", "done already"):
         done = call(*job)
         assert done.returncode == 0

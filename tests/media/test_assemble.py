@@ -216,13 +216,13 @@ def test_segments_that_do_not_fit_are_refused(clip: MakeClip, tmp_path: Path) ->
 
     with pytest.raises(BadInput, match="hold 40 frames where the plan has 48"):
         join(first, second)
-    with pytest.raises(BadInput, match="segment 3 shows a frame"):
+    with pytest.raises(BadInput, match="segment 3 has a frame"):
         join(first, second, third, second)
     other = tmp_path / "other.mp4"
     aim = target(facts, ".mp4", 96, 64)
     with SegmentWriter(other, aim, Encoding(preset="medium")) as writer:
         writer.write([np.zeros((h, w), np.uint8) for h, w in [(64, 96), (32, 48), (32, 48)]], 0)
-    with pytest.raises(BadInput, match="segment 1 was encoded with other settings"):
+    with pytest.raises(BadInput, match="segment 1 was encoded with different settings"):
         join(first, other, third)
     other.write_bytes(second.read_bytes()[: second.stat().st_size * 6 // 10])
     with pytest.raises(BadInput, match="remove the job's segments and run it again"):
@@ -236,7 +236,7 @@ def test_a_segment_of_other_frames_is_refused(clip: MakeClip, tmp_path: Path) ->
     made = remake(clip(".mp4", time_base=MS, pts=UNEVEN), tmp_path / "a.mp4")
     swapped = [made.segments[1], made.segments[0], made.segments[2]]
     facts, pts = made.index.facts, made.index.pts
-    with pytest.raises(BadInput, match="segment 0 shows a frame"):
+    with pytest.raises(BadInput, match="segment 0 has a frame"):
         assemble(tmp_path / "b.mp4", None, "a", facts, made.target, pts, swapped)
 
 

@@ -121,7 +121,7 @@ def test_what_the_container_cannot_keep_is_told(clip: MakeClip, tmp_path: Path) 
     fields = {"metadata": {"title": "A title", "mood": "calm"}, "attachment": True}
     output = remake(clip(".mkv", **fields, size=(96, 64)), tmp_path / "output.mp4")
     assert output.notes == [
-        "tags dropped, for which mp4 has no place: mood",
+        "tags dropped, which mp4 cannot store: mood",
         "attachment track 1 (attachment) dropped: mp4 cannot carry it",
     ]
 
@@ -134,9 +134,9 @@ def test_what_pictures_cannot_stay_is_told(clip: MakeClip) -> None:
     )
     assert changes(facts, target(facts, ".mp4", 96, 64)) == []
     assert changes(odd, target(odd, ".mp4", 97, 64)) == [
-        "pictures with full chroma (yuv422p10le) become 4:2:0",
+        "the colour resolution of yuv422p10le pictures is reduced to 4:2:0",
         "interlaced pictures become progressive",
-        "HDR mastering data, where the source has any, is not carried",
+        "HDR mastering data, where the source has any, is not kept",
         "pictures of 97x64 are padded to 98x64",
     ]
     assert changes(odd, target(odd, ".webm", 97, 64))[0] == "10-bit pictures become 8-bit"

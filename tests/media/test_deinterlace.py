@@ -83,7 +83,8 @@ def test_progressive_frames_stay_as_they_are(clip: MakeClip) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "said"), [("auto", "are deinterlaced, unless `deinterlace=no`"), ("no", "the combs")]
+    ("mode", "said"),
+    [("auto", "are deinterlaced, unless `deinterlace=no`"), ("no", "their combing")],
 )
 def test_a_job_says_before_it_scores_what_becomes_of_the_fields(
     clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, said: str

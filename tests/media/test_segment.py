@@ -160,7 +160,7 @@ def test_a_time_that_does_not_advance_is_refused(tmp_path: Path) -> None:
     of = aim()
     with SegmentWriter(tmp_path / "a.mp4", of, FAST) as writer:
         writer.write(planes(0, of), 5)
-        with pytest.raises(BadInput, match="timestamp 5 is not past 5"):
+        with pytest.raises(BadInput, match="timestamp 5 is not after 5"):
             writer.write(planes(1, of), 5)
 
 
@@ -188,9 +188,9 @@ def test_a_name_that_cannot_be_written_is_bad_input(tmp_path: Path, name: str) -
     [
         (".mp4", (8193, 8192), "8194x8192 pictures is over the limit of 67 megapixels"),
         (".webm", (11585, 11585), "over the limit of 67 megapixels"),
-        (".mp4", (16386, 16), "over libx264's 16384 pixels a side"),
-        (".mp4", (16, 16385), "over libx264's 16384 pixels a side"),
-        (".webm", (65536, 16), "over libvpx-vp9's 65535 pixels a side"),
+        (".mp4", (16386, 16), "over libx264's 16384 pixels per side"),
+        (".mp4", (16, 16385), "over libx264's 16384 pixels per side"),
+        (".webm", (65536, 16), "over libvpx-vp9's 65535 pixels per side"),
     ],
 )
 def test_pictures_too_large_for_a_video_are_refused_early(

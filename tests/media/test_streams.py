@@ -65,5 +65,5 @@ def test_another_stream_is_scored_when_it_is_asked_for(
 
 
 def test_a_stream_that_is_not_there_is_refused_with_those_that_are(covered: Path) -> None:
-    with pytest.raises(BadInput, match="stream 7 is no video; choose `stream` from: 0, 1"):
+    with pytest.raises(BadInput, match="stream 7 is not a video; choose `stream` from: 0, 1"):
         scan(str(covered), "covered", 7)

@@ -194,7 +194,7 @@ def _add_others(
     keys = _in_keys(container, family)
     kept, lost = file_tags(container.metadata, family, keys=keys)
     out.metadata.update(kept)
-    notes = [f"tags dropped, for which {family} has no place: {', '.join(lost)}"] if lost else []
+    notes = [f"tags dropped, which {family} cannot store: {', '.join(lost)}"] if lost else []
     label(stream, picture, family)
     tracks: list[Track] = []
     for source in container.streams:

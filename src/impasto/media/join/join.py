@@ -110,7 +110,7 @@ class Joiner:
         for number, segment in enumerate(segments):
             with opened(segment, number) as (container, source):
                 if source.codec_context.extradata != self._decoder.extradata:
-                    raise _unfit(number, "was encoded with other settings than the first")
+                    raise _unfit(number, "was encoded with different settings from the first")
                 since = _Since(self._pts, done, self._base, self._unit)
                 given = source.time_base or self._unit
                 ranks: set[int] = set()
@@ -118,7 +118,7 @@ class Joiner:
                     time = rescale(packet.pts or 0, given, self._unit)
                     rank = since.rank(time)
                     if rank is None:
-                        fact = f"shows a frame {time} ticks after its first, the plan does not"
+                        fact = f"has a frame {time} ticks after its first that the plan does not"
                         raise _unfit(number, fact)
                     yield self._placed(packet, done + len(ranks), rank)
                     ranks.add(rank)

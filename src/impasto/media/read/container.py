@@ -167,7 +167,9 @@ def _picked(candidates: list[VideoStream], chosen: int | None, name: str) -> Vid
     stream = next((s for s in candidates if chosen in {None, s.index}), None)
     if stream is None:
         found = ", ".join(str(s.index) for s in candidates)
-        raise BadInput(f"{name}: its stream {chosen} is no video", f"choose `stream` from: {found}")
+        raise BadInput(
+            f"{name}: its stream {chosen} is not a video", f"choose `stream` from: {found}"
+        )
     context = stream.codec_context
     if context is None:
         raise BadInput(f"{name}: its video codec has no decoder here", "convert it to H.264")
@@ -185,9 +187,11 @@ def _refusal(source: Source, name: str, error: av.FFmpegError) -> BadInput:
     """Return why a file did not open; open it again to get FFmpeg's own reason."""
     reason = _heard(source) or error.strerror or "unknown error"
     if "whitelist" in reason:
-        return BadInput(f"{name} is of a format that is not read", "convert it to MP4 or Matroska")
+        return BadInput(
+            f"{name} has a format that is not supported", "convert it to MP4 or Matroska"
+        )
     if "Invalid data" in reason:
-        reason = "its content is of no known media format"
+        reason = "its content is not in a known media format"
     return BadInput(f"{name} cannot be read ({reason})", "check that it is a complete video file")
 
 

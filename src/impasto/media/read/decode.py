@@ -136,7 +136,7 @@ def _counted(
             raise Unavailable(f"{name} {error}", "read it again") from error
         if missing:
             raise Unavailable(
-                f"{name} gives fewer frames than when it was scanned", "submit it anew"
+                f"{name} has fewer frames than when it was scanned", "submit it again"
             )
 
 

@@ -107,7 +107,7 @@ def continued(pictures: Sequence[Picture], longest: int | None) -> Settled:
     times = [p.pts if p.dts is None else p.dts for p in pictures]
     added = jumps(times, usual_step(times), longest)
     found = tuple(dict.fromkeys(by for by in added if by))
-    notes = (f"the clock is set anew, and the video goes on without a gap: {len(found)}",)
+    notes = (f"jumps of the clock, removed so that the video has no gap: {len(found)}",)
     later = [
         p._replace(pts=_plus(p.pts, by), dts=_plus(p.dts, by))
         for p, by in zip(pictures, added, strict=True)

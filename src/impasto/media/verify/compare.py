@@ -39,7 +39,7 @@ def check_streams(pair: Pair) -> Iterator[Check]:
                 yield _lost(f"{name} {place}", stream, pair.target.family)
         for pairing, after in zip_longest(kept, pair.after.of(kind)):
             if pairing is None:
-                yield Check(item=name, ok=False, detail=f"a {after.codec} track that is new")
+                yield Check(item=name, ok=False, detail=f"new {after.codec} track")
             elif after is None:
                 yield Check(item=pairing[0], ok=False, detail="the whole track is missing")
             else:
@@ -60,10 +60,10 @@ def check_labels(item: str, before: Contents, after: Contents, family: Family) -
         yield _equal(f"{item} title", title, track_tags(after.tags, family).get("title"))
     kept, lost = flags(before.flags, family)
     ok = kept & ~after.flags == 0
-    detail = f"{_join_names(after.flags)}, wanted {_join_names(kept)}"
+    detail = f"{_join_names(after.flags)}, expected {_join_names(kept)}"
     yield Check(item=f"{item} flags", ok=ok, detail=detail)
     if lost:
-        detail = f"{family} has no place for {_join_names(lost)}"
+        detail = f"{family} cannot store {_join_names(lost)}"
         yield Check(item=f"{item} flags", ok=None, detail=detail)
 
 
@@ -84,7 +84,7 @@ def check_chapters(pair: Pair) -> Iterator[Check]:
         same_title = old["metadata"].get("title") == new["metadata"].get("title")
         right += same_title and off <= max(pair.slack, unit)
     ok = right == len(before) == len(after)
-    yield Check(item="chapters", ok=ok, detail=f"{right} of {len(before)} as they were")
+    yield Check(item="chapters", ok=ok, detail=f"{right} of {len(before)} unchanged")
 
 
 def check_tags(pair: Pair) -> Iterator[Check]:
@@ -99,10 +99,10 @@ def check_tags(pair: Pair) -> Iterator[Check]:
         for name, value in kept.items()
         if not same_tag(name, value, found.get(name.lower()), family)
     ]
-    detail = f"changed: {', '.join(changed)}" if changed else f"all {len(kept)} as they were"
+    detail = f"changed: {', '.join(changed)}" if changed else f"all {len(kept)} unchanged"
     yield Check(item="tags", ok=not changed, detail=detail)
     for name in lost:
-        yield Check(item=f"tag {name}", ok=None, detail=f"{family} has no place for it")
+        yield Check(item=f"tag {name}", ok=None, detail=f"{family} cannot store it")
 
 
 def _carried(stream: Contents, family: Family) -> bool:
@@ -121,7 +121,7 @@ def _track(pair: Pair, item: str, before: Contents, after: Contents) -> Iterator
     same = sum(a == b for a, b in zip(before.digests, after.digests, strict=False))
     total = len(before.digests)
     ok = same == total == len(after.digests)
-    detail = f"{same} of {total} as they were, {len(after.digests)} found"
+    detail = f"{same} of {total} unchanged, {len(after.digests)} found"
     yield Check(item=f"{item} packets", ok=ok, detail=detail)
     if before.kind in {"audio", "subtitle"}:
         yield _offset(pair, item, before, after)
@@ -140,7 +140,7 @@ def _offset(pair: Pair, item: str, before: Contents, after: Contents) -> Check:
         ),
         default=Fraction(0),
     )
-    detail = f"at most {float(worst) * 1000:.3f} ms against the pictures"
+    detail = f"at most {float(worst) * 1000:.3f} ms out of step with the pictures"
     return Check(item=f"{item} offset", ok=worst <= slack, detail=detail)
 
 
@@ -170,4 +170,4 @@ def _lost(item: str, stream: Contents, family: Family) -> Check:
 
 
 def _equal(item: str, wanted: str | None, found: str | None) -> Check:
-    return Check(item=item, ok=wanted == found, detail=f"{found}, wanted {wanted}")
+    return Check(item=item, ok=wanted == found, detail=f"{found}, expected {wanted}")

@@ -104,7 +104,7 @@ def _last(pair: Pair) -> Check:
     wanted = before.last_duration * before.time_base or nominal
     found = after.last_duration * after.time_base
     rounded = max(pair.slack, after.time_base / 2)
-    detail = f"shown for {float(found):.3f} s, wanted {float(wanted):.3f} s"
+    detail = f"shown for {float(found):.3f} s, expected {float(wanted):.3f} s"
     return Check(item="last frame", ok=abs(found - wanted) <= rounded, detail=detail)
 
 
@@ -121,7 +121,7 @@ def _rotation(pair: Pair) -> Check:
     """Compare the rotation of the display matrix; the position is up to the player."""
     before = _turn(pair.before.pictures.facts.display_matrix)
     after = _turn(pair.after.pictures.facts.display_matrix)
-    detail = f"{_degrees(after)}, wanted {_degrees(before)}"
+    detail = f"{_degrees(after)}, expected {_degrees(before)}"
     return Check(item="rotation", ok=before == after, detail=detail)
 
 
@@ -141,19 +141,19 @@ def _aspect(pair: Pair) -> Check:
     facts = pair.after.pictures.facts
     allowed = before / min(facts.width, facts.height) if pair.slack else Fraction(0)
     ok = abs(facts.sample_aspect - before) <= allowed
-    return Check(item="sample aspect", ok=ok, detail=f"{facts.sample_aspect}, wanted {before}")
+    return Check(item="sample aspect", ok=ok, detail=f"{facts.sample_aspect}, expected {before}")
 
 
 def _colour(pair: Pair) -> Check:
     wanted, found = pair.target.colour, pair.after.pictures.facts.colour
     ok = _ranged(found) == _ranged(wanted)
-    return Check(item="colour", ok=ok, detail=f"{_tags(found)}, wanted {_tags(wanted)}")
+    return Check(item="colour", ok=ok, detail=f"{_tags(found)}, expected {_tags(wanted)}")
 
 
 def _transparency(after: VideoFacts) -> Iterator[Check]:
     """Refuse a mark of transparency, which no output has."""
     if after.alpha:
-        detail = "the output is marked as transparent, and is not"
+        detail = "the output is marked as transparent, but is not"
         yield Check(item="transparency", ok=False, detail=detail)
 
 

@@ -59,7 +59,7 @@ class SegmentWriter:
         """
         if self._pts and pts <= self._pts[-1]:
             raise BadInput(
-                f"{self._path}: timestamp {pts} is not past {self._pts[-1]}",
+                f"{self._path}: timestamp {pts} is not after {self._pts[-1]}",
                 "run the source through a remuxer",
             )
         frame = picture(planes, self._target)
@@ -77,7 +77,7 @@ class SegmentWriter:
         """
         if not self._pts:
             abandon(self._out)
-            raise BadInput(f"{self._path}: no picture was written", "a segment needs one at least")
+            raise BadInput(f"{self._path}: no picture was written", "a segment needs at least one")
         if not self._size:
             with closing(self._out, self._path), writing(self._path):
                 self._mux(self._stream.encode(None))

@@ -133,7 +133,9 @@ def writing(path: Path) -> Iterator[None]:
     except (av.FFmpegError, OSError) as error:
         reason = error.strerror or str(error)
         if error.errno in DISK:
-            raise Unavailable(f"{path}: cannot be written ({reason})", "free its disk") from error
+            raise Unavailable(
+                f"{path}: cannot be written ({reason})", "free some space on its disk"
+            ) from error
         if error.errno in NAME:
             raise BadInput(
                 f"{path}: cannot be written ({reason})", "choose another name"

@@ -111,7 +111,9 @@ def _refuse_too_large(target: Target) -> None:
     size = f"a video of {target.coded_width}x{target.coded_height} pictures"
     longest = LONGEST[target.codec]
     if max(target.coded_width, target.coded_height) > longest:
-        raise BadInput(f"{size} is over {target.codec}'s {longest} pixels a side", "scale it down")
+        raise BadInput(
+            f"{size} is over {target.codec}'s {longest} pixels per side", "scale it down"
+        )
     if target.coded_width * target.coded_height > MAX_PIXELS:
         limit = f"the limit of {MAX_PIXELS // 10**6} megapixels"
         raise BadInput(f"{size} is over {limit}", "scale it down")
@@ -137,13 +139,13 @@ def changes(facts: VideoFacts, target: Target) -> list[str]:
     if depth > target.layout.depth:
         found.append(f"{depth}-bit pictures become {target.layout.depth}-bit")
     if not _is_420(facts.pixel_format):
-        found.append(f"pictures with full chroma ({facts.pixel_format}) become 4:2:0")
+        found.append(f"the colour resolution of {facts.pixel_format} pictures is reduced to 4:2:0")
     if facts.alpha:
         found.append("transparent pictures become opaque")
     if facts.interlaced:
         found.append("interlaced pictures become progressive")
     if facts.colour.transfer in HDR:
-        found.append("HDR mastering data, where the source has any, is not carried")
+        found.append("HDR mastering data, where the source has any, is not kept")
     if any(target.padding):
         size = f"{target.coded_width}x{target.coded_height}"
         found.append(f"pictures of {target.width}x{target.height} are padded to {size}")
