@@ -235,7 +235,7 @@ def test_a_missing_container_is_named(doctor: Doctor) -> None:
     doctor.store("media", "az://nothere")
     line = doctor.lines()["media", "reach"]
     assert line["state"] == "FAIL"
-    assert "there is no such container" in line["detail"]
+    assert "no such container" in line["detail"]
 
 
 def test_a_missing_variable_is_named(doctor: Doctor) -> None:

@@ -688,7 +688,7 @@ def test_a_job_never_signs_with_what_another_in_this_process_was_given(
         return api.run(spec, settings=settings)
 
     def refuse(name: str) -> None:
-        with pytest.raises(Denied, match=r"access is refused .*to nobody") as refused:
+        with pytest.raises(Denied, match=r"access is refused .*to anonymous requests") as refused:
             run(url, name)
         assert str(refused.value).count("\n") == 0
         assert not (tmp_path / name).exists()

@@ -232,7 +232,7 @@ def test_another_version_is_never_mixed_in(far: Backend) -> None:
     with RangeReader(store, stat) as reader:
         reader.read(10)
         store.put("a", os.urandom(2_000_000))
-        with pytest.raises(Changed, match="/a: has changed meanwhile"):
+        with pytest.raises(Changed, match="/a: has changed in the meantime"):
             reader.readall()
 
 
@@ -305,7 +305,7 @@ def test_a_film_replaced_while_it_is_read_ends_the_reading(
     frames = source.read(plan, shard, 2)
     seen = [next(frames)]
     uploaded(name)
-    with pytest.raises(Changed, match=f"{name}: has changed meanwhile; "):
+    with pytest.raises(Changed, match=f"{name}: has changed in the meantime; "):
         seen.extend(frames)
     assert 0 < len(seen) < 3 * SHARD
     same = local.read(plan.model_copy(update={"etag": ""}), shard, 2)

@@ -209,24 +209,24 @@ def test_a_plain_endpoint_of_this_machine_gets_a_plain_sas(
 
 
 BAD = {
-    "az://data --permission rz": "'z' allows nothing",
-    "az://data --permission ,": "',' allows nothing",
+    "az://data --permission rz": "'z' is not a permission",
+    "az://data --permission ,": "',' is not a permission",
     "az://data --hours 0": "`hours=0`",
     "az://data --hours -1": "`hours=-1`",
     "az://data --hours nan": "`hours=nan`",
     "az://data --hours 8761": "at most 8760",
     "az://outside --hours 169": "at most 168",
-    "az://": "names no container",
+    "az://": "does not name a container",
     "az://unknown": "no profile",
     "s3://bucket/a": "presign",
     "gs://bucket/a": "sign-url",
     "/tmp": "permissions",
     "az://signed": "cannot sign a SAS; give the store's profile auth = 'identity' or 'key'",
     "az://open": "cannot sign a SAS",
-    "az://broken": "is no account key",
-    "az://control": "outsiders never reach",
-    "az://mixed/media": "out of outsiders' reach",
-    "az://homes/media": "out of outsiders' reach",
+    "az://broken": "is not an account key",
+    "az://control": "outsiders must not reach",
+    "az://mixed/media": "outsiders must not reach",
+    "az://homes/media": "outsiders must not reach",
 }
 
 

@@ -212,7 +212,7 @@ def test_a_scratch_folder_that_others_can_reach_is_refused(temporary: Path, kind
     else:
         root.mkdir()
         root.chmod(0o777)
-    with pytest.raises(BadInput, match="not a folder of yours alone"), scratch():
+    with pytest.raises(BadInput, match="not a private folder of your own"), scratch():
         pass
     with pytest.raises(BadInput, match="TMPDIR"):
         sweep_scratch()

@@ -183,7 +183,7 @@ def test_a_file_is_stored_once_unless_it_may_replace(
     file.write_bytes(os.urandom(size))
     etag = store.put_file("a/key", file, create=True)
     assert store.read("a/key") == file.read_bytes()
-    with pytest.raises(Exists, match="a/key: exists already"):
+    with pytest.raises(Exists, match="a/key: already exists"):
         store.put_file("a/key", file, create=True)
     stat = store.stat("a/key")
     assert stat
@@ -252,7 +252,7 @@ def test_a_copy_is_made_and_replaces_only_when_it_may(store: Store) -> None:
     assert store.read("b/c") == b"one"
     store.put("a", b"two")
     assert store.read("b/c") == b"one"
-    with pytest.raises(Exists, match="b/c: exists already"):
+    with pytest.raises(Exists, match="b/c: already exists"):
         store.copy("a", "b/c", create=True)
     assert store.read("b/c") == b"one"
     store.copy("a", "b/c")
@@ -298,7 +298,7 @@ def test_odd_names_are_held_and_given_back_as_they_are(store: Store) -> None:
 def test_names_that_stores_disagree_on_are_refused(store: Store, key: str) -> None:
     before = keys(store)
     for act in (store.read, store.stat, store.delete):
-        with pytest.raises(BadInput, match=r"rename it|its whole name") as refused:
+        with pytest.raises(BadInput, match=r"rename it|its full name") as refused:
             act(key)
         assert str(refused.value).isprintable()
     for write in (store.put, store.create):

@@ -212,7 +212,7 @@ def test_the_same_command_goes_on_where_it_stopped(
         if tally.objects >= 20:
             stop.set()
 
-    with pytest.raises(Interrupted, match="the same command goes on"):
+    with pytest.raises(Interrupted, match="run the same command to continue"):
         copy(together(here), [f"{source}/"], here.url, watch=Observer(stop_early, stop=stop))
     done = len(held(here))
     assert 20 <= done < 300
@@ -322,7 +322,7 @@ def test_an_object_that_changes_meanwhile_is_an_error(
         container = parse(direct.url).container
         there = azure(monkeypatch, azurite, container, proxy=proxy)
         told: list[ImpastoError] = []
-        with pytest.raises(Incomplete, match="changed meanwhile"):
+        with pytest.raises(Incomplete, match="changed in the meantime"):
             copy(
                 there.stores,
                 [f"{there.url}/in/"],
@@ -343,7 +343,7 @@ def test_a_file_that_changes_while_it_is_sent_is_an_error(
         if tally.stage == "copying" and not tally.objects:
             (source / "a").write_bytes(b"other")
 
-    with pytest.raises(Incomplete, match="changed meanwhile"):
+    with pytest.raises(Incomplete, match="changed in the meantime"):
         copy(here.stores, [f"{source}/"], here.url, watch=Observer(change))
     assert held(here) == {"b": b"two"}
 
@@ -522,7 +522,7 @@ def test_markers_of_folders_are_no_objects(
     assert held(folder(tmp_path / "out")) == {"a": b"1", "sub/b": b"2"}
     copy(together(there, here), [f"{there.url}/in/"], here.url)
     assert held(here) == {"a": b"1", "sub/b": b"2"}
-    with pytest.raises(Incomplete, match=r"2 of 4 objects .* marker"):
+    with pytest.raises(Incomplete, match=r"2 of 4 objects .* marks a folder"):
         remove(there.stores, [f"{there.url}/in"], recursive=True)
 
 

@@ -64,9 +64,9 @@ def client_errors(where: str, signed: Credential | None) -> Iterator[None]:
         with _folder(where) if signed is None else _remote(where, signed):
             yield
     except AlreadyExistsError:
-        raise Exists(f"{where}: exists already", "choose another path") from None
+        raise Exists(f"{where}: already exists", "choose another path") from None
     except PreconditionError:
-        raise Changed(f"{where}: has changed meanwhile", "run it again") from None
+        raise Changed(f"{where}: has changed in the meantime", "run it again") from None
     except (InvalidPathError, ValueError) as error:
         fact = str(error).splitlines()[0]
         raise BadInput(f"{where}: {fact}", "rename or remove that object") from None
@@ -88,7 +88,7 @@ def _remote(where: str, signed: Credential) -> Iterator[None]:
         found = _CODE.search(str(error))
         code = found[1] if found else ""
         if code in _NO_CONTAINER:
-            raise BadInput(f"{where}: there is no such container", "make it or check it") from None
+            raise BadInput(f"{where}: no such container", "create it, or check its name") from None
         if isinstance(error, FileNotFoundError | NotFoundError):
             raise Missing(f"{where}: no such object", "check the URL") from None
         refused = isinstance(error, PermissionDeniedError | UnauthenticatedError)
@@ -119,9 +119,9 @@ def _folder(where: str) -> Iterator[None]:
 
 def _remedy(code: str, until: datetime | None) -> str:
     if until and until.replace(tzinfo=until.tzinfo or UTC) < datetime.now(UTC):
-        return "it has expired: get a new one, as `impasto sas` makes them"
+        return "it has expired: get a new one, such as `impasto sas` makes"
     if code in _UNKNOWN:
-        return "it is wrong, or another account's or container's"
+        return "it is wrong, or belongs to another account or container"
     if code in _LACKING:
         return "it lacks a right that this needs"
     return "check what it may do with `impasto doctor`"

@@ -45,7 +45,7 @@ class Credential:
     until: datetime | None = None
 
     def __reduce__(self) -> Never:
-        raise TypeError("a credential never travels; send the name of its profile")
+        raise TypeError("a credential is never sent anywhere; send the name of its profile")
 
     def supply(self) -> Callable[[], Any] | None:
         """Return the client's credential provider, or None to sign nothing."""
@@ -89,7 +89,9 @@ def credential(place: Url, profile: StoreProfile | None) -> Credential:
         BadInput: nothing says how, a secret is missing or malformed, or a library is missing.
     """
     if not place.container:
-        raise BadInput(f"{place.scheme}://: names no container", f"write {place.scheme}://NAME/...")
+        raise BadInput(
+            f"{place.scheme}://: does not name a container", f"write {place.scheme}://NAME/..."
+        )
     if place.scheme == "az":
         return _azure(place, profile)
     if place.scheme == "s3":
@@ -105,7 +107,7 @@ def _azure(place: Url, profile: StoreProfile | None) -> Credential:
         fields, account, endpoint = _connection_string(profile, account, endpoint)
     if not account and not endpoint:
         raise BadInput(
-            f"{place}: no profile says whose container this is",
+            f"{place}: no profile says which account this container is in",
             f"add it to impasto.toml, or write "
             f"https://ACCOUNT.blob.core.windows.net/{place.container}/...",
         )
@@ -122,7 +124,7 @@ def _azure(place: Url, profile: StoreProfile | None) -> Credential:
         case "connection_string":
             return Credential(_label("connection string", profile), account, endpoint, fields)
         case "anonymous":
-            return Credential("nobody (anonymous)", account, endpoint)
+            return Credential("anonymous requests", account, endpoint)
     return Credential("the Azure identity", account, endpoint, provider=identities.azure())
 
 
@@ -139,7 +141,7 @@ def _signed(sas: str, asker: str, account: str, endpoint: str) -> Credential:
     token = sas.lstrip("?")
     fields = dict(part.partition("=")[::2] for part in token.split("&"))
     if not fields.get("sig"):
-        raise BadInput(f"{asker}: is no SAS (it has no sig=)", "mint one with `impasto sas`")
+        raise BadInput(f"{asker}: is not a SAS (it has no sig=)", "make one with `impasto sas`")
     secrecy.remember(fields["sig"])
     says = f"{asker}, which allows {fields.get('sp', '?')!r}"
     says += f" until {fields['se'].replace('%3A', ':')}" if "se" in fields else ""
@@ -165,7 +167,7 @@ def _connection_string(
         sas = _signed(parts["SharedAccessSignature"], f"the SAS in {profile.secret}", "", "")
         return sas.fields or {}, account, endpoint
     raise BadInput(
-        f"{profile.secret}: is no connection string (it has no AccountKey)", "copy it anew"
+        f"{profile.secret}: is not a connection string (it has no AccountKey)", "copy it again"
     )
 
 
@@ -186,7 +188,7 @@ def _amazon(place: Url, profile: StoreProfile | None) -> Credential:
         }
         return Credential(_label("key", profile), "", endpoint, fields, region=region)
     if auth == "anonymous":
-        return Credential("nobody (anonymous)", "", endpoint, region=region)
+        return Credential("anonymous requests", "", endpoint, region=region)
     return Credential("the AWS identity", "", endpoint, provider=provider, region=region)
 
 
@@ -194,7 +196,7 @@ def _google(place: Url, profile: StoreProfile | None) -> Credential:
     endpoint = (profile.endpoint if profile else None) or GOOGLE
     auth = profile.auth if profile else "identity"
     if auth == "anonymous":
-        return Credential("nobody (anonymous)", "", endpoint)
+        return Credential("anonymous requests", "", endpoint)
     if auth == "key":
         provider = identities.google_key(_secret(profile), _label("key", profile))
         return Credential(_label("key", profile), "", endpoint, provider=provider)

@@ -44,7 +44,7 @@ def azure() -> Callable[[], Any]:
         provide()
     except ClientAuthenticationError:
         raise Unavailable(
-            "Azure: no identity is found here",
+            "Azure: no identity was found here",
             "run 'az login', give this machine a managed identity, or name a SAS in impasto.toml",
         ) from None
     return provide
@@ -66,7 +66,7 @@ def amazon() -> tuple[Callable[[], Any], str | None]:
         return Boto3CredentialProvider(session), session.region_name
     except ValueError:
         raise BadInput(
-            "AWS: no identity is found here",
+            "AWS: no identity was found here",
             "sign in, give this machine a role, or use auth = 'key' in impasto.toml",
         ) from None
 
@@ -82,7 +82,7 @@ def google() -> Callable[[], Any]:
         return GoogleCredentialProvider()
     except DefaultCredentialsError:
         raise BadInput(
-            "Google: no identity is found here",
+            "Google: no identity was found here",
             "sign in, give this machine a service account, or use auth = 'key' in impasto.toml",
         ) from None
 
@@ -102,7 +102,7 @@ def google_key(text: str, name: str) -> Callable[[], Any]:
         parse: Any = Credentials.from_service_account_info
         key = parse(json.loads(text), scopes=[GOOGLE_SCOPE])
     except ValueError:
-        raise BadInput(f"{name}: is no service account's key in JSON", "copy it anew") from None
+        raise BadInput(f"{name}: is not a service account's key in JSON", "copy it again") from None
     return GoogleCredentialProvider(key)
 
 

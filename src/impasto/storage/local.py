@@ -39,7 +39,7 @@ def mapped(where: str) -> Iterator[None]:
     except FileNotFoundError:
         raise Missing(f"{where}: no such file", "check the path") from None
     except FileExistsError:
-        raise Exists(f"{where}: exists already", "choose another path") from None
+        raise Exists(f"{where}: already exists", "choose another path") from None
     except NotADirectoryError:
         raise BadInput(f"{where}: part of the path is a file", "choose another path") from None
     except IsADirectoryError:
@@ -118,7 +118,7 @@ def linked(output: Path) -> Path:
     if not output.exists():
         raise BadInput(
             f"{output}: is a link to {output.readlink()}, which does not exist",
-            "make that, or choose another output",
+            "create that, or choose another output",
         )
     return output.resolve() if output.is_file() or output.is_dir() else output
 
@@ -152,14 +152,14 @@ def check_output(
     if _empty(output):
         return
     if replaceable is None:
-        raise BadInput(f"{output}: exists already", "choose another or add `overwrite`")
+        raise BadInput(f"{output}: already exists", "choose another or add `overwrite`")
     if output.is_dir():
         for child in output.rglob("*"):
             if child.is_dir() or is_stray(child.name):
                 continue
             if child.suffix.lower() not in replaceable:
                 raise BadInput(
-                    f"{output}: holds {child.name}, which is nothing of ours to replace",
+                    f"{output}: holds {child.name}, which Impasto did not write",
                     "choose another folder",
                 )
 

@@ -71,5 +71,5 @@ class File:
             same = planned in {"", self.etag}
         if not same:
             raise Changed(
-                f"{self.url}: has changed since the job began", "run it anew with `impasto run`"
+                f"{self.url}: has changed since the job began", "run it again with `impasto run`"
             )

@@ -74,14 +74,14 @@ class Requests:
         """Return the client's name of a key; raises BadInput where stores would disagree."""
         where = f"{self.place}/{key}"
         if not key or key.endswith("/"):
-            raise BadInput(f"{where}: names no object", "give its whole name")
+            raise BadInput(f"{where}: does not name an object", "give its full name")
         check_key(self.prefix + key, where)
         if self.place.local:
             if _ENDING.search(key):
-                raise BadInput(f"{where}: folders cannot hold names that end so", "rename it")
+                raise BadInput(f"{where}: folders cannot hold names with that ending", "rename it")
             if any(len(part.encode()) > LONGEST for part in key.split("/")):
                 raise BadInput(
-                    f"{where}: has a part of over {LONGEST} bytes", "choose a shorter one"
+                    f"{where}: a part of its name is over {LONGEST} bytes", "choose a shorter one"
                 )
             self._check_inside(key)
         return self.prefix + key
@@ -120,4 +120,6 @@ class Requests:
         root = self.place.path.resolve()
         if not (root / key).resolve().is_relative_to(root):
             where = f"{self.place}/{key}"
-            raise BadInput(f"{where}: is a link to a place outside", "replace it by a copy")
+            raise BadInput(
+                f"{where}: is a link to a place outside the folder", "replace it with a copy"
+            )

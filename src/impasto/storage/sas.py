@@ -96,9 +96,7 @@ def mint(settings: Settings, url: str, permission: str, hours: float) -> Sas:
     """
     place = parse(url)
     if place.scheme != "az":
-        raise BadInput(
-            f"{place}: only containers of Azure have a SAS", f"{_ELSEWHERE[place.scheme]}"
-        )
+        raise BadInput(f"{place}: only Azure containers have a SAS", f"{_ELSEWHERE[place.scheme]}")
     rights = _rights(permission)
     profile = credentials.find_profile(place, settings.stores)
     signed = credentials.credential(place, profile)
@@ -107,7 +105,7 @@ def mint(settings: Settings, url: str, permission: str, hours: float) -> Sas:
     if not key and not signed.provider:
         raise BadInput(
             f"{place}: {signed.asker}: cannot sign a SAS",
-            "give the store's profile auth = 'identity' or 'key' on the machine that mints",
+            "give the store's profile auth = 'identity' or 'key' on the machine that makes the SAS",
         )
     _check_hours(hours, KEYED_HOURS if key else DELEGATED_HOURS)
     start = datetime.now(UTC).replace(microsecond=0) - SKEW
@@ -130,7 +128,7 @@ def _rights(permission: str) -> str:
     unknown = "".join(sorted(set(permission) - set(RIGHTS)))
     if unknown or not permission:
         known = ", ".join(f"{letter} ({word})" for letter, word in RIGHTS.items())
-        fact = f"{unknown!r} allows nothing" if unknown else "names nothing to allow"
+        fact = f"{unknown!r} is not a permission" if unknown else "is empty"
         raise BadInput(f"`permission={permission}`: {fact}", f"choose from {known}")
     return "".join(letter for letter in RIGHTS if letter in permission)
 
@@ -148,7 +146,9 @@ def _refuse_control(
 ) -> None:
     """Refuse a container that holds anything that outsiders must never reach."""
     if profile and profile.role == "control":
-        raise BadInput(f"{place}: is a control store, which outsiders never reach", "share another")
+        raise BadInput(
+            f"{place}: is a control store, which outsiders must not reach", "share another"
+        )
     home = parse(settings.home)
     others = [(home, credentials.find_profile(home, settings.stores))] if not home.local else []
     others += [(parse(p.url), p) for p in settings.stores.values() if p.role == "control"]
@@ -157,9 +157,9 @@ def _refuse_control(
             continue
         if account(other, how) in {"", signed.account}:
             raise BadInput(
-                f"{place}: a SAS holds for the whole container, and {other} in it is out of "
-                "outsiders' reach",
-                "share a container of its own",
+                f"{place}: a SAS covers the whole container, and outsiders must not "
+                f"reach {other} in it",
+                "share a separate container",
             )
 
 
@@ -177,13 +177,13 @@ def _notes(place: Url, profile: StoreProfile | None) -> tuple[str, ...]:
     notes = []
     if place.key:
         notes.append(
-            f"{place.key} does not limit it: without a hierarchical namespace a SAS holds for "
+            f"{place.key} does not limit it: without a hierarchical namespace a SAS covers "
             "the whole container"
         )
     if profile and profile.customer_key:
         notes.append(
-            f"whoever uses it must send the customer key in {profile.customer_key} as well; "
-            "a store without one suits outsiders better"
+            f"anyone who uses it must also send the customer key in {profile.customer_key}; "
+            "a store without one is easier to share"
         )
     return tuple(notes)
 
@@ -226,7 +226,7 @@ def _check_key(key: str, signed: Credential) -> None:
         base64.b64decode(key, validate=True)
     except ValueError:
         raise BadInput(
-            f"{signed.asker}: is no account key (it is not base64)", "copy it anew"
+            f"{signed.asker}: is not an account key (it is not base64)", "copy it again"
         ) from None
 
 

@@ -72,5 +72,6 @@ def _check(root: Path) -> None:
         facts = root.lstat()
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o077:
         raise BadInput(
-            f"{root}: is not a folder of yours alone", "remove it, or set TMPDIR to another place"
+            f"{root}: is not a private folder of your own",
+            "remove it, or set TMPDIR to another place",
         )

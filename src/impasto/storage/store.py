@@ -88,7 +88,7 @@ class Store:
         return f"Store({str(self.place)!r})"
 
     def __reduce__(self) -> Never:
-        raise TypeError("a store holds credentials and never travels; send its URL")
+        raise TypeError("a store holds credentials and is never sent anywhere; send its URL")
 
     def read(self, key: str) -> bytes:
         """Return a whole object; raises BadInput when there is none."""
@@ -110,7 +110,7 @@ class Store:
         def fetch() -> memoryview:
             data = memoryview(obstore.get(self._requests.client, path, options=options).bytes())
             if len(data) != stop - start:
-                raise OSError(f"{len(data)} of {stop - start} bytes came")
+                raise OSError(f"only {len(data)} of {stop - start} bytes arrived")
             return data
 
         return self._requests.attempt(key, fetch)

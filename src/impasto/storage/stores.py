@@ -65,8 +65,8 @@ class Stores:
         profile = self.profile(place)
         if profile and profile.role == "data":
             raise BadInput(
-                f"{url}: the jobs' home is in a store of role data, which outsiders may reach",
-                "put it into one with role = 'control'",
+                f"{url}: the jobs' home is in a store with role 'data', which outsiders may reach",
+                "put it in one with role 'control'",
             )
         return Store(place, profile)
 
@@ -74,7 +74,7 @@ class Stores:
         """Open the folder or prefix that an object is in; returns also the object's key there."""
         place = self.locate(url)
         if not place.name:
-            raise BadInput(f"{place}: names no object", "give its whole name")
+            raise BadInput(f"{place}: does not name an object", "give its full name")
         return Store(place.parent, self.profile(place)), place.name
 
     def read(self, url: str | Url) -> bytes:
@@ -101,7 +101,7 @@ class Stores:
         self.check_trusted(url, home)
         content = brought.read_bytes() if brought and brought.is_file() else self.read(url)
         if hashlib.sha256(content).hexdigest() != sha256:
-            raise Changed(f"{url}: has changed since the job began", "run it anew")
+            raise Changed(f"{url}: has changed since the job began", "run it again")
         return content
 
     def fingerprint(self, url: str | Url) -> str:
@@ -120,7 +120,7 @@ class Stores:
             stats = [stat] if stat else self.open(place).list_all()
             found = {each.key: each.etag for each in stats}
         if not found:
-            raise Missing(f"{url}: there is nothing", "check the path")
+            raise Missing(f"{url}: no such file or folder", "check the path")
         return hashlib.sha256(json.dumps(sorted(found.items())).encode()).hexdigest()
 
     def check_trusted(self, url: str, home: str) -> None:
@@ -140,7 +140,7 @@ class Stores:
             trusted = place.at("") == base.at("")
         if not trusted:
             raise BadInput(
-                f"{place}: weights and scripts are taken from the control store alone",
+                f"{place}: weights and scripts are only read from the control store",
                 "copy it there, or to this machine",
             )
 

@@ -57,7 +57,7 @@ class Upload:
             Exists: something is there that may not be replaced.
         """
         where = self._requests.where(key)
-        taken = Exists(f"{where}: exists already", "choose another or `overwrite`")
+        taken = Exists(f"{where}: already exists", "choose another or add `overwrite`")
         if create and size <= ONE_PUT:
             etag = self.create(key, body(), kind)
             if etag is None:

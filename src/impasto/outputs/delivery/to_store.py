@@ -48,12 +48,11 @@ class ToStore:
                 raise
             return
         if replaceable is None and (stat or objects):
-            raise BadInput(f"{self._output}: exists already", "choose another or add `overwrite`")
+            raise BadInput(f"{self._output}: already exists", "choose another or add `overwrite`")
         for each in objects:
             if replaceable is not None and PurePath(each.key).suffix.lower() not in replaceable:
                 raise BadInput(
-                    f"{self._output}: holds {PurePath(each.key).name}, which is nothing of ours "
-                    "to replace",
+                    f"{self._output}: holds {PurePath(each.key).name}, which Impasto did not write",
                     "choose another folder",
                 )
 
@@ -96,7 +95,7 @@ class ToStore:
                 store.put(name, data, mime_type(name))
             elif not store.create(name, data, mime_type(name)):
                 raise Exists(
-                    f"{store.where(name)}: exists already", "choose another or `overwrite`"
+                    f"{store.where(name)}: already exists", "choose another or add `overwrite`"
                 )
             return name, len(data), hashlib.sha256(data).hexdigest()
 

@@ -131,14 +131,14 @@ class _Copier:
             return False
         if _same(task.stat, standing, exact=isinstance(self._to, Folder)):
             return True
-        raise Exists(f"{self._to.where(task.key)}: exists already and differs", "add `overwrite`")
+        raise Exists(f"{self._to.where(task.key)}: already exists and differs", "add `overwrite`")
 
     def _to_folder(self, folder: Folder, task: Task, counted: list[int]) -> None:
         path = folder.path(task.key)
         if task.key in self._folders or path.is_dir():
             raise BadInput(
-                f"{task.place.where(task.stat.key)}: its name is also a folder's, and no folder "
-                "holds both",
+                f"{task.place.where(task.stat.key)}: a folder has the same name, and a folder "
+                "on disk cannot hold both",
                 "copy it alone under another name",
             )
         self._prepare(folder, path.parent)
@@ -178,7 +178,9 @@ class _Copier:
             if folder in self._ready:
                 return
             if not folder.resolve().is_relative_to(root.place.path.resolve()):
-                raise BadInput(f"{folder}: is a link to a place outside", "replace it by a folder")
+                raise BadInput(
+                    f"{folder}: is a link to a place outside the target", "replace it with a folder"
+                )
             make_folder(folder)
             sweep_partial(folder / "any", "cp")
             self._ready.add(folder)

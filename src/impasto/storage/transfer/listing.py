@@ -59,10 +59,12 @@ class Folder:
         where = f"{self.place}/{key}"
         check_key(key, where)
         if _DRIVE.match(key):
-            raise BadInput(f"{where}: the name begins like a drive", "copy it under another name")
+            raise BadInput(
+                f"{where}: the name begins with a drive letter", "copy it under another name"
+            )
         if any(len(os.fsencode(part)) > _LONGEST for part in key.split("/")):
             raise BadInput(
-                f"{where}: a part of the name is over {_LONGEST} bytes, which no folder holds",
+                f"{where}: a part of the name is over {_LONGEST} bytes, which no folder can hold",
                 "copy it under a shorter name",
             )
         return self.place.path / key
@@ -94,9 +96,9 @@ class Folder:
             if entry.is_dir(follow_symlinks=False):
                 folders.append(key)
             elif entry.is_symlink() and not self._holds(entry.path):
-                self._note(f"{entry.path}: is a link to no file of this folder; left out")
+                self._note(f"{entry.path}: is not a link to a file in this folder; left out")
             elif not entry.is_file():
-                self._note(f"{entry.path}: is no file; left out")
+                self._note(f"{entry.path}: is not a file; left out")
             elif found := self.stat(key):
                 stats.append(found)
         return stats, folders
@@ -108,7 +110,7 @@ class Folder:
             while part := file.read(PART):
                 yield part
         if etag(path) != stat.etag:
-            raise Changed(f"{path}: has changed meanwhile", "run it again")
+            raise Changed(f"{path}: has changed in the meantime", "run it again")
 
     def _holds(self, link: str) -> bool:
         target = Path(os.path.realpath(link))
@@ -169,14 +171,14 @@ def find(stores: Stores, text: str, note: Note) -> tuple[Place, Stat | None]:
         # An empty container exists nonetheless.
         if not url.key or is_folder(below, refused=True):
             return below, None
-        raise Missing(f"{url}/: there is nothing below that name", "check the URL")
+        raise Missing(f"{url}/: no such folder", "check the URL")
     beside, key = stores.open_parent(url)
     stat = beside.stat(key)
     if stat and (stat.size or not is_folder(below)):
         return beside, stat
     if stat or is_folder(below):
         return below, None
-    raise Missing(f"{url}: there is nothing of that name", "check the URL")
+    raise Missing(f"{url}: no such object or folder", "check the URL")
 
 
 def is_folder(place: Place, *, refused: bool = False) -> bool:
@@ -256,7 +258,7 @@ def _find_local(url: Url, note: Note, *, folder: bool) -> tuple[Folder, Stat | N
     if S_ISDIR(mode):
         return Folder(url, note), None
     if folder or not S_ISREG(mode):
-        raise Missing(f"{url}: is no {'folder' if folder else 'file'}", "check the path")
+        raise Missing(f"{url}: is not a {'folder' if folder else 'file'}", "check the path")
     beside = Folder(_parent(url), note)
     return beside, beside.stat(url.name)
 

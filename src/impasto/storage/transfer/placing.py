@@ -115,7 +115,7 @@ class Placing:
             raise BadInput(
                 f"{self.to.where(key)}: both {other.place.where(other.stat.key)} and "
                 f"{place.where(stat.key)} would go there",
-                "copy them apart",
+                "copy them separately",
             )
         self.tasks[key] = Task(place, stat, key)
 
@@ -126,7 +126,8 @@ class Placing:
         source, target = _address(place, key), _address(self.to, goal)
         if target == source or (not key and target.startswith(source)):
             raise BadInput(
-                f"{self.to.where(goal)}: is, or lies in, what is copied", "choose another target"
+                f"{self.to.where(goal)}: is what is copied, or is inside it",
+                "choose another target",
             )
 
 

@@ -75,7 +75,7 @@ def _markers(store: Store, stats: list[Stat]) -> list[ImpastoError]:
     looked = zip(empty, in_order(store.stat, empty, MANY), strict=True)
     return [
         BadInput(
-            f"{store.where(key)}: is the marker of a folder, which has no name of its own",
+            f"{store.where(key)}: marks a folder, and cannot be deleted by its name",
             "delete it with the service's own tools",
         )
         for key, found in looked
@@ -104,11 +104,13 @@ def _doomed(
     """Find the objects that a URL names for deletion."""
     url, found = parse(text), False
     if url.local:
-        raise BadInput(f"{url}: is a path of this machine, where nothing is deleted", "use rm")
+        raise BadInput(
+            f"{url}: is on this machine, but only objects in stores are deleted", "use rm"
+        )
     if not recursive:
         place, stat = find(stores, text, work.note)
         if stat is None:
-            raise BadInput(f"{url}: is a folder", "add `recursive` to delete all that is in it")
+            raise BadInput(f"{url}: is a folder", "add `recursive` to delete everything in it")
         yield cast("Store", place), stat
         return
     if not ends_as_folder(text):
@@ -121,4 +123,4 @@ def _doomed(
         found = True
         yield below, stat
     if not found and url.key:
-        raise Missing(f"{url}: there is nothing of that name", "check the URL")
+        raise Missing(f"{url}: no such object or folder", "check the URL")

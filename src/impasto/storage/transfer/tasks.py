@@ -215,8 +215,8 @@ class TransferQueue:
         if first:
             left = tally.of - tally.objects + tally.failed
             raise Incomplete(
-                f"{left} of {tally.of} objects were not {VERBS[self._stage]}, first {first}",
-                "the same command tries them again",
+                f"{left} of {tally.of} objects were not {VERBS[self._stage]}, the first: {first}",
+                "run the same command to try them again",
             )
 
     def _check_stop(self) -> None:
@@ -224,7 +224,7 @@ class TransferQueue:
         listing = tally.stage == "listing"
         if self._watch.stop.is_set() and (listing or tally.objects < tally.of):
             fact = "nothing was done yet" if listing else f"{tally.objects} of {tally.of} are done"
-            raise Interrupted(f"{self._stage}: stopped, {fact}", "the same command goes on")
+            raise Interrupted(f"{self._stage}: stopped, {fact}", "run the same command to continue")
 
     def _tell(self) -> None:
         self.tally.seconds = time.perf_counter() - self._began
