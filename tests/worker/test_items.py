@@ -223,7 +223,7 @@ def test_what_a_file_of_records_cannot_hold_is_in_the_result(
     result = api.run(spec(tmp_path, "Echo", path, "o.jsonl"), settings=settings)
     assert [note.partition(",")[0].partition(";")[0] for note in result.notes] == [
         "1 infinite value became null",
-        "`item` is each item's key",
+        "`item` names each item",
     ]
     assert lines(tmp_path / "o.jsonl") == [{"item": 0, "item_": "k", "x": None}]
 
@@ -393,7 +393,7 @@ def test_an_output_among_the_files_that_are_scored_is_refused(
     scorer = f"script:{tmp_path / 'score.py'}"
     output = str(tmp_path / "in" / "o.jsonl")
     job = JobSpec(source=str(tmp_path / "in"), output=output, scorer=scorer)
-    with pytest.raises(BadInput, match="lies among the files that are scored"):
+    with pytest.raises(BadInput, match="is among the files that are scored"):
         api.run(job, settings=settings)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ENCODER_THREADS = 8
 """Threads of an encoder beside a GPU, where cores are free; it affects the bytes of outputs."""
-ASKED_FOR = "at most, as is asked for"
+ASKED_FOR = "at most, as requested"
 AS_HERE = "at most, as many as this machine has room for"
 
 

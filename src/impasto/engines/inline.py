@@ -129,7 +129,7 @@ class InlineEngine:
             if worker:
                 worker.close()
         except Exception as error:  # noqa: BLE001 (what was scored stands)
-            self._control.noted(f"the scorer did not end in order: {parts(error)[0]}")
+            self._control.noted(f"the scorer did not close properly: {parts(error)[0]}")
 
 
 class _Events(BatchMarks):

@@ -177,5 +177,5 @@ def _devices(device: str, workers: int | None) -> list[str]:
         return ["cpu"] * (workers or len(os.sched_getaffinity(0)))
     count = cuda_devices()
     if not count:
-        raise Unavailable("device cuda: none is found", "check the driver, or use `device=cpu`")
+        raise Unavailable("device cuda: none found", "check the driver, or use `device=cpu`")
     return [f"cuda:{n % count}" for n in range(workers or count)]

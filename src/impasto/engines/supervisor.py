@@ -116,7 +116,7 @@ class Supervisor:
         stall = max(self._task.stall, 0 if self.ready else START)
         stall = max(stall, limit or 0) if self._scoring else stall
         if now - self._heard > stall:
-            error = f"the worker gave no sign for {stall:.0f} s and was stopped"
+            error = f"the worker did not respond for {stall:.0f} s and was stopped"
             return self._failed(error, "died", self._scoring)
         late = [items for items, since in self._scoring.items() if limit and now - since > limit]
         if late:
@@ -124,7 +124,7 @@ class Supervisor:
         held = self._process.resident()
         if held > memory:
             return self._failed(
-                f"the worker held {held / 1e9:.1f} GB of memory, over {memory / 1e9:.1f} GB "
+                f"the worker used {held / 1e9:.1f} GB of memory, over {memory / 1e9:.1f} GB "
                 "(`memory`), and was stopped",
                 "died",
                 self._scoring,

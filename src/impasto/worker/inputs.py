@@ -74,7 +74,7 @@ class JobInputs:
         """Return a local path of a trusted file or folder; see `base.Inputs`."""
         self._stores.check_trusted(url, self._task.home)
         if self._stores.fingerprint(url) != self._pin(url, folder=True):
-            raise Changed(f"{url}: has changed since the job began", "run it anew")
+            raise Changed(f"{url}: has changed since the job began", "run it again")
         place = parse(url)
         if place.local:
             return place.path

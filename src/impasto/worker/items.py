@@ -80,7 +80,7 @@ def _score(
             raise BadInput("the scorer makes pictures", "give it pictures, not rows or files")
         if len(scores.records) != stop - start:
             made = len(scores.records)
-            raise ValueError(f"the scorer made records of {made} of {stop - start} items")
+            raise ValueError(f"the scorer made records for {made} of {stop - start} items")
         return scores
 
     made: list[tuple[int, Any, Any]] = []

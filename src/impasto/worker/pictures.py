@@ -142,7 +142,7 @@ class PictureScoring:
                 "the scorer makes pictures", "choose an output such as .mp4, or a folder"
             )
         if len(scores.records) != count:
-            raise ValueError(f"the scorer made records of {len(scores.records)} of {count} items")
+            raise ValueError(f"the scorer made records for {len(scores.records)} of {count} items")
 
     def _check_pictures(self, scores: Scores, rgb: torch.Tensor) -> None:
         made = scores.pictures
@@ -155,7 +155,7 @@ class PictureScoring:
         if tuple(made.shape) != (len(rgb), 3, *size):
             wanted = (len(rgb), 3, *size)
             raise ValueError(
-                f"the scorer made {tuple(made.shape)} of {tuple(rgb.shape)}, not {wanted}"
+                f"the scorer made {tuple(made.shape)} from {tuple(rgb.shape)}, not {wanted}"
             )
         if not bool(torch.isfinite(made.sum())):
             raise ValueError("the scorer made values that are not finite")

@@ -276,9 +276,9 @@ class Worker:
         began = spec.pins.get("scorer", "")
         if entry.distribution != began:
             raise BadInput(
-                f"scorer {spec.scorer}: is of {entry.distribution or 'Impasto'} here, and of "
-                f"{began or 'Impasto'} where the job began",
-                "install that one",
+                f"scorer {spec.scorer}: comes from {entry.distribution or 'Impasto'} here, but "
+                f"from {began or 'Impasto'} where the job began",
+                "install the one that it began with",
             )
         params = entry.parse(spec.params)
         kind = entry.load()
