@@ -432,7 +432,7 @@ def test_the_source_is_never_its_own_output(
 ) -> None:
     source = tmp_path / "in.mp4"
     source.write_bytes(clip().read_bytes())
-    with pytest.raises(BadInput, match="is what the job reads"):
+    with pytest.raises(BadInput, match="is also what the job reads"):
         api.run(spec(source, source, overwrite=True), settings=settings)
     assert source.read_bytes() == clip().read_bytes()
 
@@ -535,7 +535,7 @@ def test_the_source_is_never_replaced_by_another_name_of_it(
     Image.fromarray(np.moveaxis(picture(1, 96, 64), 0, 2)).save(source)
     before = source.read_bytes()
     for output in (tmp_path / "link" / "p.png", tmp_path / "link"):
-        with pytest.raises(BadInput, match="is what the job reads"):
+        with pytest.raises(BadInput, match="is also what the job reads"):
             api.run(spec(source, output, overwrite=True), settings=settings)
     assert source.read_bytes() == before
 
@@ -546,10 +546,10 @@ def test_an_output_that_holds_the_source_or_is_a_link_to_it_is_refused(
     (tmp_path / "out" / "in").mkdir(parents=True)
     source = tmp_path / "out" / "in" / "p.png"
     Image.fromarray(np.moveaxis(picture(1, 96, 64), 0, 2)).save(source)
-    with pytest.raises(BadInput, match="holds what the job reads"):
+    with pytest.raises(BadInput, match="contains what the job reads"):
         api.run(spec(source.parent, tmp_path / "out", overwrite=True), settings=settings)
     (tmp_path / "hard.png").hardlink_to(source)
-    with pytest.raises(BadInput, match="is what the job reads"):
+    with pytest.raises(BadInput, match="is also what the job reads"):
         api.run(spec(source, tmp_path / "hard.png", overwrite=True), settings=settings)
     assert source.is_file()
     assert inprocess.InProcess.ran == []
@@ -568,7 +568,7 @@ def test_an_output_that_is_a_link_is_written_where_it_leads(
     assert [each.name for each in (tmp_path / "folder").iterdir()] == ["p.png"]
     file = tmp_path / "o.png"
     file.symlink_to(tmp_path / "folder" / "p.png")
-    with pytest.raises(BadInput, match="exists already"):
+    with pytest.raises(BadInput, match="already exists"):
         api.run(spec(tmp_path / "in" / "p.png", file), settings=settings)
     api.run(spec(tmp_path / "in" / "p.png", file, overwrite=True), settings=settings)
     assert file.is_symlink()
@@ -616,7 +616,9 @@ def test_a_worker_with_another_version_of_the_scorers_package_refuses(
     source = tmp_path / "p.png"
     Image.fromarray(np.moveaxis(picture(1, 96, 64), 0, 2)).save(source)
     job = spec(source, tmp_path / "o.png", scorer="moody")
-    with pytest.raises(BadInput, match=r"is of moody 2\.0 here, and of moody 1\.0 where the job"):
+    with pytest.raises(
+        BadInput, match=r"comes from moody 2\.0 here, but from moody 1\.0 where the job"
+    ):
         # The driver has looked it up by the time that it reports.
         api.run(job, settings=settings, on_progress=lambda _: install("2.0"))
 

@@ -161,5 +161,5 @@ def test_requirements_from_a_data_store_are_refused(
     data.open().put("needs.txt", b"numpy\n")
     settings = Settings(home=str(tmp_path / "home"), stores={"data": data.profile})
     spec = scripted(rows, tmp_path).model_copy(update={"requirements": f"{data.url}/needs.txt"})
-    with pytest.raises(BadInput, match="control store alone"):
+    with pytest.raises(BadInput, match="only read from the control store"):
         submit(open_job(spec, settings))

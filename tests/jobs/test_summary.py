@@ -81,7 +81,7 @@ def test_jobs_that_cannot_be_read_are_named_among_the_others(home: Store, job: J
     assert found["0123456789ab"] == summarize(job)
     broken = found["0badc0ffee00"]
     assert isinstance(broken, Unreadable)
-    assert "damaged or of another version" in broken.why
+    assert "damaged, or written by another version" in broken.why
     assert "spec.json" in broken.why
 
 

@@ -86,13 +86,13 @@ def _check_running(job: Job, spec: JobSpec) -> tuple[str, ...]:
     if job.notes.cancelled():
         raise Unavailable(
             f"job {job.id}: is being cancelled",
-            "submit it again once it is, see `impasto cluster status`",
+            "submit it again once it is cancelled; see `impasto cluster status`",
         )
     running = job.spec()
     if running.output != spec.output:
         raise BadInput(
-            f"job {job.id}: runs already, for {running.output}",
-            "submit it again once that is done, which then takes seconds",
+            f"job {job.id}: is already running, for {running.output}",
+            "submit it again once that is done; it then takes seconds",
         )
     before, after = running.model_dump(), spec.model_dump()
     changed = (name for name in after if before[name] != after[name])
@@ -129,5 +129,5 @@ def _check_travels(spec: JobSpec, settings: Settings) -> None:
             if what != "source":
                 remedy = "name one in a store"
             raise BadInput(
-                f"{what} {urls[what]}: is on this machine, and the cluster is not", remedy
+                f"{what} {urls[what]}: is on this machine, but the cluster is not", remedy
             )

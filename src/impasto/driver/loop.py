@@ -162,8 +162,8 @@ class Run:
         self._job.record(outcome, ledger.fail(outcome))
         self._reporter.failed(outcome)
         if ledger.hopeless:
-            fact = f"no worker survived an item; the last: {outcome.error}"
-            remedy = "correct the scorer, see `impasto show`"
+            fact = f"every item that was begun killed its worker; the last: {outcome.error}"
+            remedy = "correct the scorer; see `impasto show`"
             raise Incomplete(self._progress(ledger, fact), remedy, job=self._job.id)
         if outcome.kind == "denied":
             progress = self._progress(ledger, outcome.error)

@@ -129,7 +129,7 @@ class OpenJob:
     def check_source(self) -> None:
         """Raise BadInput when the source or a picture is not what the job began with."""
         if self.id != self.job.id:
-            raise BadInput(self._changed, "run it anew with `impasto run`")
+            raise BadInput(self._changed, "run it again with `impasto run`")
 
     def fresh_source(self) -> Source:
         """Look the source up again; raises what `open_source` does."""

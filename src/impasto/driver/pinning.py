@@ -78,7 +78,7 @@ def refuse_signatures(spec: JobSpec, settings: Settings) -> None:
         if "://" in url and signatures.nearest(url):
             raise BadInput(
                 f"{what} {url}: its signature stays in this process",
-                "for a cluster name a profile of its store in impasto.toml instead",
+                "for a cluster, add a profile of its store to impasto.toml instead",
             )
 
 
@@ -153,7 +153,7 @@ def _refuse_unwritable(params: dict[str, Any]) -> None:
             continue
         text = json.dumps(value, default=str, ensure_ascii=False)
         if text != text.encode(errors="replace").decode():
-            raise BadInput(f"`{name}`: is not UTF-8", "write it so")
+            raise BadInput(f"`{name}`: is not UTF-8", "write it in UTF-8")
         if redact(text) != text:
             raise BadInput(
                 f"`{name}`: holds what looks like a key or a signature, which "

@@ -78,5 +78,7 @@ def _home(opened: OpenJob) -> Store | None:
 def _asked(spec: JobSpec, plan: Plan) -> tuple[str, ...]:
     """Explain the size of shards if it was not chosen."""
     if spec.shard_frames is not None:
-        return (f"{spec.shard_frames} items a shard are asked for",)
-    return (f"{USUAL[plan.items]:,} items a shard are usual; `shard_frames=auto` balances",)
+        return (f"{spec.shard_frames} items per shard, as requested",)
+    return (
+        f"{USUAL[plan.items]:,} items per shard by default; `shard_frames=auto` chooses the number",
+    )

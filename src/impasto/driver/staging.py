@@ -84,7 +84,7 @@ def _folder(store: Store, path: Path) -> str:
     """Copy everything in a folder, which may be large; returns its URL."""
     names = [name.partition("/")[2] for name in sorted(tree(path))]
     if not names:
-        raise Missing(f"{path}: there is nothing", "check the path")
+        raise Missing(f"{path}: no such file or folder", "check the path")
     digests = [(name, _digest(path / name)) for name in names]
     base = f"{FOLDER}/{hashlib.sha256(json.dumps(digests).encode()).hexdigest()}/{path.name}"
     there = {stat.key for stat in store.list_all(base)}

@@ -37,23 +37,23 @@ def _protect(opened: OpenJob) -> None:
     read = [opened.source_url, *(parse(str(spec.params[name])) for name in opened.pictures)]
     base, output = source.base and _real(source.base), _real(opened.output)
     if any(_same(opened.output, each) for each in read) or (makes_folder and output == base):
-        raise BadInput(f"{spec.output}: is what the job reads", "choose another output")
+        raise BadInput(f"{spec.output}: is also what the job reads", "choose another output")
     kept = [*map(_real, read), *([base] if base else []), _real(opened.home_url)]
     if makes_folder and any(each.startswith(f"{output}/") for each in kept):
         raise BadInput(
-            f"{spec.output}: holds what the job reads, or its home, and would be replaced whole",
+            f"{spec.output}: contains what the job reads, or its home, and would be replaced",
             "choose another output",
         )
     inside = _real(opened.output.parent)
     if source.kind == "files" and opened.makes == "records" and inside == base:
         raise BadInput(
-            f"{spec.output}: lies among the files that are scored, and would be one of them the "
+            f"{spec.output}: is among the files that are scored, and would be scored itself "
             "next time",
             "choose another output",
         )
     if base and "**" in source.url and f"{output}/".startswith(f"{base}/"):
         raise BadInput(
-            f"{spec.output}: lies where {source.url} looks, and would be read the next time",
+            f"{spec.output}: is where {source.url} looks, and would be read next time",
             "choose another output",
         )
 

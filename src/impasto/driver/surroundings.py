@@ -49,11 +49,11 @@ def upheaval(opened: OpenJob, ledger: Ledger) -> Upheaval | None:
         return Upheaval(error.fact, "put it back", _spoilt(opened, ledger, None))
     if changed:
         found = fresh.found.etags if isinstance(fresh, Listed) else None
-        remedy = "put back what it began with"
+        remedy = "put back what the job began with"
         return Upheaval(changed, remedy, _spoilt(opened, ledger, found))
     folder = gettempdir()
     if not os.access(folder, os.W_OK | os.X_OK):
-        return Upheaval(f"{folder}: the temporary folder is gone", "make it again, or set TMPDIR")
+        return Upheaval(f"{folder}: the temporary folder is gone", "create it again, or set TMPDIR")
     return None
 
 

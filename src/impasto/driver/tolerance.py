@@ -63,17 +63,17 @@ def abort_reason(spec: JobSpec, plan: Plan, tally: Tally, last: Done) -> Reason 
     if len(last.failed) == last.items > most and last.items > (plan.count > 1):
         return (
             f"every item of shard {last.shard} failed: {last.failed[0].error}",
-            "correct the scorer or the source; `impasto show` tells more",
+            "correct the scorer or the source; see `impasto show`",
         )
     if unfinished and last.failed and 0 < most < tally.failed:
         return (
-            f"more than {most:.0f} items failed, the last: {last.failed[-1].error}",
-            "`impasto show` tells more, and a larger `max_failed` goes on",
+            f"more than {most:.0f} items failed; the last: {last.failed[-1].error}",
+            "see `impasto show`; with a larger `max_failed` the job continues",
         )
     if unfinished and last.failed and 0 <= spec.max_failed_batches < tally.batches:
         return (
             f"more than {spec.max_failed_batches} mini-batches failed: {last.failed[-1].error}",
-            "`impasto show` tells more, and a larger `max_failed_batches` goes on",
+            "see `impasto show`; with a larger `max_failed_batches` the job continues",
         )
     return None
 
@@ -94,6 +94,6 @@ def excess(spec: JobSpec, plan: Plan, records: Sequence[Done]) -> Reason | None:
     count = f"{len(failed)} of {plan.count} items" if several else "1 item"
     return (
         f"{count} failed ({name}: {first.error})",
-        "`impasto show` tells more, `impasto retry` tries again, and "
+        "`impasto show` lists the errors, `impasto retry` tries again, and "
         f"{remedy} accepts {'them' if several else 'it'}",
     )

@@ -68,7 +68,7 @@ class JobFolder:
     def damaged(self, key: str) -> BadInput:
         """Return the error that an object is not what its key says."""
         return BadInput(
-            f"{self.where(key)}: damaged or of another version",
+            f"{self.where(key)}: damaged, or written by another version",
             "delete the job's folder and run it again",
         )
 
