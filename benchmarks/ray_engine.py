@@ -57,9 +57,9 @@ class Sleeper:
     def __init__(self, *_: object) -> None:
         pass
 
-    def assign(self, *_: object) -> str:
-        """Return a machine."""
-        return f"{os.getpid()}/{ray.get_runtime_context().get_node_id()}"
+    def assign(self, *_: object) -> tuple[str, str]:
+        """Return a host and Ray's id of it."""
+        return str(os.getpid()), ray.get_runtime_context().get_node_id()
 
     def run(self, attempt: Attempt, _: int) -> Iterator[int | Done]:
         """Sleep, with a sign of life every half second."""
@@ -108,7 +108,7 @@ def engine(
     )
     with engine_module.RayEngine(settings, control, SPEC, Stores({})) as entered:
         first = shards(workers, 0.001)
-        while len({worker.machine for worker in entered._pool} - {""}) < workers:
+        while len({worker.host for worker in entered._pool} - {""}) < workers:
             list(entered.run(task(first), first))
         yield entered
 

@@ -39,7 +39,7 @@ class WorkerActor:
         self._task: Task | None = None
         self._signatures = Signatures()
 
-    def assign(self, task: Task, queries: dict[str, str]) -> str:
+    def assign(self, task: Task, queries: dict[str, str]) -> tuple[str, str]:
         """Take the job.
 
         Args:
@@ -47,11 +47,11 @@ class WorkerActor:
             queries: the signatures of URLs, where driver and worker share a machine.
 
         Returns:
-            Where this is: ``<host>/<node id>``.
+            The name of this machine, and Ray's id of it.
         """
         self._signatures = Signatures(queries)
         self._task = task.model_copy(update={"code": delivered()})
-        return f"{socket.gethostname()}/{ray.get_runtime_context().get_node_id()}"
+        return socket.gethostname(), ray.get_runtime_context().get_node_id()
 
     def run(
         self, attempt: Attempt, threads: int

@@ -195,7 +195,7 @@ class RayEngine:
                 worker.asking = ray.get(worker.asking) and None
                 return None
             if worker.attempt is None:
-                worker.machine = ray.get(worker.placing)
+                worker.host, worker.node = ray.get(worker.placing)
                 worker.heard = worker.since = time.monotonic()
                 return None
             said = ray.get(next(worker.stream))
@@ -273,7 +273,7 @@ class RayEngine:
         self._control.noted(f"{worker.label} could not start: {why}")
         barred = self._starts.failed(node)
         bad = self._starts.barred
-        if any(it.ready or (it.machine and it.node not in bad) for it in self._pool):
+        if any(it.ready or (it.placed and it.node not in bad) for it in self._pool):
             self._patience.refusal = None
         elif self._starts.exhausted or (bad and not self._settings.address):
             raise error

@@ -22,6 +22,6 @@ def with_room(share: Share) -> set[str]:
 
 def lost(worker: RemoteWorker) -> bool:
     """Return whether a worker's machine was taken away."""
-    if not worker.machine:
+    if not worker.placed:
         return "node has died" in str(worker.gone)
     return all(node["NodeID"] != worker.node or not node["Alive"] for node in ray.nodes())

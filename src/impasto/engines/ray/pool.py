@@ -65,7 +65,7 @@ class WorkerPool:
 
     def free(self) -> list[RemoteWorker]:
         """List those that have a machine and nothing to do."""
-        return [it for it in self._hired if it.machine and not it.attempt and not it.gone]
+        return [it for it in self._hired if it.placed and not it.attempt and not it.gone]
 
     def twins(self, worker: RemoteWorker) -> list[RemoteWorker]:
         """List the others that score the same shard."""
@@ -73,9 +73,9 @@ class WorkerPool:
 
     def staff(self) -> WorkerCounts:
         """Count the workers by what they do."""
-        asked = sum(not worker.machine for worker in self._hired)
+        asked = sum(not worker.placed for worker in self._hired)
         running = sum(worker.attempt is not None and worker.ready for worker in self._hired)
-        idle = sum(bool(worker.machine) and not worker.attempt for worker in self._hired)
+        idle = sum(worker.placed and not worker.attempt for worker in self._hired)
         return WorkerCounts(asked, len(self._hired) - asked - running - idle, running, idle)
 
     def scale(self, waiting: int, spare: int) -> None:
@@ -85,13 +85,13 @@ class WorkerPool:
             waiting: shards that no worker scores yet.
             spare: idle workers that are kept for shards that others are scoring.
         """
-        placed = sum(worker.machine != "" for worker in self._hired)
+        placed = sum(worker.placed for worker in self._hired)
         most = self._bounds.most or placed + ASKED
         want = min(max(waiting + len(self.busy()), self._bounds.least), most)
         self._start(want - len(self._hired))
         now = time.monotonic()
         # Those that wait for a machine go first, so that none is started for nothing.
-        unplaced = [it for it in self._hired if not it.machine and not it.gone]
+        unplaced = [it for it in self._hired if not it.placed and not it.gone]
         for worker in unplaced[: max(0, len(self._hired) - max(want, 1))]:
             self._stop(worker)
         surplus = len(self._hired) - max(want + spare, 1)
@@ -109,7 +109,7 @@ class WorkerPool:
                 another machine.
         """
         for worker in self._hired:
-            if not worker.placing and not worker.machine:
+            if not worker.placing and not worker.placed:
                 worker.placing = worker.actor.assign.remote(task, queries)
 
     def talking(self) -> list[RemoteWorker]:
@@ -160,7 +160,7 @@ class WorkerPool:
     def _stop(self, worker: RemoteWorker) -> None:
         """Let an idle worker exit cleanly."""
         self._hired.remove(worker)
-        if not worker.machine:
+        if not worker.placed:
             ray.kill(worker.actor)
             return
         worker.parting, worker.since = worker.actor.close.remote(), time.monotonic()

@@ -19,7 +19,8 @@ class RemoteWorker:
     Attributes:
         actor: its Ray actor.
         placing: resolves once a machine has room for it.
-        machine: where it is, ``<host>/<node id>``; "" until it has been placed.
+        host: the name of its machine, for people; "" until it has been placed.
+        node: Ray's id of that machine; "" until it has been placed.
         attempt: the attempt that it scores.
         stream: its messages about that attempt.
         parting: resolves once it has exited cleanly.
@@ -32,7 +33,8 @@ class RemoteWorker:
 
     actor: Any
     placing: Any = None
-    machine: str = ""
+    host: str = ""
+    node: str = ""
     attempt: Attempt | None = None
     stream: Any = None
     parting: Any = None
@@ -48,14 +50,9 @@ class RemoteWorker:
         return self.attempt.shard.index if self.attempt else -1
 
     @property
-    def host(self) -> str:
-        """The name of its machine, for people."""
-        return self.machine.partition("/")[0]
-
-    @property
-    def node(self) -> str:
-        """Ray's id of its machine."""
-        return self.machine.partition("/")[2]
+    def placed(self) -> bool:
+        """Whether it has a machine."""
+        return bool(self.node)
 
     @property
     def label(self) -> str:
@@ -72,7 +69,7 @@ class RemoteWorker:
         """The reference to wait for, or None."""
         if self.gone:
             return self.asking
-        return self.stream if self.attempt else (None if self.machine else self.placing)
+        return self.stream if self.attempt else (None if self.placed else self.placing)
 
     def begin(self, attempt: Attempt, threads: int) -> None:
         """Start it on a shard."""
