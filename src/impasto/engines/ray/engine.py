@@ -204,8 +204,8 @@ class RayEngine:
             return None
         except exceptions.RuntimeEnvSetupError as error:
             what = self._spec.requirements or "the scripts"
-            problem = f"{what}: cannot be installed: {complaint(error)}"
-            return self._spoilt(worker, f"{problem}; correct it, or check the machines' network")
+            fact = f"{what}: cannot be installed: {complaint(error)}"
+            return self._spoilt(worker, fact, "correct it, or check the machines' network")
         except exceptions.RayTaskError as error:
             return self._spoilt(worker, f"the worker failed: {error.cause}")
         except exceptions.ActorUnavailableError as error:
@@ -311,7 +311,7 @@ class RayEngine:
         why = f"gave no sign for {SILENCE:.0f} s" if silent else words(worker.gone)
         return self._spoilt(worker, f"{worker.label} went away: {why}")
 
-    def _spoilt(self, worker: RemoteWorker, error: str) -> Failed | None:
+    def _spoilt(self, worker: RemoteWorker, fact: str, remedy: str = "") -> Failed | None:
         """Dismiss a worker; returns the outcome of its shard, unless another worker scores it.
 
         Raises:
@@ -319,15 +319,16 @@ class RayEngine:
         """
         self._pool.dismiss(worker)
         if not worker.ready:
-            refusal = Unavailable(f"workers cannot start: {error}", "see `impasto cluster status`")
-            self._failed_start(worker, error, refusal)
+            why = f"workers cannot start: {fact}"
+            refusal = Unavailable(why, remedy or "see `impasto cluster status`")
+            self._failed_start(worker, fact, refusal)
         if worker.attempt is None:
             return None
         twins = self._pool.twins(worker)
         self._stragglers.forget(worker.shard)
         if twins:
             return None
-        return Failed(shard=worker.shard, error=error, kind="died")
+        return Failed(shard=worker.shard, error=fact, remedy=remedy, kind="died")
 
     def _put_back(self, worker: RemoteWorker, queue: deque[Attempt]) -> None:
         twins = self._pool.twins(worker)
