@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from impasto.cli.main import app
 from impasto.driver import api, preview
+from impasto.jobs.job import Job
 from impasto.planning.forecast import (
     EFFICIENT,
     MOST,
@@ -26,7 +27,7 @@ from impasto.planning.forecast import (
     Forecast,
     Workload,
 )
-from impasto.planning.history import speeds
+from impasto.planning.history import learn, speeds
 from impasto.schema.job import JobSpec
 from impasto.schema.speed import Speed
 from impasto.settings import Settings
@@ -208,6 +209,23 @@ def test_a_job_tells_the_next_one_how_fast_it_was(
     later = preview.draft(painted(clip(frames=61), tmp_path / "p.mp4"), settings)
     assert later.seconds
     assert any(f"job {result.job}" in reason for reason in later.reasons)
+
+
+def test_only_records_that_name_their_device_count(
+    tmp_path: Path, clip: MakeClip, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inprocess.install(monkeypatch)
+    result = api.run(painted(clip(frames=24), tmp_path / "o.mp4"), settings=settings)
+    home = HERE.open(settings.home)
+    job = Job(home, result.job)
+    plan = job.plan()
+    assert plan
+    (record,) = job.done(job.listing(), plan).values()
+    # Records of earlier versions do not, whatever the name of their worker says.
+    learn(job, "earlier", plan, [record.model_copy(update={"device": ""})])
+    learn(job, "gpu", plan, [record.model_copy(update={"device": "cuda"})])
+    assert speeds(home, "earlier") == []
+    assert [each.device for each in speeds(home, "gpu")] == ["cuda"]
 
 
 def test_overhead_is_what_a_shard_takes_besides_scoring(

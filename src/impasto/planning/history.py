@@ -39,16 +39,17 @@ def learn(job: Job, scorer: str, plan: Plan, records: Iterable[Done]) -> None:
         job: the job.
         scorer: its `scorer_key`.
         plan: its plan.
-        records: its done records.
+        records: its done records; those of earlier versions do not name their device, and are
+            left out.
     """
-    told = [
+    timed = [
         (record, (record.seconds - record.overhead) / record.items)
         for record in records
-        if record.items and record.seconds > record.overhead
+        if record.items and record.device and record.seconds > record.overhead
     ]
-    if not told:
+    if not timed:
         return
-    devices = Counter(record.worker.rpartition("/")[2].partition(":")[0] for record, _ in told)
+    devices = Counter(record.device for record, _ in timed)
     speed = Speed(
         job=job.id,
         scorer=scorer,
@@ -56,9 +57,9 @@ def learn(job: Job, scorer: str, plan: Plan, records: Iterable[Done]) -> None:
         width=plan.width,
         height=plan.height,
         device=devices.most_common(1)[0][0],
-        items=sum(record.items for record, _ in told),
-        seconds=max(LEAST, median(seconds for _, seconds in told)),
-        overhead=median(record.overhead for record, _ in told),
+        items=sum(record.items for record, _ in timed),
+        seconds=max(LEAST, median(seconds for _, seconds in timed)),
+        overhead=median(record.overhead for record, _ in timed),
     )
     with suppress(ImpastoError):
         record_speed(job.home, speed)

@@ -69,7 +69,7 @@ class RecordEntry(Entry):
     def _fields(self) -> Line:
         fields = self.record.model_dump(mode="json", exclude={"names"})
         # Without these, a line is the same as in versions that had no such fields.
-        newer = {"remedy", "warnings"}
+        newer = {"device", "remedy", "warnings"}
         return {name: fields[name] for name in fields if name not in newer or fields[name]}
 
 

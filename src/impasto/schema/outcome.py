@@ -42,6 +42,7 @@ class Done(Frozen):
         overhead: of these seconds, those before the first item was scored and after the last one.
         stages: busy seconds of ``read``, ``score`` and ``write``.
         worker: who ran it.
+        device: what scored it, ``cpu`` or ``cuda``; "" in records of earlier versions.
         concealed: frames that repeat the one before because they could not be decoded.
         failed: items that were set aside.
         failed_batches: how many mini-batches had such items.
@@ -56,6 +57,7 @@ class Done(Frozen):
     overhead: Seconds = 0.0
     stages: dict[Word, Seconds] = Field(default_factory=dict)
     worker: Word = ""
+    device: Word = ""
     concealed: tuple[Count, ...] = ()
     failed: tuple[ItemError, ...] = ()
     failed_batches: Count = 0

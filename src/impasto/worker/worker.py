@@ -174,6 +174,7 @@ class Worker:
             overhead=overhead,
             stages=stages,
             worker=self.name,
+            device=self._device.type,
             concealed=tuple(report.concealed),
             failed=tuple(report.failed),
             failed_batches=report.failed_batches(self._size),
