@@ -176,7 +176,7 @@ def test_a_waiting_job_is_told_of_cancelled_and_submitted_anew(
     wait_for((tmp_path / "other.csv").exists)
     assert not (tmp_path / "out.csv").exists()
     ends = {it["submission"]: it for it in told(driven, tmp_path)["jobs"]}
-    assert ends[f"{made['job']}-a1"]["state"] == "failed"
+    assert ends[f"{made['job']}-a1"]["state"] == "cancelled"
     assert ends[f"{made['job']}-a1"]["message"].startswith(f"job {made['job']}: cancelled")
 
 
@@ -344,6 +344,47 @@ def test_a_cluster_that_has_just_started_is_given_time_to_take_jobs(
     assert len(asked) == until + 1
     # What the head's environment says of settings is not for this job.
     assert asked[-1]["runtime_env"]["env_vars"]["IMPASTO_ENGINE"] == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "state"),
+    [
+        (130, "cancelled; 1 of 4 shards are done and kept", "cancelled"),
+        (130, "was cancelled; 'impasto resume 0123456789ab' goes on", "cancelled"),
+        # Its driver was killed.
+        (130, "stopped; 1 of 4 shards are done and kept", "failed"),
+        (2, "cancelled/a.png: is missing", "failed"),
+        (None, "cancelled; 1 of 4 shards are done and kept", "failed"),
+    ],
+)
+def test_a_driver_whose_job_was_cancelled_did_not_fail(
+    code: int | None, said: str, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ray.job_submission import JobDetails, JobStatus, JobType
+
+    from impasto.engines.ray import submission
+
+    ended = JobDetails(
+        type=JobType.SUBMISSION,
+        submission_id="0123456789ab-a2",
+        status=JobStatus.FAILED,
+        entrypoint="impasto",
+        message=f"failed with exit code {code}, logs:\nimpasto: job 0123456789ab: {said}",
+        driver_exit_code=code,
+        metadata={"home": "az://control/home"},
+    )
+
+    class Ended:
+        def __init__(self, _: str) -> None:
+            pass
+
+        def list_jobs(self) -> list[JobDetails]:
+            return [ended]
+
+    monkeypatch.setattr(submission, "_Client", Ended)
+    (found,) = submission.Cluster("http://127.0.0.1:9").submissions()
+    assert (found.id, found.state) == ("0123456789ab-a2", state)
+    assert found.message == f"job 0123456789ab: {said}"
 
 
 def test_settings_travel_without_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,6 +83,6 @@ def _state(job: dict[str, Any]) -> str:
     if job["shards"]:
         left = job["shards"] - job["shards_done"]
         words += f", {job['shards_done']} of {job['shards']} shards done, {left} to do"
-    if " cancelled" in job["message"].partition(";")[0]:
+    if job["state"] == "cancelled":
         return f"cancelled, as {job['submission']}"
     return f"{words}, as {job['submission']}: {plain(job['message'])}" if job["message"] else words

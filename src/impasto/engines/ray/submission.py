@@ -23,7 +23,7 @@ from ray.exceptions import AuthenticationError
 from ray.job_submission import JobSubmissionClient
 
 from impasto.engines.ray.status import Facts, facts
-from impasto.errors import Unavailable
+from impasto.errors import Interrupted, Unavailable
 from impasto.secrecy import start_of
 from impasto.settings import CONFIG_FILE, Settings
 
@@ -39,11 +39,13 @@ AGENT = 20.0
 MANY = 10_000
 """The most rows of a list; Ray returns no more."""
 _ID = re.compile(r"([0-9a-f]{12})-a(\d+)")
+_CANCELLED = re.compile(r"job [0-9a-f]{12}: (was )?cancelled\b")
+"""The message of a driver whose job was cancelled; one that was killed has the same exit code."""
 
 _UNSET = {f"IMPASTO_{name.upper()}": "" for name in (*Settings.model_fields, "config")}
 """Clears settings in the head's environment, which are not meant for jobs submitted to it."""
 
-State = Literal["waiting", "running", "done", "failed", "stopped"]
+State = Literal["waiting", "running", "done", "failed", "cancelled", "stopped"]
 _STATES: dict[str, State] = {
     "PENDING": "waiting",
     "RUNNING": "running",
@@ -60,9 +62,10 @@ class Submission:
     Attributes:
         job: the job's id.
         number: the number of the submission, from 1.
-        state: the state of its driver.
+        state: the state of its driver; ``cancelled`` when it ended because its job was cancelled,
+            ``stopped`` when Ray was asked to end it.
         home: URL of the home of the job's folder.
-        message: its driver's last message, when it failed.
+        message: its driver's last message, when it failed or was cancelled.
     """
 
     job: str
@@ -262,5 +265,11 @@ def _submission(job: Any) -> Submission | None:
         return None
     state = _STATES[job.status.value]
     lines = (job.message or "").strip().splitlines()
-    said = lines[-1].removeprefix("impasto: ") if lines and state in {"failed", "waiting"} else ""
-    return Submission(match[1], int(match[2]), state, home, said)
+    if not lines or state not in {"failed", "waiting"}:
+        return Submission(match[1], int(match[2]), state, home)
+    # Ray hands over a driver's exit code and the end of its output, as text: its last line is the
+    # error as the command line printed it, and nothing else says what a driver ended with.
+    message = lines[-1].removeprefix("impasto: ")
+    if job.driver_exit_code == Interrupted.exit_code and _CANCELLED.match(message):
+        state = "cancelled"
+    return Submission(match[1], int(match[2]), state, home, message)
