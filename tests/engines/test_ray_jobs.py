@@ -6,15 +6,17 @@ import json
 import signal
 from pathlib import Path
 from subprocess import TimeoutExpired
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from impasto.cli.render.cluster import lines
+from impasto.cli.render.cluster import as_json, lines
+from impasto.driver.cluster_jobs import ClusterJob
 from impasto.driver.open_job import open_job
 from impasto.driver.pinning import refuse_signatures
 from impasto.driver.submit import submit
-from impasto.engines.ray.status import Size, facts
+from impasto.engines.ray.status import Size, State, Submission, facts, submission
 from impasto.errors import BadInput, Unavailable
 from impasto.jobs.find import find
 from impasto.jobs.job import Job
@@ -358,33 +360,18 @@ def test_a_cluster_that_has_just_started_is_given_time_to_take_jobs(
     ],
 )
 def test_a_driver_whose_job_was_cancelled_did_not_fail(
-    code: int | None, said: str, state: str, monkeypatch: pytest.MonkeyPatch
+    code: int | None, said: str, state: State
 ) -> None:
-    from ray.job_submission import JobDetails, JobStatus, JobType
-
-    from impasto.engines.ray import submission
-
-    ended = JobDetails(
-        type=JobType.SUBMISSION,
+    ended = SimpleNamespace(
         submission_id="0123456789ab-a2",
-        status=JobStatus.FAILED,
-        entrypoint="impasto",
+        status=SimpleNamespace(value="FAILED"),
         message=f"failed with exit code {code}, logs:\nimpasto: job 0123456789ab: {said}",
         driver_exit_code=code,
         metadata={"home": "az://control/home"},
     )
-
-    class Ended:
-        def __init__(self, _: str) -> None:
-            pass
-
-        def list_jobs(self) -> list[JobDetails]:
-            return [ended]
-
-    monkeypatch.setattr(submission, "_Client", Ended)
-    (found,) = submission.Cluster("http://127.0.0.1:9").submissions()
-    assert (found.id, found.state) == ("0123456789ab-a2", state)
-    assert found.message == f"job 0123456789ab: {said}"
+    message = f"job 0123456789ab: {said}"
+    expected = Submission("0123456789ab", 2, state, "az://control/home", message)
+    assert submission(ended) == expected
 
 
 def test_settings_travel_without_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -461,6 +448,30 @@ def test_status_says_what_is_there_and_what_is_waited_for() -> None:
         "machine that the autoscaler may start has that",
         "in use     2 of 4 cores, 1.5 of 2 GPUs",
     ]
+
+
+def test_status_says_how_far_each_job_is() -> None:
+    def said(state: State, *shards: int, message: str = "") -> str:
+        job = ClusterJob(Submission("0123456789ab", 2, state, "home", message), *shards)
+        found = facts("2.60.0", [], [], [], "")
+        assert as_json("http://h:1", found, [job])["jobs"] == [
+            {
+                "job": "0123456789ab",
+                "number": 2,
+                "state": state,
+                "home": "home",
+                "message": message,
+                "submission": "0123456789ab-a2",
+                "shards_done": job.shards_done,
+                "shards": job.shards,
+            }
+        ]
+        return [*lines("http://h:1", found, [job])][-1]
+
+    assert said("running", 1, 4) == ("job        0123456789ab running, 1 of 4 shards done, 3 to do")
+    assert said("done") == "job        0123456789ab done"
+    assert said("cancelled", message="m") == "job        0123456789ab cancelled, as 0123456789ab-a2"
+    assert said("failed", message="m") == "job        0123456789ab failed, as 0123456789ab-a2: m"
 
 
 def test_an_old_warning_of_the_autoscaler_counts_no_more() -> None:

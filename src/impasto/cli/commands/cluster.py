@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from contextlib import suppress
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,22 +18,17 @@ from impasto.cli.options import (
     Memory,
     Speculate,
     Workers,
-    open_stores,
     takes,
 )
 from impasto.cli.scorer_flags import ScorerCommand
 from impasto.cli.spec_options import takes_spec
-from impasto.errors import BadInput, ImpastoError
+from impasto.errors import BadInput
 
 if TYPE_CHECKING:
-    from impasto.engines.ray.submission import Submission
     from impasto.schema.job import JobSpec
     from impasto.settings import Settings
-    from impasto.storage.stores import Stores
 
 DASHBOARD = "http://127.0.0.1:8265"
-SHOWN = 20
-"""Submissions that are shown besides those that run."""
 
 Address = Annotated[
     str | None,
@@ -133,38 +125,16 @@ def status(
 ) -> None:
     """Show a cluster's machines, workers and jobs, and what is waited for."""
     from impasto.cli.render import cluster as words
-    from impasto.cli.render.text import say
+    from impasto.cli.render.text import json_line, say
+    from impasto.driver.cluster_jobs import cluster_jobs
     from impasto.driver.handover import connect
 
     settings = _settings(address, config, home=home)
     cluster = connect(settings)
-    facts, submissions = cluster.facts(), cluster.submissions()
-    jobs = _job_rows(submissions, settings)
+    facts = cluster.facts()
+    jobs = [*cluster_jobs(cluster.submissions(), settings)]
     if as_json:
-        print(json.dumps({"cluster": cluster.url, **words.as_json(facts), "jobs": jobs}))
+        json_line(words.as_json(cluster.url, facts, jobs))
         return
     for line in words.lines(cluster.url, facts, jobs):
         say(line)
-
-
-def _job_rows(submissions: list[Submission], settings: Settings) -> list[dict[str, Any]]:
-    """Describe running jobs and the last others, with their shards where known."""
-    others = [each for each in submissions if not each.open][:SHOWN]
-    jobs = []
-    for each in (it for it in submissions if it.open or it in others):
-        told = asdict(each) | {"submission": each.id, "shards_done": None, "shards": None}
-        if each.open and each.home == settings.home:
-            with suppress(ImpastoError):
-                told |= _shards(open_stores(settings), each)
-        jobs.append(told)
-    return jobs
-
-
-def _shards(stores: Stores, submission: Submission) -> dict[str, int]:
-    from impasto.jobs.job import Job
-    from impasto.jobs.summary import summarize
-
-    found = summarize(Job(stores.open_home(submission.home), submission.job))
-    if not found.shards:
-        return {}
-    return {"shards_done": found.shards_done, "shards": found.shards}

@@ -11,11 +11,12 @@ from impasto.cli.render.wording import plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from impasto.driver.cluster_jobs import ClusterJob
     from impasto.engines.ray.status import Facts, Size
 
 
-def as_json(facts: Facts) -> dict[str, Any]:
-    """Return facts in JSON's types."""
+def as_json(url: str, facts: Facts, jobs: Iterable[ClusterJob]) -> dict[str, Any]:
+    """Return the state in JSON's types."""
     waiting = [
         {
             "workers": count,
@@ -26,6 +27,7 @@ def as_json(facts: Facts) -> dict[str, Any]:
         for size, count in facts.waiting.items()
     ]
     return {
+        "cluster": url,
         "ray": facts.version,
         "head": facts.head is not None,
         "machines": [asdict(size) for size in facts.machines],
@@ -34,10 +36,19 @@ def as_json(facts: Facts) -> dict[str, Any]:
         "workers": {"running": facts.running, "waiting": waiting},
         "used": asdict(facts.used),
         "total": asdict(facts.total),
+        "jobs": [
+            {
+                **asdict(job.submission),
+                "submission": job.submission.id,
+                "shards_done": job.shards_done,
+                "shards": job.shards,
+            }
+            for job in jobs
+        ],
     }
 
 
-def lines(url: str, facts: Facts, jobs: Iterable[dict[str, Any]]) -> Iterator[str]:
+def lines(url: str, facts: Facts, jobs: Iterable[ClusterJob]) -> Iterator[str]:
     """Describe the state in words."""
     yield f"cluster    {url}, Ray {facts.version}"
     kinds = Counter(facts.machines)
@@ -55,7 +66,7 @@ def lines(url: str, facts: Facts, jobs: Iterable[dict[str, Any]]) -> Iterator[st
     used, total = facts.used, facts.total
     yield f"in use     {used.cpus:g} of {total.cpus:g} cores, {used.gpus:g} of {total.gpus:g} GPUs"
     for job in jobs:
-        yield f"job        {job['job']} {_state(job)}"
+        yield f"job        {job.submission.job} {_state(job)}"
 
 
 def _size(size: Size) -> str:
@@ -78,11 +89,15 @@ def _why(facts: Facts, size: Size) -> str:
     return "all are taken" if has else "no machine of the cluster has that"
 
 
-def _state(job: dict[str, Any]) -> str:
-    words = str(job["state"])
-    if job["shards"]:
-        left = job["shards"] - job["shards_done"]
-        words += f", {job['shards_done']} of {job['shards']} shards done, {left} to do"
-    if job["state"] == "cancelled":
-        return f"cancelled, as {job['submission']}"
-    return f"{words}, as {job['submission']}: {plain(job['message'])}" if job["message"] else words
+def _state(job: ClusterJob) -> str:
+    """Say what a job's driver does, or how it ended."""
+    submission = job.submission
+    words: str = submission.state
+    if submission.state == "cancelled":
+        return f"{words}, as {submission.id}"
+    if job.shards and job.shards_done is not None:
+        left = job.shards - job.shards_done
+        words += f", {job.shards_done} of {job.shards} shards done, {left} to do"
+    if submission.message:
+        words += f", as {submission.id}: {plain(submission.message)}"
+    return words

@@ -1,4 +1,4 @@
-"""The state of a cluster, parsed from its dashboard's answers; pure."""
+"""The state of a cluster and of the jobs submitted to it, as its dashboard reports it; pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from impasto.errors import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,8 +18,19 @@ ACTOR = "WorkerActor"
 """Ray's name for Impasto's workers."""
 RECENT = timedelta(seconds=60)
 """Maximum age of a warning of the autoscaler; it repeats those that still hold."""
+_ID = re.compile(r"([0-9a-f]{12})-a(\d+)")
+_CANCELLED = re.compile(r"job [0-9a-f]{12}: (was )?cancelled\b")
+"""The message of a driver whose job was cancelled; one that was killed has the same exit code."""
 
 Row = dict[str, Any]
+State = Literal["waiting", "running", "done", "failed", "cancelled", "stopped"]
+_STATES: dict[str, State] = {
+    "PENDING": "waiting",
+    "RUNNING": "running",
+    "SUCCEEDED": "done",
+    "FAILED": "failed",
+    "STOPPED": "stopped",
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -61,6 +74,36 @@ class Facts:
     total: Size
 
 
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One submission of a job to a cluster.
+
+    Attributes:
+        job: the job's id.
+        number: the number of the submission, from 1.
+        state: the state of its driver; ``cancelled`` when it ended because its job was cancelled,
+            ``stopped`` when Ray was asked to end it.
+        home: URL of the home of the job's folder.
+        message: its driver's last message, when it failed or was cancelled.
+    """
+
+    job: str
+    number: int
+    state: State
+    home: str
+    message: str = ""
+
+    @property
+    def id(self) -> str:
+        """Ray's name for it."""
+        return f"{self.job}-a{self.number}"
+
+    @property
+    def open(self) -> bool:
+        """Whether its driver runs, or will."""
+        return self.state in {"waiting", "running"}
+
+
 def facts(
     version: str, nodes: Iterable[Row], actors: Iterable[Row], events: Iterable[Row], report: str
 ) -> Facts:
@@ -89,6 +132,24 @@ def facts(
         used=_size({name: float(used) for used, name in taken}),
         total=Size(sum(size.cpus for _, size in known), sum(size.gpus for _, size in known)),
     )
+
+
+def submission(job: Any) -> Submission | None:
+    """Describe one of Ray's `JobDetails`; return None when it is not a job of Impasto's."""
+    match = _ID.fullmatch(job.submission_id or "")
+    home = (job.metadata or {}).get("home")
+    if not match or home is None:
+        return None
+    state = _STATES[job.status.value]
+    lines = (job.message or "").strip().splitlines()
+    if not lines or state not in {"failed", "waiting"}:
+        return Submission(match[1], int(match[2]), state, home)
+    # Ray hands over a driver's exit code and the end of its output, as text: its last line is the
+    # error as the command line printed it, and nothing else says what a driver ended with.
+    message = lines[-1].removeprefix("impasto: ")
+    if job.driver_exit_code == Interrupted.exit_code and _CANCELLED.match(message):
+        state = "cancelled"
+    return Submission(match[1], int(match[2]), state, home, message)
 
 
 def _size(resources: Row | None) -> Size:

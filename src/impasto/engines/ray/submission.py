@@ -8,22 +8,20 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import shlex
 import shutil
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import requests
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobSubmissionClient
 
-from impasto.engines.ray.status import Facts, facts
-from impasto.errors import Interrupted, Unavailable
+from impasto.engines.ray.status import Facts, Submission, facts, submission
+from impasto.errors import Unavailable
 from impasto.secrecy import start_of
 from impasto.settings import CONFIG_FILE, Settings
 
@@ -38,51 +36,9 @@ AGENT = 20.0
 """Seconds within which a cluster that has just started accepts jobs."""
 MANY = 10_000
 """The most rows of a list; Ray returns no more."""
-_ID = re.compile(r"([0-9a-f]{12})-a(\d+)")
-_CANCELLED = re.compile(r"job [0-9a-f]{12}: (was )?cancelled\b")
-"""The message of a driver whose job was cancelled; one that was killed has the same exit code."""
 
 _UNSET = {f"IMPASTO_{name.upper()}": "" for name in (*Settings.model_fields, "config")}
 """Clears settings in the head's environment, which are not meant for jobs submitted to it."""
-
-State = Literal["waiting", "running", "done", "failed", "cancelled", "stopped"]
-_STATES: dict[str, State] = {
-    "PENDING": "waiting",
-    "RUNNING": "running",
-    "SUCCEEDED": "done",
-    "FAILED": "failed",
-    "STOPPED": "stopped",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """One submission of a job to a cluster.
-
-    Attributes:
-        job: the job's id.
-        number: the number of the submission, from 1.
-        state: the state of its driver; ``cancelled`` when it ended because its job was cancelled,
-            ``stopped`` when Ray was asked to end it.
-        home: URL of the home of the job's folder.
-        message: its driver's last message, when it failed or was cancelled.
-    """
-
-    job: str
-    number: int
-    state: State
-    home: str
-    message: str = ""
-
-    @property
-    def id(self) -> str:
-        """Ray's name for it."""
-        return f"{self.job}-a{self.number}"
-
-    @property
-    def open(self) -> bool:
-        """Whether its driver runs, or will."""
-        return self.state in {"waiting", "running"}
 
 
 class Cluster:
@@ -116,7 +72,7 @@ class Cluster:
         """List the Impasto jobs that were submitted to it, the newest first."""
         with self._told():
             found = [(each.start_time or 0, each) for each in self._client.list_jobs()]
-        ours = [_submission(each) for _, each in sorted(found, key=lambda pair: -pair[0])]
+        ours = [submission(each) for _, each in sorted(found, key=lambda pair: -pair[0])]
         return [each for each in ours if each]
 
     def submit(self, job: str, settings: Settings) -> tuple[Submission, bool]:
@@ -255,21 +211,3 @@ def _toml(fields: dict[str, Any]) -> list[str]:
 def _quoted(value: object) -> str:
     """Write a value in the notation that TOML and JSON share."""
     return json.dumps(value, ensure_ascii=False)
-
-
-def _submission(job: Any) -> Submission | None:
-    """Describe one of Ray's jobs; return None when it is not Impasto's."""
-    match = _ID.fullmatch(job.submission_id or "")
-    home = (job.metadata or {}).get("home")
-    if not match or home is None:
-        return None
-    state = _STATES[job.status.value]
-    lines = (job.message or "").strip().splitlines()
-    if not lines or state not in {"failed", "waiting"}:
-        return Submission(match[1], int(match[2]), state, home)
-    # Ray hands over a driver's exit code and the end of its output, as text: its last line is the
-    # error as the command line printed it, and nothing else says what a driver ended with.
-    message = lines[-1].removeprefix("impasto: ")
-    if job.driver_exit_code == Interrupted.exit_code and _CANCELLED.match(message):
-        state = "cancelled"
-    return Submission(match[1], int(match[2]), state, home, message)
