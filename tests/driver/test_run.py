@@ -305,7 +305,7 @@ def test_a_cancelled_job_stops_and_the_same_command_takes_it_up(
 
     def on_progress(event: Progress) -> None:
         if event.done == 12:
-            the_job(settings).notes.cancel()
+            the_job(settings).cancel()
 
     with pytest.raises(Interrupted, match="cancelled"):
         api.run(job, settings=settings, on_progress=on_progress)

@@ -535,7 +535,7 @@ def test_a_job_that_was_cancelled_before_its_driver_started_stays_so(tmp_path: P
     scorer = f"python:{model}:Model"
     spec = JobSpec(source=str(rows), output=str(tmp_path / "o.jsonl"), scorer=scorer)
     made = submit(open_job(spec, Settings(home=str(tmp_path))))
-    made.notes.cancel()
+    made.cancel()
     driver = call("resume", made.id, "--as-submitted", "--home", tmp_path)
     assert driver.returncode == 130
     assert made.notes.cancelled()

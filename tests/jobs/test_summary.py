@@ -71,7 +71,7 @@ def test_a_summary_counts_shards(job: Job) -> None:
     job.record(done(1))
     found = summarize(job)
     assert (found.status, found.shards_done, found.shards) == ("open", 1, 2)
-    job.notes.cancel()
+    job.cancel()
     assert summarize(job).status == "cancelled"
 
 

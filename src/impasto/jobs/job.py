@@ -90,6 +90,12 @@ class Job:
             raise self.folder.damaged("result.json")
         return result
 
+    def cancel(self) -> None:
+        """Ask every driver of the job to stop; raises BadInput when it is done."""
+        if self.listing().status == "done":
+            raise BadInput(f"job {self.id}: is done already", "there is nothing to cancel")
+        self.notes.cancel()
+
     def replace_spec(self, spec: JobSpec) -> None:
         """Replace the spec of an earlier call, which differs only in how the job runs.
 

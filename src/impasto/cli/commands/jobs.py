@@ -19,7 +19,7 @@ from impasto.cli.options import (
     load_settings,
     open_stores,
 )
-from impasto.errors import BadInput, Interrupted
+from impasto.errors import Interrupted
 
 if TYPE_CHECKING:
     from impasto.jobs.job import Job
@@ -88,10 +88,7 @@ def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
     streams.act()
     settings = load_settings(config, home)
     found = find_job(job, settings)
-    status = found.listing().status
-    if status == "done":
-        raise BadInput(f"job {found.id}: is done already", "there is nothing to cancel")
-    found.notes.cancel()
+    found.cancel()
     named = job_argument(found.id, settings.home)
     say(f"job {found.id}: cancelled; run 'impasto resume {named}' to continue it")
 
