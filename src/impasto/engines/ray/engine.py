@@ -17,19 +17,18 @@ from ray import exceptions
 
 from impasto.engines.base import ENCODER_THREADS, Control
 from impasto.engines.messages import StartFailed
-from impasto.engines.ray import nodes, patience
+from impasto.engines.ray import nodes
 from impasto.engines.ray.actor import WorkerActor as WorkerActor
 from impasto.engines.ray.connection import complaint, join, words
-from impasto.engines.ray.patience import Patience
 from impasto.engines.ray.pool import WorkerPool
 from impasto.engines.ray.share import Share
-from impasto.engines.ray.start_failures import TRIES, StartFailures
+from impasto.engines.ray.starts import Starts
 from impasto.engines.ray.stragglers import Stragglers
 from impasto.errors import BadInput, Unavailable
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Attempt, Done, Failed
 from impasto.schema.workers import Capacity
-from impasto.settings import Settings, WorkerRange
+from impasto.settings import Settings
 from impasto.worker.task import Task
 
 if TYPE_CHECKING:
@@ -72,8 +71,6 @@ class RayEngine:
         self._room, self._joined = 0, False
         self._losses: Counter[int] = Counter()
         self._stragglers = Stragglers()
-        self._starts = StartFailures()
-        self._patience = Patience(settings.address, installs=bool(spec.requirements))
 
     @property
     def capacity(self) -> Capacity:
@@ -100,14 +97,6 @@ class RayEngine:
             raise
         return self
 
-    def _bounds(self) -> WorkerRange:
-        """Return how many workers there may be: Ray on this machine alone never grows."""
-        asked = self._settings.workers
-        if self._settings.address:
-            return asked
-        most = min(asked.most or self._room, self._room)
-        return WorkerRange(least=min(asked.least, most), most=most)
-
     def _open(self, env: dict[str, Any]) -> None:
         """Look up the cluster's resources, and request the first workers."""
         total: dict[str, float] = ray.cluster_resources()
@@ -126,11 +115,9 @@ class RayEngine:
                 f"this machine has no room for a worker with {self._share}",
                 "ask for less with `cpus_per_worker` or `gpus_per_worker`",
             )
-        options: dict[str, Any] = {"runtime_env": env} if env else {}
-        options |= {"num_cpus": self._settings.cpus_per_worker, "num_gpus": self._share.gpus}
-        given = ("cuda:0" if self._share.cuda else "cpu", self._settings.memory)
-        self._patience.restart()
-        self._pool = WorkerPool(WorkerActor, given, options, self._bounds())
+        self._pool = WorkerPool(WorkerActor, self._settings, self._share, self._room, env)
+        address, installs = self._settings.address, bool(self._spec.requirements)
+        self._starts = Starts(self._pool, self._share, self._control, address, installs=installs)
 
     def __exit__(self, *error: object) -> None:
         """End every worker: cleanly when all went well, else at once."""
@@ -165,7 +152,7 @@ class RayEngine:
             for worker in self._pool:
                 if worker in self._pool and (lost := self._fault(worker, queue)):
                     yield lost
-            self._tell()
+            self._starts.report()
 
     def _dispatch(self, queue: deque[Attempt]) -> None:
         """Assign shards to idle workers, and second copies of stragglers if wanted."""
@@ -190,18 +177,7 @@ class RayEngine:
             Unavailable: workers cannot start, or cannot install what the job requires.
         """
         try:
-            if worker.asking is not None:
-                # It answers again, but its messages in between are lost.
-                worker.asking = ray.get(worker.asking) and None
-                return None
-            if worker.attempt is None:
-                worker.host, worker.node = ray.get(worker.placing)
-                worker.heard = worker.since = time.monotonic()
-                return None
-            said = ray.get(next(worker.stream))
-        except StopIteration:
-            worker.rest()
-            return None
+            said = worker.receive()
         except exceptions.RuntimeEnvSetupError as error:
             what = self._spec.requirements or "the scripts"
             fact = f"{what}: cannot be installed: {complaint(error)}"
@@ -214,21 +190,20 @@ class RayEngine:
         except exceptions.RayError as error:
             worker.gone, worker.asking = error, None
             return None
-        worker.heard = time.monotonic()
         match said:
             case StartFailed():
                 self._refused(worker, queue, said)
             case Done() | Failed():
                 return self._finished(worker, said)
             case int() if worker.attempt:
-                self._started(worker)
+                self._starts.succeeded(worker)
                 self._control.progress(worker.shard, said)
         return None
 
     def _finished(self, worker: RemoteWorker, said: Done | Failed) -> Done | Failed | None:
         """Let a worker rest; its shard has an outcome unless another worker still scores it."""
         twins = self._pool.twins(worker)
-        self._started(worker)
+        self._starts.succeeded(worker)
         # It continues with a new process then.
         worker.ready = isinstance(said, Done) or said.kind not in {"died", "timeout"}
         if isinstance(said, Failed) and twins:
@@ -254,38 +229,7 @@ class RayEngine:
             raise said.as_error()
         self._put_back(worker, queue)
         self._pool.dismiss(worker)
-        self._failed_start(worker, said.error, said.as_error())
-
-    def _started(self, worker: RemoteWorker) -> None:
-        """Note that a worker has loaded its scorer."""
-        if not worker.ready:
-            worker.ready = True
-            self._starts.succeeded(worker.node)
-            self._patience.refusal = None
-
-    def _failed_start(self, worker: RemoteWorker, why: str, error: Unavailable | BadInput) -> None:
-        """Note that a worker could not start, and bar its machine when it was not the first.
-
-        Raises:
-            Unavailable: ``error``, when no worker is at work and no other machine is expected.
-        """
-        node = worker.node or worker.last_node()
-        self._control.noted(f"{worker.label} could not start: {why}")
-        barred = self._starts.failed(node)
-        bad = self._starts.barred
-        if any(it.ready or (it.placed and it.node not in bad) for it in self._pool):
-            self._patience.refusal = None
-        elif self._starts.exhausted or (bad and not self._settings.address):
-            raise error
-        elif bad and nodes.with_room(self._share) <= bad:
-            self._patience.refusal = error
-        if barred and node:
-            machine = f"machine {worker.host or node}"
-            self._control.noted(f"{machine} is used no more: {TRIES} workers could not start there")
-            self._pool.bar(node)
-        if barred and self._patience.refusal:
-            waiting = f"waiting {patience.RENEWAL / 60:.0f} minutes for another one"
-            self._control.noted(f"there is no machine left on which workers can start; {waiting}")
+        self._starts.failed(worker, said.error, said.as_error())
 
     def _fault(self, worker: RemoteWorker, queue: deque[Attempt]) -> Failed | None:
         """Check whether a busy worker went away or fell silent."""
@@ -321,7 +265,7 @@ class RayEngine:
         if not worker.ready:
             why = f"workers cannot start: {fact}"
             refusal = Unavailable(why, remedy or "see `impasto cluster status`")
-            self._failed_start(worker, fact, refusal)
+            self._starts.failed(worker, fact, refusal)
         if worker.attempt is None:
             return None
         twins = self._pool.twins(worker)
@@ -337,15 +281,3 @@ class RayEngine:
             self._control.progress(worker.shard, 0)
             if not self._control.stopping():
                 queue.appendleft(worker.attempt)
-
-    def _tell(self) -> None:
-        """Report to the caller what the workers do, and when there is no room for any.
-
-        Raises:
-            Unavailable: no machine came.
-        """
-        counts = self._pool.staff()
-        self._control.staffed(counts)
-        note = self._patience.look(counts, self._share)
-        if note:
-            self._control.noted(note)

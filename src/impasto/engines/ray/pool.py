@@ -12,11 +12,13 @@ from ray import exceptions
 from impasto.engines.ray.remote_worker import RemoteWorker
 from impasto.engines.supervisor import GRACE
 from impasto.schema.workers import WorkerCounts
+from impasto.settings import WorkerRange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from impasto.settings import WorkerRange
+    from impasto.engines.ray.share import Share
+    from impasto.settings import Settings
 
 POLL = 0.2
 """Seconds between two checks whether to stop."""
@@ -33,25 +35,33 @@ class WorkerPool:
     """
 
     def __init__(
-        self, slot: type, given: tuple[object, ...], options: dict[str, Any], bounds: WorkerRange
+        self, actor: type, settings: Settings, share: Share, room: int, env: dict[str, Any]
     ) -> None:
         """Request the first workers.
 
         Args:
-            slot: the class of actors.
-            given: the arguments that each actor is created with.
-            options: the resources each takes, as Ray names them.
-            bounds: how many there may be.
+            actor: the class of actors.
+            settings: the cluster's address, the number of workers and their memory.
+            share: what each takes of a machine.
+            room: for how many the cluster has room now.
+            env: their runtime environment.
         """
-        self._slot = ray.remote(slot)
-        self._given = given
+        self._actor = ray.remote(actor)
+        self._arguments = ("cuda:0" if share.cuda else "cpu", settings.memory)
         # Policy is the driver's: nothing is restarted or retried by Ray.
-        self._options = options | {"max_restarts": 0, "max_task_retries": 0}
-        self._bounds = bounds
+        self._options: dict[str, Any] = {
+            "num_cpus": share.cpus,
+            "num_gpus": share.gpus,
+            "max_restarts": 0,
+            "max_task_retries": 0,
+        }
+        if env:
+            self._options["runtime_env"] = env
+        self._bounds = _bounds(settings, room)
         self._barred: set[str] = set()
         self._hired: list[RemoteWorker] = []
         self._parting: list[RemoteWorker] = []
-        self._start(max(1, bounds.least))
+        self._start(max(1, self._bounds.least))
 
     def __iter__(self) -> Iterator[RemoteWorker]:
         return iter([*self._hired])
@@ -154,8 +164,8 @@ class WorkerPool:
         if self._barred:
             others = f"!in({','.join(sorted(self._barred))})"
             self._options["label_selector"] = {"ray.io/node-id": others}
-        slot = self._slot.options(**self._options)
-        self._hired += [RemoteWorker(slot.remote(*self._given)) for _ in range(count)]
+        actor = self._actor.options(**self._options)
+        self._hired += [RemoteWorker(actor.remote(*self._arguments)) for _ in range(count)]
 
     def _stop(self, worker: RemoteWorker) -> None:
         """Let an idle worker exit cleanly."""
@@ -173,3 +183,12 @@ class WorkerPool:
             if ended or time.monotonic() - worker.since > GRACE + 1:
                 ray.kill(worker.actor)
                 self._parting.remove(worker)
+
+
+def _bounds(settings: Settings, room: int) -> WorkerRange:
+    """Return how many workers there may be: Ray on this machine alone never grows."""
+    asked = settings.workers
+    if settings.address:
+        return asked
+    most = min(asked.most or room, room)
+    return WorkerRange(least=min(asked.least, most), most=most)

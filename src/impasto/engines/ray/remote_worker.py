@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import ray
 from ray._private import state
 
 if TYPE_CHECKING:
@@ -76,6 +77,31 @@ class RemoteWorker:
         self.attempt = attempt
         self.heard = self.since = time.monotonic()
         self.stream = self.actor.run.options(num_returns="streaming").remote(attempt, threads)
+
+    def receive(self) -> object:
+        """Take what `awaited` refers to.
+
+        Returns:
+            What the actor reports of the shard, or None when there is nothing to report.
+
+        Raises:
+            RayError: the actor, or its machine, is in trouble.
+        """
+        if self.asking is not None:
+            # It answers again, but its messages in between are lost.
+            self.asking = ray.get(self.asking) and None
+            return None
+        if self.attempt is None:
+            self.host, self.node = ray.get(self.placing)
+            self.heard = self.since = time.monotonic()
+            return None
+        try:
+            message: object = ray.get(next(self.stream))
+        except StopIteration:
+            self.rest()
+            return None
+        self.heard = time.monotonic()
+        return message
 
     def ask(self, gone: Exception) -> None:
         """Ask once whether it has ended; a live machine reports at once that an actor died."""
