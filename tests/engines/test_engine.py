@@ -52,13 +52,13 @@ class Bench:
         folder: where the scorer leaves its notes.
         settings: which engine.
         told: what the engine told of progress.
-        staff: what it told of its workers.
+        counts: how many workers it had, at every change.
     """
 
     folder: Path
     settings: Settings
     told: list[tuple[int, int]] = field(default_factory=list)
-    staff: list[WorkerCounts] = field(default_factory=list)
+    counts: list[WorkerCounts] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
 
     def job(
@@ -96,7 +96,7 @@ class Bench:
         control = Control(
             progress=lambda shard, items: self.told.append((shard, items)),
             stopping=self.stop.is_set,
-            staffed=self.staff.append,
+            workers_changed=self.counts.append,
         )
         return open_engine(self.settings, task.spec, control, Stores({}))
 
@@ -165,8 +165,8 @@ def test_there_is_one_outcome_a_shard_and_progress_is_told_while_it_runs(
     assert {n: type(outcome) for n, outcome in found.items()} == {0: Done, 1: Done, 2: Failed}
     assert [it.items for it in found.values() if isinstance(it, Done)] == [2, 2]
     assert (1, 1) in bench.told
-    assert any(it.running for it in bench.staff)
-    assert all(it.running <= 2 for it in bench.staff)
+    assert any(it.running for it in bench.counts)
+    assert all(it.running <= 2 for it in bench.counts)
 
 
 def test_given_no_shards_an_engine_does_nothing(any_bench: Bench) -> None:
@@ -325,7 +325,7 @@ def test_a_worker_without_a_shard_leaves_while_another_one_scores(
     found = bench.run(task, attempts)
     helper.join()
     assert {type(it) for it in found.values()} == {Done}
-    assert bench.staff[-1].running + bench.staff[-1].idle == 1
+    assert bench.counts[-1].running + bench.counts[-1].idle == 1
 
 
 def test_an_idle_worker_stays_for_a_shard_that_may_turn_out_to_be_a_straggler(
@@ -339,7 +339,7 @@ def test_an_idle_worker_stays_for_a_shard_that_may_turn_out_to_be_a_straggler(
     task, attempts = bench.job("straggle", "fine", *["slow", "fine"] * 3)
     # It would hang for ever, but for a second copy.
     assert {type(it) for it in bench.run(task, attempts).values()} == {Done}
-    assert any(it.idle for it in bench.staff)
+    assert any(it.idle for it in bench.counts)
 
 
 def test_a_worker_that_cannot_begin_is_told_of_and_not_waited_for(

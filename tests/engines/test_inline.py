@@ -125,7 +125,7 @@ def test_a_scorer_runs_in_the_callers_process_and_thread_and_what_it_refuses_is_
     made = [(it["pid"], it["thread"]) for it in records(tmp_path) if "pid" in it]
     assert made == [(os.getpid(), threading.current_thread().name)] * 7
     assert "scoring [4, 5]" in capsys.readouterr().out
-    assert max(event.staff.running for event in seen) == 1
+    assert max(event.workers.running for event in seen) == 1
     assert not list((tmp_path / "home").glob("facts/**/*.json")), "a debugger's pauses are no facts"
 
 

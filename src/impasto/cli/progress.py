@@ -52,16 +52,16 @@ class Units:
     eager: bool = False
 
 
-def _staff(job: Progress) -> str:
+def _shards_and_workers(job: Progress) -> str:
     """Say how many shards are done and what the workers do."""
-    staff = job.staff
+    workers = job.workers
     said = [
         f"{count} {what}"
         for count, what in (
-            (staff.asked, "requested"),
-            (staff.starting, "starting"),
-            (staff.running, "running"),
-            (staff.idle, "idle"),
+            (workers.asked, "requested"),
+            (workers.starting, "starting"),
+            (workers.running, "running"),
+            (workers.idle, "idle"),
         )
         if count
     ]
@@ -74,7 +74,7 @@ FRAMES = Units(
     lambda job: f"job {job.job}: {job.stage}",
     lambda job: f"{job.done}/{job.total} {job.items}" if job.total else "",
     lambda rate: f"{rate:.1f}/s",
-    lambda job: _staff(job) if job.stage == "scoring" and job.shards[1] else "",
+    lambda job: _shards_and_workers(job) if job.stage == "scoring" and job.shards[1] else "",
     eager=True,
 )
 BYTES = Units(

@@ -93,7 +93,7 @@ class Run:
         if ledger and ledger.complete:
             return ledger
         control = Control(
-            self._written, self._stopping, self._reporter.staffed, self._reporter.noted
+            self._written, self._stopping, self._reporter.workers_changed, self._reporter.noted
         )
         opened = self._opened
         with open_engine(opened.settings, opened.spec, control, opened.stores) as engine:
@@ -198,8 +198,8 @@ class Run:
         found = upheaval(self._opened, self._ledger)
         if found is None:
             return
-        if found.spoilt:
-            self._job.drop({*found.spoilt})
+        if found.stale:
+            self._job.drop({*found.stale})
             self._ledger = self._open_ledger(self._ledger.plan)
         raise Incomplete(self._progress(self._ledger, found.fact), found.remedy, job=self._job.id)
 

@@ -52,7 +52,7 @@ class Reporter:
         self._running[shard] = items
         self._show_scoring()
 
-    def staffed(self, workers: WorkerCounts) -> None:
+    def workers_changed(self, workers: WorkerCounts) -> None:
         """Report how many workers there are, if that has changed."""
         if workers != self._workers:
             self._workers = workers

@@ -28,12 +28,12 @@ class Upheaval:
     Attributes:
         fact: what.
         remedy: what undoes it.
-        spoilt: shards that are done, and may hold something of what came instead.
+        stale: shards that are done, and may hold something of what came instead.
     """
 
     fact: str
     remedy: str
-    spoilt: frozenset[int] = frozenset()
+    stale: frozenset[int] = frozenset()
 
 
 def upheaval(opened: OpenJob, ledger: Ledger) -> Upheaval | None:
@@ -46,18 +46,18 @@ def upheaval(opened: OpenJob, ledger: Ledger) -> Upheaval | None:
         fresh = opened.fresh_source()
         changed = opened.changed(fresh)
     except Missing as error:
-        return Upheaval(error.fact, "put it back", _spoilt(opened, ledger, None))
+        return Upheaval(error.fact, "put it back", _stale(opened, ledger, None))
     if changed:
         found = fresh.found.etags if isinstance(fresh, Listed) else None
         remedy = "put back what the job began with"
-        return Upheaval(changed, remedy, _spoilt(opened, ledger, found))
+        return Upheaval(changed, remedy, _stale(opened, ledger, found))
     folder = gettempdir()
     if not os.access(folder, os.W_OK | os.X_OK):
         return Upheaval(f"{folder}: the temporary folder is gone", "create it again, or set TMPDIR")
     return None
 
 
-def _spoilt(opened: OpenJob, ledger: Ledger, found: Mapping[str, str] | None) -> frozenset[int]:
+def _stale(opened: OpenJob, ledger: Ledger, found: Mapping[str, str] | None) -> frozenset[int]:
     """Return the done shards that may have read what came instead.
 
     Of a video or a table there are none, since workers check the version of the file.

@@ -26,13 +26,13 @@ class Control:
     Attributes:
         progress: called with a shard's index and how many of its items are written.
         stopping: called often; once true, no further shard starts and running ones finish.
-        staffed: called when the workers change.
+        workers_changed: called with how many workers there are, by what they do.
         noted: called with what happened to workers through no shard's fault, for the log.
     """
 
     progress: Callable[[int, int], None] = lambda *_: None
     stopping: Callable[[], bool] = lambda: False
-    staffed: Callable[[WorkerCounts], None] = lambda _: None
+    workers_changed: Callable[[WorkerCounts], None] = lambda _: None
     noted: Callable[[str], None] = lambda _: None
 
 

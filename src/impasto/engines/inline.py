@@ -92,19 +92,19 @@ class InlineEngine:
             Unavailable: it cannot be loaded now.
         """
         worker = self._loaded(task)
-        self._control.staffed(WorkerCounts(running=1))
+        self._control.workers_changed(WorkerCounts(running=1))
         for step in outcomes(worker, attempt, lambda: 1, self._events):
             if isinstance(step, int):
                 self._control.progress(attempt.shard.index, step)
                 continue
             if isinstance(step, Failed) and step.kind in REPLACE_AFTER:
                 self._close()
-            self._control.staffed(WorkerCounts(idle=1))
+            self._control.workers_changed(WorkerCounts(idle=1))
             yield step
 
     def _loaded(self, task: Task) -> Worker:
         if self._worker is None:
-            self._control.staffed(WorkerCounts(starting=1))
+            self._control.workers_changed(WorkerCounts(starting=1))
             # The driver does not import torch until it has to score itself.
             import torch
 

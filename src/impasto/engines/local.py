@@ -66,7 +66,7 @@ class LocalEngine:
     def __exit__(self, *error: object) -> None:
         """Stop every worker: cleanly when all went well, else at once."""
         if not any(error):
-            _part(worker for worker in self._children if worker.ready and not worker.shard)
+            _exit_cleanly(worker for worker in self._children if worker.ready and not worker.shard)
         for worker in self._children:
             worker.stop()
         self._children.clear()
@@ -74,16 +74,16 @@ class LocalEngine:
     def run(self, task: Task, attempts: Sequence[Attempt]) -> Iterator[Done | Failed]:
         """Try each shard once; see `Engine.run`."""
         waiting = deque(attempts)
-        self._staff(task, len(waiting))
+        self._start_workers(task, len(waiting))
         while True:
             if self._control.stopping():
                 waiting.clear()
             _dispatch(self._children, waiting)
-            self._tell()
+            self._report()
             if not any(worker.shard for worker in self._children):
                 return
-            for worker, said in _busy(self._children):
-                outcome = self._receive(worker) if said else None
+            for worker, ready in _busy(self._children):
+                outcome = self._receive(worker) if ready else None
                 outcome = outcome or worker.fault(self._memory)
                 if outcome is None:
                     continue
@@ -94,10 +94,10 @@ class LocalEngine:
                     # Whatever broke it, such as a lost device context, would break the next shard.
                     worker.stop()
                     self._children.remove(worker)
-                    self._staff(task, len(waiting))
+                    self._start_workers(task, len(waiting))
                 yield outcome
 
-    def _staff(self, task: Task, shards: int) -> None:
+    def _start_workers(self, task: Task, shards: int) -> None:
         """Start a worker on every device, but no more idle ones than there are waiting shards."""
         free = Counter(_devices(self._device, self._workers))
         free.subtract(worker.device for worker in self._children)
@@ -114,28 +114,28 @@ class LocalEngine:
             Unavailable: it cannot be loaded now, or workers die one after the other before they
                 score.
         """
-        said = worker.receive()
+        message = worker.receive()
         self._stillborn = 0 if worker.alive else self._stillborn + 1
-        match said:
+        match message:
             case StartFailed():
-                raise said.as_error()
+                raise message.as_error()
             case Failed() if self._stillborn >= STILLBORN:
-                raise Unavailable(f"workers cannot start: {said.error}", "see `impasto logs`")
+                raise Unavailable(f"workers cannot start: {message.error}", "see `impasto logs`")
             case Done() | Failed():
-                return said
+                return message
             case int() if worker.shard:
-                self._control.progress(worker.shard.index, said)
+                self._control.progress(worker.shard.index, message)
         return None
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         """Report to the caller what the workers do."""
         running = sum(worker.shard is not None and worker.ready for worker in self._children)
         idle = sum(worker.shard is None and worker.ready for worker in self._children)
         starting = len(self._children) - running - idle
-        self._control.staffed(WorkerCounts(starting=starting, running=running, idle=idle))
+        self._control.workers_changed(WorkerCounts(starting=starting, running=running, idle=idle))
 
 
-def _part(idle: Iterable[Supervisor]) -> None:
+def _exit_cleanly(idle: Iterable[Supervisor]) -> None:
     """Let idle workers exit cleanly, within a time limit."""
     asked = list(idle)
     for worker in asked:

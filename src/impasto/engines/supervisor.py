@@ -134,8 +134,10 @@ class Supervisor:
     def _died(self) -> Failed:
         """Describe a worker that went away."""
         self.alive = False
-        fate, said = self._process.exit_reason(), self._process.output_tail().strip().splitlines()
-        error = f"the worker died ({fate})" + (f": {said[-1]}" if said else "")
+        error = f"the worker died ({self._process.exit_reason()})"
+        lines = self._process.output_tail().strip().splitlines()
+        if lines:
+            error += f": {lines[-1]}"
         return self._failed(error, "died", self._scoring)
 
     def request_exit(self) -> None:

@@ -105,23 +105,23 @@ def serve(fd: int) -> None:
     except EOFError:
         return
     signatures = Signatures(queries)
-    line = _Channel(conn)
+    channel = _Channel(conn)
     if device == "cpu":
         torch.set_num_threads(1)
     try:
-        worker = Worker(task, own_device(device), line, signatures)
+        worker = Worker(task, own_device(device), channel, signatures)
     except Exception as error:  # noqa: BLE001 (the driver raises it)
-        line.send(start_failed(error))
+        channel.send(start_failed(error))
         return
     # From here on its end is the end of an attempt, not a failure to start.
-    line.alive()
-    while attempt := line.attempts.get():
-        told = 0.0
-        for step in outcomes(worker, attempt, lambda: line.threads, line):
+    channel.alive()
+    while attempt := channel.attempts.get():
+        reported = 0.0
+        for step in outcomes(worker, attempt, lambda: channel.threads, channel):
             now = time.monotonic()
-            if not isinstance(step, int) or now - told > OFTEN:
-                told = now
-                line.send(step)
+            if not isinstance(step, int) or now - reported > OFTEN:
+                reported = now
+                channel.send(step)
     worker.close()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -24,7 +24,7 @@ class Progress:
         items: what the items are called, for people.
         warnings: what the user should know about the source and about what happened to the workers.
         shards: how many are done, and how many there are.
-        staff: how many workers there are, by what they do.
+        workers: how many workers there are, by what they do.
     """
 
     stage: Stage
@@ -35,7 +35,7 @@ class Progress:
     items: str = "items"
     warnings: tuple[str, ...] = ()
     shards: tuple[int, int] = (0, 0)
-    staff: WorkerCounts = field(default_factory=WorkerCounts)
+    workers: WorkerCounts = field(default_factory=WorkerCounts)
 
 
 OnProgress = Callable[[Progress], None]

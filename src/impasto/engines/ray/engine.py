@@ -147,7 +147,7 @@ class RayEngine:
             self._dispatch(queue)
             # A message of another worker may just have ended this one.
             for worker in self._pool.talking():
-                if worker in self._pool and (outcome := self._hear(worker, queue)):
+                if worker in self._pool and (outcome := self._receive(worker, queue)):
                     yield outcome
             for worker in self._pool:
                 if worker in self._pool and (lost := self._fault(worker, queue)):
@@ -169,7 +169,7 @@ class RayEngine:
             return None
         return self._stragglers.next(self._pool.busy())
 
-    def _hear(self, worker: RemoteWorker, queue: deque[Attempt]) -> Done | Failed | None:
+    def _receive(self, worker: RemoteWorker, queue: deque[Attempt]) -> Done | Failed | None:
         """Take one message; returns the outcome of a shard if it is one.
 
         Raises:
@@ -177,59 +177,59 @@ class RayEngine:
             Unavailable: workers cannot start, or cannot install what the job requires.
         """
         try:
-            said = worker.receive()
+            message = worker.receive()
         except exceptions.RuntimeEnvSetupError as error:
             what = self._spec.requirements or "the scripts"
             fact = f"{what}: cannot be installed: {complaint(error)}"
-            return self._spoilt(worker, fact, "correct it, or check the machines' network")
+            return self._worker_lost(worker, fact, "correct it, or check the machines' network")
         except exceptions.RayTaskError as error:
-            return self._spoilt(worker, f"the worker failed: {error.cause}")
+            return self._worker_lost(worker, f"the worker failed: {error.cause}")
         except exceptions.ActorUnavailableError as error:
             worker.ask(error)
             return None
         except exceptions.RayError as error:
             worker.gone, worker.asking = error, None
             return None
-        match said:
+        match message:
             case StartFailed():
-                self._refused(worker, queue, said)
+                self._refused(worker, queue, message)
             case Done() | Failed():
-                return self._finished(worker, said)
+                return self._finished(worker, message)
             case int() if worker.attempt:
                 self._starts.succeeded(worker)
-                self._control.progress(worker.shard, said)
+                self._control.progress(worker.shard, message)
         return None
 
-    def _finished(self, worker: RemoteWorker, said: Done | Failed) -> Done | Failed | None:
+    def _finished(self, worker: RemoteWorker, message: Done | Failed) -> Done | Failed | None:
         """Let a worker rest; its shard has an outcome unless another worker still scores it."""
         twins = self._pool.twins(worker)
         self._starts.succeeded(worker)
         # It continues with a new process then.
-        worker.ready = isinstance(said, Done) or said.kind not in {"died", "timeout"}
-        if isinstance(said, Failed) and twins:
-            self._control.noted(f"a copy of shard {said.shard} failed: {said.error}")
+        worker.ready = isinstance(message, Done) or message.kind not in {"died", "timeout"}
+        if isinstance(message, Failed) and twins:
+            self._control.noted(f"a copy of shard {message.shard} failed: {message.error}")
             worker.rest()
             return None
-        if isinstance(said, Done):
+        if isinstance(message, Done):
             self._stragglers.note(time.monotonic() - worker.since)
         for twin in twins:
             self._pool.dismiss(twin)
-        self._stragglers.forget(said.shard)
+        self._stragglers.forget(message.shard)
         worker.rest()
-        return said
+        return message
 
-    def _refused(self, worker: RemoteWorker, queue: deque[Attempt], said: StartFailed) -> None:
+    def _refused(self, worker: RemoteWorker, queue: deque[Attempt], message: StartFailed) -> None:
         """Put back the shard that a worker could not begin.
 
         Raises:
             BadInput: no worker ever will.
             Unavailable: workers failed to start one after the other.
         """
-        if said.bad_input:
-            raise said.as_error()
+        if message.bad_input:
+            raise message.as_error()
         self._put_back(worker, queue)
         self._pool.dismiss(worker)
-        self._starts.failed(worker, said.error, said.as_error())
+        self._starts.failed(worker, message.error, message.as_error())
 
     def _fault(self, worker: RemoteWorker, queue: deque[Attempt]) -> Failed | None:
         """Check whether a busy worker went away or fell silent."""
@@ -253,9 +253,9 @@ class RayEngine:
                 self._pool.dismiss(worker)
                 return None
         why = f"gave no sign for {SILENCE:.0f} s" if silent else words(worker.gone)
-        return self._spoilt(worker, f"{worker.label} went away: {why}")
+        return self._worker_lost(worker, f"{worker.label} went away: {why}")
 
-    def _spoilt(self, worker: RemoteWorker, fact: str, remedy: str = "") -> Failed | None:
+    def _worker_lost(self, worker: RemoteWorker, fact: str, remedy: str = "") -> Failed | None:
         """Dismiss a worker; returns the outcome of its shard, unless another worker scores it.
 
         Raises:

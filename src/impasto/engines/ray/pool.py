@@ -59,34 +59,34 @@ class WorkerPool:
             self._options["runtime_env"] = env
         self._bounds = _bounds(settings, room)
         self._barred: set[str] = set()
-        self._hired: list[RemoteWorker] = []
-        self._parting: list[RemoteWorker] = []
+        self._workers: list[RemoteWorker] = []
+        self._exiting: list[RemoteWorker] = []
         self._start(max(1, self._bounds.least))
 
     def __iter__(self) -> Iterator[RemoteWorker]:
-        return iter([*self._hired])
+        return iter([*self._workers])
 
     def __contains__(self, worker: RemoteWorker) -> bool:
-        return worker in self._hired
+        return worker in self._workers
 
     def busy(self) -> list[RemoteWorker]:
         """List those that have a shard."""
-        return [worker for worker in self._hired if worker.attempt]
+        return [worker for worker in self._workers if worker.attempt]
 
     def free(self) -> list[RemoteWorker]:
         """List those that have a machine and nothing to do."""
-        return [it for it in self._hired if it.placed and not it.attempt and not it.gone]
+        return [it for it in self._workers if it.placed and not it.attempt and not it.gone]
 
     def twins(self, worker: RemoteWorker) -> list[RemoteWorker]:
         """List the others that score the same shard."""
         return [it for it in self.busy() if it.shard == worker.shard and it is not worker]
 
-    def staff(self) -> WorkerCounts:
+    def counts(self) -> WorkerCounts:
         """Count the workers by what they do."""
-        asked = sum(not worker.placed for worker in self._hired)
-        running = sum(worker.attempt is not None and worker.ready for worker in self._hired)
-        idle = sum(worker.placed and not worker.attempt for worker in self._hired)
-        return WorkerCounts(asked, len(self._hired) - asked - running - idle, running, idle)
+        asked = sum(not worker.placed for worker in self._workers)
+        running = sum(worker.attempt is not None and worker.ready for worker in self._workers)
+        idle = sum(worker.placed and not worker.attempt for worker in self._workers)
+        return WorkerCounts(asked, len(self._workers) - asked - running - idle, running, idle)
 
     def scale(self, waiting: int, spare: int) -> None:
         """Keep one worker per shard, within bounds; release those for which none is left.
@@ -95,16 +95,16 @@ class WorkerPool:
             waiting: shards that no worker scores yet.
             spare: idle workers that are kept for shards that others are scoring.
         """
-        placed = sum(worker.placed for worker in self._hired)
+        placed = sum(worker.placed for worker in self._workers)
         most = self._bounds.most or placed + ASKED
         want = min(max(waiting + len(self.busy()), self._bounds.least), most)
-        self._start(want - len(self._hired))
+        self._start(want - len(self._workers))
         now = time.monotonic()
         # Those that wait for a machine go first, so that none is started for nothing.
-        unplaced = [it for it in self._hired if not it.placed and not it.gone]
-        for worker in unplaced[: max(0, len(self._hired) - max(want, 1))]:
+        unplaced = [it for it in self._workers if not it.placed and not it.gone]
+        for worker in unplaced[: max(0, len(self._workers) - max(want, 1))]:
             self._stop(worker)
-        surplus = len(self._hired) - max(want + spare, 1)
+        surplus = len(self._workers) - max(want + spare, 1)
         for worker in self.free()[: max(0, surplus)]:
             if now - worker.since > IDLE:
                 self._stop(worker)
@@ -118,23 +118,23 @@ class WorkerPool:
             queries: the signatures of URLs (`Signatures.reveal`); none where a worker may be on
                 another machine.
         """
-        for worker in self._hired:
+        for worker in self._workers:
             if not worker.placing and not worker.placed:
                 worker.placing = worker.actor.assign.remote(task, queries)
 
     def talking(self) -> list[RemoteWorker]:
         """Wait a moment; return those that have sent a message."""
-        refs = {worker.awaited: worker for worker in self._hired if worker.awaited is not None}
+        refs = {worker.awaited: worker for worker in self._workers if worker.awaited is not None}
         if not refs:
             time.sleep(POLL)
             return []
         some, _ = ray.wait([*refs], timeout=POLL)
-        said = ray.wait([*refs], num_returns=len(refs), timeout=0)[0] if len(some) else []
-        return [refs[ref] for ref in said]
+        ready = ray.wait([*refs], num_returns=len(refs), timeout=0)[0] if len(some) else []
+        return [refs[ref] for ref in ready]
 
     def dismiss(self, worker: RemoteWorker) -> None:
         """End a worker at once; a live machine gets its share back."""
-        self._hired.remove(worker)
+        self._workers.remove(worker)
         ray.kill(worker.actor)
 
     def bar(self, node: str) -> None:
@@ -149,15 +149,15 @@ class WorkerPool:
         """End all workers: idle ones cleanly if wanted, others at once."""
         with suppress(exceptions.RayError):
             if in_order:
-                for worker in [each for each in self._hired if not each.attempt]:
+                for worker in [each for each in self._workers if not each.attempt]:
                     self._stop(worker)
-                refs = [worker.parting for worker in self._parting]
+                refs = [worker.exited for worker in self._exiting]
                 if refs:
                     ray.wait(refs, num_returns=len(refs), timeout=GRACE + 1)
-            for worker in (*self._hired, *self._parting):
+            for worker in (*self._workers, *self._exiting):
                 ray.kill(worker.actor)
-        self._hired.clear()
-        self._parting.clear()
+        self._workers.clear()
+        self._exiting.clear()
 
     def _start(self, count: int) -> None:
         """Request this many more; the autoscaler sees those that find no room."""
@@ -165,24 +165,24 @@ class WorkerPool:
             others = f"!in({','.join(sorted(self._barred))})"
             self._options["label_selector"] = {"ray.io/node-id": others}
         actor = self._actor.options(**self._options)
-        self._hired += [RemoteWorker(actor.remote(*self._arguments)) for _ in range(count)]
+        self._workers += [RemoteWorker(actor.remote(*self._arguments)) for _ in range(count)]
 
     def _stop(self, worker: RemoteWorker) -> None:
         """Let an idle worker exit cleanly."""
-        self._hired.remove(worker)
+        self._workers.remove(worker)
         if not worker.placed:
             ray.kill(worker.actor)
             return
-        worker.parting, worker.since = worker.actor.close.remote(), time.monotonic()
-        self._parting.append(worker)
+        worker.exited, worker.since = worker.actor.close.remote(), time.monotonic()
+        self._exiting.append(worker)
 
     def _remove_dead(self) -> None:
         """Release the machines' share of workers that have exited cleanly, or failed to."""
-        for worker in [*self._parting]:
-            ended, _ = ray.wait([worker.parting], timeout=0)
+        for worker in [*self._exiting]:
+            ended, _ = ray.wait([worker.exited], timeout=0)
             if ended or time.monotonic() - worker.since > GRACE + 1:
                 ray.kill(worker.actor)
-                self._parting.remove(worker)
+                self._exiting.remove(worker)
 
 
 def _bounds(settings: Settings, room: int) -> WorkerRange:

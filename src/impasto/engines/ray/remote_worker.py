@@ -24,7 +24,7 @@ class RemoteWorker:
         node: Ray's id of that machine; "" until it has been placed.
         attempt: the attempt that it scores.
         stream: its messages about that attempt.
-        parting: resolves once it has exited cleanly.
+        exited: resolves once it has exited cleanly.
         ready: whether its scorer is loaded.
         since: when it began the shard, or became idle.
         heard: when it last sent something.
@@ -38,7 +38,7 @@ class RemoteWorker:
     node: str = ""
     attempt: Attempt | None = None
     stream: Any = None
-    parting: Any = None
+    exited: Any = None
     ready: bool = False
     since: float = field(default_factory=time.monotonic)
     heard: float = 0.0

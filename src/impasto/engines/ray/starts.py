@@ -86,8 +86,8 @@ class Starts:
         Raises:
             BadInput, Unavailable: no machine came in time.
         """
-        counts = self._pool.staff()
-        self._control.staffed(counts)
+        counts = self._pool.counts()
+        self._control.workers_changed(counts)
         note = self._patience.look(counts, self._share)
         if note:
             self._control.noted(note)

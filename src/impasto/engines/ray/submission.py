@@ -55,7 +55,7 @@ class Cluster:
             handler.setLevel(logging.ERROR)
         # Ray's client would follow this variable, or RAY_ADDRESS, instead of its argument.
         os.environ["RAY_API_SERVER_ADDRESS"] = url
-        with self._told():
+        with self._explained():
             try:
                 self._client = _Client(url)
             except AuthenticationError:
@@ -70,7 +70,7 @@ class Cluster:
 
     def submissions(self) -> list[Submission]:
         """List the Impasto jobs that were submitted to it, the newest first."""
-        with self._told():
+        with self._explained():
             found = [(each.start_time or 0, each) for each in self._client.list_jobs()]
         ours = [submission(each) for _, each in sorted(found, key=lambda pair: -pair[0])]
         return [each for each in ours if each]
@@ -87,7 +87,7 @@ class Cluster:
         """
         earlier = [each.number for each in self.submissions() if each.job == job]
         made = Submission(job, max(earlier, default=0) + 1, "waiting", settings.home)
-        with TemporaryDirectory() as folder, self._told():
+        with TemporaryDirectory() as folder, self._explained():
             write_settings(settings, Path(folder))
             words = ["impasto", "resume", job, "--as-submitted"]
             new = self._submit(
@@ -123,7 +123,7 @@ class Cluster:
         """Return which machines and workers there are, and what is being waited for."""
         limit = f"detail=1&limit={MANY}"
         living = f"{limit}&filter_keys=state&filter_predicates=!%3D&filter_values=DEAD"
-        with self._told():
+        with self._explained():
             return facts(
                 version=self._client.get("version")["ray_version"],
                 nodes=self._client.rows(f"nodes?{living}"),
@@ -141,7 +141,7 @@ class Cluster:
             return []
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         """Turn errors of Ray's client into one line."""
         try:
             yield
