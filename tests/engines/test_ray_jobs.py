@@ -151,7 +151,9 @@ def test_a_waiting_job_is_told_of_cancelled_and_submitted_anew(
     (tmp_path / "more.txt").write_text("somepackage\n")
     new = call("submit", *job, *there[:-1], "--requirements", tmp_path / "more.txt")
     assert new.returncode == 0
-    assert "goes on without what is new (requirements); cancel it first" in new.stderr
+    assert (
+        "ignores what has changed (requirements); to apply it, cancel the job first" in new.stderr
+    )
     status = ["cluster", "status", "--address", driven.url, "--home", tmp_path / "home"]
     seen: list[str] = []
 
@@ -163,7 +165,7 @@ def test_a_waiting_job_is_told_of_cancelled_and_submitted_anew(
     wait_for(waits)
     assert "machines   head, 2 with 1 core\n" in seen[-1]
     assert "workers    0 running, 1 waiting for a machine\n" in seen[-1]
-    why = "no machine of the cluster has that"
+    why = "no machine in the cluster has that"
     assert f"1 worker waits for a machine with 1 core and 1 GPU; {why}\n" in seen[-1]
     assert f"job        {made['job']} running, 0 of 4 shards done, 4 to do" in seen[-1]
 
@@ -241,7 +243,7 @@ def test_a_dead_address_is_told_in_one_line(
 def test_a_head_s_address_is_no_dashboard_s(job: list[object]) -> None:
     done = call("submit", *job, "--address", "127.0.0.1:6379")
     assert done.returncode == 2
-    assert "is no dashboard's; give http://HOST:PORT" in done.stderr
+    assert "is not a dashboard's URL; give http://HOST:PORT" in done.stderr
 
 
 def test_the_group_alone_is_told_in_one_line() -> None:
@@ -441,11 +443,11 @@ def test_status_says_what_is_there_and_what_is_waited_for() -> None:
     assert _seen("03:04:01") == [
         "cluster    http://h:1, Ray 2.60.0",
         "machines   head, 2 with 2 cores and 1 GPU, 2 starting",
-        "           one did not start: machine: LaunchFailed (latest_attempt: 03:04:01) - no quota",
+        "           did not start: machine: LaunchFailed (latest_attempt: 03:04:01) - no quota",
         "workers    1 running, 3 waiting for a machine",
         "           1 worker waits for a machine with 1 core and 1 GPU; 2 machines are starting",
-        "           2 workers wait for a machine with 1 core and 4 GPUs; none of the kinds of "
-        "machine that the autoscaler may start has that",
+        "           2 workers wait for a machine with 1 core and 4 GPUs; no kind of machine "
+        "that the autoscaler may start has that",
         "in use     2 of 4 cores, 1.5 of 2 GPUs",
     ]
 

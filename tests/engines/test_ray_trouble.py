@@ -39,7 +39,7 @@ def test_machines_that_go_away_cost_no_attempt(case: Case, expected: bytes) -> N
         with frozen(*silent.processes()):
             cluster.preempt(preempted)
             cluster.add_machine()
-            wait_for(lambda: case.notes().count("is redone") == 3)
+            wait_for(lambda: case.notes().count("is scored again") == 3)
             case.go()
             told = finished(process)
         # What thaws finds that others have done its shard.

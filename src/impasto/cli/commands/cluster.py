@@ -43,7 +43,7 @@ def add(app: typer.Typer) -> None:
     group.command()(status)
     # A group with one command would otherwise become that command.
     group.callback()(lambda: None)
-    app.add_typer(group, name="cluster", help="A running cluster: 'impasto cluster status'.")
+    app.add_typer(group, name="cluster", help="Show a running cluster: 'impasto cluster status'.")
 
 
 def _handed(
@@ -87,7 +87,7 @@ def _dashboard(address: str) -> str:
     """Return a dashboard's URL without a slash at its end; raises BadInput if it is not one."""
     if not re.fullmatch(r"https?://[^\s/@?#]+/?", address):
         raise BadInput(
-            f"--address {address}: is no dashboard's",
+            f"--address {address}: is not a dashboard's URL",
             "give http://HOST:PORT, where PORT is 8265 unless the cluster was started with another",
         )
     return address.rstrip("/")
@@ -96,7 +96,7 @@ def _dashboard(address: str) -> str:
 @takes_spec
 @takes("settings", _handed)
 def submit(spec: JobSpec, settings: Settings, as_json: AsJson = False) -> None:
-    """Hand a job to a running cluster, and return."""
+    """Submit a job to a running cluster, and return at once."""
     from impasto.cli.job_argument import job_argument
     from impasto.cli.render.text import json_line, note, say
     from impasto.driver.handover import hand_over
@@ -109,7 +109,7 @@ def submit(spec: JobSpec, settings: Settings, as_json: AsJson = False) -> None:
         return
     if made.ignored:
         new = ", ".join(made.ignored)
-        note(f"it goes on without what is new ({new}); cancel it first to have that")
+        note(f"the running job ignores what has changed ({new}); to apply it, cancel the job first")
     if made.state == "done":
         say(f"{made.output}: done already (job {made.job})")
         return
@@ -123,7 +123,7 @@ def submit(spec: JobSpec, settings: Settings, as_json: AsJson = False) -> None:
 def status(
     address: Address = None, home: Home = None, config: Config = None, as_json: AsJson = False
 ) -> None:
-    """Show a cluster's machines, workers and jobs, and what is waited for."""
+    """Show a cluster's machines, workers and jobs, and what they wait for."""
     from impasto.cli.render import cluster as words
     from impasto.cli.render.text import json_line, say
     from impasto.driver.cluster_jobs import cluster_jobs

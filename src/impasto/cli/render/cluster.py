@@ -57,7 +57,7 @@ def lines(url: str, facts: Facts, jobs: Iterable[ClusterJob]) -> Iterator[str]:
         up.append(f"{facts.starting} starting")
     yield f"machines   {', '.join(['head' if facts.head else 'no head', *up])}"
     for failure in facts.failures:
-        yield f"           one did not start: {plain(failure)}"
+        yield f"           did not start: {plain(failure)}"
     waiting = sum(facts.waiting.values())
     yield f"workers    {facts.running} running, {waiting} waiting for a machine"
     for size, count in sorted(facts.waiting.items()):
@@ -82,11 +82,11 @@ def _why(facts: Facts, size: Size) -> str:
     has = any(size.fits(room) for room in facts.machines)
     if size in facts.impossible:
         if has:
-            return "all are taken, and the autoscaler may start no more"
-        return "none of the kinds of machine that the autoscaler may start has that"
+            return "all are in use, and the autoscaler may not start another"
+        return "no kind of machine that the autoscaler may start has that"
     if facts.starting:
         return f"{facts.starting} machine{'s are' if facts.starting > 1 else ' is'} starting"
-    return "all are taken" if has else "no machine of the cluster has that"
+    return "all are in use" if has else "no machine in the cluster has that"
 
 
 def _state(job: ClusterJob) -> str:

@@ -109,11 +109,11 @@ def _knock(address: str) -> None:
     except OSError as error:
         raise Unavailable(
             f"cluster {address}: nothing answers there ({error.strerror or error})",
-            "check the address, which is that of the cluster's head, such as HOST:6379",
+            "check the address; it must be that of the cluster's head, such as HOST:6379",
         ) from error
     if said == b"HTTP/":
         raise Unavailable(
-            f"cluster {address}: is a web server, such as a dashboard, and not the cluster's head",
+            f"cluster {address}: is a web server, such as a dashboard, not the cluster's head",
             "give the head's port, which is 6379 unless it was started with another",
         )
 
@@ -155,7 +155,8 @@ def _refusal(address: str | None, error: Exception) -> Unavailable:
     if "AuthenticationError" in f"{type(error).__name__} {error.__cause__}":
         return Unavailable(
             f"cluster {address}: refuses this driver's token",
-            "put the cluster's into ~/.ray/auth_token, or name its file in RAY_AUTH_TOKEN_PATH",
+            "put the cluster's token into ~/.ray/auth_token, or its file's name into "
+            "RAY_AUTH_TOKEN_PATH",
         )
     if not address:
         return Unavailable(
@@ -164,7 +165,7 @@ def _refusal(address: str | None, error: Exception) -> Unavailable:
         )
     return Unavailable(
         f"cluster {address}: cannot be joined ({words(error)})",
-        "a driver runs on one of its machines; from elsewhere use `impasto submit`",
+        "run this on one of its machines, or use `impasto submit` from elsewhere",
     )
 
 

@@ -86,8 +86,8 @@ class RayEngine:
         """Join the cluster, or start one here, and ask for a first worker."""
         if (self._settings.address or "").startswith("http"):
             raise BadInput(
-                f"{self._settings.address}: is a dashboard's address, for `impasto submit`",
-                "a driver needs HOST:PORT of the cluster's head, or auto",
+                f"{self._settings.address}: is a dashboard's address, for `impasto submit` alone",
+                "give HOST:PORT of the cluster's head, or auto",
             )
         env, self._own = join(self._settings, self._spec, self._stores)
         try:
@@ -107,13 +107,13 @@ class RayEngine:
             self._share = replace(self._share, gpus=1.0 if gpus else 0.0)
             if not cpus and self._settings.address:
                 self._control.noted(
-                    "the cluster has no machine yet, so nobody knows whether it has GPUs: workers "
-                    "take none; `gpus_per_worker` says otherwise"
+                    "the cluster has no machines yet, so it is unknown whether it has GPUs: "
+                    "workers request none; set `gpus_per_worker` if they need any"
                 )
         if not self._room and self._settings.address is None:
             raise Unavailable(
                 f"this machine has no room for a worker with {self._share}",
-                "ask for less with `cpus_per_worker` or `gpus_per_worker`",
+                "request less with `cpus_per_worker` or `gpus_per_worker`",
             )
         self._pool = WorkerPool(WorkerActor, self._settings, self._share, self._room, env)
         address, installs = self._settings.address, bool(self._spec.requirements)
@@ -246,7 +246,7 @@ class RayEngine:
         if preempted or unknown or nodes.lost(worker):
             if worker.attempt:
                 self._losses[worker.shard] += not preempted
-                what = f"machine {worker.host} went away; shard {worker.shard} is redone"
+                what = f"machine {worker.host} went away; shard {worker.shard} is scored again"
                 self._control.noted(what)
             if preempted or self._losses[worker.shard] < LOST:
                 self._put_back(worker, queue)

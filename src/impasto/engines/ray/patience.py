@@ -34,7 +34,7 @@ class Patience:
             address: the cluster's, or None for Ray on this machine.
             installs: whether workers install packages before they start.
         """
-        self._cluster = address or "of this machine"
+        self._cluster = address or "on this machine"
         self._installs = installs
         self.refusal: Unavailable | BadInput | None = None
         self.restart()
@@ -61,14 +61,14 @@ class Patience:
             raise self.refusal
         if waited > WAIT:
             raise Unavailable(
-                f"cluster {self._cluster}: no machine with room for a worker with {share} came in "
-                f"{WAIT / 60:.0f} minutes",
+                f"cluster {self._cluster}: no machine with room for a worker with {share} was "
+                f"added in {WAIT / 60:.0f} minutes",
                 "see `impasto cluster status`",
             )
         if waited <= ROOM or self._told:
             return ""
         self._told = True
-        what = f"no machine of the cluster has room for a worker with {share}"
+        what = f"no machine in the cluster has room for a worker with {share}"
         if self._installs:
-            what += ", or they still install what it requires"
-        return f"{what}; waiting up to {WAIT / 60:.0f} minutes: `impasto cluster status` tells more"
+            what += ", or they are still installing what it requires"
+        return f"{what}; waiting up to {WAIT / 60:.0f} minutes: `impasto cluster status` shows more"

@@ -77,13 +77,14 @@ def lines(content: bytes, name: str) -> list[str]:
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        raise BadInput(f"{name}: is no text", "give a requirements file of pip's") from None
+        raise BadInput(f"{name}: is not text", "give a pip requirements file") from None
     text = text.replace("\\\n", " ")
     found = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines()]
     found = [line for line in found if line]
     if any(re.match(r"(-[rce]|--(requirement|constraint|editable))\b", it) for it in found):
         raise BadInput(
-            f"{name}: refers to other files, which stay behind", "write their lines here"
+            f"{name}: refers to other files, which the cluster does not receive",
+            "copy their lines into it",
         )
     if not found:
         raise BadInput(f"{name}: names no package", "leave `requirements` out")

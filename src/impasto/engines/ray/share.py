@@ -78,7 +78,7 @@ class Share:
         counted = f", since the cluster has room for {room} but may grow"
         uncounted = " before the cluster is asked"
         return Capacity(
-            EXPECTED, f"assumed{counted if joined else uncounted}; `workers` says otherwise"
+            EXPECTED, f"assumed{counted if joined else uncounted}; set `workers` to change that"
         )
 
     def __str__(self) -> str:

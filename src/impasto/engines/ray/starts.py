@@ -74,7 +74,9 @@ class Starts:
             self._patience.refusal = error
         if barred and node:
             machine = f"machine {worker.host or node}"
-            self._control.noted(f"{machine} is used no more: {TRIES} workers could not start there")
+            self._control.noted(
+                f"{machine} is no longer used: {TRIES} workers could not start there"
+            )
             self._pool.bar(node)
         if barred and self._patience.refusal:
             waiting = f"waiting {patience.RENEWAL / 60:.0f} minutes for another one"

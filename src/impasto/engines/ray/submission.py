@@ -111,8 +111,8 @@ class Cluster:
                     raise
                 if time.monotonic() > until:
                     raise Unavailable(
-                        f"cluster {self.url}: takes no jobs, for Ray's agent does not run on its "
-                        "head",
+                        f"cluster {self.url}: takes no jobs, because Ray's agent is not running on "
+                        "its head",
                         "see dashboard_agent.log in Ray's folder there",
                     ) from error
                 time.sleep(AGENT / 20)
@@ -147,18 +147,19 @@ class Cluster:
             yield
         except AuthenticationError:
             raise Unavailable(
-                f"cluster {self.url}: refuses the token, or there is none here",
-                "put the cluster's into ~/.ray/auth_token, or name its file in RAY_AUTH_TOKEN_PATH",
+                f"cluster {self.url}: refuses the token, or this machine has none",
+                "put the cluster's token into ~/.ray/auth_token, or its file's name into "
+                "RAY_AUTH_TOKEN_PATH",
             ) from None
         except (requests.ConnectionError, requests.Timeout, ConnectionError):
             raise Unavailable(
                 f"cluster {self.url}: does not answer",
-                "check that it runs, or forward the port of "
-                "its dashboard to this machine, and name it with `address`",
+                "check that it is running, or forward its dashboard's port to this machine and "
+                "give that as `address`",
             ) from None
         except (requests.RequestException, RuntimeError, ValueError, KeyError, TypeError) as error:
             raise Unavailable(
-                f"cluster {self.url}: answers as no dashboard of Ray's does "
+                f"cluster {self.url}: is not a Ray dashboard "
                 f"({start_of(' '.join(str(error).split()), 160)})",
                 "check the address",
             ) from error
