@@ -124,15 +124,26 @@ def test_the_version_of_a_file_is_of_all_of_a_small_one(tmp_path: Path, at: int)
     assert version(path) != before
 
 
-def test_the_head_and_the_tail_of_a_large_file_tell_versions_apart(tmp_path: Path) -> None:
+def test_an_edit_anywhere_in_a_source_makes_another_version(tmp_path: Path) -> None:
+    path = tmp_path / "film"
+    content = bytearray(1 << 20)
+    path.write_bytes(content)
+    before = File(Stores({}), str(path)).etag
+    content[300_000] = 1
+    path.write_bytes(content)
+    assert File(Stores({}), str(path)).etag != before
+
+
+def test_a_file_too_large_to_be_read_whole_is_known_by_its_time_too(tmp_path: Path) -> None:
     path = tmp_path / "film"
     versions = set()
-    for at in (0, 5, -5, -1):
+    for time, at in enumerate((0, 5, -5, -1, 300_000)):
         content = bytearray(1 << 20)
         content[at] = 1
         path.write_bytes(content)
+        os.utime(path, (time // 4, time // 4))
         versions.add(version(path))
-    assert len(versions) == 4
+    assert len(versions) == 5
 
 
 def former_id(made: Prepared) -> str:

@@ -36,7 +36,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".avif")
 UNREAD = (
     *(".gif", ".apng", ".heic", ".heif", ".jxl", ".jp2", ".jfif", ".jpe", ".ppm", ".pgm", ".tga"),
     *(".psd", ".exr", ".hdr", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"),
-    *(".svg", ".ico", ".pcx", ".dds", ".avi", *FAMILIES),
+    *(".svg", ".ico", ".pcx", ".dds", ".mpo", ".hif", ".j2k", ".jpf", ".jxr", ".xcf", ".eps"),
+    *(".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".vob", ".wmv", ".flv", ".3gp", ".ogv"),
+    *FAMILIES,
 )
 """Suffixes of pictures and videos that are not taken from a folder, and are named instead."""
 WRITABLE: dict[str, str] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}

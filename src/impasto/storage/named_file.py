@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from impasto.errors import Changed, Missing
-from impasto.storage.content import is_version, version
+from impasto.storage.content import LARGE, is_version, version
 from impasto.storage.local import etag
 from impasto.storage.ranges import open_object
 
@@ -35,7 +35,7 @@ class File:
         self.place, self.url, self.name = place, str(place), place.name
         self._remote: tuple[Store, Stat] | None = None
         if place.local:
-            self.etag, self.former_etag = version(place.path), etag(place.path)
+            self.etag, self.former_etag = version(place.path, LARGE), etag(place.path)
             return
         store, key = stores.open_parent(place)
         stat = store.stat(key)
@@ -66,7 +66,7 @@ class File:
         """Raise Changed unless the file is the version of this etag."""
         # Requests to a store name the version; a path may lead to another file by now.
         if self._remote is None:
-            same = not planned or is_version(self.place.path, planned)
+            same = not planned or is_version(self.place.path, planned, LARGE)
         else:
             same = planned in {"", self.etag}
         if not same:
