@@ -209,7 +209,7 @@ def test_a_worker_that_hangs_is_stopped_and_its_shard_tried_again(
     assert process.returncode == 0, err
     assert (tmp_path / "out.mp4").read_bytes() == uninterrupted
     (failure,) = (tmp_path / "home").glob("jobs/*/failed/*.json")
-    assert "no sign for 6 s" in failure.read_text()
+    assert "did not respond for 6 s" in failure.read_text()
 
 
 def test_two_drivers_of_one_job_do_no_harm(

@@ -279,7 +279,7 @@ def test_a_frozen_worker_is_given_up_and_so_is_one_with_all_around_it(
     for failed in (found[1], found[2]):
         assert isinstance(failed, Failed)
         assert failed.kind == "died"
-        assert f"no sign for {stall:.0f} s" in failed.error
+        assert f"did not respond for {stall:.0f} s" in failed.error
     wait_for(lambda: not any(process.is_running() for process in frozen), 20)
 
 

@@ -252,7 +252,7 @@ class RayEngine:
                 self._put_back(worker, queue)
                 self._pool.dismiss(worker)
                 return None
-        why = f"gave no sign for {SILENCE:.0f} s" if silent else words(worker.gone)
+        why = f"did not respond for {SILENCE:.0f} s" if silent else words(worker.gone)
         return self._worker_lost(worker, f"{worker.label} went away: {why}")
 
     def _worker_lost(self, worker: RemoteWorker, fact: str, remedy: str = "") -> Failed | None:
