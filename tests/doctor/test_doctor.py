@@ -417,7 +417,7 @@ def test_lines_for_people_say_what_to_do(doctor: Doctor, tmp_path: Path) -> None
     assert done.exit_code == 4
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
     assert line.split()[:3] == ["FAIL", "media", "reach"]
-    assert line.endswith("there is no such container; make it or check it")
+    assert line.endswith("no such container; create it, or check its name")
     assert done.stdout.splitlines()[-1].startswith("1 check failed")
 
 
