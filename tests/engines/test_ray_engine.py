@@ -180,7 +180,7 @@ def test_a_cluster_with_tls_gives_the_same_bytes(tmp_path: Path, expected: bytes
         device = words.index("--device")
         del words[device : device + 2]
         process = cluster.start(*words)
-        wait_for(lambda: "workers take none; `gpus_per_worker`" in case.notes())
+        wait_for(lambda: "workers request none; set `gpus_per_worker`" in case.notes())
         cluster.add_machine()
         finished(process)
         assert case.made() == expected
