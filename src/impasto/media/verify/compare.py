@@ -11,6 +11,7 @@ from impasto.media.join.streams import carries, converts
 from impasto.media.join.tags import file_tags, in_keys, same_tag, track_tags
 from impasto.media.join.tracks import COVERS, REMADE, drop_reason
 from impasto.media.verify.encoded import check_encoded
+from impasto.media.verify.format import check_format
 from impasto.media.verify.report import Check
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def _track(pair: Pair, item: str, before: Contents, after: Contents) -> Iterator
     detail = f"{same} of {total} unchanged, {len(after.digests)} found"
     yield Check(item=f"{item} packets", ok=ok, detail=detail)
     if before.kind in {"audio", "subtitle"}:
+        yield from check_format(item, before, after, pair.target.family)
         yield _offset(pair, item, before, after)
         if before.kind == "subtitle":
             yield _lasting(pair, item, before, after)

@@ -8,6 +8,7 @@ from fractions import Fraction
 from hashlib import blake2b
 from typing import TYPE_CHECKING, cast
 
+from av.audio.codeccontext import AudioCodecContext
 from av.stream import AttachmentStream, Disposition
 
 from impasto.media.join.carry import packets
@@ -22,13 +23,13 @@ from impasto.media.join.timeline import Timeline, start_of
 from impasto.media.join.tracks import Track, data_kind
 from impasto.media.read.container import open_source
 from impasto.media.read.index import scan
+from impasto.media.verify.setup import adts_setup, setup_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from av.container import InputContainer
     from av.container.core import Chapter
-    from av.packet import Packet
     from av.stream import Stream
 
     from impasto.media.read.container import Source
@@ -46,9 +47,13 @@ class Contents:
         unit: seconds per timestamp unit.
         tags: the stream's tags.
         flags: the stream's dispositions.
+        rate: samples of sound per second; 0 for other streams.
+        channels: channels of sound; 0 for other streams.
+        layout: FFmpeg's name of the speaker layout.
         digests: one number per packet, computed from its payload alone.
         pts: one timestamp per packet, in ``unit``.
         lasting: one duration per packet, in ``unit``; 0 where the container does not say.
+        setup: what decoding needs of the codec's header.
     """
 
     kind: str
@@ -56,9 +61,13 @@ class Contents:
     unit: Fraction
     tags: Mapping[str, str]
     flags: Disposition
+    rate: int = 0
+    channels: int = 0
+    layout: str = ""
     digests: array[int] = field(default_factory=lambda: array("Q"))
     pts: array[int] = field(default_factory=lambda: array("q"))
     lasting: array[int] = field(default_factory=lambda: array("q"))
+    setup: bytearray = field(default_factory=bytearray)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +115,11 @@ def take(source: Source, name: str, stream: int | None = None) -> Inventory:
         shifts = pictures.facts.shifts
         for _, packet in packets(container, tracks, Fraction(0), None, shifts=shifts):
             contents = found[packet.stream_index]
-            contents.digests.append(_digest(packet, contents.codec))
+            payload = bytes(packet)
+            framed = contents.codec == "aac" and _has_adts_header(payload)
+            if framed and not contents.setup:
+                contents.setup.extend(adts_setup(payload))
+            contents.digests.append(_digest(payload, contents.codec, framed=framed))
             contents.lasting.append(packet.duration or 0)
             contents.pts.append(packet.pts if packet.pts is not None else packet.dts or 0)
         return Inventory(
@@ -124,25 +137,30 @@ _PACKETS = {"audio", "subtitle", "cover"}
 
 def _contents(stream: Stream, container: InputContainer) -> Contents:
     cover = Disposition.attached_pic in stream.disposition
+    codec, context = codec_name(stream), stream.codec_context
+    heard = context if isinstance(context, AudioCodecContext) else None
     contents = Contents(
         kind="cover" if cover else data_kind(stream, container),
-        codec=codec_name(stream),
+        codec=codec,
         unit=stream.time_base or Fraction(1),
         tags=stream.metadata,
         flags=stream.disposition,
+        rate=heard.sample_rate if heard else 0,
+        channels=heard.layout.nb_channels if heard else 0,
+        layout=heard.layout.name if heard else "",
+        setup=bytearray(setup_of(codec, (context.extradata or b"") if context else b"")),
     )
     if contents.kind == "attachment":
         contents.digests.append(_number(cast("AttachmentStream", stream).data))
     return contents
 
 
-def _digest(packet: Packet[Stream], codec: str) -> int:
-    payload = bytes(packet)
+def _digest(payload: bytes, codec: str, *, framed: bool) -> int:
     if codec in MOVIE_TEXT | PLAIN_TEXT:
         # Plain text in both of its forms, without the markup that one of them cannot have.
         plain = to_plain_text(payload) if codec in MOVIE_TEXT else payload
         return _number(to_plain_text(to_movie_text(plain)))
-    if codec == "aac" and _has_adts_header(payload):
+    if framed:
         return _number(payload[7 if payload[1] & 1 else 9 :])
     return _number(payload)
 
