@@ -119,6 +119,23 @@ def test_another_language_is_named(pair: tuple[Path, Path], tmp_path: Path) -> N
     assert broken(source, found) == {"sound 1 language"}
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_chapters_end_is_compared_where_the_container_keeps_it(
+    tmp_path: Path, suffix: str, place: int
+) -> None:
+    chapters = [(0, 1, "first"), (2, 4, "second")]
+    source = make_clip(tmp_path / "a.mkv", Clip(chapters=tuple(chapters)))
+    whole = remake(source, tmp_path / f"whole{suffix}").path
+    assert broken(source, whole) == set()
+    start, end, title = chapters[place]
+    chapters[place] = (start, end + 1, title)
+    longer = make_clip(tmp_path / "b.mkv", Clip(chapters=tuple(chapters)))
+    found = remake(longer, tmp_path / f"found{suffix}").path
+    kept = place == 1 or suffix == ".mkv"
+    assert broken(source, found) == ({"chapters"} if kept else set())
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
 def test_lost_colour_tags_are_named(tmp_path: Path, suffix: str) -> None:
     tagged = make_clip(tmp_path / "tagged.mkv", Clip(colour=FIELDS["colour"]))

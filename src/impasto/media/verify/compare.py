@@ -17,6 +17,7 @@ from impasto.media.verify.report import Check
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from av.container.core import Chapter
     from av.stream import Disposition
 
     from impasto.media.formats import Family
@@ -73,19 +74,31 @@ def _join_names(disposition: Disposition) -> str:
 
 
 def check_chapters(pair: Pair) -> Iterator[Check]:
-    """Compare where chapters start, and their titles; where one ends, the next one starts."""
+    """Compare the chapters' titles, where they start, and where they end.
+
+    In MP4 and QuickTime a chapter ends where the next one starts, so only the last one's end tells.
+    """
     before, after = pair.before.chapters, pair.after.chapters
     if not before and not after:
         return
     right = 0
-    for old, new in zip(before, after, strict=False):
+    for place, (old, new) in enumerate(zip(before, after, strict=False), 1):
         unit = new["time_base"] or Fraction(1)
-        start = old["start"] * (old["time_base"] or Fraction(1)) - pair.shift
-        off = abs(new["start"] * unit - max(start, Fraction(0)))
+        old_start, old_end = _span(old, pair.shift)
+        new_start, new_end = _span(new, Fraction(0))
+        off = abs(new_start - old_start)
+        if pair.target.family in {"mkv", "webm"} or place == len(before):
+            off = max(off, abs(new_end - old_end))
         same_title = old["metadata"].get("title") == new["metadata"].get("title")
         right += same_title and off <= max(pair.slack, unit)
     ok = right == len(before) == len(after)
     yield Check(item="chapters", ok=ok, detail=f"{right} of {len(before)} unchanged")
+
+
+def _span(chapter: Chapter, shift: Fraction) -> tuple[Fraction, Fraction]:
+    unit = chapter["time_base"] or Fraction(1)
+    start, end = (max(chapter[key] * unit - shift, Fraction(0)) for key in ("start", "end"))
+    return start, end
 
 
 def check_tags(pair: Pair) -> Iterator[Check]:
