@@ -119,6 +119,28 @@ def test_another_language_is_named(pair: tuple[Path, Path], tmp_path: Path) -> N
     assert broken(source, found) == {"sound 1 language"}
 
 
+@pytest.mark.parametrize(
+    ("filename", "mimetype", "item"),
+    [
+        ("other.txt", "text/plain", "attachment 1 filename"),
+        ("note.txt", "text/html", "attachment 1 mimetype"),
+    ],
+)
+def test_an_attachments_other_name_or_type_is_named(
+    tmp_path: Path, filename: str, mimetype: str, item: str
+) -> None:
+    source = make_clip(tmp_path / "source.mkv", Clip(frames=12, attachment=True))
+    output = remake(source, tmp_path / "output.mkv").path
+    assert broken(source, output) == set()
+    bare = remake(make_clip(tmp_path / "bare.mkv", Clip(frames=12)), tmp_path / "bare_output.mkv")
+
+    def attached(out: OutputContainer) -> None:
+        out.add_attachment(filename, mimetype, b"attached")
+
+    found = copied(bare.path, tmp_path / "found.mkv", "video", whole, attached)
+    assert broken(source, found) == {item}
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_chapters_end_is_compared_where_the_container_keeps_it(

@@ -143,6 +143,15 @@ def _track(pair: Pair, item: str, before: Contents, after: Contents) -> Iterator
         if before.kind == "subtitle":
             yield _lasting(pair, item, before, after)
         yield from check_labels(item, before, after, pair.target.family)
+    elif pair.target.family == "mkv":
+        yield from _attached(item, before, after)
+
+
+def _attached(item: str, before: Contents, after: Contents) -> Iterator[Check]:
+    """Compare an attachment's name and type; a cover from another container is given new ones."""
+    for tag in ("filename", "mimetype"):
+        if tag in before.tags:
+            yield _equal(f"{item} {tag}", before.tags[tag], after.tags.get(tag))
 
 
 def _offset(pair: Pair, item: str, before: Contents, after: Contents) -> Check:
