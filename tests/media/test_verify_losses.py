@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import av
 import pytest
+from av.stream import Disposition
 
 from impasto.media.formats import family_of
 from impasto.media.write.sink import open_output
@@ -117,6 +118,45 @@ def test_another_language_is_named(pair: tuple[Path, Path], tmp_path: Path) -> N
     source, output = pair
     found = copied(output, tmp_path / output.name, "audio", whole, another_language)
     assert broken(source, found) == {"sound 1 language"}
+
+
+def a_title(out: OutputContainer) -> None:
+    out.streams.audio[0].metadata["title"] = "Director"
+
+
+def a_flag(out: OutputContainer) -> None:
+    out.streams.subtitles[0].disposition |= Disposition.forced
+
+
+def a_tracks_default(out: OutputContainer) -> None:
+    out.streams.subtitles[0].disposition |= Disposition.default
+
+
+@pytest.mark.parametrize(
+    ("header", "items"),
+    [
+        (a_title, {"sound 1 title"}),
+        (a_flag, {"subtitles 1 flags"}),
+        (a_tracks_default, set()),
+    ],
+)
+def test_a_label_that_the_source_has_not_is_named(
+    tmp_path: Path, header: Callable[[OutputContainer], None], items: set[str]
+) -> None:
+    source = make_clip(tmp_path / "source.mp4", Clip(**FIELDS))
+    output = remake(source, tmp_path / "output.mkv").path
+    found = copied(output, tmp_path / "found.mkv", "video", whole, header)
+    assert broken(source, found) == items
+
+
+@pytest.mark.parametrize("flag", [Disposition.hearing_impaired, Disposition.visual_impaired])
+def test_a_flag_that_mp4_reads_as_two_is_no_new_one(tmp_path: Path, flag: Disposition) -> None:
+    def flagged(out: OutputContainer) -> None:
+        out.streams.audio[0].disposition = flag
+
+    plain = make_clip(tmp_path / "plain.mkv", Clip(frames=12, bframes=0, audio=("ac3",)))
+    source = copied(plain, tmp_path / "source.mkv", "video", whole, flagged)
+    assert broken(source, remake(source, tmp_path / "output.mp4").path) == set()
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,12 @@ _FLAGS: dict[Family, Disposition] = {
 }
 _FLAGS["webm"] = _FLAGS["mkv"]
 
+_TWINS = (
+    Disposition.hearing_impaired | Disposition.captions,
+    Disposition.visual_impaired | Disposition.descriptions,
+)
+"""Flags of which MP4 stores one, and both are read."""
+
 
 def same_language(code: str | None) -> str:
     """Return the terminological spelling of an ISO 639-2 code; ``und`` where there is none."""
@@ -65,3 +71,11 @@ def flags(found: Disposition, family: Family) -> tuple[Disposition, Disposition]
     """Split a stream's flags into those that a container keeps and those that it loses."""
     kept = found & _FLAGS[family]
     return kept, found & ~kept
+
+
+def implied(found: Disposition) -> Disposition:
+    """Return the flags that a container may add to those that it keeps: the default, and twins."""
+    added = Disposition.default
+    for twins in _TWINS:
+        added |= twins if found & twins else Disposition(0)
+    return added

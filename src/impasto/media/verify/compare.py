@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from impasto.media.join.labels import flags, language, same_language
+from impasto.media.join.labels import flags, implied, language, same_language
 from impasto.media.join.streams import carries, converts
 from impasto.media.join.tags import file_tags, in_keys, same_tag, track_tags
 from impasto.media.join.tracks import COVERS, REMADE, drop_reason
@@ -57,11 +57,11 @@ def check_labels(item: str, before: Contents, after: Contents, family: Family) -
         yield Check(item=f"{item} language", ok=None, detail=f"{family} has no code for {spoken}")
     else:
         yield _equal(f"{item} language", spoken, same_language(heard))
-    title = track_tags(before.tags, family).get("title")
-    if title is not None:
-        yield _equal(f"{item} title", title, track_tags(after.tags, family).get("title"))
+    title, found = (track_tags(each.tags, family).get("title") for each in (before, after))
+    if title is not None or found is not None:
+        yield _equal(f"{item} title", title, found)
     kept, lost = flags(before.flags, family)
-    ok = kept & ~after.flags == 0
+    ok = kept & ~after.flags == 0 and after.flags & ~kept & ~implied(kept) == 0
     detail = f"{_join_names(after.flags)}, expected {_join_names(kept)}"
     yield Check(item=f"{item} flags", ok=ok, detail=detail)
     if lost:
