@@ -49,6 +49,7 @@ def test_sound_with_another_label_is_named(case: str, tmp_path: Path) -> None:
         (".mov", "pcm_s16le", ".mkv"),
         (".mov", "alac", ".mkv"),
         (".mkv", "flac", ".mp4"),
+        (".mkv", "pcm_s16le", ".mp4"),
         (".mkv", "libopus", ".mp4"),
     ],
 )

@@ -12,6 +12,7 @@ from impasto.media.join.tags import file_tags, in_keys, same_tag, track_tags
 from impasto.media.join.tracks import COVERS, REMADE, drop_reason
 from impasto.media.verify.encoded import check_encoded
 from impasto.media.verify.format import check_format
+from impasto.media.verify.pair import MILLISECOND
 from impasto.media.verify.report import Check
 
 if TYPE_CHECKING:
@@ -155,8 +156,9 @@ def _attached(item: str, before: Contents, after: Contents) -> Iterator[Check]:
 
 
 def _offset(pair: Pair, item: str, before: Contents, after: Contents) -> Check:
-    """Check how far packets moved against the pictures; the output's time unit limits precision."""
-    slack = max(pair.slack, HEARD, after.unit / 2)
+    """Check how far packets moved against the pictures, as precisely as both files tell time."""
+    source_unit = min(before.unit, MILLISECOND)
+    slack = max(pair.slack, HEARD, source_unit / 2, after.unit / 2)
     worst = max(
         (
             abs(new * after.unit - (old * before.unit - pair.shift))
