@@ -31,8 +31,8 @@ def fits(record: Done, shard: Shard, output: OutputKind) -> bool:
     return (
         record.shard == shard.index
         and _segment_fits(record, output)
-        and record.items <= len(shard)
-        and len(failed) <= record.items
+        # Workers count every item: also one that is set aside, concealed or taken from a base.
+        and record.items == len(shard)
         and record.failed_batches <= len(failed)
         and _within(shard, failed)
         and _within(shard, record.concealed)
@@ -58,12 +58,15 @@ def _within(shard: Shard, items: Iterable[int], *, repeated: bool = False) -> bo
 
 
 def _names_fit(record: Done, shard: Shard, output: OutputKind) -> bool:
+    """Return whether the names are those of a shard; only a failed item may lack a picture."""
     if len(set(record.names)) < len(record.names):
         return False
     match output:
         case "files":
             return True
         case "image" | "folder":
-            return {*record.names} <= {*shard.outputs}
+            scored = {*range(shard.start, shard.stop)} - {error.item for error in record.failed}
+            wanted = {shard.outputs[item - shard.start] for item in scored}
+            return wanted <= {*record.names} <= {*shard.outputs}
         case _:
             return not record.names

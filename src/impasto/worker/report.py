@@ -20,11 +20,11 @@ class ShardReport:
     def __init__(self, attempt: Attempt) -> None:
         self._shard = attempt.shard
         base = attempt.base
-        again = len(base.failed) if base else 0
-        self.items = base.items - again if base else 0
+        again = {error.item for error in base.failed} if base else set()
+        self.items = base.items - len(again) if base else 0
         self.events: list[Event] = []
         self.failed: list[ItemError] = []
-        self.concealed: list[int] = list(base.concealed) if base else []
+        self.concealed: list[int] = [n for n in base.concealed if n not in again] if base else []
 
     def add(self, scored: Scored) -> Scored:
         """Note a scored item, and add the item's name to its error."""

@@ -1,0 +1,41 @@
+"""A worker's notes on a shard become a record that is believed."""
+
+from __future__ import annotations
+
+import pytest
+
+from impasto.jobs.fits import fits
+from impasto.outputs.base import Scored
+from impasto.schema.outcome import Attempt, Done, ItemError
+from impasto.schema.plan import Shard
+from impasto.worker.report import ShardReport
+
+SHARD = Shard(index=0, start=0, stop=3)
+
+
+def record(report: ShardReport) -> Done:
+    return Done(
+        shard=0,
+        segment="segments/00000-0a.jsonl",
+        items=report.items,
+        bytes=1,
+        seconds=1.0,
+        concealed=tuple(report.concealed),
+        failed=tuple(report.failed),
+    )
+
+
+@pytest.mark.parametrize("error", [None, ItemError(item=1, error="no")])
+def test_an_item_is_noted_once_however_often_it_is_tried(error: ItemError | None) -> None:
+    first = ShardReport(Attempt(shard=SHARD))
+    for item in range(3):
+        failed = ItemError(item=1, error="no") if item == 1 else None
+        first.add(Scored(item, concealed=item < 2, error=failed))
+    base = record(first)
+    again = ShardReport(Attempt(shard=SHARD, base=base))
+    again.add(Scored(1, concealed=True, error=error))
+    made = record(again)
+    assert fits(base, SHARD, "records")
+    assert fits(made, SHARD, "records")
+    assert (made.items, sorted(made.concealed)) == (3, [0, 1])
+    assert made.failed == ((error,) if error else ())
