@@ -115,6 +115,8 @@ def test_a_record_under_the_key_of_another_shard_counts_as_absent(tmp_path: Path
         {"base": "/in", "shards": [{"index": 0, "start": 0, "stop": 1, "names": ["/b"]}]},
         {"width": -1},
         {"clip": [0, 10**30]},
+        {"clip": [-(1 << 63), (1 << 63) - 1]},
+        {"clip": [5, 5]},
         {"encoding": {"threads": 10**9}},
     ],
     ids=str,

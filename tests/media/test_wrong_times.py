@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 import av
 import pytest
 
+from impasto.media.read import listing
 from impasto.media.read.decode import read
 from impasto.media.read.index import cut, scan
+from impasto.media.read.packets import pictures
 from support.clips import frame_number, make_clip
 from support.remake import frame_times, remake, sounds, subtitles, verify
 from support.retimed import retimed
 from support.shards import assert_shards_equal_sequential
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from av.packet import Packet
@@ -73,6 +75,20 @@ def test_a_wrong_timestamp_costs_one_timestamp(clip: MakeClip, tmp_path: Path, k
     assert_shards_equal_sequential(source, sizes=(1, 7, 37, 100))
     output = remake(source, tmp_path / "output.mp4")
     assert frame_times(output.path) == [time * MS for time in index.pts]
+
+
+def test_timestamps_near_the_limits_of_64_bits_count_as_missing(
+    clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def far(*given: Any) -> Iterator[Packet[Any]]:
+        for number, packet in enumerate(pictures(*given)):
+            packet.pts = packet.dts = (1 << 62) + number
+            yield packet
+
+    monkeypatch.setattr(listing, "pictures", far)
+    index = scan(str(clip(".mkv", frames=8, bframes=0)), "far")
+    assert index.whole == "some pictures have no timestamps"
+    assert index.pts == tuple(range(8))
 
 
 @pytest.mark.parametrize("place", [3, 30, 46])

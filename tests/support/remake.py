@@ -12,12 +12,12 @@ import av
 import numpy as np
 
 from impasto.media.join.assemble import assemble
-from impasto.media.join.timeline import NEVER
 from impasto.media.read.decode import read
 from impasto.media.read.index import cut, scan
 from impasto.media.verify import verify as checker
 from impasto.media.write.segment import SegmentWriter
 from impasto.media.write.target import target
+from impasto.schema.bounds import NEVER
 from impasto.schema.plan import Encoding
 
 if TYPE_CHECKING:

@@ -16,6 +16,10 @@ from impasto.secrecy import end_of, start_of
 
 MOST = 1 << 53
 """Larger numbers are not the same in every reader of JSON."""
+LATEST = 1 << 61
+"""Timestamps are below it in both directions, so that 64 bits hold their differences."""
+NEVER = 2 * LATEST
+"""The end of a range of time that reaches to the end of the source."""
 LARGEST = 1e300
 """Larger floats become infinite too easily."""
 LONGEST_PATH = 1 << 15
@@ -46,8 +50,10 @@ def _path(text: str) -> str:
 Count: TypeAlias = Annotated[int, Field(ge=0, le=MOST)]
 """A number of things, or the index of one."""
 Seconds: TypeAlias = Annotated[float, Field(ge=0, le=1e10)]
-Moment: TypeAlias = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
+Moment: TypeAlias = Annotated[int, Field(gt=-LATEST, lt=LATEST)]
 """A timestamp, in some stream's time base."""
+Delay: TypeAlias = Annotated[int, Field(ge=-NEVER, le=NEVER)]
+"""The difference of two timestamps."""
 Side: TypeAlias = Annotated[int, Field(ge=0, le=1 << 27)]
 """A width or a height, in pixels."""
 Ratio: TypeAlias = Annotated[Fraction, Field(gt=0, le=1 << 32)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from impasto.schema.base import Frozen
-from impasto.schema.bounds import Count, Moment, Name, PathText, Side, Told, Word
+from impasto.schema.bounds import NEVER, Count, Moment, Name, PathText, Side, Told, Word
 from impasto.schema.job import Items, Preset
 from impasto.schema.source import TableFacts, VideoCut, VideoFacts
 
@@ -99,7 +99,7 @@ class Plan(Frozen):
     height: Side = 0
     encoding: Encoding = Encoding()
     shards: tuple[Shard, ...] = ()
-    clip: tuple[Moment, Moment] | None = None
+    clip: tuple[Moment, Annotated[int, Field(le=NEVER)]] | None = None
     warnings: tuple[Told, ...] = ()
     reasons: tuple[Told, ...] = ()
     etag: Word = ""
@@ -114,6 +114,8 @@ class Plan(Frozen):
             after = shard.stop
         if self.items != _ITEMS[self.source]:
             raise ValueError("has items that its source does not hold")
+        if self.clip and self.clip[0] >= self.clip[1]:
+            raise ValueError("takes a range of time that ends before it starts")
         if self.facts is None and "video" in (self.source, self.output):
             raise ValueError("lacks the facts of its pictures")
         if self.source == "video" and not all(shard.cut for shard in self.shards):

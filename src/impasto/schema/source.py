@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from impasto.schema.base import Frozen
-from impasto.schema.bounds import Count, Moment, Ratio, Side, Word
+from impasto.schema.bounds import Count, Delay, Moment, Ratio, Side, Word
 
 CodePoint = Annotated[int, Field(ge=0, le=255)]
 Fixed = Annotated[int, Field(ge=-(1 << 31), lt=1 << 32)]
@@ -42,7 +42,7 @@ class Shift(Frozen):
 
     stream: Count
     place: Count
-    by: Moment
+    by: Delay
 
 
 class VideoFacts(Frozen):

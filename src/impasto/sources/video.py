@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput
 from impasto.media.join import assemble
-from impasto.media.join.timeline import NEVER
 from impasto.media.read import decode, describe, index
 from impasto.media.write.target import target
+from impasto.schema.bounds import NEVER
 from impasto.schema.plan import Plan, Shard
 from impasto.sources.base import Survey
 

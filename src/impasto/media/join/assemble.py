@@ -15,12 +15,13 @@ from impasto.media.join.carry import Ahead, look_ahead, packets
 from impasto.media.join.join import Joiner, opened
 from impasto.media.join.streams import codec_name
 from impasto.media.join.tags import chapters, file_tags, in_keys
-from impasto.media.join.timeline import NEVER, start_of
+from impasto.media.join.timeline import start_of
 from impasto.media.join.tracks import REMADE, add_track, data_kind, encoded, label, unkept
 from impasto.media.read.container import open_source
 from impasto.media.write.encoders import add_encoder, encoder_rate
 from impasto.media.write.sink import clock, closing, open_output, writing
 from impasto.media.write.target import changes
+from impasto.schema.bounds import NEVER
 from impasto.schema.plan import Encoding
 
 if TYPE_CHECKING:

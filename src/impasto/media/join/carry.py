@@ -13,7 +13,7 @@ from av.stream import Discard, Disposition
 
 from impasto.errors import Unavailable
 from impasto.media.join.streams import codec_name, shows_nothing
-from impasto.media.read.beside import given_time
+from impasto.media.read.beside import believable, given_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -202,7 +202,8 @@ def _put_right(packet: Packet[Stream], course: _Course) -> None:
     course.place += 1
     if course.fix or (course.fixes and packet.dts is None):
         time = given_time(packet) or 0
-        packet.pts = (time if packet.pts is None else packet.pts) + course.fix
+        shown = believable(packet.pts)
+        packet.pts = (time if shown is None else shown) + course.fix
         packet.dts = time + course.fix
 
 

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 MILLISECOND = Fraction(1, 1000)
 
-NEVER = 1 << 62
-"""The end of a range of time that reaches to the end of the source."""
-
 
 @dataclass(frozen=True, slots=True)
 class Timeline:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from impasto.media.read.mend import ascending, jumps, usual_step
+from impasto.schema.bounds import LATEST
 from impasto.schema.source import Shift
 
 if TYPE_CHECKING:
@@ -19,9 +20,15 @@ if TYPE_CHECKING:
     from impasto.media.read.settle import Picture, Settled
 
 
+def believable(time: int | None) -> int | None:
+    """Return a packet's timestamp, or None for one with which 64 bits cannot reckon."""
+    return None if time is None or abs(time) >= LATEST else time
+
+
 def given_time(packet: Packet[Any]) -> int | None:
     """Return when a packet of sound or subtitles is due, as the file says."""
-    return packet.dts if packet.dts is not None else packet.pts
+    dts = believable(packet.dts)
+    return believable(packet.pts) if dts is None else dts
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from impasto.errors import BadInput
+from impasto.media.read.beside import believable
 from impasto.media.read.container import open_source
 from impasto.media.read.deinterlace import REACH
 from impasto.media.read.listing import list_pictures
@@ -158,6 +159,8 @@ def _timed(
     facts, times = _facts(source, name, seen, reorder, moved)
     ordered = sorted(shown)
     if not agree([p.pts for p in ordered], reorder, times):
+        return None
+    if any(believable(p.pts) is None for p in (ordered[0], ordered[-1])):
         return None
     if settled.jumps or len(moved) > MANY:
         whole = whole or settled.notes[0]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import av
 
 from impasto.errors import BadInput
-from impasto.media.read.beside import Beside
+from impasto.media.read.beside import Beside, believable
 from impasto.media.read.container import open_source
 from impasto.media.read.packets import pictures
 from impasto.media.read.probe import DEFAULT_RATE
@@ -97,8 +97,8 @@ def _packet(position: int, packet: Packet[VideoStream], before: int | None) -> P
     twice = packet.is_discard and packet.dts == before
     return Picture(
         position,
-        None if twice else packet.pts,
-        packet.dts,
+        None if twice else believable(packet.pts),
+        believable(packet.dts),
         packet.is_keyframe,
         packet.is_discard and not twice,
         -1 if packet.pos is None else packet.pos,
