@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from impasto.errors import BadInput
 from impasto.jobs.fits import failed_fits, fits
 from impasto.jobs.job import Job
 from impasto.schema.base import read
-from impasto.schema.outcome import Done, Failed
+from impasto.schema.outcome import Done, Failed, ItemError
 from impasto.schema.plan import Plan, Shard
 from impasto.storage.stores import Stores
 
@@ -97,6 +98,19 @@ def test_a_record_under_the_key_of_another_shard_counts_as_absent(tmp_path: Path
     assert job.find_done(shards[1], plan) is None
 
 
+def test_a_folder_that_holds_no_job_cannot_be_cancelled(tmp_path: Path) -> None:
+    place = tmp_path / "jobs" / "cccccccccccc"
+    (place / "spec.json").mkdir(parents=True)
+    with pytest.raises(BadInput, match="job cccccccccccc: not found"):
+        Job(Stores({}).open_home(str(tmp_path)), "cccccccccccc").cancel()
+    assert [path.name for path in place.iterdir()] == ["spec.json"]
+
+
+def test_the_name_of_a_failed_item_is_bounded_and_without_secrets() -> None:
+    assert len(ItemError(item=1, error="no", key="x" * 100_000).key) < 5000
+    assert "s3cr3ts3cr3t" not in ItemError(item=1, error="no", key="a?sig=s3cr3ts3cr3t").key
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -110,6 +124,8 @@ def test_a_record_under_the_key_of_another_shard_counts_as_absent(tmp_path: Path
         {"output": "video"},
         {"source": "files"},
         {"output": "folder"},
+        {"shards": [{"index": 0, "start": 0, "stop": 2, "outputs": ["a", "a"]}]},
+        {"shards": [{"index": n, "start": n, "stop": n + 1, "outputs": ["a"]} for n in range(2)]},
         {"base": "a\0b"},
         {"base": "/in", "shards": [{"index": 0, "start": 0, "stop": 1, "names": ["../b"]}]},
         {"base": "/in", "shards": [{"index": 0, "start": 0, "stop": 1, "names": ["/b"]}]},

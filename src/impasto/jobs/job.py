@@ -69,7 +69,7 @@ class Job:
         """Read the spec; raises BadInput when there is no such job."""
         spec = self.folder.load("spec.json", JobSpec)
         if spec is None:
-            raise BadInput(f"job {self.id}: not found in {self.home.place}", "see `impasto jobs`")
+            raise self._missing()
         return spec
 
     def exists(self) -> bool:
@@ -91,7 +91,9 @@ class Job:
         return result
 
     def cancel(self) -> None:
-        """Ask every driver of the job to stop; raises BadInput when it is done."""
+        """Ask every driver of the job to stop; raises BadInput if it is done or missing."""
+        if not self.exists():
+            raise self._missing()
         if self.listing().status == "done":
             raise BadInput(f"job {self.id}: is done already", "there is nothing to cancel")
         self.notes.cancel()
@@ -170,6 +172,9 @@ class Job:
         prefixes = tuple(record.segment for record in kept)
         segments = (key for key in listing.sizes if key.startswith("segments/"))
         self.folder.delete(*(key for key in segments if not key.startswith(prefixes)))
+
+    def _missing(self) -> BadInput:
+        return BadInput(f"job {self.id}: not found in {self.home.place}", "see `impasto jobs`")
 
     def _all_done(
         self, numbers: Sequence[int], key: Callable[[int], str], plan: Plan | None

@@ -25,7 +25,7 @@ class ItemError(Frozen):
 
     item: Count
     error: Told
-    key: str = ""
+    key: Told = ""
     traceback: Trace = ""
 
 

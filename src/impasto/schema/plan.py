@@ -124,6 +124,9 @@ class Plan(Frozen):
             raise ValueError("has a shard without names")
         if self.output in {"image", "folder"} and not all(map(_has_outputs, self.shards)):
             raise ValueError("has a shard without outputs")
+        outputs = [name for shard in self.shards for name in shard.outputs]
+        if len(set(outputs)) < len(outputs):
+            raise ValueError("names an output twice")
         if self.base and any(_leads_out(name) for shard in self.shards for name in shard.names):
             raise ValueError("names what is not in its folder")
         return self
