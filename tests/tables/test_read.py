@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -412,6 +414,44 @@ def test_parquet_keeps_the_type_of_integers_some_of_which_are_missing(
     frame.to_parquet(path, row_group_size=2)
     assert dtypes(str(path)) == {"n": name, "all": kind}
     assert_frame_equal(whole(str(path), 1), frame)
+
+
+LONG = 2**53 + 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "cells"),
+    [
+        (pa.struct([("id", pa.int64())]), [{"id": LONG}, None, {"id": None}]),
+        (pa.struct([("id", pa.uint64())]), [{"id": 2**64 - 1}, {"id": None}, {"id": 0}]),
+        (pa.list_(pa.int64()), [[LONG, None], None, []]),
+        (pa.list_(pa.int32()), [[1, None], [2], [3]]),
+        (pa.list_(pa.list_(pa.int64())), [[[LONG, None], None], [[]], None]),
+        (pa.list_(pa.int64(), 2), [[LONG, None], None, [1, 2]]),
+        (pa.map_(pa.string(), pa.int64()), [[("a", LONG), ("b", None)], None, []]),
+        (
+            pa.struct([("x", pa.list_(pa.struct([("y", pa.int64())])))]),
+            [{"x": [{"y": LONG}, {"y": None}, None]}, {"x": None}, None],
+        ),
+    ],
+)
+def test_parquet_keeps_integers_within_lists_and_structs(
+    tmp_path: Path, kind: pa.DataType, cells: list[Any]
+) -> None:
+    path = tmp_path / "t.parquet"
+    table = pa.table({"n": [1, None, 3], "v": pa.array(cells, kind), "w": ["a", "b", None]})
+    pq.write_table(table, path, row_group_size=2)
+    assert dtypes(str(path)) == {"n": "Int64", "v": "object", "w": "str"}
+    for size in (1, 2, 3):
+        found = whole(str(path), size)["v"].tolist()
+        assert repr(found) == repr(cells)
+
+
+def test_lists_in_parquet_that_miss_no_integer_are_arrays(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"i": [[1, 2], [3]], "f": [[0.5, None], None]}), path)
+    found = whole(str(path))
+    assert [found["i"][0].dtype, found["f"][0].dtype] == ["int64", "float64"]
 
 
 def test_shards_of_parquet_are_cut_between_row_groups(parquet: tuple[str, pd.DataFrame]) -> None:

@@ -11,7 +11,7 @@ from impasto.schema.source import TableFacts
 from impasto.tables.read.scan import BLOCK_ROWS, Scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     import pandas as pd
 
@@ -31,7 +31,7 @@ def scan(file: File, _: Wanted) -> Scan:
         meta = table.metadata
         starts = list(_starts(meta))
         frame = _frame(table.schema_arrow.empty_table())
-        missing = _with_missing(meta)
+        missing = _with_missing(table)
         if not frame.columns.is_unique:
             raise BadInput(f"{file.url}: two columns share a name", "rename one")
         columns = tuple(
@@ -59,13 +59,15 @@ def read(file: File, facts: TableFacts, shard: Shard) -> Iterator[pd.DataFrame]:
             if start < shard.stop and shard.start < stop
         ]
         at, dtypes = starts[groups[0]], dict(facts.columns)
+        nested = any(_holds_integers(field.type) for field in table.schema_arrow)
+        missing = _with_missing(table) if nested else set()
         batches = table.iter_batches(BLOCK_ROWS, row_groups=groups, use_threads=False)
         for batch in batches:
             first, last = max(0, shard.start - at), min(len(batch), shard.stop - at)
             at += len(batch)
             if first < last:
                 part = pa.Table.from_batches([batch.slice(first, last - first)])
-                yield _frame(part, dtypes)
+                yield _frame(part, dtypes, missing)
             if at >= shard.stop:
                 return
 
@@ -92,16 +94,33 @@ def _starts(meta: Any) -> Iterator[int]:
     yield from list(accumulate(counts, initial=0))[:-1]
 
 
-def _with_missing(meta: Any) -> set[str]:
+def _with_missing(table: Any) -> set[str]:
     """Return the columns that hold missing values, or may, for lack of statistics."""
+    meta = table.metadata
+    # Within structs and lists, Parquet stores each innermost field as a column of its own.
+    owners = [field.name for field in table.schema_arrow for _ in _innermost(field.type)]
     found = set()
     for group in range(meta.num_row_groups):
-        for n in range(meta.num_columns):
-            column = meta.row_group(group).column(n)
-            told = column.statistics
-            if told is None or not told.has_null_count or told.null_count:
-                found.add(column.path_in_schema)
+        for n, owner in enumerate(owners):
+            stats = meta.row_group(group).column(n).statistics
+            if stats is None or not stats.has_null_count or stats.null_count:
+                found.add(owner)
     return found
+
+
+def _innermost(kind: Any) -> Iterator[Any]:
+    """Yield the types within a nested type, or a plain type itself."""
+    if not kind.num_fields:
+        yield kind
+    for n in range(kind.num_fields):
+        yield from _innermost(kind.field(n).type)
+
+
+def _holds_integers(kind: Any) -> bool:
+    """Return whether a type is nested and has integers within."""
+    import pyarrow as pa
+
+    return kind.num_fields > 0 and any(map(pa.types.is_integer, _innermost(kind)))
 
 
 def _dtype(dtype: str, *, missing: bool) -> str:
@@ -113,22 +132,36 @@ def _dtype(dtype: str, *, missing: bool) -> str:
     return dtype
 
 
-def _frame(table: Any, dtypes: dict[str, str] | None = None) -> pd.DataFrame:
-    """Return a table as a frame, with these dtypes."""
+def _frame(
+    table: Any, dtypes: dict[str, str] | None = None, missing: Collection[str] = ()
+) -> pd.DataFrame:
+    """Return a table as a frame, with these dtypes.
+
+    Args:
+        table: the rows.
+        dtypes: of the columns, by name.
+        missing: columns with missing values anywhere in the file.
+    """
     import pandas as pd
     import pyarrow as pa
 
+    exact = {}
     for n, column in enumerate(table.schema):
         if pa.types.is_dictionary(column.type):
             # Categories differ from one row group to the next.
             plain = table.column(n).cast(column.type.value_type)
             table = table.set_column(n, column.name, plain)
-    # Without this, integers some of which are missing would pass through floats.
+        elif column.name in missing and _holds_integers(column.type):
+            exact[column.name] = table.column(n).to_pylist()
+            table = table.set_column(n, column.name, pa.nulls(len(table)))
+    # Without these, integers some of which are missing would pass through floats.
     kinds = {dtype for dtype in (dtypes or {}).values() if dtype.startswith(("Int", "UInt"))}
     nullable = {
         pa.from_numpy_dtype(kind.lower()): pd.api.types.pandas_dtype(kind) for kind in kinds
     }
     frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, types_mapper=nullable.get)
+    for name, values in exact.items():
+        frame[name] = pd.Series(values, dtype=object)
     found = [(str(name), dtype) for name, dtype in frame.dtypes.items()]
     wanted = dtypes or {}
     return frame.astype({n: wanted[n] for n, dtype in found if n in wanted and dtype != wanted[n]})
