@@ -20,6 +20,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from impasto.cli.render.wording import worded
 from impasto.errors import Changed
 from impasto.storage.ranges import open_object
 from impasto.tables import formats
@@ -294,7 +295,8 @@ def test_infinities_are_kept_where_the_format_has_them_and_else_reported(tmp_pat
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
 def test_a_field_that_made_way_for_the_key_is_reported(tmp_path: Path, suffix: str) -> None:
     path, notes = noted(tmp_path, suffix, {"item": 7}, {"x": {"item_": 1}})
-    assert notes == ("`item` names each item; the scorer's field of that name is now `item_`",)
+    assert notes == ("the field 'item' is each item's key; the scorer's own field is now 'item_'",)
+    assert worded(notes[0]) == notes[0]
     assert b"item_" in path.read_bytes()
     assert noted(tmp_path, suffix, {"item_id": 7, "x": 'say "item_": 1'})[1] == ()
 

@@ -223,7 +223,7 @@ def test_what_a_file_of_records_cannot_hold_is_in_the_result(
     result = api.run(spec(tmp_path, "Echo", path, "o.jsonl"), settings=settings)
     assert [note.partition(",")[0].partition(";")[0] for note in result.notes] == [
         "1 infinite value became null",
-        "`item` names each item",
+        "the field 'item' is each item's key",
     ]
     assert lines(tmp_path / "o.jsonl") == [{"item": 0, "item_": "k", "x": None}]
 

@@ -41,7 +41,7 @@ class Losses:
             found.append(f"{count} became null, since JSON has none; .csv and .parquet do")
         if self.renamed:
             found.append(
-                f"`{ITEM}` names each item; the scorer's field of that name is now `{ITEM}_`"
+                f"the field '{ITEM}' is each item's key; the scorer's own field is now '{ITEM}_'"
             )
         return tuple(found)
 
