@@ -229,6 +229,36 @@ def test_elements_become_records(tmp_path: Path, result: Any, expected: list[Any
     assert json.loads(text) == [[record] for record in expected]
 
 
+class Opaque:
+    """Its text is an address in memory."""
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (object(), "object"),
+        (Opaque(), "Opaque"),
+        ({"a": [Opaque()]}, "Opaque"),
+        (pd.Series({"a": Opaque()}), "Opaque"),
+        (np.array([Opaque()]), "Opaque"),
+        (len.__call__, "method-wrapper"),
+        (files, "function"),
+        ((n for n in "ab"), "generator"),
+    ],
+)
+def test_a_result_whose_text_is_an_address_is_refused(
+    tmp_path: Path, value: object, name: str
+) -> None:
+    with pytest.raises(TypeError) as caught:
+        returning(tmp_path, [value, 1], 2)
+    assert str(caught.value) == (
+        f"a result holds an object of class '{name}', which has no text but its address in memory; "
+        "return numbers, text, lists or dicts"
+    )
+    kept = [b"x at 0x12>", Path("x at 0x12")]
+    assert returning(tmp_path, kept, 2) == [[{"output": str(each)}] for each in kept]
+
+
 def test_rows_of_a_frame_for_each_item_are_its_records(tmp_path: Path) -> None:
     boxes = [pd.DataFrame({"box": [1, 2]}), pd.DataFrame({"box": []})]
     assert returning(tmp_path, boxes, 2) == [[{"box": 1}, {"box": 2}], []]

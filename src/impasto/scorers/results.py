@@ -6,6 +6,7 @@ pandas is an optional dependency: a value can be one of its types only if somebo
 from __future__ import annotations
 
 import datetime
+import re
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _AS_THEY_ARE = frozenset({type(None), bool, int, float, str})
 _JSON_KINDS = "biufU"
 """numpy's kinds of bool, int, unsigned, float and str."""
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+>")
+"""Found in the text of an object whose class defines none, and of functions."""
 
 
 def is_pandas(value: object, name: str) -> bool:
@@ -91,7 +94,11 @@ def array(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Return a value in types that a record holds; any other is written as text."""
+    """Return a value in types that a record holds; any other is written as text.
+
+    Raises:
+        TypeError: its text is an address in memory, which says nothing and differs in every run.
+    """
     if type(value) in _AS_THEY_ARE:
         return value
     value = array(value)
@@ -108,7 +115,17 @@ def plain(value: Any) -> Any:
             return None if _missing(value) else value.isoformat()
     if is_pandas(value, "Series") or is_pandas(value, "Index"):
         return [plain(inner) for inner in value.tolist()]
-    return None if _missing(value) else str(value)
+    return None if _missing(value) else _text(value)
+
+
+def _text(value: object) -> str:
+    text = str(value)
+    if not isinstance(value, bytes | bytearray) and _ADDRESS.search(text):
+        raise TypeError(
+            f"a result holds an object of class '{type(value).__qualname__}', which has no text "
+            "but its address in memory; return numbers, text, lists or dicts"
+        )
+    return text
 
 
 def _plain_numpy(value: np.ndarray[Any, Any] | np.generic) -> Any:
