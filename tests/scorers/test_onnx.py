@@ -395,6 +395,13 @@ def test_texts_that_are_numbers_are_taken_for_them(dtype: str, kind: int) -> Non
         scorer(_linear(kind=kind)).score(frame)
 
 
+def test_a_word_for_a_missing_value_is_one_beside_texts() -> None:
+    frame = pd.DataFrame({"a": pd.Series(["NA", "8"], dtype="str"), "b": [1, 2]})
+    missing, known = records(scorer(_linear()).score(frame))
+    assert np.isnan(missing["output"])
+    assert known == {"output": 28.0}
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

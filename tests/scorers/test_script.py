@@ -241,7 +241,6 @@ class Opaque:
         ({"a": [Opaque()]}, "Opaque"),
         (pd.Series({"a": Opaque()}), "Opaque"),
         (np.array([Opaque()]), "Opaque"),
-        (len.__call__, "method-wrapper"),
         (files, "function"),
         ((n for n in "ab"), "generator"),
     ],

@@ -21,6 +21,7 @@ from pandas.testing import assert_frame_equal, assert_series_equal
 
 from impasto.errors import BadInput, Changed
 from impasto.schema.job import JobSpec
+from impasto.schema.source import MISSING
 from impasto.sources.item import Rows
 from impasto.sources.open import open_planned, open_source
 from impasto.storage.stores import Stores
@@ -106,7 +107,15 @@ def test_shards_of_csv_hold_what_pandas_reads_from_the_whole(
     found = whole(str(path), size)
     # What would come out as another number is told apart below.
     kept = {name: dtype for name, dtype in found.dtypes.items() if str(dtype) in {"Int64", "str"}}
-    expected = pd.read_csv(path, sep=delimiter, low_memory=False, dtype=kept)
+    texts = {name for name, dtype in kept.items() if str(dtype) == "str"}
+    expected = pd.read_csv(
+        path,
+        sep=delimiter,
+        low_memory=False,
+        dtype=kept,
+        keep_default_na=False,
+        na_values={str(name): [""] if name in texts else MISSING for name in found},
+    )
     assert list(found.columns) == ["a", "b\nc", "é"]
     for name in expected:
         if str(found[name].dtype) == "boolean":
@@ -139,6 +148,14 @@ def test_shards_of_csv_hold_what_pandas_reads_from_the_whole(
         (["", "", "x"], "str"),
         (["inf", "-1e400", "0"], "float64"),
         (["9223372036854775808", "1", "2"], "str"),
+        (["NA", "", "null"], "str"),
+        (["NA", "NA", "NA"], "str"),
+        (["DE", "NA", "None"], "str"),
+        (["01234", "NA", "5"], "str"),
+        (["NaN", "nan", ""], "float64"),
+        (["1", "NA", "3"], "Int64"),
+        (["1.5", "null", "NaN"], "float64"),
+        (["True", "NA", "false"], "boolean"),
     ],
 )
 @pytest.mark.parametrize("block", [1, 10_000])
@@ -155,11 +172,23 @@ def test_a_dtype_holds_all_of_a_column_however_it_is_cut(
         assert_frame_equal(frame, frames[0])
     if dtype == "Int64":
         assert [None if pd.isna(v) else str(v) for v in frames[0]["v"]] == [
-            field or None for field in fields
+            None if field in {"", "NA"} else field for field in fields
         ]
     if dtype == "str":
-        read = [None if value in {"", "NA"} else value for value in fields]
+        read = [value or None for value in fields]
         assert [None if pd.isna(v) else v for v in frames[0]["v"]] == read
+
+
+def test_a_word_is_missing_among_numbers_and_text_among_texts(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    words = sorted(MISSING)
+    rows = [f"{n},{word},{word},{word}" for n, word in enumerate(words)]
+    path.write_text("n,text,number,truth\n" + "\n".join(["0,Namibia,7,True", *rows]) + "\n")
+    assert pd.read_csv(path).count().tolist() == [1 + len(words), 1, 1, 1]
+    found = whole(str(path), 5)
+    assert found["text"].dropna().tolist() == ["Namibia", *filter(None, words)]
+    assert found["number"].dropna().tolist() == [7]
+    assert found["truth"].dropna().tolist() == [True]
 
 
 def test_blank_lines_and_unnamed_or_repeated_columns(tmp_path: Path) -> None:

@@ -14,6 +14,12 @@ CodePoint = Annotated[int, Field(ge=0, le=255)]
 Fixed = Annotated[int, Field(ge=-(1 << 31), lt=1 << 32)]
 """A number of a display matrix, signed or not."""
 
+_NAN = ("NaN", "-NaN", "nan", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")
+WORDS = ("NA", "N/A", "n/a", "<NA>", "#NA", "#N/A", "#N/A N/A", "NULL", "null", "None")
+"""Text that pandas takes for a missing value, though it may be a word of its own."""
+MISSING = ("", *WORDS, *_NAN)
+"""All that pandas takes for a missing value."""
+
 
 class Colour(Frozen):
     """How code values map to light, as ITU-T H.273 code points (2 is unspecified).

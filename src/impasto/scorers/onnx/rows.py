@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from impasto.errors import BadInput
+from impasto.schema.source import MISSING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -124,7 +125,7 @@ def _numbers(column: pd.Series[Any], field: Field) -> pd.Series[Any]:
         ValueError: one is no number.
     """
     numbers: pd.Series[Any] = pd.to_numeric(column, errors="coerce")
-    odd = column[numbers.isna() & column.notna()]
+    odd = column[numbers.isna() & column.notna() & ~column.isin(MISSING)]
     if len(odd):
         raise ValueError(
             f"column {column.name!r} holds {str(odd.iloc[0])[:SHOWN]!r}, which is not a number, "

@@ -1,8 +1,8 @@
 """CSV and TSV as rows (RFC 4180): quoted fields may hold line ends; UTF-8, with or without a mark.
 
-The first record names the columns, which `pandas.read_csv` reads with its defaults: an empty field
-and words such as NA are missing values. Where all of a table would be one column, semicolons, tabs
-or bars separate its fields.
+The first record names the columns, which `pandas.read_csv` reads. An empty field is a missing
+value, and among numbers and truth values, words such as NA are, too. Where all of a table would be
+one column, semicolons, tabs or bars separate its fields.
 """
 
 from __future__ import annotations

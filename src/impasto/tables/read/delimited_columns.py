@@ -1,7 +1,8 @@
 """Columns of CSV: their dtypes, found block by block, and records parsed as frames.
 
 What pandas makes of a column is kept unless a cell would come out as another: an integer beyond
-what a float holds, or a code such as 01234, whose zero is no part of a number.
+what a float holds, a code such as 01234, whose zero is no part of a number, or a word such as NA
+in a column of text, where it may be Namibia's code.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from impasto.errors import BadInput
+from impasto.schema.source import MISSING, WORDS
 from impasto.tables.read.kinds import EXACT, INT64, dtype_of
 from impasto.tables.read.scan import BLOCK_BYTES, BLOCK_ROWS
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 _INTEGER = r"^\s*[-+]?\d+\s*$"
 _CODE = r"^\s*[-+]?0\d"
 """Begins a cell that is a number to pandas, but no number is written so."""
+_WORD = "(?:" + "|".join(map(re.escape, WORDS)) + ")"
 _NUMBERS = ("int64", "float64")
 
 
@@ -46,6 +49,7 @@ class Columns:
         self._codes = re.compile(
             rb'(?:^|[\n"%b])[ \t]*[-+]?0[0-9][0-9.eE]*[ \t]*(?:$|["\r\n%b])' % (mark, mark)
         )
+        self._words = re.compile(rb'(?:^|[\n"%b])%b(?:$|["\r\n%b])' % (mark, _WORD.encode(), mark))
         self._block: list[bytes] = []
         self._rows = self._bytes = self._first = 0
 
@@ -89,13 +93,15 @@ class Columns:
         """Note the kinds of a block's values."""
         dtypes = np.array([str(dtype) for dtype in frame.dtypes])
         coded = self._codes.search(data) is not None
+        worded = self._words.search(data) is not None
         for dtype in _NUMBERS:
             places = np.flatnonzero(dtypes == dtype)
             if not len(places):
                 continue
             values = frame.iloc[:, places].to_numpy()
             kinds, doubts = _of_integers(values) if dtype == "int64" else _of_floats(values)
-            doubtful = np.flatnonzero(doubts | coded)
+            blank = np.array([kind == {"missing"} for kind in kinds])
+            doubtful = np.flatnonzero(doubts | coded | (blank & worded))
             if len(doubtful):
                 texts = self._texts(data, places[doubtful].tolist())
                 again = _of_texts(texts, np.isnan(values[:, doubtful]))
@@ -142,6 +148,11 @@ def _read(
     """Parse records as frames whose columns are called by their places."""
     import pandas as pd
 
+    # With texts, pandas finds the words among numbers alone; without any, its own way is quicker.
+    texts = "str" in (dtypes or {}).values()
+    words: Any = {
+        n: [""] if (dtypes or {}).get(n) == "str" else MISSING for n in range(len(facts.columns))
+    }
     yield from pd.read_csv(
         stream,
         sep=facts.delimiter,
@@ -150,6 +161,8 @@ def _read(
         dtype=dtypes,
         chunksize=rows,
         low_memory=False,
+        keep_default_na=not texts,
+        na_values=words if texts else None,
     )
 
 
@@ -212,6 +225,7 @@ def _of_texts(texts: list[str], blank: Any) -> list[set[str]]:
         "float": ~integers & ~blank.ravel(),
         "str": matches(_CODE) | huge,
         "missing": blank.ravel(),
+        "word": matches(f"^{_WORD}$"),
     }
     seen = {kind: found.reshape(blank.shape).any(axis=0) for kind, found in marks.items()}
     return [{kind for kind, found in seen.items() if found[n]} for n in range(blank.shape[1])]

@@ -1,7 +1,8 @@
 """The dtype of a column, from the kinds of values that were seen in it, block by block.
 
 Kinds are ``bool``, ``int``, ``long`` (also an ``int``, beyond `EXACT`), ``float``, ``str``,
-``object`` and ``missing``; ``special`` marks floats that are not finite, and changes no dtype.
+``object`` and ``missing``; ``special`` marks floats that are not finite, and changes no dtype;
+``word`` marks missing values that were written as one of `impasto.schema.source.WORDS`.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ def dtype_of(kinds: set[str], mixed: str) -> str:
         kinds: the kinds seen in the whole column.
         mixed: the dtype that holds values of any kind as they were written.
     """
-    known = kinds - {"missing", "special"}
+    known = kinds - {"missing", "special", "word"}
     nullable = "missing" in kinds
     if not known:
-        return "float64"
+        return "str" if "word" in kinds else "float64"
     if known == {"bool"}:
         return "boolean" if nullable else "bool"
     if known <= {"int", "long"}:
