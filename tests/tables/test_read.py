@@ -148,6 +148,13 @@ def test_shards_of_csv_hold_what_pandas_reads_from_the_whole(
         (["", "", "x"], "str"),
         (["inf", "-1e400", "0"], "float64"),
         (["9223372036854775808", "1", "2"], "str"),
+        (["0.12345678901234567890", "1", ""], "str"),
+        (["12345678901234.56789", "2.5", "3"], "str"),
+        (["-1.23456789012345678e-7", "2.5", "3"], "str"),
+        (["1.000000000000000056e-01", "0.5", "1.10"], "float64"),
+        (["0.100000000000000005551115123126", "00.5e1", ""], "str"),
+        (["0.100000000000000005551115123126", "", "1"], "float64"),
+        (["0.00012345678901234567", "0.30000000000000004", "1.5000000000000000000"], "float64"),
         (["NA", "", "null"], "str"),
         (["NA", "NA", "NA"], "str"),
         (["DE", "NA", "None"], "str"),
@@ -189,6 +196,15 @@ def test_a_word_is_missing_among_numbers_and_text_among_texts(tmp_path: Path) ->
     assert found["text"].dropna().tolist() == ["Namibia", *filter(None, words)]
     assert found["number"].dropna().tolist() == [7]
     assert found["truth"].dropna().tolist() == [True]
+
+
+def test_columns_whose_decimals_no_float_keeps_are_reported(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,c,d\n1,0.12345678901234567890,x,1.5\n2,,0.12345678901234567890,2\n")
+    fact = "decimals have more digits than a float keeps, so 1 column is read as text: 'b'"
+    assert plan_of(str(path)).warnings == (f"{path}: {fact}",)
+    path.write_text("a\n1.10\n1.000000000000000056e-01\n")
+    assert plan_of(str(path)).warnings == ()
 
 
 def test_blank_lines_and_unnamed_or_repeated_columns(tmp_path: Path) -> None:

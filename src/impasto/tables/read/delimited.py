@@ -112,7 +112,7 @@ def scan(file: File, size: Wanted) -> Scan:
             raise BadInput(f"{file.url}: line {text.number}: {fact}", "correct the table") from None
         columns.flush()
     facts = facts.model_copy(update={"columns": columns.found()})
-    return Scan.of_lines(facts, cuts, tuple(notes))
+    return Scan.of_lines(facts, cuts, (*notes, *columns.notes()))
 
 
 def _scan_rows(text: _Lines, width: int, columns: Columns, cuts: Cuts) -> None:

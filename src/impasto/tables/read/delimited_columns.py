@@ -2,7 +2,8 @@
 
 What pandas makes of a column is kept unless a cell would come out as another: an integer beyond
 what a float holds, a code such as 01234, whose zero is no part of a number, or a word such as NA
-in a column of text, where it may be Namibia's code.
+in a column of text, where it may be Namibia's code. So is a decimal of more than 17 significant
+digits, unless they are a float's own, as 1.000000000000000056e-01 is 0.1.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from __future__ import annotations
 import csv
 import io
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from impasto.errors import BadInput
 from impasto.schema.source import MISSING, WORDS
-from impasto.tables.read.kinds import EXACT, INT64, dtype_of
-from impasto.tables.read.scan import BLOCK_BYTES, BLOCK_ROWS
+from impasto.tables.read.kinds import EXACT, INT64, dtype_of, many_digits
+from impasto.tables.read.scan import BLOCK_BYTES, BLOCK_ROWS, SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 _INTEGER = r"^\s*[-+]?\d+\s*$"
 _CODE = r"^\s*[-+]?0\d"
 """Begins a cell that is a number to pandas, but no number is written so."""
+_DIGITS = r"[1-9](?:[0-9]{17}|[0-9.]{18})"
+"""Found in a number of 18 significant digits or more; no float is written with so many."""
+_PIECE, _OVERLAP = 64 << 10, 512
 _WORD = "(?:" + "|".join(map(re.escape, WORDS)) + ")"
 _NUMBERS = ("int64", "float64")
 
@@ -89,10 +94,23 @@ class Columns:
             (name, dtype_of(kinds, "str")) for name, kinds in zip(names, self._kinds, strict=True)
         )
 
+    def notes(self) -> list[str]:
+        """Return what the user should know about the columns."""
+        names = (name for name, _ in self.facts.columns)
+        long = [name for name, kinds in zip(names, self._kinds, strict=True) if many_digits(kinds)]
+        if not long:
+            return []
+        shown = ", ".join(map(repr, long[:SHOWN]))
+        more = f" and {len(long) - SHOWN} more" if len(long) > SHOWN else ""
+        count = f"{len(long)} columns are" if len(long) > 1 else "1 column is"
+        fact = "decimals have more digits than a float keeps"
+        return [f"{self.url}: {fact}, so {count} read as text: {shown}{more}"]
+
     def _note(self, frame: pd.DataFrame, data: bytes) -> None:
         """Note the kinds of a block's values."""
         dtypes = np.array([str(dtype) for dtype in frame.dtypes])
         coded = self._codes.search(data) is not None
+        coded = coded or _has_many_digits(data)
         worded = self._words.search(data) is not None
         for dtype in _NUMBERS:
             places = np.flatnonzero(dtypes == dtype)
@@ -214,11 +232,13 @@ def _of_texts(texts: list[str], blank: Any) -> list[set[str]]:
         return pc.match_substring_regex(cells, pattern).to_numpy(zero_copy_only=False)
 
     integers = matches(_INTEGER)
-    long, huge = np.zeros(len(texts), bool), np.zeros(len(texts), bool)
+    long, huge, lossy = (np.zeros(len(texts), bool) for _ in range(3))
     lengths = pc.utf8_length(cells).to_numpy(zero_copy_only=False)
     for n in np.flatnonzero(integers & (lengths >= len(str(EXACT)))).tolist():
         value = int(texts[n])
         long[n], huge[n] = not -EXACT <= value <= EXACT, value not in INT64
+    for n in np.flatnonzero(~integers & matches(_DIGITS)).tolist():
+        lossy[n] = not _kept(texts[n])
     marks = {
         "int": integers,
         "long": long,
@@ -226,6 +246,39 @@ def _of_texts(texts: list[str], blank: Any) -> list[set[str]]:
         "str": matches(_CODE) | huge,
         "missing": blank.ravel(),
         "word": matches(f"^{_WORD}$"),
+        "digits": lossy,
     }
     seen = {kind: found.reshape(blank.shape).any(axis=0) for kind, found in marks.items()}
     return [{kind for kind, found in seen.items() if found[n]} for n in range(blank.shape[1])]
+
+
+def _has_many_digits(data: bytes) -> bool:
+    """Return whether a number in some records has 18 significant digits or more."""
+    # The places of characters take several times their memory, so few are looked at together;
+    # a number across two pieces is in the first one's overlap.
+    return any(
+        _run(piece[start:stop])
+        for at in range(0, len(data), _PIECE)
+        for piece in (data[at : at + _PIECE + _OVERLAP],)
+        for start, stop in _long_runs(piece)
+    )
+
+
+def _long_runs(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where runs of 18 digits and points or more begin and end."""
+    codes = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero((codes < ord(".")) | (codes > ord("9")))
+    starts, stops = np.append(0, ends + 1), np.append(ends, len(codes))
+    long = stops - starts >= 18
+    yield from zip(starts[long].tolist(), stops[long].tolist(), strict=True)
+
+
+def _run(digits: bytes) -> bool:
+    digits = digits.lstrip(b"0.")
+    return len(digits) - (b"." in digits) >= 18
+
+
+def _kept(text: str) -> bool:
+    """Return whether a float, written with as many digits as a decimal has, is that decimal."""
+    exact = Decimal(text.strip())
+    return Decimal(f"{float(exact):.{len(exact.as_tuple().digits) - 1}e}") == exact

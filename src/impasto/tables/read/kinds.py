@@ -2,7 +2,8 @@
 
 Kinds are ``bool``, ``int``, ``long`` (also an ``int``, beyond `EXACT`), ``float``, ``str``,
 ``object`` and ``missing``; ``special`` marks floats that are not finite, and changes no dtype;
-``word`` marks missing values that were written as one of `impasto.schema.source.WORDS`.
+``digits`` marks decimals whose digits no float keeps; ``word`` marks missing values that were
+written as one of `impasto.schema.source.WORDS`.
 """
 
 from __future__ import annotations
@@ -30,3 +31,8 @@ def dtype_of(kinds: set[str], mixed: str) -> str:
     if known <= {"int", "float"}:
         return "float64"
     return "str" if known == {"str"} else mixed
+
+
+def many_digits(kinds: set[str]) -> bool:
+    """Return whether a column of numbers is text for its decimals' digits alone."""
+    return "digits" in kinds <= {"int", "long", "float", "digits", "missing", "special", "word"}
