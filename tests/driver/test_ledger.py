@@ -12,11 +12,13 @@ from impasto.jobs.job import Job
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Done, Failed, ItemError
 from impasto.schema.plan import Plan, Shard
+from impasto.schema.source import TableFacts
 from impasto.storage.stores import Stores
 
 SPEC = JobSpec(source="rows.csv", output="out.jsonl")
 PLAN = Plan(
     source="table",
+    table=TableFacts(format="jsonl", columns=()),
     output="records",
     items="rows",
     shards=tuple(Shard(index=n, start=10 * n, stop=10 * n + 10) for n in range(3)),

@@ -13,6 +13,7 @@ from impasto.jobs.job import Job
 from impasto.schema.base import read
 from impasto.schema.outcome import Done, Failed, ItemError
 from impasto.schema.plan import Plan, Shard
+from impasto.schema.source import TableFacts
 from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ def test_nor_is_one_of_a_failed_attempt(shard: int, items: list[int]) -> None:
 def test_a_record_under_the_key_of_another_shard_counts_as_absent(tmp_path: Path) -> None:
     job = Job(Stores({}).open_home(str(tmp_path)), "0123456789ab")
     shards = tuple(Shard(index=n, start=n, stop=n + 1) for n in range(2))
-    plan = Plan(source="table", output="records", items="rows", shards=shards)
+    table = TableFacts(format="jsonl", columns=())
+    plan = Plan(source="table", table=table, output="records", items="rows", shards=shards)
     done = Done(shard=0, segment="segments/00000-0a.jsonl", items=1, bytes=1, seconds=1.0)
     job.record(done)
     job.folder.put("done/00001.json", done.model_dump_json().encode())
@@ -130,6 +132,11 @@ def test_the_name_of_a_failed_item_is_bounded_and_without_secrets() -> None:
         {"base": "/in", "shards": [{"index": 0, "start": 0, "stop": 1, "names": ["../b"]}]},
         {"base": "/in", "shards": [{"index": 0, "start": 0, "stop": 1, "names": ["/b"]}]},
         {"width": -1},
+        {"table": None},
+        {"table": {"format": "csv", "columns": []}},
+        {"table": {"format": "csv", "columns": [["x", "no such"]]}},
+        {"table": {"format": "csv", "columns": [["x", "str"]] * 2}},
+        {"table": {"format": "csv", "columns": [["x", "str"]], "delimiter": "\n"}},
         {"clip": [0, 10**30]},
         {"clip": [-(1 << 63), (1 << 63) - 1]},
         {"clip": [5, 5]},
@@ -139,6 +146,45 @@ def test_the_name_of_a_failed_item_is_bounded_and_without_secrets() -> None:
 )
 def test_a_plan_that_contradicts_itself_is_torn(changes: dict[str, object]) -> None:
     shards = [{"index": 0, "start": 0, "stop": 1}]
-    whole = {"source": "table", "output": "records", "items": "rows", "shards": shards}
+    table = {"format": "csv", "columns": [["x", "int64"]]}
+    whole: dict[str, Any] = {
+        "source": "table",
+        "table": table,
+        "output": "records",
+        "items": "rows",
+    }
+    whole |= {"shards": shards}
     assert read(Plan, json.dumps(whole).encode())
     assert read(Plan, json.dumps(whole | changes).encode()) is None
+
+
+FACTS = {"container": "c", "stream": 0, "codec": "c", "pixel_format": "rgb24"}
+FACTS |= {"width": 8, "height": 8, "time_base": "1/25", "rate": "25"}
+FILM: dict[str, Any] = {
+    "source": "video",
+    "output": "video",
+    "facts": FACTS,
+    "width": 8,
+    "height": 8,
+    "shards": [
+        {"index": n, "start": n, "stop": n + 1, "cut": {"pts": [n], "stop": 2}} for n in range(2)
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"width": 0},
+        {"facts": FACTS | {"time_base": "4294967296"}},
+        {"facts": FACTS | {"rate": "1/1000000000000000000000"}},
+        {"facts": FACTS | {"sample_aspect": "4000000001/4000000000"}},
+        {"shards": [{"index": 0, "start": 0, "stop": 2, "cut": {"pts": [1, 1], "stop": 2}}]},
+        {"shards": [{"index": 0, "start": 0, "stop": 0, "cut": {"pts": [], "stop": 2}}]},
+        {"shards": [*FILM["shards"][:1], FILM["shards"][1] | {"cut": {"pts": [0], "stop": 2}}]},
+    ],
+    ids=str,
+)
+def test_so_is_one_of_a_film_that_could_not_be_made(changes: dict[str, object]) -> None:
+    assert read(Plan, json.dumps(FILM).encode())
+    assert read(Plan, json.dumps(FILM | changes).encode()) is None

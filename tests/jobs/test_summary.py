@@ -18,6 +18,7 @@ from impasto.schema.events import Item, Submitted
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Done, Failed, ItemError, Result
 from impasto.schema.plan import Plan, Shard
+from impasto.schema.source import TableFacts
 from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ PLAN = Plan(
     output="records",
     items="rows",
     source="table",
+    table=TableFacts(format="jsonl", columns=()),
     shards=(Shard(index=0, start=0, stop=3), Shard(index=1, start=3, stop=6)),
     warnings=("the last row is short",),
     reasons=("two workers",),

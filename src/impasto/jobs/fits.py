@@ -6,13 +6,16 @@ That every field is within its bounds is checked as it is read (`impasto.schema.
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 from typing import TYPE_CHECKING
+
+from impasto.media.formats import WRITABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from impasto.schema.outcome import Done, Failed
-    from impasto.schema.plan import OutputKind, Shard
+    from impasto.schema.plan import OutputKind, Plan, Shard
 
 _SEGMENT = re.compile(r"segments/(\d{5,9})-[0-9a-f]{1,32}(/|\.mp4|\.jsonl)")
 _ENDINGS = {"video": ".mp4", "records": ".jsonl", "image": "/", "folder": "/", "files": "/"}
@@ -43,6 +46,12 @@ def fits(record: Done, shard: Shard, output: OutputKind) -> bool:
 def failed_fits(record: Failed, shard: Shard) -> bool:
     """Return whether a record of a failed attempt can be one of this shard."""
     return record.shard == shard.index and _within(shard, record.items, repeated=True)
+
+
+def plan_fits(plan: Plan) -> bool:
+    """Return whether a plan has work to do, and outputs that can be written."""
+    names = (name for shard in plan.shards for name in shard.outputs)
+    return bool(plan.shards) and all(PurePath(n).suffix.lower() in WRITABLE for n in names)
 
 
 def _segment_fits(record: Done, output: OutputKind) -> bool:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from uuid import uuid4
 
 from impasto.errors import BadInput
-from impasto.jobs.fits import failed_fits, fits
+from impasto.jobs.fits import failed_fits, fits, plan_fits
 from impasto.jobs.folder import JobFolder
 from impasto.jobs.journal import Journal
 from impasto.jobs.keys import base_key, done_key, failed_key
@@ -79,7 +79,7 @@ class Job:
     def plan(self) -> Plan | None:
         """Read the plan, or None when there is none yet."""
         plan = self.folder.load("plan.json", Plan)
-        if plan and not plan.shards:
+        if plan and not plan_fits(plan):
             raise self.folder.damaged("plan.json")
         return plan
 

@@ -6,6 +6,7 @@ Records are read back from where others may write, so nothing in them is believe
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -22,6 +23,9 @@ NEVER = 2 * LATEST
 """The end of a range of time that reaches to the end of the source."""
 LARGEST = 1e300
 """Larger floats become infinite too easily."""
+INT32 = (1 << 31) - 1
+FINEST = 1 << 62
+"""Largest denominator of a clock's unit; frame rates may be floats, which have large ones."""
 LONGEST_PATH = 1 << 15
 """Maximum length of a path or URL, in characters."""
 
@@ -41,6 +45,12 @@ def _relative(name: str) -> str:
     return name
 
 
+def _short(ratio: Fraction, most: int) -> Fraction:
+    if max(ratio.numerator, ratio.denominator) > most:
+        raise ValueError("has too many digits")
+    return ratio
+
+
 def _path(text: str) -> str:
     if "\0" in text:
         raise ValueError("has a character that paths cannot hold")
@@ -56,7 +66,11 @@ Delay: TypeAlias = Annotated[int, Field(ge=-NEVER, le=NEVER)]
 """The difference of two timestamps."""
 Side: TypeAlias = Annotated[int, Field(ge=0, le=1 << 27)]
 """A width or a height, in pixels."""
-Ratio: TypeAlias = Annotated[Fraction, Field(gt=0, le=1 << 32)]
+Ratio: TypeAlias = Annotated[
+    Fraction, Field(gt=0, le=INT32), AfterValidator(partial(_short, most=FINEST))
+]
+Aspect: TypeAlias = Annotated[Fraction, Field(gt=0), AfterValidator(partial(_short, most=INT32))]
+"""A ratio that FFmpeg can hold."""
 Name: TypeAlias = Annotated[str, AfterValidator(_relative)]
 """A file's name below some folder: it never leads out of it."""
 PathText: TypeAlias = Annotated[

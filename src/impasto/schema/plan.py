@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -114,12 +115,30 @@ class Plan(Frozen):
             after = shard.stop
         if self.items != _ITEMS[self.source]:
             raise ValueError("has items that its source does not hold")
+        return self
+
+    @model_validator(mode="after")
+    def _equipped(self) -> Self:
+        """Refuse a plan that lacks what its source or output needs."""
         if self.clip and self.clip[0] >= self.clip[1]:
             raise ValueError("takes a range of time that ends before it starts")
         if self.facts is None and "video" in (self.source, self.output):
             raise ValueError("lacks the facts of its pictures")
-        if self.source == "video" and not all(shard.cut for shard in self.shards):
-            raise ValueError("has a shard without a cut")
+        if self.output == "video" and not (self.width and self.height):
+            raise ValueError("lacks the size of its pictures")
+        if self.source == "table" and not (self.table and self.table.whole):
+            raise ValueError("lacks the columns of its table")
+        if self.source == "video":
+            cuts = [shard.cut for shard in self.shards if shard.cut and shard.cut.pts]
+            if len(cuts) < len(self.shards):
+                raise ValueError("has a shard without a cut")
+            if any(later.pts[0] <= earlier.pts[-1] for earlier, later in pairwise(cuts)):
+                raise ValueError("has shards whose timestamps do not ascend")
+        return self
+
+    @model_validator(mode="after")
+    def _well_named(self) -> Self:
+        """Refuse a plan whose names lead elsewhere, are missing or are repeated."""
         if self.source in {"images", "files"} and not all(map(_named, self.shards)):
             raise ValueError("has a shard without names")
         if self.output in {"image", "folder"} and not all(map(_has_outputs, self.shards)):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Annotated, Literal
+from itertools import pairwise
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from impasto.schema.base import Frozen
-from impasto.schema.bounds import Count, Delay, Moment, Ratio, Side, Word
+from impasto.schema.bounds import Aspect, Count, Delay, Moment, Ratio, Side, Word
 
 CodePoint = Annotated[int, Field(ge=0, le=255)]
 Fixed = Annotated[int, Field(ge=-(1 << 31), lt=1 << 32)]
@@ -19,6 +20,10 @@ WORDS = ("NA", "N/A", "n/a", "<NA>", "#NA", "#N/A", "#N/A N/A", "NULL", "null", 
 """Text that pandas takes for a missing value, though it may be a word of its own."""
 MISSING = ("", *WORDS, *_NAN)
 """All that pandas takes for a missing value."""
+
+
+_DTYPES = {"bool", "boolean", "int64", "Int64", "float64", "str", "object"}
+"""The dtypes of columns that are written as text."""
 
 
 class Colour(Frozen):
@@ -85,7 +90,7 @@ class VideoFacts(Frozen):
     height: Side
     time_base: Ratio
     rate: Ratio
-    sample_aspect: Ratio = Fraction(1)
+    sample_aspect: Aspect = Fraction(1)
     display_matrix: Annotated[tuple[Fixed, ...], Field(min_length=9, max_length=9)] | None = None
     colour: Colour = Colour()
     interlaced: bool = False
@@ -134,6 +139,13 @@ class VideoCut(Frozen):
     moved: tuple[tuple[Count, Moment | None], ...] = ()
     span: tuple[Count, Count] | None = None
 
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        """Refuse timestamps out of order."""
+        if any(later <= earlier for earlier, later in pairwise(self.all_pts)):
+            raise ValueError("has timestamps that do not ascend")
+        return self
+
     @property
     def all_pts(self) -> tuple[int, ...]:
         """The timestamps of all frames that are read."""
@@ -150,5 +162,14 @@ class TableFacts(Frozen):
     """
 
     format: Literal["csv", "jsonl", "parquet"]
-    columns: tuple[tuple[str, str], ...]
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    columns: tuple[tuple[str, Word], ...]
+    delimiter: Annotated[str, Field(pattern=r"^[\t !#-~]$")] = ","
+
+    @property
+    def whole(self) -> bool:
+        """Whether its columns are such as a reader finds."""
+        names = {name for name, _ in self.columns}
+        if len(names) < len(self.columns) or (self.format == "csv" and not names):
+            return False
+        # In Parquet, there may be others, which only pandas knows.
+        return self.format == "parquet" or {dtype for _, dtype in self.columns} <= _DTYPES

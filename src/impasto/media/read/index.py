@@ -37,6 +37,7 @@ from impasto.media.read.settle import (
     in_order,
     mended,
 )
+from impasto.schema.bounds import FINEST
 from impasto.schema.source import Keyframe, VideoCut, VideoFacts
 
 if TYPE_CHECKING:
@@ -160,12 +161,12 @@ def _timed(
     ordered = sorted(shown)
     if not agree([p.pts for p in ordered], reorder, times):
         return None
-    if any(believable(p.pts) is None for p in (ordered[0], ordered[-1])):
+    unit = facts.time_base / settled.finer
+    if unit.denominator > FINEST or any(believable(ordered[n].pts) is None for n in (0, -1)):
         return None
     if settled.jumps or len(moved) > MANY:
         whole = whole or settled.notes[0]
     notes = [note for note in settled.notes if note != whole]
-    unit = facts.time_base / settled.finer
     shifts, told = seen.beside.shifts(seen.pictures, settled, unit)
     warnings = [*seen.warnings, *notes, *told]
     warnings += [f"{whole}; it is read as one piece"] if whole else []
