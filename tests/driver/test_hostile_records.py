@@ -51,6 +51,22 @@ def test_a_name_that_leads_out_of_the_output_makes_its_shard_run_again(tmp_path:
     assert "passed_over key=done/00000.json" in logged.stdout
 
 
+@pytest.mark.parametrize("base", ["file:///etc", "/etc", ""])
+@pytest.mark.parametrize("kind", ["images", "files"])
+def test_a_plan_that_names_what_is_not_in_the_source_is_not_followed(
+    tmp_path: Path, kind: str, base: str
+) -> None:
+    made = prepare(kind, tmp_path)
+    path = made.root / "home" / "jobs" / made.job / "plan.json"
+    plan = json.loads(path.read_text()) | {"base": base}
+    for shard in plan["shards"]:
+        shard["names"] = [f"{'' if base else '/etc/'}host{n}" for n in range(len(shard["names"]))]
+    path.write_text(json.dumps(plan))
+    ended = call("resume", made.job, "--home", made.root / "home")
+    assert ended.returncode == 2
+    assert "plan.json: damaged" in ended.stderr
+
+
 STRAYS = (b".DS_Store", b"desktop.ini", b"00000.json~", b".00000.json.swp", b"00000.json#1", b"#1#")
 ODD = (b"not UTF-8 \xff", b"bell\x07", b"back\\slash", b"00000.json.tmp", b"x.jsonl")
 

@@ -88,6 +88,8 @@ class Run:
     def _finish_shards(self) -> Ledger:
         """Score what is not done yet; an engine is opened only if something is left."""
         plan = self._job.plan()
+        if plan:
+            self._opened.check_plan(plan)
         self._ledger = ledger = self._open_ledger(plan) if plan else None
         self._reporter.started(ledger.resumed if ledger else 0)
         if ledger and ledger.complete:

@@ -15,6 +15,7 @@ from impasto.planning.decide import decide_items, decide_output
 from impasto.planning.history import scorer_key
 from impasto.schema.plan import Encoding
 from impasto.scorers.params import Role
+from impasto.sources.listed import Listed
 from impasto.sources.open import open_source
 from impasto.storage.local import is_folder
 from impasto.storage.stores import Stores
@@ -130,6 +131,18 @@ class OpenJob:
         """Raise BadInput when the source or a picture is not what the job began with."""
         if self.id != self.job.id:
             raise BadInput(self._changed, "run it again with `impasto run`")
+
+    def check_plan(self, plan: Plan) -> None:
+        """Raise BadInput when a stored plan names what the source does not hold.
+
+        Workers read whatever it names, with the rights of the user.
+        """
+        if not isinstance(self.source, Listed):
+            return
+        found = self.source.found
+        names = {name for shard in plan.shards for name in shard.names}
+        if plan.base != found.base or not names <= found.etags.keys():
+            raise self.job.folder.damaged("plan.json")
 
     def fresh_source(self) -> Source:
         """Look the source up again; raises what `open_source` does."""
