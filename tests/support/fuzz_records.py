@@ -15,6 +15,7 @@ import shutil
 import signal
 import sys
 import time
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -155,7 +156,9 @@ def _fault(words: tuple[object, ...]) -> str:
     signal.signal(signal.SIGALRM, late)
     signal.alarm(LIMIT)
     try:
-        ended: subprocess.CompletedProcess[str] = call(*words)
+        # A spoiled spec may name its output by a relative path.
+        with TemporaryDirectory() as folder, chdir(folder):
+            ended: subprocess.CompletedProcess[str] = call(*words)
     except BaseException as error:  # noqa: BLE001 (told)
         return f"raised {type(error).__name__}: {str(error)[:200]}"
     finally:
