@@ -15,17 +15,13 @@ from PIL import Image
 
 from impasto import BadInput, Incomplete, Interrupted, JobSpec, Progress, Result, Settings
 from impasto.driver import api, stopping
-from impasto.jobs import find
-from impasto.jobs.job import Job
 from impasto.schema.events import Finished, Item, ShardDone, Started
 from impasto.scorers import registry
-from impasto.storage.stores import Stores
 from support import inprocess
 from support.clips import frame_number, picture, real_clip
+from support.jobs import luma, moody, spec, the_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from conftest import MakeClip
 
 
@@ -39,46 +35,9 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=str(tmp_path / "home"))
 
 
-def spec(source: Path, output: Path, **fields: Any) -> JobSpec:
-    fields = {"scorer": "identity", "shard_frames": 12, **fields}
-    return JobSpec.model_validate({"source": str(source), "output": str(output), **fields})
-
-
-def moody(source: Path, output: Path, *frames: int, **fields: Any) -> JobSpec:
-    """A job whose scorer refuses the given frames of a synthesised clip."""
-    refuse = tuple(means(source)[frame] for frame in frames)
-    params = {"refuse": refuse, **fields.pop("params", {})}
-    return spec(source, output, scorer="moody", params=params, **fields)
-
-
-def means(source: Path) -> list[float]:
-    """The mean of each picture as a scorer sees it."""
-    import torch
-
-    from impasto.media import colour
-    from impasto.media.read import decode, index
-
-    scanned = index.scan(str(source), "clip")
-    cut = index.cut(scanned, 0, len(scanned))
-    return [
-        float(colour.to_rgb([torch.from_numpy(p)[None] for p in f.planes], f.layout).mean())
-        for f in decode.read(str(source), "clip", scanned.facts, cut, 0)
-    ]
-
-
-def luma(path: Path) -> list[np.ndarray[Any, Any]]:
-    with av.open(str(path)) as container:
-        return [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
-
-
 def psnr(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> float:
     error = float(np.mean((a.astype(float) - b) ** 2))
     return 10 * float(np.log10(255**2 / max(error, 1e-9)))
-
-
-def the_job(settings: Settings) -> Job:
-    (job,) = find.jobs(Stores({}).open(settings.home))
-    return job
 
 
 @pytest.mark.parametrize("pattern", ["img[0-9].png", "img?.png", "**/*.png"])
@@ -204,32 +163,6 @@ def test_the_same_command_again_does_nothing(
     again = api.run(job, settings=settings)
     assert inprocess.InProcess.ran == []
     assert again.sha256 == first.sha256
-
-
-def test_a_lost_or_second_output_is_made_without_scoring(
-    tmp_path: Path, settings: Settings, clip: MakeClip
-) -> None:
-    job = spec(clip(frames=50), tmp_path / "out.mp4")
-    api.run(job, settings=settings)
-    before = (tmp_path / "out.mp4").read_bytes()
-    (tmp_path / "out.mp4").unlink()
-    inprocess.InProcess.ran = []
-    api.run(job, settings=settings)
-    api.run(job.model_copy(update={"output": str(tmp_path / "b.mp4")}), settings=settings)
-    assert inprocess.InProcess.ran == []
-    assert (tmp_path / "out.mp4").read_bytes() == before == (tmp_path / "b.mp4").read_bytes()
-
-
-def test_a_strange_file_at_the_output_is_never_replaced_unasked(
-    tmp_path: Path, settings: Settings, clip: MakeClip
-) -> None:
-    output = tmp_path / "out.mp4"
-    output.write_text("mine")
-    with pytest.raises(BadInput, match="`overwrite`"):
-        api.run(spec(clip(), output), settings=settings)
-    assert output.read_text() == "mine"
-    api.run(spec(clip(), output, overwrite=True), settings=settings)
-    assert len(luma(output)) == 48
 
 
 def stopped_after(shards: int) -> tuple[threading.Event, Any]:
@@ -427,25 +360,6 @@ def test_sound_that_the_container_cannot_carry_is_refused_before_scoring(
     assert inprocess.InProcess.ran == []
 
 
-def test_the_source_is_never_its_own_output(
-    tmp_path: Path, settings: Settings, clip: MakeClip
-) -> None:
-    source = tmp_path / "in.mp4"
-    source.write_bytes(clip().read_bytes())
-    with pytest.raises(BadInput, match="is also what the job reads"):
-        api.run(spec(source, source, overwrite=True), settings=settings)
-    assert source.read_bytes() == clip().read_bytes()
-
-
-def test_an_output_below_a_file_is_refused_before_scoring(
-    tmp_path: Path, settings: Settings, clip: MakeClip
-) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(BadInput, match="file"):
-        api.run(spec(clip(), tmp_path / "file" / "o.mp4"), settings=settings)
-    assert inprocess.InProcess.ran == []
-
-
 def test_a_shard_that_another_driver_finished_is_not_scored_again(
     tmp_path: Path, settings: Settings, clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -492,23 +406,6 @@ def test_a_torn_image_is_made_again_and_never_delivered(
     assert all(path.stat().st_size for path in (tmp_path / "out").iterdir())
 
 
-def test_delivered_images_are_nobody_elses(
-    tmp_path: Path, settings: Settings, clip: MakeClip
-) -> None:
-    api.run(spec(clip(frames=3), tmp_path / "out", frames="jpg"), settings=settings)
-    assert {path.stat().st_nlink for path in (tmp_path / "out").iterdir()} == {1}
-
-
-def test_overwriting_a_folder_of_images_leaves_none_of_the_old(
-    tmp_path: Path, settings: Settings, clip: MakeClip
-) -> None:
-    job = spec(clip(frames=24), tmp_path / "out", frames="png")
-    api.run(job, settings=settings)
-    shorter = job.model_copy(update={"end": Fraction(1, 5), "overwrite": True})
-    assert api.run(shorter, settings=settings).items == 5
-    assert len(list((tmp_path / "out").iterdir())) == 5
-
-
 @pytest.mark.parametrize("alone", [True, False])
 def test_unreadable_images_never_shorten_a_video(
     tmp_path: Path, settings: Settings, alone: bool
@@ -524,54 +421,6 @@ def test_unreadable_images_never_shorten_a_video(
     frames = luma(tmp_path / "out.mp4")
     assert [frame_number(frames[n]) for n in (0, 1, 3)] == [0, 1, 3]
     assert len(frames) == 4
-
-
-def test_the_source_is_never_replaced_by_another_name_of_it(
-    tmp_path: Path, settings: Settings
-) -> None:
-    (tmp_path / "real").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    source = tmp_path / "real" / "p.png"
-    Image.fromarray(np.moveaxis(picture(1, 96, 64), 0, 2)).save(source)
-    before = source.read_bytes()
-    for output in (tmp_path / "link" / "p.png", tmp_path / "link"):
-        with pytest.raises(BadInput, match="is also what the job reads"):
-            api.run(spec(source, output, overwrite=True), settings=settings)
-    assert source.read_bytes() == before
-
-
-def test_an_output_that_holds_the_source_or_is_a_link_to_it_is_refused(
-    tmp_path: Path, settings: Settings
-) -> None:
-    (tmp_path / "out" / "in").mkdir(parents=True)
-    source = tmp_path / "out" / "in" / "p.png"
-    Image.fromarray(np.moveaxis(picture(1, 96, 64), 0, 2)).save(source)
-    with pytest.raises(BadInput, match="contains what the job reads"):
-        api.run(spec(source.parent, tmp_path / "out", overwrite=True), settings=settings)
-    (tmp_path / "hard.png").hardlink_to(source)
-    with pytest.raises(BadInput, match="is also what the job reads"):
-        api.run(spec(source, tmp_path / "hard.png", overwrite=True), settings=settings)
-    assert source.is_file()
-    assert inprocess.InProcess.ran == []
-
-
-def test_an_output_that_is_a_link_is_written_where_it_leads(
-    tmp_path: Path, settings: Settings
-) -> None:
-    (tmp_path / "in").mkdir()
-    (tmp_path / "folder").mkdir()
-    Image.fromarray(np.moveaxis(picture(1, 96, 64), 0, 2)).save(tmp_path / "in" / "p.png")
-    link = tmp_path / "link"
-    link.symlink_to("folder")
-    api.run(spec(tmp_path / "in", link), settings=settings)
-    assert link.is_symlink()
-    assert [each.name for each in (tmp_path / "folder").iterdir()] == ["p.png"]
-    file = tmp_path / "o.png"
-    file.symlink_to(tmp_path / "folder" / "p.png")
-    with pytest.raises(BadInput, match="already exists"):
-        api.run(spec(tmp_path / "in" / "p.png", file), settings=settings)
-    api.run(spec(tmp_path / "in" / "p.png", file, overwrite=True), settings=settings)
-    assert file.is_symlink()
 
 
 def style_job(source: Path, style: str, output: Path) -> JobSpec:
@@ -621,95 +470,6 @@ def test_a_worker_with_another_version_of_the_scorers_package_refuses(
     ):
         # The driver has looked it up by the time that it reports.
         api.run(job, settings=settings, on_progress=lambda _: install("2.0"))
-
-
-def when(done: int, act: Callable[[], object]) -> Callable[[Progress], None]:
-    """Return a callback that acts once, when that many items are done."""
-    acts = iter([act])
-
-    def on_progress(event: Progress) -> None:
-        if event.done >= done:
-            next(acts, lambda: None)()
-
-    return on_progress
-
-
-def test_a_source_that_changes_while_it_is_scored_is_never_assembled(
-    tmp_path: Path, settings: Settings, clip: MakeClip
-) -> None:
-    source = tmp_path / "in.mp4"
-    source.write_bytes(clip(frames=24).read_bytes())
-    watch = when(20, lambda: source.write_bytes(source.read_bytes() + b"\0"))
-    with pytest.raises(Incomplete, match="has changed since job") as refused:
-        api.run(spec(source, tmp_path / "o.mp4"), settings=settings, on_progress=watch)
-    assert refused.value.job == the_job(settings).id
-    assert not (tmp_path / "o.mp4").exists()
-
-
-@pytest.mark.parametrize("other", [None, "black"], ids=["deleted", "replaced"])
-def test_a_video_that_is_put_back_is_finished_as_if_nothing_had_happened(
-    tmp_path: Path, settings: Settings, clip: MakeClip, other: str | None
-) -> None:
-    source, kept = tmp_path / "in.mp4", tmp_path / "kept.mp4"
-    source.write_bytes(clip(frames=36).read_bytes())
-
-    def disturb() -> None:
-        source.rename(kept)
-        if other:
-            source.write_bytes(clip(frames=36, noise=9.0).read_bytes())
-
-    job = spec(source, tmp_path / "o.mp4")
-    with pytest.raises(Incomplete, match=r"1 of 3 shards are done and kept; put") as refused:
-        api.run(job, settings=settings, on_progress=when(14, disturb))
-    assert refused.value.job
-    kept.rename(source)
-    result = api.run(job, settings=settings)
-    assert result.concealed == 0
-    whole = api.run(spec(clip(frames=36), tmp_path / "whole.mp4"), settings=settings)
-    assert (tmp_path / "o.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
-    assert whole.job != result.job
-
-
-@pytest.mark.parametrize("other", [None, "black"], ids=["deleted", "replaced"])
-def test_pictures_that_are_put_back_are_scored_again(
-    tmp_path: Path, settings: Settings, other: str | None
-) -> None:
-    folder = tmp_path / "in"
-    folder.mkdir()
-    for n in range(6):
-        Image.fromarray(np.moveaxis(picture(n, 96, 64), 0, 2)).save(folder / f"{n}.png")
-    last, kept = folder / "5.png", tmp_path / "kept.png"
-
-    def disturb() -> None:
-        last.rename(kept)
-        if other:
-            Image.new("RGB", (96, 64), other).save(last)
-
-    job = spec(folder, tmp_path / "out", shard_frames=3, max_failed=1)
-    with pytest.raises(Incomplete, match=r"has changed since .* 1 of 2 shards are done"):
-        api.run(job, settings=settings, on_progress=when(1, disturb))
-    kept.rename(last)
-    assert api.run(job, settings=settings).failed == 0
-    with Image.open(tmp_path / "out" / "5.png") as made, Image.open(last) as given:
-        assert made.tobytes() == given.tobytes()
-
-
-def test_a_temporary_folder_that_is_removed_is_named(
-    tmp_path: Path, settings: Settings, clip: MakeClip, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(folder))
-    watch = when(12, lambda: folder.rename(tmp_path / "elsewhere"))
-    job = spec(clip(frames=36), tmp_path / "o.mp4")
-    with pytest.raises(
-        Incomplete, match=r"temporary: the temporary folder is gone; . of 3"
-    ) as lost:
-        api.run(job, settings=settings, on_progress=watch)
-    assert lost.value.job
-    folder.mkdir()
-    assert api.run(job, settings=settings).items == 36
-    assert not [*folder.glob("*/*")]
 
 
 def test_sound_is_whole_when_the_range_goes_past_the_end(

@@ -159,7 +159,7 @@ def _fault(words: tuple[object, ...]) -> str:
         # A spoiled spec may name its output by a relative path.
         with TemporaryDirectory() as folder, chdir(folder):
             ended: subprocess.CompletedProcess[str] = call(*words)
-    except BaseException as error:  # noqa: BLE001 (told)
+    except BaseException as error:  # noqa: BLE001 (each is a fault to report)
         return f"raised {type(error).__name__}: {str(error)[:200]}"
     finally:
         signal.alarm(0)
