@@ -121,7 +121,7 @@ class VideoCut(Frozen):
     Attributes:
         pts: the exact presentation timestamps wanted, ascending, in the stream's time base.
         before: those of frames just before, which are read only because the first depends on them.
-        after: those of frames just after, likewise.
+        after: those of frames just after, on which the last one depends.
         keys: keyframes to start from, best first; empty means from the file's start.
         stop: position, in decode order, just past the last packet needed.
         reorder: how many packets decode order may lag behind presentation order.

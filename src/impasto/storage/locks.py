@@ -39,7 +39,7 @@ def held(make: Callable[[], Path]) -> Iterator[Path]:
 
 @contextmanager
 def taken(path: Path) -> Iterator[bool]:
-    """Tell whether a file or folder is nobody's, and hold it until the end of the block if so."""
+    """Yield whether nobody holds a file or folder; if so, hold it until the end of the block."""
     handle = _open(path)
     try:
         yield handle is not None and _lock(handle) is True and _is_at(handle, path)
@@ -49,7 +49,7 @@ def taken(path: Path) -> Iterator[bool]:
 
 
 def _open(path: Path) -> int | None:
-    """Open a file or folder, but no link; returns None if there is none, or none of ours."""
+    """Open a file or folder, but no link; returns None if that is impossible."""
     try:
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -102,7 +102,7 @@ class Beside:
 def _continued(
     track: _Track, given: Sequence[Picture], settled: Settled, unit: Fraction
 ) -> Iterator[int | None]:
-    """Yield times on the pictures' clock where that is set anew, or else on the track's own."""
+    """Yield times on the pictures' clock where that was reset, or else on the track's own."""
     if not settled.jumps:
         added = jumps(track.times, track.step()) if track.sound else None
         for place, time in enumerate(track.times):

@@ -1,6 +1,6 @@
 """Put wrong timestamps right: each between its neighbours, and all others as they are.
 
-Recorders set their clocks anew, and tools write a time twice, too early, hours too late, or not at
+Recorders reset their clocks, and tools write a time twice, too early, hours too late, or not at
 all.
 """
 
@@ -36,7 +36,7 @@ class Mended(NamedTuple):
 
 
 def jumps(times: Sequence[int | None], step: int, longest: int | None = None) -> list[int]:
-    """Return what to add to each timestamp so that a clock that was set anew goes on instead.
+    """Return what to add to each timestamp so that a clock that was reset goes on instead.
 
     Args:
         times: timestamps in decoding order.

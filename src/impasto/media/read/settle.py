@@ -54,7 +54,7 @@ class Settled(NamedTuple):
     Attributes:
         pictures: all of them, in the file's order.
         finer: how many times finer their unit is than the stream's.
-        jumps: what was added to the clock from each place on where it was set anew, in that unit.
+        jumps: what was added to the clock from each place on where it was reset, in that unit.
         notes: what was put right, one line each.
     """
 
@@ -103,7 +103,7 @@ def _strays(times: Sequence[int]) -> bool:
 
 
 def continued(pictures: Sequence[Picture], longest: int | None) -> Settled:
-    """Let the clock go on where it was set anew, back or hours ahead."""
+    """Let the clock go on where it was reset, back or hours ahead."""
     times = [p.pts if p.dts is None else p.dts for p in pictures]
     added = jumps(times, usual_step(times), longest)
     found = tuple(dict.fromkeys(by for by in added if by))
