@@ -83,7 +83,7 @@ def measure(source: Path, job: Path, target: Path, frames: int, device: str) -> 
     with costs.spent("decode"):
         sum(1 for _ in decoded(source, frames, threads))
     with torch.inference_mode():
-        scorer = load(spec, job, torch.device(device))
+        scorer = load(spec, job, device)
         pictures = list(scored(source, plan, wanted, scorer, torch.device(device), frames, costs))
     encode(pictures, target, wanted, plan.encoding, costs)
     costs.peak = SIDE**3 / min(product() for _ in range(10))
@@ -101,7 +101,7 @@ def decoded(source: Path, frames: int, threads: int) -> Iterator[av.VideoFrame]:
         yield from islice(container.decode(video=0), frames)
 
 
-def load(spec: JobSpec, job: Path, device: torch.device) -> Scorer:
+def load(spec: JobSpec, job: Path, device: str) -> Scorer:
     """Load the job's scorer with what it prepared."""
     entry = registry.find(spec.scorer)
     prepared = json.loads((job / "prepared.json").read_text())["state"]

@@ -138,7 +138,7 @@ def compare(
 ) -> tuple[Count, Count]:
     """Score consecutive frames both ways; returns counts of the first and of those that follow."""
     files = Files(painting)
-    scorer = GatysScorer(params, GatysScorer.prepare(params, files), files, torch.device("cpu"))
+    scorer = GatysScorer(params, GatysScorer.prepare(params, files), files, "cpu")
     first, following = Count(), Count()
     for n, picture in enumerate(pictures):
         ours = scorer.score(picture).facts[0]["losses"]

@@ -67,7 +67,7 @@ def fast() -> Callable[[torch.Tensor], torch.Tensor]:
     """Build the scorer."""
     params = StyleParams(style="")
     files = cast("Inputs", None)  # it asks for none
-    return StyleScorer(params, {"style": [0.0] * 100}, files, torch.device("cpu")).score
+    return StyleScorer(params, {"style": [0.0] * 100}, files, "cpu").score
 
 
 def serve(build: Callable[[], Callable[[torch.Tensor], torch.Tensor]], pipe: Connection) -> None:

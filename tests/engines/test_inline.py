@@ -108,7 +108,7 @@ def test_a_job_is_the_same_and_has_the_same_bytes_as_with_the_local_engine(
 def test_a_scorer_runs_in_the_callers_process_and_thread_and_what_it_refuses_is_set_aside(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("impasto.engines.process.WorkerProcess", None)
+    monkeypatch.setattr("impasto.engines.process.Nursery", None)
     words(tmp_path, WHERE)
     spec = JobSpec(
         source=str(tmp_path / "rows.csv"),
@@ -135,7 +135,7 @@ def test_too_many_refused_items_make_a_job_incomplete(tmp_path: Path) -> None:
 
 
 def test_no_worker_process_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impasto.engines.process.WorkerProcess", None)
+    monkeypatch.setattr("impasto.engines.process.Nursery", None)
     command = words(tmp_path, WHERE, "--max-failed", "1", "--workers", "1")
     done = CliRunner().invoke(app, [str(word) for word in command])
     assert done.exit_code == 0, done.exception

@@ -96,7 +96,7 @@ def test_small_workers_share_a_gpu(case: Case, expected: bytes) -> None:
     machine = case.cluster.add_machine(cpus=2, gpus=1)
     try:
         with case.held(2, "--gpus-per-worker", 0.5, "--workers", 3) as process:
-            assert len(machine.processes("impasto.engines.worker_main")) == 2
+            assert len(machine.workers()) == 2
             assert len(case.cluster.workers()) == 2
         finished(process)
         assert case.made() == expected
@@ -108,7 +108,7 @@ def test_workers_on_one_machine_have_a_gpu_each(case: Case, expected: bytes) -> 
     machine = case.cluster.add_machine(cpus=2, gpus=2)
     try:
         with case.held(2, "--gpus-per-worker", 1, "--workers", 2) as process:
-            scoring = machine.processes("impasto.engines.worker_main")
+            scoring = machine.workers()
             seen = [each.environ()["CUDA_VISIBLE_DEVICES"] for each in scoring]
         finished(process)
     finally:

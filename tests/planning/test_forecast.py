@@ -22,8 +22,9 @@ from impasto.planning.forecast import (
     MOST,
     REDO,
     SHARE,
+    SMALL,
     SPREAD,
-    USUAL,
+    WORTH,
     Forecast,
     Workload,
 )
@@ -58,11 +59,26 @@ def frames(count: int, width: int = 0, height: int = 0) -> Workload:
     return Workload(count, "pictures", "frames", encoded=True, width=width, height=height)
 
 
-def test_a_number_that_is_asked_for_rules_and_the_usual_one_stands_in_for_none() -> None:
+def test_a_number_that_is_asked_for_rules_and_one_is_chosen_otherwise() -> None:
     known = forecast(speed(1.0))
     assert known.size(7, frames(9000)).items == 7
-    assert known.size(None, frames(9000)).items == 250
-    assert known.size(None, Workload(10, "rows")).items == 10_000
+    assert known.size(None, frames(9000)) == known.size("auto", frames(9000))
+
+
+def test_a_short_clip_is_cut_for_every_worker_evenly() -> None:
+    for known in (forecast(workers=2), forecast(speed(0.05, 0.1), workers=2)):
+        assert known.size(None, frames(132)).items == 66
+        assert known.size(None, frames(250)).items == 63
+
+
+def test_a_shard_is_worth_its_while() -> None:
+    assert forecast(workers=2).size(None, Workload(6)).items == 6
+    assert forecast(workers=2).size(None, Workload(20, "rows")).items == 20
+    quick = forecast(speed(0.001, kind="rows"), workers=2)
+    assert quick.size(None, Workload(4000, "rows")).items == 2000
+    slow = forecast(speed(1.0, kind="rows"), workers=2)
+    assert slow.size(None, Workload(20, "rows")).items == 3
+    assert forecast(workers=2).size(None, Workload(6 * SMALL["files"], "files")).items == 8
 
 
 @given(
@@ -79,13 +95,14 @@ def test_a_chosen_size_keeps_every_bound_but_where_a_lower_one_rules(
     size = forecast(speed(seconds, overhead), workers=workers).size("auto", work)
     spread = max(1.0, count / (SPREAD * workers))
     cheap = min(overhead / (SHARE * seconds), spread)
-    lower = max(1.0, cheap, EFFICIENT if encoded else 1.0)
-    upper = min(spread, REDO / seconds, MOST * USUAL["pictures"])
+    worth = min(math.ceil(WORTH / seconds), count)
+    lower = max(1.0, cheap, worth, EFFICIENT if encoded else 1.0)
+    upper = min(spread, REDO / seconds, MOST["pictures"])
     shards = -(-count // size.items)
     assert 1 <= size.least <= size.items <= count
     assert count // shards >= min(count, math.floor(lower)) - 1
-    # Half as large again as either bound, where a shard more would break the lower one.
-    assert size.items <= max(upper + 1, 2 * (lower + 1))
+    # Larger than either bound where a shard more would break the lower one, or be one too many.
+    assert size.items <= max(upper + 1, 2 * (lower + 2))
 
 
 def test_each_worker_has_three_shards_where_items_are_slow() -> None:
@@ -104,8 +121,8 @@ def test_a_slow_start_makes_shards_longer_than_a_crash_would_want() -> None:
     assert any(reason.startswith("at least 100") for reason in size.reasons)
 
 
-@given(st.integers(24, 100_000), st.floats(1e-3, 10), st.floats(0, 20))
-@example(250, 1.0, 0.52)
+@given(st.integers(24, 100_000), st.floats(WORTH, 10), st.floats(0, 20))
+@example(250, 2.0, 1.04)
 @example(419, 8.5, 7.25)
 def test_each_worker_has_three_shards_however_slow_their_start_is(
     count: int, seconds: float, overhead: float
@@ -289,7 +306,7 @@ def test_the_plan_command_names_a_size_that_nobody_chose(tmp_path: Path) -> None
     words = ["plan", str(folder), "--scorer", "identity", "-o", str(tmp_path / "out")]
     shown = CliRunner().invoke(app, [*words, "--home", str(tmp_path / "home")]).stdout
     assert "3 images" in shown
-    assert "250 items per shard by default" in shown
+    assert "so 1 shard of about 3 images" in shown
 
 
 def test_the_job_of_auto_is_the_same_whatever_size_is_chosen(

@@ -24,7 +24,7 @@ from support.model_file import ModelFile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-CPU = torch.device("cpu")
+CPU = "cpu"
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.torch.jit.(save|(script|trace)(_method)?). is deprecated:DeprecationWarning"
 )

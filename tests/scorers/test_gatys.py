@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from impasto.scorers.base import Inputs, Record, Scores
 
-CPU = torch.device("cpu")
+CPU = "cpu"
 HEIGHT, WIDTH = 40, 56
 
 

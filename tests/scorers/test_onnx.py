@@ -27,12 +27,12 @@ from support.model_file import ModelFile
 if TYPE_CHECKING:
     from pathlib import Path
 
-CPU = torch.device("cpu")
+CPU = "cpu"
 KERNEL = torch.randn(3, 3, 3, 3, generator=torch.Generator().manual_seed(3)) / 12
 FLOAT, BYTE, HALF = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.FLOAT16
 
 
-def scorer(model: bytes | ModelFile, device: torch.device = CPU, **params: Any) -> OnnxScorer:
+def scorer(model: bytes | ModelFile, device: str = CPU, **params: Any) -> OnnxScorer:
     inputs = ModelFile(model) if isinstance(model, bytes) else model
     full = OnnxParams(model="models/net.onnx", **params)
     return OnnxScorer(full, {}, inputs, device)
@@ -585,7 +585,7 @@ def test_cuda_is_never_replaced_by_the_cpu() -> None:
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this ONNX Runtime has CUDA")
     with pytest.raises(Unavailable, match=r"ONNX Runtime cannot use cuda:1 .*`device=cpu`"):
-        scorer(blur(), torch.device("cuda", 1))
+        scorer(blur(), "cuda:1")
 
 
 def test_threads_share_a_model() -> None:

@@ -23,7 +23,7 @@ from support.fake_inputs import Given
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CPU = torch.device("cpu")
+CPU = "cpu"
 HELP = "see `impasto scorers python:FILE.py:CLASS`"
 
 UPSCALE = '''

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-CPU = torch.device("cpu")
+CPU = "cpu"
 ROOT = Path(__file__).parent.parent.parent
 SHIPPED = ROOT / "src/impasto/scorers/data/style.safetensors"
 
@@ -145,7 +145,7 @@ def test_fast_form_is_the_plain_network(
     oracle: Transformer, style: torch.Tensor, height: int, width: int
 ) -> None:
     image = picture(height, width)
-    fast = FastTransformer(load_weights("transformer"), style, CPU)
+    fast = FastTransformer(load_weights("transformer"), style, torch.device(CPU))
     assert largest(fast(image), oracle(image, style[None])) < 2e-4
 
 
@@ -158,7 +158,7 @@ def test_fast_form_handles_negative_and_vanishing_scales(oracle: Transformer) ->
     network = Transformer()
     network.load_state_dict(tensors)
     style, image = torch.full((100,), 0.1), picture(64, 96)
-    fast = FastTransformer(tensors, style, CPU)
+    fast = FastTransformer(tensors, style, torch.device(CPU))
     assert largest(network(image, style[None]), oracle(image, style[None])) > 0.01
     assert largest(fast(image), network(image, style[None])) < 1e-3
 
@@ -168,7 +168,7 @@ def test_sixteen_bits_stay_close_to_the_plain_network(
     oracle: Transformer, style: torch.Tensor, dtype: torch.dtype, floor: float
 ) -> None:
     image = picture(192, 256)
-    painted = FastTransformer(load_weights("transformer"), style, CPU, dtype)(image)
+    painted = FastTransformer(load_weights("transformer"), style, torch.device(CPU), dtype)(image)
     assert painted.dtype == torch.float32
     assert decibels(painted, oracle(image, style[None])) > floor
 
@@ -187,7 +187,7 @@ def test_sixteen_bits_are_used_only_where_amx_is_there_and_allowed(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", isa)
-    assert fast_dtype(CPU) == expected
+    assert fast_dtype(torch.device(CPU)) == expected
     assert fast_dtype(torch.device("cuda")) == torch.float16
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "impasto"]
+WORKER = "impasto-worker"
+"""The name of a process that scores."""
 JOBS = {"run", "resume", "retry"}
 """Commands that run a job."""
 
@@ -84,8 +86,8 @@ def found(folder: Path, pattern: str) -> int:
 
 def workers_of(driver: subprocess.Popen[str]) -> list[psutil.Process]:
     """List the processes that score for a driver on this machine, the oldest first."""
-    children = psutil.Process(driver.pid).children()
-    return [each for each in children if "impasto.engines.worker_main" in " ".join(each.cmdline())]
+    children = psutil.Process(driver.pid).children(recursive=True)
+    return [each for each in children if each.name() == WORKER]
 
 
 def tree(process: subprocess.Popen[str]) -> list[psutil.Process]:

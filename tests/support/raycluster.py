@@ -27,7 +27,7 @@ import psutil
 import trustme
 
 import impasto
-from support.command import COMMAND
+from support.command import COMMAND, WORKER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,6 +80,10 @@ class Machine:
                 found |= {child.pid: child for child in root.children(recursive=True)}
         alive = (found[pid] for pid in sorted(found) if _alive(found[pid]))
         return [each for each in alive if words in _title(each)]
+
+    def workers(self) -> list[psutil.Process]:
+        """List its processes that score."""
+        return [each for each in self.processes() if _name(each) == WORKER]
 
     def kill(self) -> None:
         """Kill it at once, as a power failure would."""
@@ -193,12 +197,12 @@ class Cluster:
 
     def workers(self) -> list[psutil.Process]:
         """List the processes that score."""
-        return self.processes("impasto.engines.worker_main")
+        return [each for machine in (self.head, *self.machines) for each in machine.workers()]
 
     def slots(self) -> list[psutil.Process]:
         """List the processes that watch those that score: Ray's actors."""
-        parents = {worker.ppid() for worker in self.workers()}
-        return [each for each in self.processes("ray::") if each.pid in parents]
+        above = {parent.pid for worker in self.workers() for parent in worker.parents()}
+        return [each for each in self.processes("ray::WorkerActor") if each.pid in above]
 
     def raylets(self) -> int:
         """Return how many machines are up, without the head."""
@@ -453,6 +457,12 @@ def _alive(process: psutil.Process) -> bool:
     with suppress(psutil.Error):
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     return False
+
+
+def _name(process: psutil.Process) -> str:
+    with suppress(psutil.Error):
+        return str(process.name())
+    return ""
 
 
 def _title(process: psutil.Process) -> str:

@@ -21,7 +21,7 @@ from impasto.worker.batches import Batches, MiniBatch, SetAside
 from impasto.worker.scoring import divide
 
 SHARD = Shard(index=0, start=0, stop=12)
-CPU = torch.device("cpu")
+CPU = "cpu"
 
 
 def frames(*widths: int) -> list[Frame]:

@@ -173,7 +173,8 @@ def early(command: Callable[..., Return]) -> Callable[..., Return]:
 
         if given["engine"] in {"ray", "inline"}:
             return command(**given)
-        with process.spare():
+        kind = process.probable_kind(given["scorer"], given["source"], given["items"])
+        with process.spare(kind):
             return command(**given)
 
     return started

@@ -64,7 +64,7 @@ def _spec(
         str | None,
         typer.Option(
             help="Approximate items per shard; 'auto' picks a size (see 'impasto plan'). "
-            "[default: 250; rows: 10000]",
+            "[default: auto]",
             metavar="N|auto",
         ),
     ] = None,

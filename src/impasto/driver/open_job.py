@@ -186,7 +186,7 @@ class OpenJob:
         """
         spec = self.spec
         encoding = Encoding(crf=spec.crf, preset=spec.preset, threads=threads)
-        expected = self.forecast(capacity, home if spec.shard_frames == "auto" else None)
+        expected = self.forecast(capacity, None if isinstance(spec.shard_frames, int) else home)
         return planner.plan(self.source, spec, self.makes, encoding, expected)
 
     def _id(self, etag: str) -> str:

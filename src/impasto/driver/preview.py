@@ -8,7 +8,7 @@ from impasto.driver.open_job import OpenJob, open_draft
 from impasto.engines.base import Control
 from impasto.engines.open import open_engine
 from impasto.jobs.job import Job
-from impasto.planning.forecast import USUAL, Workload
+from impasto.planning.forecast import Workload
 from impasto.schema.job import JobSpec
 from impasto.schema.plan import Plan
 from impasto.settings import Settings
@@ -77,8 +77,6 @@ def _home(opened: OpenJob) -> Store | None:
 
 def _asked(spec: JobSpec, plan: Plan) -> tuple[str, ...]:
     """Explain the size of shards if it was not chosen."""
-    if spec.shard_frames is not None:
+    if isinstance(spec.shard_frames, int):
         return (f"{spec.shard_frames} items per shard, as requested",)
-    return (
-        f"{USUAL[plan.items]:,} items per shard by default; `shard_frames=auto` chooses the number",
-    )
+    return ()

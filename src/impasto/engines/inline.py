@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 from impasto.engines.base import Control, encoder_threads
+from impasto.engines.one_thread import one_thread
 from impasto.engines.outcomes import REPLACE_AFTER, BatchMarks, outcomes, parts, start_failed
 from impasto.machine import uses_cuda
 from impasto.schema.outcome import Done, Failed
@@ -105,16 +106,11 @@ class InlineEngine:
     def _loaded(self, task: Task) -> Worker:
         if self._worker is None:
             self._control.workers_changed(WorkerCounts(starting=1))
-            # The driver does not import torch until it has to score itself.
-            import torch
-
             from impasto.worker.worker import Worker
 
             cuda = uses_cuda(self._device)
             if not cuda:
-                # As in a worker's process: sums, and so bytes, may depend on it.
-                self._stack.callback(torch.set_num_threads, torch.get_num_threads())
-                torch.set_num_threads(1)
+                self._stack.enter_context(one_thread())
             try:
                 self._worker = Worker(
                     task, "cuda:0" if cuda else "cpu", self._events, self._signatures

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Self
 from impasto.engines.base import AS_HERE, ASKED_FOR, Control, encoder_threads
 from impasto.engines.messages import StartFailed
 from impasto.engines.outcomes import REPLACE_AFTER
+from impasto.engines.process import Nursery, take
 from impasto.engines.supervisor import GRACE, POLL, Supervisor, memory_limit
 from impasto.errors import Unavailable
 from impasto.machine import cuda_devices, uses_cuda
+from impasto.schema.job import Items
 from impasto.schema.outcome import Attempt, Done, Failed
 from impasto.schema.workers import Capacity, WorkerCounts
 from impasto.settings import Settings
@@ -31,19 +33,24 @@ STILLBORN = 4
 class LocalEngine:
     """Runs shards on processes of this machine: one per core, or one per CUDA device."""
 
-    def __init__(self, settings: Settings, control: Control, signatures: Signatures) -> None:
+    def __init__(
+        self, settings: Settings, control: Control, signatures: Signatures, kind: Items
+    ) -> None:
         """Configure; nothing starts before the context is entered.
 
         Args:
             settings: the number of workers, their device and their memory.
             control: how the caller watches and stops the engine.
             signatures: the signatures of URLs, for the workers.
+            kind: what workers will probably score.
         """
         self._workers = settings.workers.most
         self._device = settings.device
         self._memory = memory_limit(settings.memory)
         self._control = control
         self._signatures = signatures
+        self._kind = kind
+        self._nursery: Nursery | None = None
         self._children: list[Supervisor] = []
         self._stillborn = 0
 
@@ -60,7 +67,8 @@ class LocalEngine:
 
     def __enter__(self) -> Self:
         """Start a first worker, which imports its libraries while the job is planned."""
-        self._children.append(Supervisor(_devices(self._device, self._workers)[0]))
+        device = _devices(self._device, self._workers)[0]
+        self._children.append(self._new_worker(device))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -70,6 +78,9 @@ class LocalEngine:
         for worker in self._children:
             worker.stop()
         self._children.clear()
+        if self._nursery:
+            self._nursery.stop()
+            self._nursery = None
 
     def run(self, task: Task, attempts: Sequence[Attempt]) -> Iterator[Done | Failed]:
         """Try each shard once; see `Engine.run`."""
@@ -102,9 +113,17 @@ class LocalEngine:
         free = Counter(_devices(self._device, self._workers))
         free.subtract(worker.device for worker in self._children)
         missing = shards - sum(worker.shard is None for worker in self._children)
-        self._children += [Supervisor(device) for device in [*free.elements()][: max(0, missing)]]
+        devices = [*free.elements()][: max(0, missing)]
+        self._children += [self._new_worker(device) for device in devices]
         for worker in self._children:
             worker.assign(task, self._signatures)
+
+    def _new_worker(self, device: str) -> Supervisor:
+        if self._nursery and not self._nursery.alive:
+            self._nursery.stop()
+            self._nursery = None
+        self._nursery = self._nursery or take(self._kind)
+        return Supervisor(self._nursery.fork(), device)
 
     def _receive(self, worker: Supervisor) -> Done | Failed | None:
         """Take one message from a worker; returns the outcome of its shard if it is one.

@@ -1,10 +1,13 @@
-"""Messages from a worker process to its supervisor."""
+"""Messages between a driver, its nursery and its workers."""
 
 from __future__ import annotations
 
 from impasto.errors import BadInput, Unavailable
 from impasto.schema.base import Frozen
 from impasto.schema.bounds import Count, Told, Trace
+
+LONGEST_ORDER = 64
+"""Most bytes of a message between a nursery and its driver."""
 
 
 class StartFailed(Frozen):

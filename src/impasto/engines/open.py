@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from impasto.engines.process import stop_spare
+from impasto.engines.process import probable_kind, stop_spare
 from impasto.engines.ray.environment import configure_ray
 from impasto.errors import BadInput
 from impasto.schema.job import JobSpec
@@ -45,4 +45,5 @@ def open_engine(settings: Settings, spec: JobSpec, control: Control, stores: Sto
         return InlineEngine(settings, control, spec, stores)
     from impasto.engines.local import LocalEngine
 
-    return LocalEngine(settings, control, stores.signatures)
+    kind = probable_kind(spec.scorer, spec.source, spec.items)
+    return LocalEngine(settings, control, stores.signatures, kind)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 REPLACE_AFTER = {"unavailable", "error", "died"}
 """Kinds of failure that may be the worker's own; any worker would have the others."""
-_ENDS = {"MemoryError", "AcceleratorError"}
+_ENDS = {"MemoryError", "AcceleratorError", "DeviceLost"}
 """Names of errors after which a worker is unusable: its memory or device is gone."""
 
 

@@ -10,7 +10,6 @@ import time
 from typing import TYPE_CHECKING
 
 from impasto.engines.messages import BatchMark, StartFailed
-from impasto.engines.process import take
 from impasto.machine import machine_memory
 from impasto.schema.outcome import Attempt, Done, Failed, FailedKind
 from impasto.schema.plan import Shard
@@ -19,6 +18,7 @@ from impasto.settings import hide_secrets
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from impasto.engines.process import WorkerProcess
     from impasto.schema.signatures import Signatures
     from impasto.worker.task import Task
 
@@ -48,7 +48,7 @@ class Supervisor:
         alive: False once it has ended, or must be ended.
     """
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, process: WorkerProcess, device: str) -> None:
         self.device = device
         self._task: Task | None = None
         self.shard: Shard | None = None
@@ -58,7 +58,7 @@ class Supervisor:
         self._scoring: dict[tuple[int, ...], float] = {}
         self.alive = True
         self.ready = False
-        self._process = take()
+        self._process = process
         self.conn = self._process.conn
 
     def assign(self, task: Task, signatures: Signatures) -> None:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import queue
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
 from impasto import secrecy
 from impasto.engines.messages import Alive, BatchMark
+from impasto.engines.one_thread import one_thread
 from impasto.engines.outcomes import BatchMarks, outcomes, start_failed
 from impasto.machine import own_device
 from impasto.schema.outcome import Attempt
 from impasto.schema.signatures import Signatures
+from impasto.worker.worker import Worker
+
+if TYPE_CHECKING:
+    from impasto.worker.task import Task
 
 PRINTED = 100_000
 """Characters of a worker's output during a shard that are logged, counted from its end."""
@@ -89,15 +94,6 @@ class _Channel(BatchMarks):
 
 def serve(fd: int) -> None:
     """Be a worker process: take shards from a socket until it closes."""
-    # Imports create a million objects that live for ever; scanning them for garbage again and again
-    # would take a fifth of the time.
-    gc.disable()
-    import torch
-
-    from impasto.worker.worker import Worker
-
-    gc.freeze()
-    gc.enable()
     conn = Connection(fd)
     secrecy.guard()
     try:
@@ -106,8 +102,12 @@ def serve(fd: int) -> None:
         return
     signatures = Signatures(queries)
     channel = _Channel(conn)
-    if device == "cpu":
-        torch.set_num_threads(1)
+    with one_thread() if device == "cpu" else nullcontext():
+        _run(task, device, channel, signatures)
+
+
+def _run(task: Task, device: str, channel: _Channel, signatures: Signatures) -> None:
+    """Load the scorer and score shards until no more come."""
     try:
         worker = Worker(task, own_device(device), channel, signatures)
     except Exception as error:  # noqa: BLE001 (the driver raises it)

@@ -1,19 +1,18 @@
-"""The choice of an output."""
+"""The choice of an output; a codec is imported only for the outputs that need one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from impasto.outputs.files import FilesShard
-from impasto.outputs.images import ImagesShard, write_image
 from impasto.outputs.records import RecordsShard, write_records
-from impasto.outputs.video import VideoShard, write_video
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from impasto.jobs.job import Job
+    from impasto.media.frame import Layout
     from impasto.outputs.base import ShardOutput
     from impasto.schema.job import JobSpec
     from impasto.schema.outcome import Attempt, Done
@@ -34,12 +33,16 @@ def open_shard(job: Job, spec: JobSpec, plan: Plan, attempt: Attempt, files: Pat
     """
     match plan.output:
         case "video":
+            from impasto.outputs.video import VideoShard
+
             return VideoShard(job, spec, plan, attempt.shard)
         case "records":
             return RecordsShard(job, plan, attempt)
         case "files":
             return FilesShard(job, attempt.shard, files)
         case _:
+            from impasto.outputs.images import ImagesShard
+
             return ImagesShard(job, plan, attempt)
 
 
@@ -72,14 +75,27 @@ def write(
     """
     match plan.output:
         case "video":
+            from impasto.outputs.video import write_video
+
             return write_video(
                 path, stores, source, job, spec, sized(plan, job.notes.picture_size()), done
             )
         case "records":
             return write_records(path, job, done)
         case _:
+            from impasto.outputs.images import write_image
+
             write_image(path, job, done)
     return ()
+
+
+def layout_of(spec: JobSpec, plan: Plan) -> Layout | None:
+    """Return how a video's pictures are stored; None where each picture decides."""
+    if plan.output != "video":
+        return None
+    from impasto.outputs.video import video_target
+
+    return video_target(spec, plan).layout
 
 
 def sized(plan: Plan, size: PictureSize | None) -> Plan:

@@ -16,10 +16,12 @@ from statistics import median
 from impasto.schema.job import Items
 from impasto.schema.speed import Speed
 
-USUAL = {"pictures": 250, "files": 250, "rows": 10_000}
-"""Items per shard if no number is asked for."""
-MOST = 4
-"""Maximum of a chosen size, as a multiple of the usual one."""
+MOST = {"pictures": 1000, "files": 1000, "rows": 40_000}
+"""Maximum items of a shard: a longer one would gain nothing."""
+WORTH = 2.0
+"""Minimum seconds of work of a shard."""
+SMALL = {"pictures": 8, "files": 8, "rows": 200}
+"""Minimum items of a shard while it is unknown how long one takes."""
 SPREAD = 3
 """Minimum shards per worker, so that the last ones end at about the same time."""
 REDO = 60.0
@@ -111,12 +113,10 @@ class Forecast:
         """Return how many items a shard should have.
 
         Args:
-            asked: a number, None for the usual one, or ``auto``.
+            asked: a number; None or ``auto`` chooses one.
             work: the work to be done.
         """
-        if asked == "auto":
-            return self._balanced(work)
-        return Size(asked if isinstance(asked, int) else USUAL[work.kind])
+        return Size(asked) if isinstance(asked, int) else self._balanced(work)
 
     def pace(self, work: Workload) -> Pace:
         """Return how fast a worker will be, judged by the earlier jobs most like this one."""
@@ -149,9 +149,12 @@ class Forecast:
         upper = {
             f"each of the workers should have {SPREAD} shards": spread,
             f"a crash should cost no more than {REDO:.0f} s of work": REDO / pace.seconds,
-            "larger ones would gain nothing": MOST * USUAL[work.kind],
+            "larger ones would gain nothing": MOST[work.kind],
         }
-        lower = {"shorter segments encode poorly": EFFICIENT} if work.encoded else {}
+        least = math.ceil(WORTH / pace.seconds) if pace.known else SMALL[work.kind]
+        lower = {"smaller ones are not worth a shard": min(least, work.count)}
+        if work.encoded:
+            lower["shorter segments encode poorly"] = EFFICIENT
         if costly <= SHARE * spread:
             why = f"a shard's start and end should cost no more than {SHARE:.0%} of its work"
             lower[why] = min(math.ceil(costly / SHARE), math.floor(spread))
@@ -161,6 +164,9 @@ class Forecast:
         most = {why: max(1, math.floor(bound)) for why, bound in upper.items()}
         floor = max(1, *lower.values())
         shards = _shards(work.count, floor, min(most.values()))
+        if self.workers < shards < SPREAD * self.workers:
+            # Else the last ones would keep some of the workers busy and the others not.
+            shards -= shards % self.workers
         size = math.ceil(work.count / shards)
         if math.ceil(work.count / size) < shards and not work.encoded:
             # With few items, rounding makes a difference: one shard more is better than too few.

@@ -89,7 +89,8 @@ def plan(
         return expected.size(spec.shard_frames, work)
 
     # A fixed number is known before the items are counted, so no cuts need to be searched for.
-    chosen = size(0).items if spec.shard_frames != "auto" else lambda count: size(count).items
+    asked = spec.shard_frames
+    chosen = asked if isinstance(asked, int) else lambda count: size(count).items
     survey = source.survey(spec, chosen)
     facts, width, height = _pictures(survey, spec, made)
     warnings = survey.warnings

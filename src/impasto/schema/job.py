@@ -69,8 +69,7 @@ class JobSpec(Signed):
         crf: constant rate factor, 0 (lossless) to 51.
         preset: the encoder's speed, from ``ultrafast`` to ``veryslow``.
         shard_frames: items per shard, approximately: a video's cuts move to a nearby keyframe. None
-            is 250, or 10,000 for rows; ``auto`` chooses a number when the job is planned
-            (`impasto.planning.forecast`).
+            and ``auto`` choose a number when the job is planned (`impasto.planning.forecast`).
         mini_batch: items per mini-batch; None leaves it to the scorer, or to a probe.
         timeout: seconds that a mini-batch may take before its worker is replaced; None is no limit.
         max_failed: items that may be set aside before the job counts as incomplete; -1 is any.

@@ -102,6 +102,10 @@ class Scores:
     facts: Sequence[Record] = ()
 
 
+class DeviceLost(RuntimeError):
+    """The device is broken; another process may have one that works."""
+
+
 class Scorer(ABC):
     """A model: mini-batch in, mini-batch out. Loaded once per worker.
 
@@ -120,10 +124,15 @@ class Scorer(ABC):
     notes: tuple[str, ...] = ()
 
     @abstractmethod
-    def __init__(
-        self, params: Any, prepared: dict[str, Any], inputs: Inputs, device: torch.device
-    ) -> None:
-        """Load the model onto a device; ``prepared`` is what `prepare` returned for this job."""
+    def __init__(self, params: Any, prepared: dict[str, Any], inputs: Inputs, device: str) -> None:
+        """Load the model.
+
+        Args:
+            params: the job's parameters.
+            prepared: what `prepare` returned for this job.
+            inputs: the data it may read.
+            device: where to load it, ``cpu`` or ``cuda:0``.
+        """
 
     @classmethod
     def prepare(cls, params: Any, inputs: Inputs) -> dict[str, Any]:

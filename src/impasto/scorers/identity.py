@@ -17,7 +17,7 @@ class IdentityScorer(Scorer):
     """Return every picture as it came."""
 
     def __init__(
-        self, params: NoParams, prepared: dict[str, Any], inputs: Inputs, device: torch.device
+        self, params: NoParams, prepared: dict[str, Any], inputs: Inputs, device: str
     ) -> None:
         """Load nothing."""
 

@@ -1,6 +1,7 @@
 """Results of users' code as records: JSON's types, numpy's scalars and arrays.
 
-pandas is an optional dependency: a value can be one of its types only if somebody has imported it.
+Neither torch nor pandas is imported: a value can be one of their types only if somebody has
+imported them.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import torch
+    from typing_extensions import TypeIs
 
     from impasto.scorers.base import Record
 
@@ -24,6 +27,12 @@ _JSON_KINDS = "biufU"
 """numpy's kinds of bool, int, unsigned, float and str."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+>")
 """Found in the text of an object whose class defines none, and of functions."""
+
+
+def is_tensor(value: object) -> TypeIs[torch.Tensor]:
+    """Return whether a value is a tensor of torch."""
+    loaded = sys.modules.get("torch")
+    return loaded is not None and isinstance(value, loaded.Tensor)
 
 
 def is_pandas(value: object, name: str) -> bool:
@@ -87,10 +96,11 @@ def of_element(value: Any) -> list[Record]:
 
 def array(value: Any) -> Any:
     """Return a tensor as an array on the CPU, and anything else as it is."""
-    if not isinstance(value, torch.Tensor):
+    if not is_tensor(value):
         return value
     value = value.detach().cpu()
-    return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+    # numpy has no bfloat16.
+    return (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
 
 
 def plain(value: Any) -> Any:

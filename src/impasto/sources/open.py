@@ -1,4 +1,4 @@
-"""The choice of a source."""
+"""The choice of a source; its module is imported only then, since some need a codec."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput, Denied, Missing
 from impasto.media.formats import is_image
-from impasto.sources.files import Files
-from impasto.sources.images import Images
 from impasto.sources.selection import selection_of
-from impasto.sources.table import Table
-from impasto.sources.video import Video
 from impasto.storage.named_file import File
 from impasto.tables.formats import is_table
 
@@ -19,6 +15,8 @@ if TYPE_CHECKING:
     from impasto.schema.plan import Plan
     from impasto.schema.url import Url
     from impasto.sources.base import Source
+    from impasto.sources.files import Files
+    from impasto.sources.images import Images
     from impasto.sources.selection import Selection
     from impasto.storage.stores import Stores
 
@@ -43,14 +41,14 @@ def open_source(stores: Stores, url: str | Url, items: Items | None = None) -> S
             raise BadInput(
                 f"{url}: rows must come from one table", "give the file or object itself"
             )
-        return Table(File(stores, place))
+        return _table(File(stores, place))
     if items == "files":
-        files = Files(stores, place, form)
-        return files if form != "one" or _exists(files) else Files(stores, place, "folder")
+        files = _files(stores, place, form)
+        return files if form != "one" or _exists(files) else _files(stores, place, "folder")
     if form != "one" or is_image(place.name):
-        return Images(stores, place, form)
+        return _images(stores, place, form)
     try:
-        return Video(File(stores, place))
+        return _video(File(stores, place))
     except Missing:
         return _prefix(stores, place)
 
@@ -65,7 +63,7 @@ def _exists(source: Files) -> bool:
 
 def _prefix(stores: Stores, place: Url) -> Images:
     """Open a place without an object as a folder of images; raises Missing if it is none either."""
-    found = Images(stores, place, "folder")
+    found = _images(stores, place, "folder")
     try:
         if not place.local and found.found.etags:
             return found
@@ -78,9 +76,33 @@ def open_planned(stores: Stores, url: str, plan: Plan) -> Source:
     """Open a source as its plan describes it, without listing it; raises as `open_source` does."""
     form: Selection = "folder"  # only the names in the plan are read
     if plan.source == "video":
-        return Video(File(stores, url))
+        return _video(File(stores, url))
     if plan.source == "table":
-        return Table(File(stores, url))
+        return _table(File(stores, url))
     if plan.source == "files":
-        return Files(stores, url, form)
-    return Images(stores, url, form)
+        return _files(stores, url, form)
+    return _images(stores, url, form)
+
+
+def _video(file: File) -> Source:
+    from impasto.sources.video import Video
+
+    return Video(file)
+
+
+def _table(file: File) -> Source:
+    from impasto.sources.table import Table
+
+    return Table(file)
+
+
+def _files(stores: Stores, place: str | Url, form: Selection) -> Files:
+    from impasto.sources.files import Files
+
+    return Files(stores, place, form)
+
+
+def _images(stores: Stores, place: str | Url, form: Selection) -> Images:
+    from impasto.sources.images import Images
+
+    return Images(stores, place, form)

@@ -7,8 +7,6 @@ import resource
 import time
 from typing import TYPE_CHECKING
 
-import torch
-
 from impasto.machine import machine_memory
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ CUDA device's, where two are scored at a time, or of the machine's, divided by i
 def best_size(
     score: Callable[[int], object],
     most: int,
-    device: torch.device,
+    device: str,
     *,
     memory: int = 0,
     timeout: float | None = None,
@@ -38,7 +36,7 @@ def best_size(
     Args:
         score: scores the given number of copies of one item.
         most: the largest size to try.
-        device: where the scorer is.
+        device: where the scorer is, ``cpu`` or ``cuda:<n>``.
         memory: bytes that this process may hold, 0 for a share of the machine's.
         timeout: seconds that a mini-batch may take, or None.
 
@@ -63,16 +61,20 @@ def best_size(
         if seconds > min(SLOW, (timeout or SLOW) / SPARE) or _full(device, memory):
             break
         size *= 2
-    if device.type == "cuda":
+    if device != "cpu":
+        import torch
+
         torch.cuda.empty_cache()
     return best
 
 
-def _full(device: torch.device, memory: int) -> bool:
+def _full(device: str, memory: int) -> bool:
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     if memory and held > ROOM * memory:
         return True
-    if device.type != "cuda":
+    if device == "cpu":
         return held > ROOM * machine_memory() / (os.cpu_count() or 1)
+    import torch
+
     total = torch.cuda.get_device_properties(device).total_memory
     return torch.cuda.max_memory_allocated(device) > ROOM * total

@@ -7,11 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-
 from impasto.errors import BadInput, Changed
-from impasto.media import colour, images
 from impasto.media.frame import Frame
 from impasto.schema.url import parse
 from impasto.scorers import registry
@@ -25,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from impasto.sources.base import Source
@@ -101,11 +98,17 @@ class JobInputs:
 
     def image(self, url: str) -> NDArray[np.uint8]:
         """Read a picture as RGB, (H, W, 3); see `base.Inputs`."""
-        frame = images.read(self._stores.read(url), url)
-        return np.asarray(frame.planes[0], np.uint8)
+        from impasto.media import images
+
+        picture: NDArray[np.uint8] = images.read(self._stores.read(url), url).planes[0].astype("u1")
+        return picture
 
     def sample(self) -> NDArray[np.uint8]:
         """Read the job's first picture as RGB, (H, W, 3); see `base.Inputs`."""
+        import torch
+
+        from impasto.media import colour
+
         frames = self._source.read(self._task.plan, self._task.sample, 1)
         frame = next((item for item in frames if isinstance(item, Frame)), None)
         if frame is None:

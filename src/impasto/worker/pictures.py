@@ -35,7 +35,7 @@ class PictureScoring:
     def __init__(
         self,
         scorer: Scorer,
-        device: torch.device,
+        device: str,
         longest: int | None,
         *,
         layout: Layout | None = None,
@@ -45,13 +45,13 @@ class PictureScoring:
 
         Args:
             scorer: the model.
-            device: where it is loaded.
+            device: where it is loaded, ``cpu`` or ``cuda:<n>``.
             longest: the maximum longer side of scored pictures, in pixels, or None.
             layout: the planes to make; None makes (H, W, 3) RGB at each picture's own size.
             wants: what the output consists of, ``pictures`` or ``records``.
         """
         self._scorer = scorer
-        self._device = device
+        self._device = torch.device(device)
         self._longest = longest
         self._layout = layout
         self._wants = wants

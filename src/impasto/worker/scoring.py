@@ -1,19 +1,20 @@
 """Scoring of a mini-batch on the device, whatever its items are.
 
 A mini-batch that fails is halved until each failing item is alone; these are set aside, and the
-others keep their scores.
+others keep their scores. torch is not imported, since rows and files do not need it: its errors are
+known by their names.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-
-import torch
 
 from impasto import secrecy
 from impasto.errors import BadInput
 from impasto.schema.outcome import ItemError
+from impasto.scorers.base import DeviceLost
 
 if TYPE_CHECKING:
     from impasto.outputs.base import Scored
@@ -37,7 +38,7 @@ class Scoring(Protocol):
         Raises:
             BadInput: the scorer cannot score such items at all.
             MemoryError: a single item does not fit; another worker may have room.
-            torch.AcceleratorError: the device is broken; another process may have a working one.
+            RuntimeError: the device is broken; another process may have a working one.
         """
         ...
 
@@ -65,13 +66,15 @@ def divide(
         Ranges in order, each with its scores, or, for a single item, the error.
 
     Raises:
-        BadInput, MemoryError, torch.AcceleratorError: as `Scoring`.
+        BadInput, MemoryError, RuntimeError: as `Scoring`.
     """
     try:
         yield start, stop, score(start, stop)
-    except (torch.AcceleratorError, BadInput):
+    except BadInput:
         raise
     except Exception as error:
+        if device_lost(error):
+            raise
         alone = stop - start == 1
         if out_of_memory(error):
             if alone:
@@ -83,7 +86,8 @@ def divide(
             return
     else:
         return
-    if torch.cuda.is_available():
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_available():
         torch.cuda.empty_cache()
     half = (start + stop) // 2
     yield from divide(score, start, half, shrink)
@@ -98,6 +102,11 @@ def item_error(item: int, error: Exception) -> ItemError:
 
 def out_of_memory(error: Exception) -> bool:
     """Return whether an error is the machine's lack of memory, which is no one item's fault."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+
+
+def device_lost(error: Exception) -> bool:
+    """Return whether an error means that the device is broken, for this process at least."""
+    return isinstance(error, DeviceLost) or type(error).__name__ == "AcceleratorError"

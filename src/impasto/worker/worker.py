@@ -14,14 +14,11 @@ from contextlib import ExitStack, suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from impasto.errors import BadInput, Unavailable
 from impasto.jobs.job import Job
 from impasto.media.frame import Frame
-from impasto.outputs import video
 from impasto.outputs.base import Scored
-from impasto.outputs.open import open_shard, sized
+from impasto.outputs.open import layout_of, open_shard, sized
 from impasto.schema.events import Printed
 from impasto.schema.outcome import Done
 from impasto.schema.plan import PictureSize, Prepared
@@ -36,7 +33,6 @@ from impasto.worker.batch_size import best_size
 from impasto.worker.batches import Batches, MiniBatch, SetAside
 from impasto.worker.inputs import JobInputs
 from impasto.worker.items import FileScoring, RowScoring
-from impasto.worker.pictures import PictureScoring
 from impasto.worker.report import ShardReport
 from impasto.worker.scoring import Scoring
 from impasto.worker.stages import Prefetch, ShardTimes, Sink
@@ -81,10 +77,10 @@ class Worker:
         self._job = Job(stores.open_home(task.home), task.job)
         self._check_seen()
         self._source = open_planned(stores, task.spec.source, task.plan)
-        self._device = torch.device(device)
+        self._device = device
         self.name = f"{socket.gethostname()}:{os.getpid()}/{device}"
-        if self._device.type == "cuda" and not torch.cuda.is_available():
-            raise Unavailable(f"device {device}: torch cannot use it", "try `device=cpu`")
+        if device != "cpu":
+            _check_cuda(device)
         self._pool = ThreadPoolExecutor(os.cpu_count(), "score")
         with ExitStack() as stack:
             files = JobInputs(task, stores, self._source, watch.alive)
@@ -92,12 +88,16 @@ class Worker:
             self._scorer = self._load()
             stack.callback(self._scorer.close)
             self._stack = stack.pop_all()
-        if self._device.type == "cuda":
-            # Streams of the scoring threads do not wait for the one that loaded the weights.
-            torch.cuda.synchronize(self._device)
+        if device != "cpu":
+            _await_weights(device)
         self._plan = task.plan
         self._scoring = self._bind(self._plan)
         self._size = task.spec.mini_batch or self._scorer.batch
+
+    @property
+    def _kind(self) -> str:
+        """The kind of device, ``cpu`` or ``cuda``."""
+        return self._device.partition(":")[0]
 
     def close(self) -> None:
         """Let the scorer end in order."""
@@ -146,7 +146,7 @@ class Worker:
             self._size = self._size or 1
         self._settle_size(attempt)
         report = ShardReport(attempt)
-        items = self._source.read(self._plan, shard, 1 if self._device.type == "cpu" else 4)
+        items = self._source.read(self._plan, shard, 1 if self._device == "cpu" else 4)
         batches = Batches(items, attempt, self._batch_size)
         reader = Prefetch(batches, AHEAD, times.clocks["read"])
         self._scorer.restart()
@@ -174,7 +174,7 @@ class Worker:
             overhead=overhead,
             stages=stages,
             worker=self.name,
-            device=self._device.type,
+            device=self._kind,
             concealed=tuple(report.concealed),
             failed=tuple(report.failed),
             failed_batches=report.failed_batches(self._size),
@@ -230,7 +230,7 @@ class Worker:
             if not isinstance(one.items, Rows):
                 layout = getattr(one.items[0], "layout", None)
                 area = layout.width * layout.height if layout else 1
-                most = max(1, PIXELS[self._device.type] // area)
+                most = max(1, PIXELS[self._kind] // area)
             self._size = best_size(
                 lambda count: self._try(one, count),
                 most,
@@ -264,11 +264,12 @@ class Worker:
             return FileScoring(self._scorer)
         if plan.items == "rows":
             return RowScoring(self._scorer)
-        layout = (
-            video.video_target(self._task.spec, plan).layout if plan.output == "video" else None
-        )
+        # Only pictures need torch, which takes longest of all to import.
+        from impasto.worker.pictures import PictureScoring
+
         wants = "records" if plan.output == "records" else "pictures"
         longest = self._task.spec.max_size
+        layout = layout_of(self._task.spec, plan)
         return PictureScoring(self._scorer, self._device, longest, layout=layout, wants=wants)
 
     def _load(self) -> Scorer:
@@ -317,6 +318,20 @@ class Worker:
                 if size:
                     return PictureSize(width=size[0], height=size[1])
         return PictureSize(width=plan.width, height=plan.height)
+
+
+def _check_cuda(device: str) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise Unavailable(f"device {device}: torch cannot use it", "try `device=cpu`")
+
+
+def _await_weights(device: str) -> None:
+    """Wait until a loaded model is on its device: other threads' streams do not wait for it."""
+    import torch
+
+    torch.cuda.synchronize(device)
 
 
 def _drained(running: deque[Future[list[Scored]]]) -> Iterator[list[Scored]]:

@@ -11,8 +11,10 @@ import ray
 
 from impasto.engines.messages import StartFailed
 from impasto.engines.outcomes import REPLACE_AFTER
+from impasto.engines.process import Nursery
 from impasto.engines.ray.runtime_env import delivered
 from impasto.engines.supervisor import GRACE, POLL, Supervisor, memory_limit
+from impasto.schema.job import Items
 from impasto.schema.outcome import Attempt, Done, Failed
 from impasto.schema.signatures import Signatures
 from impasto.worker.task import Task
@@ -26,16 +28,19 @@ BEAT = 5.0
 class WorkerActor:
     """Supervises one worker process, and replaces it when it is unusable."""
 
-    def __init__(self, device: str, memory: int | None) -> None:
-        """Start the process, which imports its libraries while the job is planned.
+    def __init__(self, device: str, memory: int | None, kind: Items) -> None:
+        """Start the nursery, which imports its libraries while the job is planned.
 
         Args:
             device: ``cpu``, or ``cuda:0``, the first of those that Ray lets this actor see.
             memory: bytes that the worker may hold; None is most of the machine's.
+            kind: what the worker will probably score.
         """
         self._device = device
         self._memory = memory_limit(memory)
-        self._child: Supervisor | None = Supervisor(device)
+        self._kind = kind
+        self._nursery = Nursery(kind)
+        self._child: Supervisor | None = Supervisor(self._nursery.fork(), device)
         self._task: Task | None = None
         self._signatures = Signatures()
 
@@ -89,11 +94,16 @@ class WorkerActor:
             self._child.request_exit()
             self._child.wait_exit(GRACE)
             self._drop(self._child)
+        self._nursery.stop()
 
     def _assigned(self) -> Supervisor:
         """Return the worker, a new one if the last one became unusable."""
         assert self._task
-        self._child = self._child or Supervisor(self._device)
+        if self._child is None:
+            if not self._nursery.alive:
+                self._nursery.stop()
+                self._nursery = Nursery(self._kind)
+            self._child = Supervisor(self._nursery.fork(), self._device)
         self._child.assign(self._task, self._signatures)
         return self._child
 

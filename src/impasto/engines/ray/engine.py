@@ -17,6 +17,7 @@ from ray import exceptions
 
 from impasto.engines.base import ENCODER_THREADS, Control
 from impasto.engines.messages import StartFailed
+from impasto.engines.process import probable_kind
 from impasto.engines.ray import nodes
 from impasto.engines.ray.actor import WorkerActor as WorkerActor
 from impasto.engines.ray.connection import complaint, join, words
@@ -66,6 +67,7 @@ class RayEngine:
         self._control = control
         self._spec = spec
         self._stores = stores
+        self._kind = probable_kind(spec.scorer, spec.source, spec.items)
         self._share = Share.asked(settings)
         self._task: Any = None
         self._room, self._joined = 0, False
@@ -115,7 +117,9 @@ class RayEngine:
                 f"this machine has no room for a worker with {self._share}",
                 "request less with `cpus_per_worker` or `gpus_per_worker`",
             )
-        self._pool = WorkerPool(WorkerActor, self._settings, self._share, self._room, env)
+        self._pool = WorkerPool(
+            WorkerActor, self._settings, self._share, self._room, env, self._kind
+        )
         address, installs = self._settings.address, bool(self._spec.requirements)
         self._starts = Starts(self._pool, self._share, self._control, address, installs=installs)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from impasto.engines.ray.share import Share
+    from impasto.schema.job import Items
     from impasto.settings import Settings
 
 POLL = 0.2
@@ -35,7 +36,13 @@ class WorkerPool:
     """
 
     def __init__(
-        self, actor: type, settings: Settings, share: Share, room: int, env: dict[str, Any]
+        self,
+        actor: type,
+        settings: Settings,
+        share: Share,
+        room: int,
+        env: dict[str, Any],
+        kind: Items,
     ) -> None:
         """Request the first workers.
 
@@ -45,9 +52,10 @@ class WorkerPool:
             share: what each takes of a machine.
             room: for how many the cluster has room now.
             env: their runtime environment.
+            kind: what they will probably score.
         """
         self._actor = ray.remote(actor)
-        self._arguments = ("cuda:0" if share.cuda else "cpu", settings.memory)
+        self._arguments = ("cuda:0" if share.cuda else "cpu", settings.memory, kind)
         # Policy is the driver's: nothing is restarted or retried by Ray.
         self._options: dict[str, Any] = {
             "num_cpus": share.cpus,

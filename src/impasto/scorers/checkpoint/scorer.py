@@ -45,19 +45,19 @@ class CheckpointScorer(Scorer):
         params: CheckpointParams,
         prepared: dict[str, Any],
         inputs: Inputs,
-        device: torch.device,
+        device: str,
     ) -> None:
         """Load the model; raises what `file.load` does, and `Inputs.trusted`."""
         name = PurePosixPath(params.model).name
         content = inputs.trusted(params.model)
-        self._alive, self._device = inputs.alive, device
-        self._model = load(name, content, device)
+        self._alive, self._device = inputs.alive, torch.device(device)
+        self._model = load(name, content, self._device)
         self._values = Values.of(params.range, params.output_range, self._model.range)
         self._singly = self._model.singly
         self._fit = Fit(self._model.size, 1 if self._singly else self._model.batch)
         self.batch = self._model.batch
         if self._singly:
-            self.batch = 8 if device.type == "cuda" else 1
+            self.batch = 8 if self._device.type == "cuda" else 1
         fixed = ", ".join(str(n) for n in self._model.size if n)
         size = f", pictures are resized ({fixed})" if fixed else ""
         self.notes = (f"{name}: {self._model.kind}, {self._values.note()}{size}",)

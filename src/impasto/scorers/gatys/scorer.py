@@ -99,7 +99,7 @@ class GatysScorer(Scorer):
     serial = True
 
     def __init__(
-        self, params: GatysParams, prepared: dict[str, Any], inputs: Inputs, device: torch.device
+        self, params: GatysParams, prepared: dict[str, Any], inputs: Inputs, device: str
     ) -> None:
         """Load the network.
 
@@ -107,16 +107,16 @@ class GatysScorer(Scorer):
             BadInput: the weights or the painting are wrong, or a package is missing.
             Unavailable: the weights cannot be fetched.
         """
-        self._params, self._inputs, self._device = params, inputs, device
-        self.batch = 4 if device.type == "cuda" else 1
+        self._params, self._inputs, self._device = params, inputs, torch.device(device)
+        self.batch = 4 if self._device.type == "cuda" else 1
         styles = parse_layers(params.network, params.style_layers)
         numbers = styles + parse_layers(params.network, params.content_layers)
         self._styles = styles
         with _weights(params, inputs) as (file, name):
             weights = vgg.parse_weights(params.network, file, name, max(numbers))
-        self._features = vgg.Features(params.network, weights, numbers, device)
+        self._features = vgg.Features(params.network, weights, numbers, self._device)
         painting = torch.tensor(inputs.image(params.style)).permute(2, 0, 1)[None]
-        self._painting = painting.to(device).float() / 255
+        self._painting = painting.to(self._device).float() / 255
         self._small = self._painting
         self._grams: dict[int, Tensor] = {}
         self._size = (0, 0)

@@ -1,7 +1,7 @@
 """Score with an ONNX model: pictures to pictures, pictures to vectors, or rows to vectors.
 
-What the model takes is read from its inputs (`signature`). The range of a picture's values
-cannot be, so it is assumed, reported, and doubted where the results contradict it (`values`).
+What the model takes is read from its inputs (`signature`). Pictures need torch (`pictures`); rows
+do not, and start much faster without it.
 """
 
 from __future__ import annotations
@@ -10,26 +10,23 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from impasto.errors import BadInput
-from impasto.scorers.base import Scorer, Scores
-from impasto.scorers.fitting import Fit
+from impasto.scorers.base import DeviceLost, Scorer, Scores
 from impasto.scorers.onnx import signature
 from impasto.scorers.onnx.session import open_session
 from impasto.scorers.onnx.signature import PictureInput
-from impasto.scorers.results import plain
-from impasto.scorers.values import Values, as_pictures, grey
+from impasto.scorers.results import is_tensor, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
+    import torch
 
     from impasto.scorers.base import Inputs, Record
-    from impasto.scorers.fitting import Made
     from impasto.scorers.onnx.params import OnnxParams
+    from impasto.scorers.onnx.pictures import Pictures
 
 
 class OnnxScorer(Scorer):
@@ -37,15 +34,14 @@ class OnnxScorer(Scorer):
 
     A model with one input of rank 4 takes pictures. One output that looks like pictures
     (`values.as_pictures`) makes pictures; anything else makes one record per picture: ``{"output":
-    [...]}``, or a value for each of several outputs. Pictures are fitted to a model of one size by
-    resizing or by tiles (`fitting`). A model with an input (N, features), or with one (N, 1) per
-    column, takes rows and makes one record per row.
+    [...]}``, or a value for each of several outputs. A model with an input (N, features), or with
+    one (N, 1) per column, takes rows and makes one record per row.
     """
 
     resizes = True
 
     def __init__(
-        self, params: OnnxParams, prepared: dict[str, Any], inputs: Inputs, device: torch.device
+        self, params: OnnxParams, prepared: dict[str, Any], inputs: Inputs, device: str
     ) -> None:
         """Load the model.
 
@@ -63,13 +59,16 @@ class OnnxScorer(Scorer):
         )
         self._outputs = signature.fields(self._session.get_outputs())
         self.batch = self._taken.batch
+        self._pictures: Pictures | None = None
         if isinstance(self._taken, PictureInput):
-            self._values = self._ranges(self._taken)
-            tiled = params.fit == "tile"
-            self._fit = Fit(self._taken.size, self._taken.batch, tiled)
+            from impasto.scorers.onnx import pictures
+
+            self._pictures = pictures.Pictures(
+                self._name, self._taken, params, self._run, self._records
+            )
         self.notes = (self._note(),)
 
-    def score(self, batch: Tensor | pd.DataFrame) -> Scores:
+    def score(self, batch: torch.Tensor | pd.DataFrame) -> Scores:
         """Score RGB pictures, float32 in [0, 1], (N, 3, H, W), or a data frame of N rows.
 
         Raises:
@@ -77,72 +76,18 @@ class OnnxScorer(Scorer):
             ValueError: the output contradicts the assumed range, cannot be divided among the items,
                 or cannot be tiled.
             MemoryError: the mini-batch does not fit on the device.
-            torch.AcceleratorError: the device is broken.
+            DeviceLost: the device is broken.
         """
-        pictures = isinstance(batch, Tensor)
-        if pictures != isinstance(self._taken, PictureInput):
-            wants, gets = ("rows", "pictures") if pictures else ("pictures", "rows")
-            raise BadInput(f"{self._name}: takes {wants}, not {gets}", f"set `items={wants}`")
-        if not isinstance(batch, Tensor):
-            return Scores(records=[[record] for record in self._rows(batch)])
-        with torch.inference_mode():
-            made = self._fit(batch, self._pictures)
-            if isinstance(made, Tensor):
-                return Scores(pictures=self._values.settle(made, batch))
-        return Scores(records=[[record] for record in made])
+        if is_tensor(batch):
+            if self._pictures is None:
+                raise self._misfit("rows", "pictures")
+            return self._pictures.score(batch)
+        if self._pictures is not None:
+            raise self._misfit("pictures", "rows")
+        return Scores(records=[[record] for record in self._rows(batch)])
 
-    def _pictures(self, pictures: Tensor) -> Made:
-        """Run the model on RGB in [0, 1], (N, 3, H, W), of the size and number that it takes.
-
-        Returns:
-            Pictures in [0, 1], not clamped, (N, 1 or 3, H', W'); or N records.
-        """
-        self._alive()
-        taken = self._taken
-        assert isinstance(taken, PictureInput)
-        outputs = self._run({taken.field.name: self._encode(pictures, taken)})
-        if len(outputs) == 1 and isinstance(outputs[0], np.ndarray):
-            made = self._decode(outputs[0], pictures, taken)
-            if made is not None:
-                return made
-        return self._records(outputs, len(pictures))
-
-    def _encode(self, pictures: Tensor, taken: PictureInput) -> Any:
-        """Turn RGB in [0, 1], (N, 3, H, W), into an array as the model takes it.
-
-        Returns:
-            (N, C, H, W), or (N, H, W, C) where colours come last.
-        """
-        values = self._values.encode(grey(pictures) if taken.channels == 1 else pictures)
-        if self._params.channels == "bgr":
-            values = values.flip(1)
-        if taken.last:
-            values = values.permute(0, 2, 3, 1)
-        if taken.field.kind == "uint8":
-            values = values.round().clamp(0, 255)
-        return values.to(getattr(torch, taken.field.kind)).contiguous().cpu().numpy()
-
-    def _decode(self, output: Any, source: Tensor, taken: PictureInput) -> Tensor | None:
-        """Turn the model's output into pictures, if it looks like them.
-
-        Args:
-            output: an array of any shape.
-            source: what went in, (N, 3, H, W).
-            taken: the model's input.
-
-        Returns:
-            RGB or grey in [0, 1], not clamped, (N, 1 or 3, H', W'); or None.
-        """
-        if output.dtype.name not in signature.PIXELS.values():
-            return None
-        height, width = source.shape[2:]
-        made = as_pictures(torch.from_numpy(output), height, width, last=taken.last)
-        if made is None or len(made) != len(source):
-            return None
-        made = made.to(source.device)
-        if self._params.channels == "bgr":
-            made = made.flip(1)
-        return self._values.decode(made)
+    def _misfit(self, wants: str, gets: str) -> BadInput:
+        return BadInput(f"{self._name}: takes {wants}, not {gets}", f"set `items={wants}`")
 
     def _rows(self, frame: pd.DataFrame) -> list[Record]:
         from impasto.scorers.onnx import rows
@@ -163,6 +108,7 @@ class OnnxScorer(Scorer):
         return records
 
     def _run(self, feed: dict[str, Any]) -> list[Any]:
+        self._alive()
         try:
             outputs: list[Any] = self._session.run(None, feed)
         except Exception as error:
@@ -170,7 +116,7 @@ class OnnxScorer(Scorer):
             if "out of memory" in message or "Failed to allocate memory" in message:
                 raise MemoryError(message) from error
             if "CUDA failure" in message:
-                raise torch.AcceleratorError(message) from error
+                raise DeviceLost(message) from error
             raise
         return outputs
 
@@ -197,30 +143,11 @@ class OnnxScorer(Scorer):
             output = output.reshape(count)
         return [plain(value) for value in output]
 
-    def _ranges(self, taken: PictureInput) -> Values:
-        params = self._params
-        if taken.field.kind == "uint8":
-            if params.range not in ("auto", "byte"):
-                raise BadInput(
-                    f"{self._name}: input {taken.field} takes values 0 to 255", "leave `range` out"
-                )
-            return Values.of("byte", params.output_range, "byte")
-        return Values.of(params.range, params.output_range, None)
-
     def _note(self) -> str:
-        taken = self._taken
-        if not isinstance(taken, PictureInput):
-            fields = ", ".join(str(field) for field in taken.fields[:8])
-            more = len(taken.fields) - 8
-            rest = f" and {more} more" if more > 0 else ""
-            return f"{self._name}: {'input' if taken.matrix else 'columns'} {fields}{rest}"
-        layout = "NHWC" if taken.last else "NCHW"
-        colours = {1: "grey", 3: self._params.channels.upper()}[taken.channels]
-        height, width = taken.size
-        size = "any size"
-        if height or width:
-            size = f"{width or 'any'} x {height or 'any'} (pictures are {self._params.fit}d)"
-        return (
-            f"{self._name}: input {taken.field.name!r} {taken.field.kind} {layout} {colours}, "
-            f"{size}, {self._values.note()}"
-        )
+        if self._pictures:
+            return f"{self._name}: {self._pictures.note()}"
+        assert not isinstance(self._taken, PictureInput)
+        fields = ", ".join(str(field) for field in self._taken.fields[:8])
+        more = len(self._taken.fields) - 8
+        rest = f" and {more} more" if more > 0 else ""
+        return f"{self._name}: {'input' if self._taken.matrix else 'columns'} {fields}{rest}"

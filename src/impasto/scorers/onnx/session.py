@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import onnxruntime as ort
 
 from impasto.errors import BadInput, Unavailable
 
-if TYPE_CHECKING:
-    import torch
-
 QUIET = 4
 """ONNX Runtime's log level that prints fatal errors only: the others are raised."""
 
 
-def open_session(name: str, content: bytes, device: torch.device) -> ort.InferenceSession:
+def open_session(name: str, content: bytes, device: str) -> ort.InferenceSession:
     """Open a model with ONNX Runtime.
 
     Args:
         name: what to call the model in errors.
         content: the file, verified.
-        device: a CUDA device, or the CPU: one thread then, since mini-batches run side by side.
+        device: ``cuda:<n>``, or ``cpu``: one thread then, since mini-batches run side by side.
 
     Raises:
         BadInput: the file is not a model that it can run.
@@ -32,7 +29,7 @@ def open_session(name: str, content: bytes, device: torch.device) -> ort.Inferen
             f"{name}: keeps weights in other files",
             "save it as one file (onnx.save(model, path, save_as_external_data=False))",
         )
-    cuda = device.type == "cuda"
+    cuda = device.startswith("cuda")
     if cuda and "CUDAExecutionProvider" not in ort.get_available_providers():
         raise _no_cuda(name, device, "this build has no CUDA")
     options = ort.SessionOptions()
@@ -41,7 +38,8 @@ def open_session(name: str, content: bytes, device: torch.device) -> ort.Inferen
     providers: list[Any] = ["CPUExecutionProvider"]
     if cuda:
         # The default, an exhaustive search, chooses by time: not the same in every worker.
-        chosen = {"device_id": device.index or 0, "cudnn_conv_algo_search": "HEURISTIC"}
+        number = int(device.partition(":")[2] or 0)
+        chosen = {"device_id": number, "cudnn_conv_algo_search": "HEURISTIC"}
         providers.insert(0, ("CUDAExecutionProvider", chosen))
     try:
         session = ort.InferenceSession(content, options, providers=providers)
@@ -58,7 +56,7 @@ def open_session(name: str, content: bytes, device: torch.device) -> ort.Inferen
     return session
 
 
-def _no_cuda(name: str, device: torch.device, why: str) -> Unavailable:
+def _no_cuda(name: str, device: str, why: str) -> Unavailable:
     return Unavailable(
         f"{name}: ONNX Runtime cannot use {device} ({why})",
         "pip install onnxruntime-gpu instead of onnxruntime, or set `device=cpu`",

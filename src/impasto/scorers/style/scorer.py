@@ -39,17 +39,17 @@ class StyleScorer(Scorer):
     """
 
     def __init__(
-        self, params: StyleParams, prepared: dict[str, Any], inputs: Inputs, device: torch.device
+        self, params: StyleParams, prepared: dict[str, Any], inputs: Inputs, device: str
     ) -> None:
         """Load the transformer for the prepared style; raises what `weights.load` does."""
-        if device.type == "cpu":
+        self.params, self.device = params, torch.device(device)
+        if self.device.type == "cpu":
             keep_freed_memory()
-        self.params, self.device = params, device
-        self.batch = 8 if device.type == "cuda" else 1
+        self.batch = 8 if self.device.type == "cuda" else 1
         style = torch.tensor(prepared["style"], dtype=torch.float32)
         tensors = _weights(params, inputs, "transformer")
         with torch.inference_mode():
-            self.network = FastTransformer(tensors, style, device, fast_dtype(device))
+            self.network = FastTransformer(tensors, style, self.device, fast_dtype(self.device))
 
     @classmethod
     def prepare(cls, params: StyleParams, inputs: Inputs) -> dict[str, Any]:

@@ -37,7 +37,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from impasto.errors import BadInput
 from impasto.scorers import results
@@ -47,6 +46,7 @@ from impasto.scorers.user.loading import ScriptError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
 
     from impasto.scorers.base import Inputs, Record
     from impasto.scorers.user.params import PythonParams
@@ -61,7 +61,7 @@ class PythonScorer(Scorer):
     resizes = True
 
     def __init__(
-        self, params: PythonParams, prepared: dict[str, Any], inputs: Inputs, device: torch.device
+        self, params: PythonParams, prepared: dict[str, Any], inputs: Inputs, device: str
     ) -> None:
         """Make the instance and call its ``setup``.
 
@@ -82,7 +82,7 @@ class PythonScorer(Scorer):
         setup = getattr(self._user, "setup", None)
         if setup is not None:
             with loading.blamed(params.module, f"{params.name}.setup()"):
-                setup(str(device))
+                setup(device)
         self._device = device
         self.batch = _batch(getattr(self._user, "batch", 0), params)
         self.serial = not getattr(self._user, "parallel", False)
@@ -101,7 +101,7 @@ class PythonScorer(Scorer):
             Exception: the class's own.
         """
         # A class may change what it is given, and counts rows from 0.
-        given = _bytes(batch) if isinstance(batch, torch.Tensor) else batch.reset_index(drop=True)
+        given = _bytes(batch) if results.is_tensor(batch) else batch.reset_index(drop=True)
         with loading.contained():
             result = results.array(self._user.score(given))
         pictures = _pictures(result)
@@ -127,8 +127,10 @@ def _bytes(pictures: torch.Tensor) -> np.ndarray[Any, Any]:
     return array
 
 
-def _unit(pictures: np.ndarray[Any, Any], device: torch.device) -> torch.Tensor:
+def _unit(pictures: np.ndarray[Any, Any], device: str) -> torch.Tensor:
     """Turn uint8 (N, H, W, 3) into float (N, 3, H, W) in [0, 1] on a device."""
+    import torch
+
     codes = torch.from_numpy(np.require(pictures, requirements=["C", "W"])).to(device)
     return codes.permute(0, 3, 1, 2).float().div_(255).contiguous()
 

@@ -17,11 +17,8 @@ from __future__ import annotations
 import inspect
 import shlex
 import sys
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from impasto.errors import BadInput
 from impasto.schema.url import parse
@@ -32,7 +29,7 @@ from impasto.scorers.user.loading import ScriptError
 from impasto.secrecy import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import pandas as pd
 
@@ -41,8 +38,8 @@ if TYPE_CHECKING:
 
 _EXPECTED = "it must return a list, tuple or DataFrame with one element per item"
 _CONTEXT = "mini_batch_context"
-_BEYOND_THE_ITEM = (MemoryError, torch.OutOfMemoryError, torch.AcceleratorError)
-"""Errors that another try in the same process cannot mend."""
+_BEYOND_THE_ITEM = {"MemoryError", "OutOfMemoryError", "AcceleratorError"}
+"""Names of errors, torch's too, that another try in the same process cannot mend."""
 
 
 class ScriptScorer(Scorer):
@@ -52,7 +49,7 @@ class ScriptScorer(Scorer):
     serial = True
 
     def __init__(
-        self, params: ScriptParams, prepared: dict[str, Any], inputs: Inputs, device: torch.device
+        self, params: ScriptParams, prepared: dict[str, Any], inputs: Inputs, device: str
     ) -> None:
         """Load the script and call its ``init()``.
 
@@ -64,15 +61,13 @@ class ScriptScorer(Scorer):
         self._url = params.script
         self._retries = params.retries
         self._inputs = inputs
-        self._device = device
         self._surround(params)
-        with self._usual():
-            self._module = loading.load(params.script, content)
-            self._run = _entry(self._module, params.script)
-            init = getattr(self._module, "init", None)
-            if init is not None:
-                with loading.blamed(params.script, "init()"):
-                    init()
+        self._module = loading.load(params.script, content)
+        self._run = _entry(self._module, params.script)
+        init = getattr(self._module, "init", None)
+        if init is not None:
+            with loading.blamed(params.script, "init()"):
+                init()
 
     def score(self, batch: list[str] | pd.DataFrame) -> Scores:
         """Call ``run``; a single item that fails is tried again at once.
@@ -91,9 +86,9 @@ class ScriptScorer(Scorer):
         for _ in range(self._retries if len(batch) == 1 else 0):
             try:
                 return self._attempt(batch, context)
-            except _BEYOND_THE_ITEM:
-                raise
-            except Exception as error:  # noqa: BLE001 (the last try lets it out)
+            except Exception as error:
+                if type(error).__name__ in _BEYOND_THE_ITEM:
+                    raise
                 said = redact(f"{self._url}: {loading.brief(error)}; trying again")
                 print(said, file=sys.stderr)
                 self._inputs.alive()
@@ -103,7 +98,7 @@ class ScriptScorer(Scorer):
         """Call the script's ``shutdown()``, if it has one."""
         shutdown = getattr(self._module, "shutdown", None)
         if shutdown is not None:
-            with self._usual(), loading.contained():
+            with loading.contained():
                 shutdown()
 
     def _surround(self, params: ScriptParams) -> None:
@@ -126,19 +121,9 @@ class ScriptScorer(Scorer):
     ) -> Scores:
         # A script may change what it is given, and each try starts afresh.
         given = list(batch) if isinstance(batch, list) else batch.reset_index(drop=True)
-        with self._usual(), loading.contained():
+        with loading.contained():
             result = self._run(given, context)
         return Scores(records=_fit(_elements(result), len(batch)))
-
-    @contextmanager
-    def _usual(self) -> Iterator[None]:
-        """Set torch up as scripts expect: ``cuda`` is this worker's device, and gradients work."""
-        cuda = self._device.type == "cuda"
-        with (
-            torch.inference_mode(False),
-            torch.cuda.device(self._device) if cuda else nullcontext(),
-        ):
-            yield
 
 
 def _entry(module: object, url: str) -> Callable[[object, object], object]:

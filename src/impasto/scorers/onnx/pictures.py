@@ -1,0 +1,149 @@
+"""Pictures for an ONNX model, and pictures of its output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from impasto.errors import BadInput
+from impasto.scorers.base import Scores
+from impasto.scorers.fitting import Fit
+from impasto.scorers.onnx import signature
+from impasto.scorers.values import Values, as_pictures, grey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from torch import Tensor
+
+    from impasto.scorers.base import Record
+    from impasto.scorers.fitting import Made
+    from impasto.scorers.onnx.params import OnnxParams
+    from impasto.scorers.onnx.signature import PictureInput
+
+
+class Pictures:
+    """Feeds RGB pictures to a model and makes pictures or records of what it returns.
+
+    The range of a picture's values cannot be read from the model, so it is assumed, reported, and
+    doubted where the results contradict it (`values`). Pictures are fitted to a model of one size
+    by resizing or by tiles (`fitting`).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        taken: PictureInput,
+        params: OnnxParams,
+        run: Callable[[dict[str, Any]], list[Any]],
+        records: Callable[[list[Any], int], list[Record]],
+    ) -> None:
+        """Bind a model.
+
+        Args:
+            name: what to call it in errors.
+            taken: its input.
+            params: the job's parameters.
+            run: runs it on arrays by input.
+            records: divides its outputs among the items of a mini-batch.
+
+        Raises:
+            BadInput: the parameters contradict the input's type.
+        """
+        self._taken, self._params = taken, params
+        self._run, self._records = run, records
+        self._values = _ranges(name, taken, params)
+        self._fit = Fit(taken.size, taken.batch, params.fit == "tile")
+
+    def note(self) -> str:
+        """Say what the model takes, and what was assumed."""
+        taken = self._taken
+        layout = "NHWC" if taken.last else "NCHW"
+        colours = {1: "grey", 3: self._params.channels.upper()}[taken.channels]
+        height, width = taken.size
+        size = "any size"
+        if height or width:
+            size = f"{width or 'any'} x {height or 'any'} (pictures are {self._params.fit}d)"
+        field = taken.field
+        return (
+            f"input {field.name!r} {field.kind} {layout} {colours}, {size}, {self._values.note()}"
+        )
+
+    def score(self, batch: Tensor) -> Scores:
+        """Score RGB pictures, float32 in [0, 1], (N, 3, H, W).
+
+        Raises:
+            ValueError: the output contradicts the assumed range, cannot be divided among the items,
+                or cannot be tiled.
+        """
+        with torch.inference_mode():
+            made = self._fit(batch, self._made)
+            if isinstance(made, torch.Tensor):
+                return Scores(pictures=self._values.settle(made, batch))
+        return Scores(records=[[record] for record in made])
+
+    def _made(self, pictures: Tensor) -> Made:
+        """Run the model on RGB in [0, 1], (N, 3, H, W), of the size and number that it takes.
+
+        Returns:
+            Pictures in [0, 1], not clamped, (N, 1 or 3, H', W'); or N records.
+        """
+        outputs = self._run({self._taken.field.name: self._encode(pictures)})
+        if len(outputs) == 1:
+            made = self._decode(outputs[0], pictures)
+            if made is not None:
+                return made
+        return self._records(outputs, len(pictures))
+
+    def _encode(self, pictures: Tensor) -> np.ndarray[Any, Any]:
+        """Turn RGB in [0, 1], (N, 3, H, W), into an array as the model takes it.
+
+        Returns:
+            (N, C, H, W), or (N, H, W, C) where colours come last.
+        """
+        taken = self._taken
+        values = self._values.encode(grey(pictures) if taken.channels == 1 else pictures)
+        if self._params.channels == "bgr":
+            values = values.flip(1)
+        if taken.last:
+            values = values.permute(0, 2, 3, 1)
+        if taken.field.kind == "uint8":
+            values = values.round().clamp(0, 255)
+        array: np.ndarray[Any, Any] = (
+            values.to(getattr(torch, taken.field.kind)).contiguous().cpu().numpy()
+        )
+        return array
+
+    def _decode(self, output: Any, source: Tensor) -> Tensor | None:
+        """Turn the model's output into pictures, if it looks like them.
+
+        Args:
+            output: an array of any shape, or a sequence.
+            source: what went in, (N, 3, H, W).
+
+        Returns:
+            RGB or grey in [0, 1], not clamped, (N, 1 or 3, H', W'); or None.
+        """
+        dtype = getattr(output, "dtype", None)
+        if dtype is None or dtype.name not in signature.PIXELS.values():
+            return None
+        height, width = source.shape[2:]
+        made = as_pictures(torch.from_numpy(output), height, width, last=self._taken.last)
+        if made is None or len(made) != len(source):
+            return None
+        made = made.to(source.device)
+        if self._params.channels == "bgr":
+            made = made.flip(1)
+        return self._values.decode(made)
+
+
+def _ranges(name: str, taken: PictureInput, params: OnnxParams) -> Values:
+    if taken.field.kind == "uint8":
+        if params.range not in ("auto", "byte"):
+            raise BadInput(
+                f"{name}: input {taken.field} takes values 0 to 255", "leave `range` out"
+            )
+        return Values.of("byte", params.output_range, "byte")
+    return Values.of(params.range, params.output_range, None)
