@@ -50,14 +50,28 @@ def test_sound_that_cannot_be_carried_names_the_option_that_helps(
     job = ["plan", source, "-o", tmp_path / "o.mkv", "--scorer", "identity"]
     refused = call(*job)
     assert refused.returncode == 2
-    assert "choose --sound encode to encode it again" in refused.stderr
-    planned = call(*job, "--sound", "encode")
+    assert "choose --audio auto to encode it" in refused.stderr
+    planned = call(*job, "--audio", "auto")
     assert "audio track 1 (aac_latm) is encoded again as flac" in planned.stdout
 
 
-@pytest.mark.parametrize(
-    "option", [("--stream", 0), ("--deinterlace", "no"), ("--sound", "encode")]
-)
+def test_a_codec_that_the_output_cannot_carry_is_refused_with_those_that_it_can(
+    clip: MakeClip, tmp_path: Path
+) -> None:
+    source = clip(".mp4", audio=("aac",), frames=6)
+    job = ["plan", source, "-o", tmp_path / "o.webm", "--scorer", "identity"]
+    others = "an output that ends in .mkv, .mp4 or .mov"
+    assert call(*job, "--audio", "aac").stderr.endswith(
+        f"--audio aac: webm cannot carry it; choose --audio opus, or {others}\n"
+    )
+    assert call(*job).stderr.endswith(
+        f"sound track 1 is aac, which webm cannot carry; choose {others}, or --audio auto to "
+        "encode it\n"
+    )
+    assert "audio track 1 (aac) is encoded again as opus" in call(*job, "--audio", "auto").stdout
+
+
+@pytest.mark.parametrize("option", [("--stream", 0), ("--deinterlace", "no"), ("--audio", "auto")])
 def test_options_of_a_video_are_refused_for_images(
     tmp_path: Path, option: tuple[object, object]
 ) -> None:

@@ -87,9 +87,9 @@ def test_sound_that_no_container_carries_is_encoded_again_as_the_error_says(
 ) -> None:
     refused = run("latm.ts", tmp_path / f"out.{suffix}")
     assert refused["exit_code"] == 2
-    assert refused["error"].endswith("choose --sound encode to encode it again")
+    assert refused["error"].endswith("choose --audio auto to encode it")
     assert not list(tmp_path.glob("home/jobs/*/done/*"))
-    run("latm.ts", tmp_path / f"out.{suffix}", "--sound", "encode")
+    run("latm.ts", tmp_path / f"out.{suffix}", "--audio", "auto")
     verified("latm.ts", tmp_path / f"out.{suffix}")
 
 

@@ -66,6 +66,8 @@ class Clip:
         rotation: degrees of the display matrix, counter-clockwise.
         audio: one encoder name per sound track (``aac``, ``libopus``, ``ac3``, ``pcm_s16le``).
         audio_start: delay of all sound in seconds.
+        audio_rate: samples of sound per second.
+        audio_layout: FFmpeg's name of the speakers.
         languages: one ISO 639-2 code per sound track.
         subtitles: (start, end, text), in seconds, of one text track.
         chapters: (start, end, title), in seconds.
@@ -95,6 +97,8 @@ class Clip:
     rotation: int = 0
     audio: tuple[str, ...] = ()
     audio_start: Fraction = Fraction(0)
+    audio_rate: int = 48000
+    audio_layout: str = "stereo"
     languages: tuple[str, ...] = ()
     subtitles: tuple[tuple[int, int, str], ...] = ()
     chapters: tuple[tuple[int, int, str], ...] = ()
@@ -212,19 +216,20 @@ def _range(colour: Colour) -> int:
 
 
 def _sounds(out: OutputContainer, clip: Clip) -> list[Packet[Any]]:
-    rate = 48000
+    rate, layout = clip.audio_rate, clip.audio_layout
+    channels = av.AudioLayout(layout).nb_channels
     times = clip.times
     seconds = (max(times) - min(times) + 1) * clip.unit
     packets: list[Packet[Any]] = []
     for track, codec in enumerate(clip.audio):
         stream: AudioStream = out.add_stream(  # type: ignore[assignment]
-            codec, rate=rate, layout="stereo"
+            codec, rate=rate, layout=layout
         )
         phase = np.arange(round(seconds * rate)) * (2 * np.pi * 440 * (track + 1) / rate)
-        wave = np.repeat((np.sin(phase) * 9000).astype(np.int16), 2)[None]
-        for first in range(0, wave.shape[1] // 2, 1024):
-            part = np.ascontiguousarray(wave[:, first * 2 : (first + 1024) * 2])
-            sound = av.AudioFrame.from_ndarray(part, format="s16", layout="stereo")
+        wave = np.repeat((np.sin(phase) * 9000).astype(np.int16), channels)[None]
+        for first in range(0, wave.shape[1] // channels, 1024):
+            part = np.ascontiguousarray(wave[:, first * channels : (first + 1024) * channels])
+            sound = av.AudioFrame.from_ndarray(part, format="s16", layout=layout)
             sound.sample_rate, sound.time_base = rate, Fraction(1, rate)
             sound.pts = first + round(clip.audio_start * rate)
             packets += stream.encode(sound)

@@ -52,9 +52,12 @@ def _spec(
         Literal["auto", "no"],
         typer.Option(help="Turn the frames of an interlaced video into whole pictures."),
     ] = "auto",
-    sound: Annotated[
-        Literal["copy", "encode"],
-        typer.Option(help="Copy the sound, or also encode again what the output cannot carry."),
+    audio: Annotated[
+        Literal["copy", "auto", "none", "aac", "opus", "flac"],
+        typer.Option(
+            help="Sound: copy it; auto encodes what the output cannot carry; none leaves it out; "
+            "or encode it all."
+        ),
     ] = "copy",
     crf: Annotated[int, typer.Option(help="Video quality, from 0 (best) to 51.")] = 18,
     preset: Annotated[
@@ -105,7 +108,7 @@ def _spec(
         "end": seconds(end, "--end") if end else None,
         "stream": stream,
         "deinterlace": deinterlace,
-        "sound": sound,
+        "audio": audio,
         "crf": crf,
         "preset": preset,
         "shard_frames": _shard_frames(shard_frames),

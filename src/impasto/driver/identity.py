@@ -27,7 +27,7 @@ RUNTIME_FIELDS = {"source", "scorer", "params", "output", "overwrite", "timeout"
     "max_failed_batches",
 }
 """Fields of a spec that do not determine the output, or that the job's id holds in another form."""
-NEWER_FIELDS = {"stream", "deinterlace", "sound"}
+NEWER_FIELDS = {"stream", "deinterlace", "audio"}
 """Fields of a spec that joined after `FORMAT` was set: jobs that leave them out keep their ids."""
 
 

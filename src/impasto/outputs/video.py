@@ -109,7 +109,7 @@ def write_video(
         pts,
         [job.folder.opener(record.segment) for record in done],
         plan.clip,
-        spec.sound,
+        spec.audio,
     )
     return tuple(notes)
 

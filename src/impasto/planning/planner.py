@@ -119,7 +119,7 @@ def _refuse_for_video(source: Source, spec: JobSpec, kind: _Kind) -> None:
     """Refuse what only a video has."""
     if spec.start is not None or spec.end is not None:
         raise BadInput(f"{source.url}: `start` and `end` need a video", kind.choose)
-    for name in ("stream", "deinterlace", "sound"):
+    for name in ("stream", "deinterlace", "audio"):
         if getattr(spec, name) != JobSpec.model_fields[name].default:
             raise BadInput(f"{source.url}: `{name}` needs a video", "leave it out")
 

@@ -14,7 +14,7 @@ from impasto.schema.signatures import Signed
 FrameFormat = Literal["png", "jpg"]
 Items = Literal["pictures", "files", "rows"]
 Deinterlace = Literal["auto", "no"]
-Sound = Literal["copy", "encode"]
+Audio = Literal["copy", "auto", "none", "aac", "opus", "flac"]
 Preset = Literal[
     "ultrafast",
     "superfast",
@@ -64,8 +64,9 @@ class JobSpec(Signed):
             that players would.
         deinterlace: ``auto`` makes a whole picture of each frame of an interlaced video, to be
             scored; ``no`` takes its frames as they are.
-        sound: ``copy`` carries a video's sound as it is, or refuses the job; ``encode`` encodes the
-            tracks again that the output cannot carry.
+        audio: ``copy`` carries a video's sound as it is, or refuses the job; ``auto`` encodes the
+            tracks that the output cannot carry; ``none`` leaves sound out; ``aac``, ``opus`` and
+            ``flac`` encode every track that is not in that codec already.
         crf: constant rate factor, 0 (lossless) to 51.
         preset: the encoder's speed, from ``ultrafast`` to ``veryslow``.
         shard_frames: items per shard, approximately: a video's cuts move to a nearby keyframe. None
@@ -98,7 +99,7 @@ class JobSpec(Signed):
     end: Fraction | None = Field(default=None, gt=0)
     stream: int | None = Field(default=None, ge=0)
     deinterlace: Deinterlace = "auto"
-    sound: Sound = "copy"
+    audio: Audio = "copy"
     crf: int = Field(default=18, ge=0, le=51)
     preset: Preset = "veryfast"
     shard_frames: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None

@@ -88,7 +88,7 @@ class Video:
         def rehearse(suffix: str, width: int, height: int) -> tuple[str, ...]:
             aim = target(facts, suffix, width, height)
             first = scanned.pts[0]
-            return tuple(assemble.rehearse(opened, self.name, facts, aim, first, spec.sound))
+            return tuple(assemble.rehearse(opened, self.name, facts, aim, first, spec.audio))
 
         return Survey(
             start,

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from impasto.media.join.tracks import Track
     from impasto.media.read.container import Source
     from impasto.media.write.target import Target
-    from impasto.schema.job import Sound
+    from impasto.schema.job import Audio
     from impasto.schema.source import Shift, VideoFacts
 
 
@@ -56,7 +56,7 @@ def assemble(
     pts: Sequence[int],
     segments: Sequence[Segment],
     clip: tuple[int, int] | None = None,
-    sound: Sound = "copy",
+    audio: Audio = "copy",
 ) -> list[str]:
     """Write the output video at ``output``, a local path; equal inputs give equal bytes.
 
@@ -70,7 +70,7 @@ def assemble(
         pts: the timestamps of all frames, ascending, in ``facts.time_base``.
         segments: the segments in order.
         clip: half-open range of time that was taken, in ``facts.time_base``; None for all.
-        sound: what becomes of sound that the container cannot carry.
+        audio: what becomes of sound.
 
     Returns:
         What the output could not keep, one line each.
@@ -92,10 +92,11 @@ def assemble(
         tracks: list[Track] = []
         notes: list[str] = []
         if given:
-            tracks, notes = _add_others(out, stream, given, target, ahead.covers, sound)
+            tracks, notes = _add_others(out, stream, given, target, ahead.covers, audio)
         origin = start_of(facts, pts, clip, given)
-        if ahead.starts and clip is None:
-            origin = origin.not_before(min(ahead.starts.values()))
+        starts = [at for track in tracks if (at := _begins(track, ahead)) is not None]
+        if starts and clip is None:
+            origin = origin.not_before(min(starts))
         scale = lcm(*(unit.denominator for unit in _units(target, given)))
         shifts = facts.shifts
         others = _others(out, given[0], tracks, origin, scale, shifts) if given else iter(())
@@ -114,7 +115,7 @@ def rehearse(
     facts: VideoFacts,
     target: Target,
     first: int = 0,
-    sound: Sound = "copy",
+    audio: Audio = "copy",
 ) -> list[str]:
     """Write an output's head, so that a job that cannot finish does not start.
 
@@ -126,7 +127,7 @@ def rehearse(
         facts: its picture stream.
         target: the output's picture stream.
         first: the first frame's timestamp.
-        sound: what becomes of sound that the container cannot carry.
+        audio: what becomes of sound.
 
     Returns:
         What the user should know before anything is scored, one line each.
@@ -140,7 +141,7 @@ def rehearse(
         path = Path(folder) / f"output.{target.family}"
         with _output(path, target, given) as out:
             stream = add_encoder(out, target, Encoding())
-            tracks, _ = _add_others(out, stream, given, target, {}, sound)
+            tracks, _ = _add_others(out, stream, given, target, {}, audio)
             with writing(path):
                 out.start_encoding()
             origin = start_of(facts, [first], None, given)
@@ -187,7 +188,7 @@ def _add_others(
     given: Opened,
     target: Target,
     covers: dict[int, bytes],
-    sound: Sound,
+    audio: Audio,
 ) -> tuple[list[Track], list[str]]:
     """Add the streams to copy; return them, and what the output cannot hold of the source."""
     container, picture = given
@@ -199,10 +200,10 @@ def _add_others(
     label(stream, picture, family)
     tracks: list[Track] = []
     for source in container.streams:
-        if source.index == picture.index:
+        if source.index == picture.index or (source.type == "audio" and audio == "none"):
             continue
         try:
-            track = add_track(out, source, family, covers.get(source.index), sound)
+            track = add_track(out, source, family, covers.get(source.index), audio)
         except LookupError as reason:
             if data_kind(source, container) not in REMADE[family]:
                 what = f"{source.type} track {source.index} ({codec_name(source)})"
@@ -226,9 +227,22 @@ def _others(
     return packets(container, tracks, origin.others, origin.window, scale, shifts)
 
 
+def _begins(track: Track, ahead: Ahead) -> Fraction | None:
+    """Return the second at which a sound's first packet comes; None where Matroska stores it apart.
+
+    It stores the priming of Opus.
+    """
+    place = track.source.index
+    if place not in ahead.starts or codec_name(track.target) in {"opus", "libopus"}:
+        return None
+    if track.encoder is None:
+        return ahead.starts[place]
+    return ahead.heard[place] - track.encoder.early
+
+
 def _look_ahead(source: Source | None, name: str, picture: int, family: Family) -> Ahead:
     if source is None or family in {"mp4", "mov"}:
-        return Ahead({}, {})
+        return Ahead({}, {}, {})
     container, _ = open_source(source, name, picture, others=True)
     with container:
         return look_ahead(container)

@@ -12,7 +12,7 @@ from av.packet import Packet
 from av.stream import Discard, Disposition
 
 from impasto.errors import Unavailable
-from impasto.media.join.streams import codec_name, shows_nothing
+from impasto.media.join.streams import shows_nothing
 from impasto.media.read.beside import believable, given_time
 
 if TYPE_CHECKING:
@@ -33,11 +33,13 @@ class Ahead(NamedTuple):
 
     Attributes:
         covers: cover pictures, by stream.
-        starts: seconds at which sounds start, except those whose priming is stored separately.
+        starts: seconds at which the first packets of sounds start, by stream.
+        heard: seconds at which sounds are first heard, past what decoders skip.
     """
 
     covers: dict[int, bytes]
     starts: dict[int, Fraction]
+    heard: dict[int, Fraction]
 
 
 class Timed(NamedTuple):
@@ -55,15 +57,26 @@ def look_ahead(container: InputContainer) -> Ahead:
     """
     covers = {s.index for s in container.streams if Disposition.attached_pic in s.disposition}
     sounds = {s.index for s in container.streams.audio}
-    ahead = Ahead({}, {})
+    ahead = Ahead({}, {}, {})
     for packet in _demuxed(container, covers | sounds):
         if packet.stream_index in covers:
             ahead.covers[packet.stream_index] = bytes(packet)
-        elif codec_name(packet.stream) != "opus":
-            ahead.starts.setdefault(packet.stream_index, (packet.pts or 0) * packet.time_base)
+        elif packet.stream_index not in ahead.starts:
+            start = (packet.pts or 0) * packet.time_base
+            ahead.starts[packet.stream_index] = start
+            ahead.heard[packet.stream_index] = start + skipped(packet)
         if (packet.dts or 0) * packet.time_base > 1:
             break
     return ahead
+
+
+def skipped(packet: Packet[Any]) -> Fraction:
+    """Return the seconds at the start of a packet of sound that are decoded but not heard."""
+    rate = getattr(packet.stream.codec_context, "sample_rate", 0)
+    if not rate or not packet.has_sidedata("skip_samples"):
+        return Fraction(0)
+    data = packet.get_sidedata("skip_samples")
+    return Fraction(int.from_bytes(bytes(data)[:4], "little"), rate)
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import av
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.audio.resampler import AudioResampler
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 RATE = 48_000
 """Samples per second where an encoder does not take the source's."""
 
-BITS_PER_CHANNEL = 96_000
-"""Bits per second and channel of sound that is encoded with losses."""
+MOST_CHANNELS = 8
+"""Channels of the largest layout that a codec has."""
 
 EXACT_IN_16_BITS = {"u8", "u8p", "s16", "s16p"}
 """Formats of decoded samples that 16 bits hold."""
@@ -34,25 +35,43 @@ USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1"
 
 
 class SoundCodec(NamedTuple):
-    """How sound is encoded for a container.
+    """How sound is encoded.
 
     Attributes:
         encoder: FFmpeg's name of the encoder.
         priming: samples by which the first packet comes before the sound.
         sample: FFmpeg's name of the samples' format; "" is the least that holds what was decoded.
+        bits: bits per second and channel; 0 where nothing is lost.
+        layouts: FFmpeg's names of the speaker layouts that every decoder knows, smallest first;
+            empty if any will do.
+        fixed: whether all is encoded at ``RATE``.
     """
 
     encoder: str
     priming: int
     sample: str
+    bits: int = 0
+    layouts: tuple[str, ...] = ()
+    fixed: bool = False
 
 
-CODECS: dict[Family, SoundCodec] = {
-    "mkv": SoundCodec("flac", 0, ""),
-    "mp4": SoundCodec("aac", 1024, "fltp"),
-    "mov": SoundCodec("aac", 1024, "fltp"),
-    "webm": SoundCodec("libopus", 312, "flt"),
+CODECS: dict[str, SoundCodec] = {
+    "flac": SoundCodec("flac", 0, ""),
+    "aac": SoundCodec(
+        "aac", 1024, "fltp", 96_000, ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "6.1", "7.1")
+    ),
+    "opus": SoundCodec(
+        "libopus",
+        312,
+        "flt",
+        80_000,
+        ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"),
+        fixed=True,
+    ),
 }
+"""The codecs that sound is encoded in, by FFmpeg's names of them."""
+
+BEST: dict[Family, str] = {"mkv": "flac", "mp4": "aac", "mov": "aac", "webm": "opus"}
 """The best codec that players of a container know."""
 
 
@@ -61,33 +80,66 @@ def usual_layout(channels: int, name: str) -> str:
     return USUAL_LAYOUTS.get(channels, name) if name == f"{channels} channels" else name
 
 
+def fitting_layout(codec: SoundCodec, layout: AudioLayout) -> str:
+    """Return the smallest layout of a codec that has all speakers of another.
+
+    Speakers at the side and at the back count as the same where there is only one of the pairs.
+
+    Raises:
+        LookupError: the codec has none.
+    """
+    usual = usual_layout(layout.nb_channels, layout.name)
+    few = layout.nb_channels <= MOST_CHANNELS
+    if usual in codec.layouts or (few and not codec.layouts):
+        return usual
+    wanted = _speakers(usual)
+    for each in codec.layouts:
+        if wanted <= _speakers(each):
+            return each
+    raise LookupError(f"{codec.encoder.removeprefix('lib')} has no layout like '{layout.name}'")
+
+
+def _speakers(layout: str) -> set[str]:
+    found = {channel.name for channel in AudioLayout(layout).channels}
+    return (
+        found if "BL" in found else {name.replace("SL", "BL").replace("SR", "BR") for name in found}
+    )
+
+
 class SoundEncoder:
     """Decodes the packets of one sound track and encodes them for another.
 
     Attributes:
         target: the track of the output.
+        early: seconds by which the first packet comes before the sound.
     """
 
-    def __init__(self, out: OutputContainer, source: AudioStream, family: Family) -> None:
+    def __init__(self, out: OutputContainer, source: AudioStream, name: str) -> None:
         """Add the track to an output whose header is not written yet.
 
+        Args:
+            out: the output.
+            source: the track whose sound is encoded.
+            name: the codec, one of ``CODECS``.
+
         Raises:
-            LookupError: the source's sound cannot be decoded.
+            LookupError: the source's sound cannot be decoded, or the codec has too few channels.
         """
         given = source.codec_context
         if given is None or not given.rate or not given.layout.nb_channels:
             raise LookupError("there is no decoder for it here")
-        codec = CODECS[family]
+        codec = CODECS[name]
         rates = av.Codec(codec.encoder, "w").audio_rates
-        rate = given.rate if not rates or (given.rate in rates and family != "webm") else RATE
-        layout = usual_layout(given.layout.nb_channels, given.layout.name)
+        rate = given.rate if not rates or (given.rate in rates and not codec.fixed) else RATE
+        layout = fitting_layout(codec, given.layout)
         least = "s16" if given.format and given.format.name in EXACT_IN_16_BITS else "s32"
         self.target = cast("AudioStream", out.add_stream(codec.encoder, rate=rate, layout=layout))
         context = self.target.codec_context
         context.format = codec.sample or least
         context.thread_count = 1
-        if codec.sample:
-            context.bit_rate = BITS_PER_CHANNEL * given.layout.nb_channels
+        self.early = Fraction(codec.priming, rate)
+        if codec.bits:
+            context.bit_rate = codec.bits * given.layout.nb_channels
         self._shape: tuple[int, str, str] | None = None
         self._resampler: AudioResampler | None = None
         self._taken = self._made = 0  # samples from the output's time 0, at either one's rate

@@ -9,18 +9,20 @@ from av.stream import AttachmentStream, Disposition
 
 from impasto.errors import BadInput
 from impasto.media.join.labels import flags, language
-from impasto.media.join.sound import CODECS, SoundEncoder
+from impasto.media.join.sound import BEST, CODECS, SoundEncoder
 from impasto.media.join.streams import add_copy, add_subtitles, carries, codec_name, holds
 from impasto.media.join.tags import track_tags
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from av.audio.stream import AudioStream
     from av.container import InputContainer, OutputContainer
     from av.stream import Stream
 
     from impasto.media.formats import Family
     from impasto.media.join.streams import Convert
-    from impasto.schema.job import Sound
+    from impasto.schema.job import Audio
 
 COVERS: frozenset[Family] = frozenset({"mp4", "mkv"})
 """The containers that keep a cover."""
@@ -62,7 +64,7 @@ class Track:
 
 
 def add_track(
-    out: OutputContainer, source: Stream, family: Family, cover: bytes | None, sound: Sound
+    out: OutputContainer, source: Stream, family: Family, cover: bytes | None, audio: Audio
 ) -> Track | None:
     """Add a stream like ``source`` to the output.
 
@@ -71,7 +73,7 @@ def add_track(
         source: any stream but the picture.
         family: the output's container.
         cover: the picture itself when ``source`` is a cover and Matroska is written.
-        sound: what becomes of sound that the container cannot carry.
+        audio: what becomes of sound.
 
     Returns:
         The new track, or None when the whole stream went into the header.
@@ -81,7 +83,7 @@ def add_track(
         LookupError: that stream, which is not sound, is left out; the message says why.
     """
     if source.type == "audio":
-        track = _sound(out, cast("AudioStream", source), family, sound)
+        track = _sound(out, cast("AudioStream", source), family, audio)
     elif source.type == "subtitle":
         track = Track(source, *add_subtitles(out, source, family))
     elif source.type == "attachment" and family == "mkv":
@@ -134,27 +136,46 @@ def _cover(out: OutputContainer, source: Stream, family: Family) -> Track:
     return Track(source, add_copy(out, source, family))
 
 
-def _sound(out: OutputContainer, source: AudioStream, family: Family, sound: Sound) -> Track:
+def _sound(out: OutputContainer, source: AudioStream, family: Family, audio: Audio) -> Track:
     codec = codec_name(source)
-    if carries(family, codec):
+    wanted = audio if audio in CODECS else codec
+    if audio in CODECS and not carries(family, audio):
+        raise BadInput(f"`audio={audio}`: {family} cannot carry it", _choices(family, audio))
+    if carries(family, codec) and codec == wanted:
         return Track(source, add_copy(out, source, family))
-    refusal = f"sound track {source.index} is {codec}, which {family} cannot carry"
-    if sound == "copy" and source.codec_context is not None:
-        raise BadInput(refusal, _advice(source))
+    fact = f"sound track {source.index} is {codec}"
+    if audio not in CODECS:
+        fact += f", which {family} cannot carry"
+        wanted = BEST[family]
+    if audio == "copy" and source.codec_context is not None:
+        raise BadInput(fact, _advice(source))
     try:
-        encoder = SoundEncoder(out, source, family)
+        encoder = SoundEncoder(out, source, wanted)
     except LookupError as reason:
-        raise BadInput(f"{refusal}, and {reason}", "convert the sound first") from None
+        raise BadInput(
+            f"{fact}, and {reason}", "convert the sound first, or choose `audio=none`"
+        ) from None
     return Track(source, encoder.target, encoder=encoder)
+
+
+def _choices(family: Family, audio: Audio) -> str:
+    """Return what to choose instead of a codec, or of a container that cannot carry it."""
+    codecs = [f"`audio={each}`" for each in CODECS if carries(family, each)]
+    suffixes = [f".{each}" for each in BEST if carries(each, audio)]
+    return f"choose {_either(codecs)}, or an output that ends in {_either(suffixes)}"
+
+
+def _either(names: Sequence[str]) -> str:
+    return " or ".join([*([", ".join(names[:-1])] if names[1:] else []), names[-1]])
 
 
 def _advice(source: AudioStream) -> str:
     """Return what to do about sound that a container cannot carry; what is named has been tried."""
-    encode = "`sound=encode` to encode it again"
-    suffixes = [f".{each}" for each in CODECS if holds(each, source.container.streams.audio)]
+    encode = "`audio=auto` to encode it"
+    suffixes = [f".{each}" for each in BEST if holds(each, source.container.streams.audio)]
     if not suffixes:
         return f"choose {encode}"
-    return f"choose an output that ends in {' or '.join(suffixes)}, or {encode}"
+    return f"choose an output that ends in {_either(suffixes)}, or {encode}"
 
 
 def encoded(track: Track) -> str:

@@ -10,7 +10,7 @@ from impasto.media.join.labels import flags, implied, language, same_language
 from impasto.media.join.streams import carries, converts
 from impasto.media.join.tags import file_tags, in_keys, same_tag, track_tags
 from impasto.media.join.tracks import COVERS, REMADE, drop_reason
-from impasto.media.verify.encoded import check_encoded
+from impasto.media.verify.encoded import check_encoded, was_encoded
 from impasto.media.verify.format import check_format
 from impasto.media.verify.pair import MILLISECOND
 from impasto.media.verify.report import Check
@@ -129,7 +129,7 @@ def _carried(stream: Contents, family: Family) -> bool:
 
 
 def _track(pair: Pair, item: str, before: Contents, after: Contents) -> Iterator[Check]:
-    if before.kind == "audio" and not carries(pair.target.family, before.codec):
+    if before.kind == "audio" and was_encoded(before, after, pair.target.family):
         yield from check_encoded(pair, item, before, after)
         yield from check_labels(item, before, after, pair.target.family)
         return

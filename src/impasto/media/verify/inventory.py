@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from av.audio.codeccontext import AudioCodecContext
 from av.stream import AttachmentStream, Disposition
 
-from impasto.media.join.carry import packets
+from impasto.media.join.carry import packets, skipped
 from impasto.media.join.streams import (
     MOVIE_TEXT,
     PLAIN_TEXT,
@@ -54,6 +54,7 @@ class Contents:
         pts: one timestamp per packet, in ``unit``.
         lasting: one duration per packet, in ``unit``; 0 where the container does not say.
         setup: what decoding needs of the codec's header.
+        skipped: seconds at the start of each packet that are decoded but not heard.
     """
 
     kind: str
@@ -68,6 +69,7 @@ class Contents:
     pts: array[int] = field(default_factory=lambda: array("q"))
     lasting: array[int] = field(default_factory=lambda: array("q"))
     setup: bytearray = field(default_factory=bytearray)
+    skipped: list[Fraction] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ def take(source: Source, name: str, stream: int | None = None) -> Inventory:
                 contents.setup.extend(adts_setup(payload))
             contents.digests.append(_digest(payload, contents.codec, framed=framed))
             contents.lasting.append(packet.duration or 0)
+            contents.skipped.append(skipped(packet))
             contents.pts.append(packet.pts if packet.pts is not None else packet.dts or 0)
         return Inventory(
             pictures=pictures,
