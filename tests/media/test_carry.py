@@ -134,12 +134,37 @@ def test_what_pictures_cannot_stay_is_told(clip: MakeClip) -> None:
     )
     assert changes(facts, target(facts, ".mp4", 96, 64)) == []
     assert changes(odd, target(odd, ".mp4", 97, 64)) == [
-        "the colour resolution of yuv422p10le pictures is reduced to 4:2:0",
+        "4:2:2 colour becomes 4:2:0",
         "interlaced pictures become progressive",
         "HDR mastering data, where the source has any, is not kept",
         "pictures of 97x64 are padded to 98x64",
     ]
     assert changes(odd, target(odd, ".webm", 97, 64))[0] == "10-bit pictures become 8-bit"
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "said"),
+    [
+        ("yuv420p", []),
+        ("gray", []),
+        ("yuv444p", ["4:4:4 colour becomes 4:2:0"]),
+        ("yuyv422", ["4:2:2 colour becomes 4:2:0"]),
+        ("gbrp", ["RGB colour becomes 4:2:0"]),
+        ("gbrp12le", ["12-bit pictures become 10-bit", "RGB colour becomes 4:2:0"]),
+    ],
+)
+def test_colour_that_is_reduced_is_named_by_its_sampling(
+    clip: MakeClip, pixel_format: str, said: list[str]
+) -> None:
+    facts = scan(str(clip(".mp4")), "a").facts.model_copy(update={"pixel_format": pixel_format})
+    assert changes(facts, target(facts, ".mp4", 96, 64)) == said
+
+
+def test_transparency_that_is_lost_is_named_beside_the_colour(clip: MakeClip) -> None:
+    changed = {"pixel_format": "yuva444p10le", "alpha": True}
+    facts = scan(str(clip(".mp4")), "a").facts.model_copy(update=changed)
+    lost = ["4:4:4 colour becomes 4:2:0", "transparent pictures become opaque"]
+    assert changes(facts, target(facts, ".mp4", 96, 64)) == lost
 
 
 def test_packets_that_the_container_refuses_are_refused_at_a_rehearsal(tmp_path: Path) -> None:

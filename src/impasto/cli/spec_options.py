@@ -25,7 +25,10 @@ def _spec(
     output: Annotated[
         str,
         typer.Option(
-            "--output", "-o", help="The video, image, folder or file of records to write."
+            "--output",
+            "-o",
+            help="The video, image, folder or file of records to write. Video is H.264; H.265 with "
+            "10 bits if the source has more than 8, HDR included; VP9 in .webm.",
         ),
     ],
     scorer: Annotated[

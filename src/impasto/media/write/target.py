@@ -23,6 +23,16 @@ Codec = Literal["libx264", "libx265", "libvpx-vp9"]
 LONGEST: dict[Codec, int] = {"libx264": 16384, "libx265": 65535, "libvpx-vp9": 65535}
 """The most pixels in a row or column that an encoder takes."""
 
+_SAMPLINGS = {
+    (1, 1): "4:1:0",
+    (1, 4): "4:1:1",
+    (2, 2): "4:2:0",
+    (2, 4): "4:2:2",
+    (4, 2): "4:4:0",
+    (4, 4): "4:4:4",
+}
+"""Names of chroma sub-sampling, by what is left of four samples across and four down."""
+
 HDR = {16, 18}
 """Transfer characteristics of high dynamic range, as ITU-T H.273 code points."""
 
@@ -124,12 +134,14 @@ def bit_depth(pixel_format: str) -> int:
     return max(part.bits for part in av.VideoFormat(pixel_format).components)
 
 
-def _is_420(pixel_format: str) -> bool:
-    """Return whether a pixel format is Y, U and V with chroma halved both ways, alpha aside."""
+def sampling(pixel_format: str) -> str:
+    """Return how densely a pixel format samples colour: ``RGB``, ``4:2:2``, ..., or ``grey``."""
     layout = av.VideoFormat(pixel_format)
-    halved = layout.chroma_width(4) == 2 and layout.chroma_height(4) == 2
-    opaque = [part for part in layout.components if not part.is_alpha]
-    return halved and not layout.is_rgb and len(opaque) == 3
+    if layout.is_rgb or layout.has_palette:
+        return "RGB"
+    if sum(not part.is_alpha for part in layout.components) < 3:
+        return "grey"
+    return _SAMPLINGS[layout.chroma_width(4), layout.chroma_height(4)]
 
 
 def changes(facts: VideoFacts, target: Target) -> list[str]:
@@ -138,8 +150,8 @@ def changes(facts: VideoFacts, target: Target) -> list[str]:
     depth = bit_depth(facts.pixel_format)
     if depth > target.layout.depth:
         found.append(f"{depth}-bit pictures become {target.layout.depth}-bit")
-    if not _is_420(facts.pixel_format):
-        found.append(f"the colour resolution of {facts.pixel_format} pictures is reduced to 4:2:0")
+    if (dense := sampling(facts.pixel_format)) not in {"4:2:0", "grey"}:
+        found.append(f"{dense} colour becomes 4:2:0")
     if facts.alpha:
         found.append("transparent pictures become opaque")
     if facts.interlaced:
