@@ -25,7 +25,7 @@ def _in_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_stream_is_marked_chosen_and_verified(clip: MakeClip, tmp_path: Path) -> None:
     films = [clip(".mkv", frames=6), clip(".mkv", frames=9, size=(160, 96))]
     both, output = together(tmp_path / "both.mkv", films), tmp_path / "o.mkv"
-    assert "1: video h264 160x96 [scored]" in call("probe", both).stdout
+    assert "1: video, H.264, 160x96 [scored]" in call("probe", both).stdout
     job = ["run", both, "-o", output, "--scorer", "identity", "--home", tmp_path / "home"]
     assert "6 frames" in call(*job, "--stream", 0).stdout
     assert call("verify", both, output, "--stream", 0).returncode == 0

@@ -48,13 +48,15 @@ class Images(Listed):
     def facts(self) -> dict[str, Any]:
         """Name the images and the first one's size."""
         names = tuple(self.found.etags)
-        width, height = images.size(self.found.objects.read(names[0]), names[0])
+        first = self.found.objects.read(names[0])
+        width, height = images.size(first, names[0])
         return {
             "source": self.url,
             "kind": self.kind,
             "frames": len(names),
             "first": names[0],
             "last": names[-1],
+            **({"bytes": len(first)} if self.kind == "image" else {}),
             "width": width,
             "height": height,
             "shardable": True,

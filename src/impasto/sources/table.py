@@ -66,6 +66,7 @@ class Table:
             "source": self.url,
             "kind": self.kind,
             "format": scan.facts.format,
+            "bytes": self._file.size,
             "rows": scan.rows,
             "columns": dict(scan.facts.columns),
             "shardable": True,

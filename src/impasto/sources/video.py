@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from impasto.errors import BadInput
 from impasto.media.join import assemble
 from impasto.media.read import decode, describe, index
-from impasto.media.write.target import target
+from impasto.media.write.target import bit_depth, sampling, target
 from impasto.schema.bounds import NEVER
 from impasto.schema.plan import Plan, Shard
 from impasto.sources.base import Survey
@@ -47,6 +47,9 @@ class Video:
         facts = scanned.facts
         first, last = (moment * facts.time_base for moment in (scanned.pts[0], scanned.pts[-1]))
         steps = {b - a for a, b in pairwise(scanned.pts)}
+        shown = scanned.facts.last_duration * facts.time_base or 1 / facts.rate
+        duration = float(last - first + shown)
+        tracks, chapters = describe.tracks(source, self.name, facts.stream)
         return {
             "source": self.url,
             "kind": "video",
@@ -55,10 +58,20 @@ class Video:
             "keyframes": len(scanned.keys),
             "first_second": round(float(first), 6),
             "last_second": round(float(last), 6),
+            "duration": round(duration, 6),
+            "bytes": self._file.size,
+            "bit_rate": round(self._file.size * 8 / duration),
+            "shortest_frame": round(float(min(steps, default=0) * facts.time_base), 6),
+            "longest_frame": round(float(max(steps, default=0) * facts.time_base), 6),
             "timestamps": "constant" if len(steps) <= 1 else f"variable ({len(steps)} steps)",
             **facts.model_dump(mode="json", exclude={"stream", "deinterlace", "shifts"}),
+            "bit_depth": bit_depth(facts.pixel_format),
+            "sampling": sampling(facts.pixel_format),
             "rotation": describe.rotation(facts),
+            "mirrored": describe.mirrored(facts),
             "streams": describe.streams(source, self.name, facts.stream),
+            "tracks": tracks,
+            "chapters": chapters,
             "warnings": [*scanned.warnings, *_pictures(facts, "auto")],
         }
 

@@ -44,6 +44,11 @@ class File:
         self._remote, self.etag = (store, stat), stat.etag
         self.former_etag = stat.etag
 
+    @property
+    def size(self) -> int:
+        """Its size in bytes."""
+        return self._remote[1].size if self._remote else self.place.path.stat().st_size
+
     def open(self, span: tuple[int, int] | None = None) -> str | BinaryIO:
         """Return a local path, or a reader of the version that was looked up.
 

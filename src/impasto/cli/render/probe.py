@@ -1,77 +1,175 @@
-"""The properties of a source."""
+"""The properties of a source, in words for people."""
 
 from __future__ import annotations
 
-from typing import Any
+import textwrap
+from fractions import Fraction
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
 
-from impasto.cli.render.text import fact_lines
+from impasto.cli.render import media_names as names
+from impasto.cli.render.text import WIDTH, json_line, moment, say, size
+from impasto.cli.render.wording import worded
 
-UNSPECIFIED = 2
-NAMES = {
-    "matrix": {
-        0: "RGB",
-        1: "BT.709",
-        4: "FCC",
-        5: "BT.601 (625 lines)",
-        6: "BT.601 (525 lines)",
-        7: "SMPTE 240M",
-        8: "YCgCo",
-        9: "BT.2020",
-        10: "BT.2020 constant luminance",
-        14: "ICtCp",
-    },
-    "primaries": {
-        1: "BT.709",
-        4: "BT.470 M",
-        5: "BT.601 (625 lines)",
-        6: "BT.601 (525 lines)",
-        7: "SMPTE 240M",
-        8: "film",
-        9: "BT.2020",
-        11: "DCI-P3",
-        12: "Display P3",
-    },
-    "transfer": {
-        1: "BT.709",
-        4: "gamma 2.2",
-        5: "gamma 2.8",
-        6: "BT.601",
-        7: "SMPTE 240M",
-        8: "linear",
-        13: "sRGB",
-        14: "BT.2020 (10 bits)",
-        15: "BT.2020 (12 bits)",
-        16: "PQ",
-        18: "HLG",
-    },
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Fact = tuple[str, str | list[str]]
+
+COLUMN = 14
+"""Columns for the names of facts."""
+
+DTYPES = {
+    "Int64": "whole numbers, some missing",
+    "bool": "true or false",
+    "boolean": "true or false, some missing",
+    "float64": "numbers",
+    "int64": "whole numbers",
+    "object": "mixed values",
+    "str": "text",
 }
-"""Names of the colour tags' code points. Source: ITU-T H.273."""
+"""What a table's columns hold, by pandas' names."""
 
 
 def probe(facts: dict[str, Any], *, as_json: bool) -> None:
-    """Print a source's properties in words, or as a JSON line."""
-    if not as_json:
-        facts = {_label(name): _value(name, value) for name, value in facts.items()}
-    fact_lines(facts, as_json=as_json)
+    """Print a source's properties in words, or exactly as a JSON line."""
+    if as_json:
+        json_line(facts)
+        return
+    describe = {"video": _video, "table": _table, "files": _files}.get(facts["kind"], _images)
+    for name, value in [("source", facts["source"]), *describe(facts)]:
+        _line(name, value)
+    for warning in facts.get("warnings", ()):
+        _line("note", worded(warning))
 
 
-def _label(name: str) -> str:
-    return {"shardable": "can be split"}.get(name, name.replace("_", " "))
+def _line(name: str, value: str | list[str]) -> None:
+    """Print a fact, broken at a terminal's width where it can be."""
+    for n, part in enumerate([value] if isinstance(value, str) else value):
+        indent = " " * (COLUMN + 1)
+        first = f"{'' if n else name:<{COLUMN}} "
+        lines = textwrap.wrap(
+            part,
+            WIDTH,
+            initial_indent=first,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for line in lines:
+            say(line)
 
 
-def _value(name: str, value: Any) -> Any:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return _colour(value) if name == "colour" else value
+def _video(facts: dict[str, Any]) -> Iterator[Fact]:
+    suffix = PurePosixPath(facts["source"]).suffix.lower()
+    container = names.SUFFIXES.get(suffix) or names.CONTAINERS.get(
+        facts["container"], facts["container"]
+    )
+    yield "kind", f"video, {container}, {size(facts['bytes'])}"
+    yield "duration", f"{moment(facts['duration'])}, {_many(facts['frames'], 'frame')}"
+    yield "bit rate", _bit_rate(facts["bit_rate"])
+    shape = [names.codec(facts["codec"]), f"{facts['width']}x{facts['height']}"]
+    shape += [f"{facts['bit_depth']} bits", facts["sampling"]]
+    shape += ["with transparency"] if facts["alpha"] else []
+    yield "pictures", ", ".join(shape)
+    if _shown(facts):
+        yield "shown as", _shown(facts)
+    yield "frame rate", _rate(facts)
+    yield "colour", names.colour(facts["colour"])
+    yield "interlaced", "yes" if facts["interlaced"] else "no"
+    yield "can be split", _split(facts)
+    yield "streams", [_stream(track) for track in facts["tracks"]]
+    titles = facts["chapters"]
+    if titles:
+        named = [title for title in titles if title]
+        spread = f", from “{named[0]}” to “{named[-1]}”" if len(named) > 1 else ""
+        yield "chapters", f"{len(titles)}{spread}"
 
 
-def _colour(tags: dict[str, Any]) -> str:
-    """Name the colour tags that a video has."""
-    words = [
-        f"{name} {names.get(tags[name], tags[name])}"
-        for name, names in NAMES.items()
-        if tags[name] != UNSPECIFIED
-    ]
-    if tags["full_range"] is not None:
-        words.append("full range" if tags["full_range"] else "limited range")
-    return ", ".join(words) or "untagged"
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' if count != 1 else ''}"
+
+
+def _bit_rate(bits: int) -> str:
+    return f"{bits / 1e6:.1f} Mb/s" if bits >= 1e6 else f"{bits / 1000:.0f} kb/s"
+
+
+def _shown(facts: dict[str, Any]) -> str:
+    """Say how players turn, mirror and stretch the pictures; "" where they do not."""
+    width, height = facts["width"], facts["height"]
+    aspect = Fraction(facts["sample_aspect"])
+    wide = (round(width * aspect), height) if aspect >= 1 else (width, round(height / aspect))
+    turned = facts["rotation"] % 180 == 90
+    wide = wide[::-1] if turned else wide
+    how = [f"turned {facts['rotation']} degrees clockwise"] if facts["rotation"] else []
+    how += ["mirrored"] if facts["mirrored"] else []
+    how += [f"pixels of {aspect.numerator}:{aspect.denominator}"] if aspect != 1 else []
+    return f"{wide[0]}x{wide[1]} ({', '.join(how)})" if how else ""
+
+
+def _rate(facts: dict[str, Any]) -> str:
+    """Say how fast frames follow; timestamps that are only rounded do not vary."""
+    shortest, longest = facts["shortest_frame"], facts["longest_frame"]
+    tick = float(Fraction(facts["time_base"]))
+    if longest - shortest <= 1.5 * tick or facts["frames"] < 3:
+        return names.rate(Fraction(facts["rate"]))
+    usual = Fraction(facts["frames"]) / Fraction(facts["duration"])
+    slow, fast = (names.rate(1 / Fraction(each)) for each in (longest, shortest))
+    return f"variable: {slow.removesuffix(' fps')} to {fast}, {float(usual):.1f} on average"
+
+
+def _split(facts: dict[str, Any]) -> str:
+    if not facts["shardable"]:
+        return f"no: {facts['sequential']}" if facts["sequential"] else "no"
+    return f"yes (every {facts['duration'] / max(1, facts['keyframes']):.1f} s)"
+
+
+def _stream(track: dict[str, Any]) -> str:
+    """Describe a stream in one line."""
+    kind = {"audio": "sound", "subtitle": "subtitles"}.get(track["kind"], track["kind"])
+    parts = [f"{track['index']}: {kind}"]
+    if track["kind"] in {"video", "audio", "subtitle", "cover"}:
+        parts.append(names.codec(track["codec"]) or "unknown codec")
+    if "width" in track:
+        parts.append(f"{track['width']}x{track['height']}")
+    if "sample_rate" in track:
+        parts.append(names.speakers(track["layout"], track["channels"]))
+        parts.append(f"{track['sample_rate'] / 1000:g} kHz")
+        parts += [_bit_rate(track["bit_rate"])] if track["bit_rate"] else []
+    parts += [name] if (name := names.language(track["language"])) else []
+    parts += [f"“{track['title']}”"] if track["title"] else []
+    parts += [flag.replace("_", " ") for flag in track["flags"] if flag in _TOLD]
+    return ", ".join(parts) + (" [scored]" if track["scored"] else "")
+
+
+_TOLD = {"forced", "hearing_impaired", "visual_impaired", "comment", "dub", "original"}
+
+
+def _images(facts: dict[str, Any]) -> Iterator[Fact]:
+    shape = f"{facts['width']}x{facts['height']}"
+    if facts["kind"] == "image":
+        form = PurePosixPath(facts["first"]).suffix.lstrip(".").upper()
+        yield "kind", f"image, {form.replace('JPG', 'JPEG')}, {size(facts['bytes'])}"
+        yield "picture", shape
+        return
+    yield "kind", _many(facts["frames"], "image")
+    yield "from", facts["first"]
+    yield "to", facts["last"]
+    yield "first picture", shape
+    yield "can be split", "yes (anywhere)"
+
+
+def _files(facts: dict[str, Any]) -> Iterator[Fact]:
+    yield "kind", _many(facts["files"], "file")
+    yield "from", facts["first"]
+    yield "to", facts["last"]
+    yield "can be split", "yes (anywhere)"
+
+
+def _table(facts: dict[str, Any]) -> Iterator[Fact]:
+    form = {"csv": "CSV", "jsonl": "JSON Lines", "parquet": "Parquet"}[facts["format"]]
+    yield "kind", f"table, {form}, {size(facts['bytes'])}"
+    yield "rows", f"{facts['rows']:,}"
+    columns = facts["columns"].items()
+    yield "columns", [f"{name}: {DTYPES.get(dtype, dtype)}" for name, dtype in columns]
+    yield "can be split", "yes (at any row)"

@@ -49,6 +49,15 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def moment(seconds: float) -> str:
+    """Write a time in a video as h:mm:ss.hh or m:ss.hh, as ``--start`` takes it."""
+    whole, hundredths = divmod(round(seconds * 100), 100)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    clock = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{clock}:{rest:02d}.{hundredths:02d}"
+
+
 def size(count: int) -> str:
     """Write bytes in the unit that fits."""
     value = float(count)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from math import atan2, degrees
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from av.audio.codeccontext import AudioCodecContext
+from av.video.codeccontext import VideoCodecContext
+
+from impasto.media.join.sound import usual_layout
+from impasto.media.join.tracks import data_kind
 from impasto.media.read.container import open_source
 
 if TYPE_CHECKING:
+    from av.container import InputContainer
     from av.stream import Stream
 
     from impasto.media.read.container import Source
@@ -36,6 +42,57 @@ def streams(source: Source, name: str, scored: int) -> list[str]:
             _line(stream) + (" [scored]" if stream.index == scored else "")
             for stream in container.streams
         ]
+
+
+def mirrored(facts: VideoFacts) -> bool:
+    """Return whether a player mirrors the picture."""
+    if facts.display_matrix is None:
+        return False
+    a, b, _, c, d, *_ = facts.display_matrix
+    return a * d - b * c < 0
+
+
+def tracks(source: Source, name: str, scored: int) -> tuple[list[dict[str, Any]], list[str]]:
+    """Describe every stream of a file exactly, and name its chapters.
+
+    Args:
+        source: a local path or a binary file object that can seek.
+        name: what messages call it.
+        scored: the index of the stream that is scored.
+
+    Returns:
+        For each stream its ``index``, ``kind``, ``codec``, ``language``, ``title``, ``flags`` and
+        ``scored``; of pictures ``width`` and ``height``; of sound ``sample_rate``, ``channels``,
+        ``layout`` and ``bit_rate``. And the titles of the chapters.
+
+    Raises:
+        BadInput: it cannot be opened.
+    """
+    container, _ = open_source(source, name, scored)
+    with container:
+        found = [_track(stream, container) for stream in container.streams]
+        titles = [each["metadata"].get("title", "") for each in container.chapters()]
+    return [each | {"scored": each["index"] == scored} for each in found], titles
+
+
+def _track(stream: Stream, container: InputContainer) -> dict[str, Any]:
+    context = stream.codec_context
+    flags = [str(flag.name) for flag in stream.disposition]
+    found: dict[str, Any] = {
+        "index": stream.index,
+        "kind": "cover" if "attached_pic" in flags else data_kind(stream, container),
+        "codec": context.name if context else "",
+        "language": stream.language or "",
+        "title": stream.metadata.get("title", ""),
+        "flags": flags,
+    }
+    if isinstance(context, VideoCodecContext):
+        found |= {"width": context.width, "height": context.height}
+    if isinstance(context, AudioCodecContext):
+        layout = usual_layout(context.layout.nb_channels, context.layout.name)
+        found |= {"sample_rate": context.sample_rate, "channels": context.layout.nb_channels}
+        found |= {"layout": layout, "bit_rate": context.bit_rate}
+    return found
 
 
 def _line(stream: Stream) -> str:

@@ -1,0 +1,201 @@
+"""What people call codecs, containers, colours, languages and speakers."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Any
+
+CODECS = {
+    "aac": "AAC",
+    "aac_latm": "AAC (LATM)",
+    "ac3": "Dolby Digital (AC-3)",
+    "alac": "Apple Lossless",
+    "ass": "SubStation Alpha",
+    "av1": "AV1",
+    "dca": "DTS",
+    "dnxhd": "DNxHD",
+    "dvb_subtitle": "pictures (DVB)",
+    "dvd_subtitle": "pictures (DVD)",
+    "dvdsub": "pictures (DVD)",
+    "dvbsub": "pictures (DVB)",
+    "eac3": "Dolby Digital Plus (E-AC-3)",
+    "ffv1": "FFV1",
+    "flac": "FLAC",
+    "gif": "GIF",
+    "h263": "H.263",
+    "h264": "H.264",
+    "hdmv_pgs_subtitle": "pictures (Blu-ray)",
+    "hevc": "H.265",
+    "libaom-av1": "AV1",
+    "libdav1d": "AV1",
+    "libopus": "Opus",
+    "libvpx": "VP8",
+    "libvpx-vp9": "VP9",
+    "mjpeg": "JPEG",
+    "mov_text": "text (MP4)",
+    "mp2": "MP2",
+    "mp2float": "MP2",
+    "mp3": "MP3",
+    "mp3float": "MP3",
+    "mpeg1video": "MPEG-1",
+    "mpeg2video": "MPEG-2",
+    "mpeg4": "MPEG-4 part 2",
+    "opus": "Opus",
+    "pgssub": "pictures (Blu-ray)",
+    "png": "PNG",
+    "prores": "ProRes",
+    "rawvideo": "uncompressed",
+    "srt": "text (SubRip)",
+    "ssa": "SubStation Alpha",
+    "subrip": "text (SubRip)",
+    "truehd": "Dolby TrueHD",
+    "vorbis": "Vorbis",
+    "vp8": "VP8",
+    "vp9": "VP9",
+    "webvtt": "text (WebVTT)",
+    "wmav2": "Windows Media Audio",
+}
+"""By FFmpeg's name of a decoder."""
+
+CONTAINERS = {
+    "asf": "Windows Media",
+    "avi": "AVI",
+    "flv": "Flash video",
+    "gif": "GIF",
+    "matroska,webm": "Matroska",
+    "mov,mp4,m4a,3gp,3g2,mj2": "MP4",
+    "mpeg": "MPEG program stream",
+    "mpegts": "MPEG transport stream",
+    "mxf": "MXF",
+    "ogg": "Ogg",
+}
+"""By FFmpeg's name of a demuxer."""
+
+SUFFIXES = {".mov": "QuickTime", ".webm": "WebM"}
+"""Containers that share a demuxer with another, by how their files' names end."""
+
+MATRICES = {
+    0: "RGB",
+    1: "BT.709",
+    4: "FCC",
+    5: "BT.601",
+    6: "BT.601",
+    7: "SMPTE 240M",
+    8: "YCgCo",
+    9: "BT.2020",
+    10: "BT.2020 with constant luminance",
+    14: "ICtCp",
+}
+PRIMARIES = {
+    1: "BT.709",
+    4: "BT.470 M",
+    5: "BT.601",
+    6: "BT.601",
+    7: "SMPTE 240M",
+    8: "film",
+    9: "BT.2020",
+    11: "DCI-P3",
+    12: "Display P3",
+}
+TRANSFERS = {
+    1: "BT.709",
+    4: "gamma 2.2",
+    5: "gamma 2.8",
+    6: "BT.601",
+    7: "SMPTE 240M",
+    8: "linear",
+    13: "sRGB",
+    14: "BT.2020",
+    15: "BT.2020",
+    16: "HDR10 (PQ)",
+    18: "HLG (HDR)",
+}
+"""Names of the colour tags' code points. Source: ITU-T H.273."""
+
+_UNTAGGED = 2
+_CURVES_ALIKE = {1, 6, 14, 15}
+"""Transfer characteristics that are the same curve by several names."""
+
+LANGUAGES = {
+    "ara": "Arabic",
+    "ces": "Czech",
+    "chi": "Chinese",
+    "cze": "Czech",
+    "dan": "Danish",
+    "deu": "German",
+    "dut": "Dutch",
+    "ell": "Greek",
+    "eng": "English",
+    "fin": "Finnish",
+    "fra": "French",
+    "fre": "French",
+    "ger": "German",
+    "gre": "Greek",
+    "heb": "Hebrew",
+    "hin": "Hindi",
+    "hun": "Hungarian",
+    "ita": "Italian",
+    "jpn": "Japanese",
+    "kor": "Korean",
+    "nld": "Dutch",
+    "nor": "Norwegian",
+    "pol": "Polish",
+    "por": "Portuguese",
+    "rus": "Russian",
+    "spa": "Spanish",
+    "swe": "Swedish",
+    "tur": "Turkish",
+    "ukr": "Ukrainian",
+    "zho": "Chinese",
+}
+"""By ISO 639-2 code; others are shown by their code."""
+
+
+def codec(name: str) -> str:
+    """Return what people call a codec, or FFmpeg's name of it."""
+    if match := re.fullmatch(r"pcm_[suf](\d+)(le|be)?", name):
+        return f"PCM, {match[1]} bits"
+    return CODECS.get(name, name)
+
+
+def language(code: str) -> str:
+    """Return the name of a language; "" where it is not known."""
+    return "" if code in {"", "und"} else LANGUAGES.get(code, code)
+
+
+def rate(value: Fraction) -> str:
+    """Write a frame rate: ``25 fps``, ``23.976 fps``."""
+    return f"{float(value):.3f}".rstrip("0").rstrip(".") + " fps"
+
+
+def speakers(layout: str, channels: int) -> str:
+    """Write a speaker layout: ``stereo``, ``5.1``, ``9 channels``."""
+    name = layout.partition("(")[0]
+    return name or f"{channels} channel{'s' if channels > 1 else ''}"
+
+
+def colour(tags: dict[str, Any]) -> str:
+    """Name the colour tags of a video, with one name where they all say the same."""
+    matrix, primaries, transfer = tags["matrix"], tags["primaries"], tags["transfer"]
+    found = [
+        (what, names.get(tag, str(tag)))
+        for what, names, tag in (
+            ("matrix", MATRICES, matrix),
+            ("primaries", PRIMARIES, primaries),
+            ("transfer", TRANSFERS, transfer),
+        )
+        if tag != _UNTAGGED
+    ]
+    names = {name for what, name in found if what != "transfer" or transfer not in _CURVES_ALIKE}
+    whole = len(found) == 3 and len(names) == 1
+    if transfer in {16, 18} and {matrix, primaries} == {9}:
+        words = [f"{TRANSFERS[transfer]}, BT.2020"]
+    elif whole:
+        words = [*names]
+    else:
+        words = [f"{what} {name}" for what, name in found]
+    words = words or ["not tagged"]
+    if tags["full_range"] is not None:
+        words.append("full range" if tags["full_range"] else "limited range")
+    return ", ".join(words)
