@@ -43,6 +43,13 @@ def test_interlaced_video_and_its_option_are_named(clip: MakeClip, tmp_path: Pat
     assert "scored with their combing" in call(*job, "--deinterlace", "no").stdout
 
 
+def test_a_plan_says_how_the_pictures_are_encoded(clip: MakeClip, tmp_path: Path) -> None:
+    deep = clip(".mp4", frames=6, codec="libx265", pix_fmt="yuv420p10le")
+    job = ["plan", deep, "--scorer", "identity", "-o"]
+    assert "video, H.265, 96x64, 10 bits, 4:2:0" in call(*job, tmp_path / "o.mp4").stdout
+    assert "video, VP9, 96x64, 8 bits, 4:2:0" in call(*job, tmp_path / "o.webm").stdout
+
+
 def test_sound_that_cannot_be_carried_names_the_option_that_helps(
     clip: MakeClip, tmp_path: Path
 ) -> None:

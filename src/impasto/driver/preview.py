@@ -8,6 +8,8 @@ from impasto.driver.open_job import OpenJob, open_draft
 from impasto.engines.base import Control
 from impasto.engines.open import open_engine
 from impasto.jobs.job import Job
+from impasto.media.write.target import Target
+from impasto.outputs.video import video_target
 from impasto.planning.forecast import Workload
 from impasto.schema.job import JobSpec
 from impasto.schema.plan import Plan
@@ -27,6 +29,7 @@ class Draft:
         workers: how many there will be, as far as is known.
         seconds: one worker's seconds for all the work, or None if there is no earlier job to judge
             by.
+        target: the output's picture stream; None where no video is made.
     """
 
     job: str
@@ -35,6 +38,7 @@ class Draft:
     reasons: tuple[str, ...]
     workers: int
     seconds: float | None
+    target: Target | None = None
 
 
 def draft(spec: JobSpec, settings: Settings) -> Draft:
@@ -66,6 +70,7 @@ def draft(spec: JobSpec, settings: Settings) -> Draft:
         seconds=plan.count * pace.seconds + len(plan.shards) * pace.overhead
         if pace.known
         else None,
+        target=video_target(opened.spec, plan) if plan.output == "video" else None,
     )
 
 

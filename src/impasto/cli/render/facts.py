@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from impasto.cli.render.media_names import codec
 from impasto.cli.render.text import OUT, clock, fact_lines, json_line, note, say
 
 if TYPE_CHECKING:
     from impasto.driver.preview import Draft
     from impasto.media.verify.report import Report
+    from impasto.media.write.target import Target
 
 
 def scorers(name: str | None, *, as_json: bool) -> None:
@@ -59,12 +61,20 @@ def plan(draft: Draft, *, as_json: bool) -> None:
     if not as_json:
         standing = "planned already; this plan will be used" if draft.stored else "not planned yet"
         facts |= {"job": f"{draft.job}, {standing}", "items": f"{found.count:,} {called}"}
+        if draft.target:
+            facts["output"] = f"video, {_pictures(draft.target)}"
         del facts["stored"], facts["smallest_shard"], facts["largest_shard"]
         spread = f"{min(sizes):,}" if len({*sizes}) == 1 else f"{min(sizes):,} to {max(sizes):,}"
         facts["shards"] = f"{len(sizes):,} of {spread} {called}"
         facts["seconds"] = _expected(draft.seconds, min(draft.workers, len(sizes)))
         facts = {"time" if name == "seconds" else name: value for name, value in facts.items()}
     fact_lines(facts, as_json=as_json)
+
+
+def _pictures(target: Target) -> str:
+    """Say how an output's pictures are encoded."""
+    size = f"{target.coded_width}x{target.coded_height}"
+    return f"{codec(target.codec)}, {size}, {target.layout.depth} bits, 4:2:0"
 
 
 def _expected(seconds: float | None, workers: int) -> str:

@@ -30,6 +30,8 @@ CODECS = {
     "libaom-av1": "AV1",
     "libdav1d": "AV1",
     "libopus": "Opus",
+    "libx264": "H.264",
+    "libx265": "H.265",
     "libvpx": "VP8",
     "libvpx-vp9": "VP9",
     "mjpeg": "JPEG",
