@@ -31,6 +31,7 @@ COMMANDS = [
     "cancel",
     "probe",
     "verify",
+    "compare",
     "demo",
     "scorers",
     "submit",

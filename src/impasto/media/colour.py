@@ -4,8 +4,7 @@ Both directions use the same matrix, range and chroma positions, so an unchanged
 as it was. No library scaler is involved, because scalers darken or shift it. Chroma is repeated on
 the way in and averaged on the way out (box), which is exact for a repeated sample.
 
-Untagged video is taken as BT.709 when larger than standard definition, else BT.601, and as
-limited range, as players do. Sources: ITU-T H.273 (code points), BT.601, BT.709, BT.2020.
+Video without a tag of its range is taken as limited range, as players do.
 """
 
 from __future__ import annotations
@@ -16,25 +15,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from impasto.media.matrix import WEIGHTS, resolved
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
 
     from impasto.media.frame import Layout
-
-_WEIGHTS = {
-    1: (0.2126, 0.0722),
-    4: (0.30, 0.11),
-    5: (0.299, 0.114),
-    6: (0.299, 0.114),
-    7: (0.212, 0.087),
-    9: (0.2627, 0.0593),
-}
-"""By matrix code point: the weights of red and blue in luma; green has the rest."""
-
-_SD = (1024, 576)
-"""The largest standard-definition picture, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +120,7 @@ def _codes(values: Tensor, code: _Coding) -> Tensor:
 
 @cache
 def _coding(layout: Layout) -> _Coding:
-    large = layout.width > _SD[0] or layout.height > _SD[1]
-    red, blue = _WEIGHTS.get(layout.colour.matrix, _WEIGHTS[1 if large else 6])
+    red, blue = WEIGHTS[resolved(layout)]
     unit, top = 1 << (layout.depth - 8), (1 << layout.depth) - 1
     full = bool(layout.colour.full_range)
     return _Coding(

@@ -8,7 +8,7 @@ from typing import Literal
 
 from impasto.schema.workers import WorkerCounts
 
-Stage = Literal["planning", "scoring", "assembling", "delivering"]
+Stage = Literal["planning", "scoring", "assembling", "delivering", "comparing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Progress:
 
     Attributes:
         stage: what happens now.
-        job: the job's id.
+        job: the job's id; "" for a comparison.
         done: items scored and written, those of earlier runs included.
         total: items of the job.
         resumed: of ``done``, items that earlier runs had done.

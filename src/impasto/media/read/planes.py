@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from impasto.schema.source import VideoFacts
 
 _PLANAR = re.compile(r"yuv[aj]?(410|411|420|422|440|444)p(?:\d+le)?")
-_CHROMA = {
+CHROMA = {
     "410": (2, 2),
     "411": (2, 0),
     "420": (1, 1),
@@ -28,6 +28,7 @@ _CHROMA = {
     "440": (0, 1),
     "444": (0, 0),
 }
+"""By the digits in FFmpeg's names: log2 of the chroma sub-sampling (across, down)."""
 _REPACKED = {
     "nv12": "yuv420p",
     "nv21": "yuv420p",
@@ -83,7 +84,7 @@ def _target(pixel_format: str) -> _Target:
     name = _REPACKED.get(pixel_format, pixel_format)
     depth = max(c.bits for c in VideoFormat(name).components)
     if found := _PLANAR.fullmatch(name):
-        return _Target(name, depth, _CHROMA[found[1]])
+        return _Target(name, depth, CHROMA[found[1]])
     if re.fullmatch(r"gray(\d+le)?", name):
         return _Target(name, depth, (1, 1), grey=True)
     return _Target("rgb24", 8, None) if depth <= 8 else _Target("rgb48le", 16, None)

@@ -131,7 +131,19 @@ def picture(planes: Sequence[Plane], target: Target) -> av.VideoFrame:
         planes: Y (H, W), U and V (h, w) as ``target.layout`` has them.
         target: what is encoded.
     """
-    frame = av.VideoFrame(target.coded_width, target.coded_height, target.pixel_format)
+    return laid_out(planes, target.coded_width, target.coded_height, target.pixel_format)
+
+
+def laid_out(planes: Sequence[Plane], width: int, height: int, pixel_format: str) -> av.VideoFrame:
+    """Lay planes out as a frame of a planar pixel format, repeating the edge up to its size.
+
+    Args:
+        planes: Y (H, W), U and V (h, w).
+        width: width of the frame in pixels.
+        height: height of the frame in pixels.
+        pixel_format: FFmpeg's name of the layout.
+    """
+    frame = av.VideoFrame(width, height, pixel_format)
     for plane, data in zip(frame.planes, planes, strict=True):
         rows, columns = data.shape
         line = np.frombuffer(memoryview(plane), data.dtype).reshape(plane.height, -1)

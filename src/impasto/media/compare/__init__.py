@@ -1,0 +1,1 @@
+"""A source and its result in one picture, for the eye."""
