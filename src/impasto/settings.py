@@ -148,8 +148,27 @@ def load(config: str | None = None, **flags: object) -> Settings:
         if (value := os.environ.get(f"IMPASTO_{name.upper()}"))
     }
     given = {name: value for name, value in flags.items() if value is not None}
-    remedy = f"correct the setting, its IMPASTO_ variable or {CONFIG_FILE}"
+    found = config_file(config)
+    remedy = f"correct the setting, its IMPASTO_ variable or {found or CONFIG_FILE}"
     return parse(Settings, {**_config(config), **named, **given}, remedy)
+
+
+def config_file(named: str | None = None) -> Path | None:
+    """Return the config file that `load` reads, whether or not it can; None where there is none."""
+    named = named or os.environ.get("IMPASTO_CONFIG")
+    if named:
+        return Path(named)
+    # Relative, since the working folder may have been removed.
+    paths = (folder / CONFIG_FILE for folder in (Path(), Path(user_config_dir("impasto"))))
+    return next((path for path in paths if _may_be_there(path)), None)
+
+
+def _may_be_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        # Whoever reads it will say why that fails.
+        return True
 
 
 def secret(name: str) -> str:
@@ -176,19 +195,15 @@ def hide_secrets(profiles: Iterable[StoreProfile]) -> None:
 
 
 def _config(named: str | None) -> dict[str, object]:
-    named = named or os.environ.get("IMPASTO_CONFIG")
-    paths = [Path(named)] if named else []
-    # Relative, since the working folder may have been removed.
-    folders = () if named else (Path(), Path(user_config_dir("impasto")))
-    for path in (*paths, *(folder / CONFIG_FILE for folder in folders)):
-        try:
-            return _rooted(tomllib.loads(path.read_text()), path.parent)
-        except FileNotFoundError:
-            if named:
-                raise BadInput(f"{path}: no such config file", "check the path") from None
-        except (OSError, ValueError) as error:
-            raise BadInput(f"{path}: {error}", "correct or remove the file") from None
-    return {}
+    path = config_file(named)
+    if path is None:
+        return {}
+    try:
+        return _rooted(tomllib.loads(path.read_text()), path.parent)
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such config file", "check the path") from None
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: {error}", "correct or remove the file") from None
 
 
 def _rooted(config: dict[str, object], folder: Path) -> dict[str, object]:

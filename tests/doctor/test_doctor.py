@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import metadata
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -170,7 +171,9 @@ def test_a_writing_sas_makes_a_drop_box_and_leaves_one_object(
         lines = doctor.lines()
         assert doctor.code == 0
         assert lines["box", "read"]["detail"].startswith("no: it can take outputs only")
-        assert lines["box", "conditional"]["detail"] == "only one of two writers wins"
+        assert (
+            lines["box", "conditional"]["detail"] == "yes: only one of two concurrent writers wins"
+        )
         assert "stays behind" in lines["box", "delete"]["detail"]
         assert "not compared" in lines["box", "clock"]["detail"]
         states = {item: line["state"] for (place, item), line in lines.items() if place == "box"}
@@ -355,7 +358,9 @@ def test_s3_is_looked_at_alike(doctor: Doctor, s3: MotoS3) -> None:
     )
     lines = doctor.lines()
     assert doctor.code == 0
-    assert lines["bucket", "conditional"]["detail"] == "only one of two writers wins"
+    assert (
+        lines["bucket", "conditional"]["detail"] == "yes: only one of two concurrent writers wins"
+    )
     assert lines["bucket", "encryption"]["detail"].endswith("with the KMS key my-key")
     assert lines["bucket", "https"]["state"] == "note"
     assert lines["bucket", "delete"]["state"] == "ok"
@@ -473,6 +478,53 @@ def test_what_this_machine_lacks(
 def test_the_machine_is_known(doctor: Doctor) -> None:
     lines = doctor.lines()
     items = [item for place, item in lines if place == "machine"]
-    assert items == ["version", "cpu", "cuda", "codecs", "memory", "disk temp", "disk home"]
+    assert items == [
+        "settings",
+        "version",
+        "cpu",
+        "cuda",
+        "codecs",
+        "extras",
+        "memory",
+        "disk temp",
+        "disk home",
+    ]
     assert "libx265" in lines["machine", "codecs"]["detail"]
     assert Stores({}).profile(parse(doctor.home)) is None
+
+
+def test_the_config_file_that_was_read_is_named(
+    doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert doctor.lines()["machine", "settings"]["detail"] == f"from {tmp_path / 'impasto.toml'}"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(empty))
+    done = CliRunner().invoke(app, ["doctor", "--home", str(tmp_path / "home")])
+    assert "settings    no config file" in done.stdout
+
+
+def test_extras_that_are_not_installed_are_named_with_the_command_that_adds_one(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "EXTRAS", {"tables": ("json",), "ray": ("json", "nothing.here")})
+    line = doctor.lines()["machine", "extras"]
+    assert line["state"] == "ok"
+    assert line["detail"] == "installed: tables; not installed: ray"
+    assert line["remedy"] == "if you need one, run pip install 'impasto[ray]'"
+
+
+def test_every_extra_is_looked_for() -> None:
+    offered = set(metadata("impasto").get_all("Provides-Extra") or ())
+    assert set(machine.EXTRAS) == offered - {"dev"}
+
+
+def test_a_profile_for_a_folder_is_refused_with_the_file_to_correct(tmp_path: Path) -> None:
+    config = tmp_path / "impasto.toml"
+    config.write_text(f'[stores.media]\nurl = "file://{tmp_path}"\n')
+    done = CliRunner().invoke(app, ["doctor", "--config", str(config)])
+    assert str(done.exception) == (
+        "stores.media: url names a folder, which needs no profile: remove this one; correct the "
+        f"setting, its IMPASTO_ variable or {config}"
+    )

@@ -16,6 +16,7 @@ from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from impasto.settings import Settings
 
@@ -25,14 +26,19 @@ AT_A_TIME = 8
 """Stores that are checked at once: one that does not answer takes seconds."""
 
 
-def examine(settings: Settings) -> Iterator[Check]:
-    """Check every store of the settings, the home and this machine; raises nothing."""
+def examine(settings: Settings, config: Path | None) -> Iterator[Check]:
+    """Check every store of the settings, the home and this machine; raises nothing.
+
+    Args:
+        settings: the settings.
+        config: the config file that they are from; None where there is none.
+    """
     patients = _patients(settings)
     for checks in in_order(check_store, patients, AT_A_TIME):
         yield from checks
     for patient in patients:
         yield from _separation(patient, patients)
-    yield from machine.check_machine(settings)
+    yield from machine.check_machine(settings, config)
 
 
 def _patients(settings: Settings) -> list[Patient]:

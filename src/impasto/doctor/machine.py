@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING
@@ -24,14 +25,28 @@ WORKER = 1 * GB
 """Approximate bytes of memory that a worker takes."""
 SPARE = 2 * GB
 """Bytes of free disk below which a job may fail to finish."""
+EXTRAS = {
+    "tables": ("pandas", "pyarrow"),
+    "onnx": ("onnxruntime",),
+    "flow": ("cv2",),
+    "plot": ("matplotlib",),
+    "h5": ("h5py",),
+    "azure": ("azure.identity", "azure.storage.blob"),
+    "s3": ("boto3",),
+    "gcs": ("google.auth", "requests"),
+    "ray": ("ray",),
+    "demo": ("skvideo",),
+}
+"""The modules that each extra of this package brings."""
 SUBTITLES = ("mov_text", "subrip")
 """Encoders of the subtitles that a container requires in its own form."""
 
 
-def check_machine(settings: Settings) -> Iterator[Check]:
-    """Check this machine."""
+def check_machine(settings: Settings, config: Path | None) -> Iterator[Check]:
+    """Check this machine, and name the config file that the settings are from."""
     import torch
 
+    yield _check("settings", "ok", f"from {config.absolute()}" if config else "no config file")
     words = f"impasto {version('impasto')}, Python {platform.python_version()}"
     yield _check("version", "ok", f"{words}, torch {torch.__version__}")
     cores = len(os.sched_getaffinity(0))
@@ -40,6 +55,7 @@ def check_machine(settings: Settings) -> Iterator[Check]:
     yield _check("cpu", "ok", f"{cores} core{'s' if cores != 1 else ''}, {isa}{held}")
     yield _cuda(settings)
     yield _codecs()
+    yield _extras()
     on_cuda = settings.device != "cpu" and cuda_devices()
     yield _memory(settings.workers.most or on_cuda or cores)
     yield from _disks(settings)
@@ -77,6 +93,23 @@ def _codecs() -> Check:
         remedy = "install PyAV's own wheel: pip install --force-reinstall --only-binary av av"
         return _check("codecs", "FAIL", f"{words} lacks {', '.join(missing)}", remedy)
     return _check("codecs", "ok", f"{words} with {', '.join(OPTIONS)}")
+
+
+def _extras() -> Check:
+    """Say which extras are installed, and how to add the others."""
+    lacking = [name for name, modules in EXTRAS.items() if not all(map(_is_installed, modules))]
+    words = [f"installed: {', '.join(name for name in EXTRAS if name not in lacking) or 'none'}"]
+    if lacking:
+        words.append(f"not installed: {', '.join(lacking)}")
+    remedy = f"if you need one, run pip install 'impasto[{lacking[0]}]'" if lacking else ""
+    return _check("extras", "ok", "; ".join(words), remedy)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _missing(encoders: Iterable[str]) -> list[str]:

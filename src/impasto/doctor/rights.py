@@ -153,7 +153,7 @@ def _right(patient: Patient, name: str, tried: Tried) -> Check:
 
 def _conditional(patient: Patient, tried: Tried) -> Check:
     if tried.lost:
-        return patient.ok("conditional", "only one of two writers wins")
+        return patient.ok("conditional", "yes: only one of two concurrent writers wins")
     fact = "a second writer replaces what the first one created"
     if patient.inner:
         return patient.fail("conditional", f"{fact}: jobs are not safe", "use another service")

@@ -65,7 +65,7 @@ class StoreProfile(Signed):
         place = url.parse(self.url)
         needs_secret = self.auth in {"sas", "key", "connection_string"}
         if place.local:
-            raise ValueError("url needs az://, s3:// or gs://; a folder needs no profile")
+            raise ValueError("url names a folder, which needs no profile: remove this one")
         if self.auth in {"sas", "connection_string"} and place.scheme != "az":
             raise ValueError(f"auth {self.auth} is only for Azure")
         if needs_secret != bool(self.secret):

@@ -61,11 +61,12 @@ def doctor(
     """
     from impasto.cli.render.wording import worded
     from impasto.doctor import examine
+    from impasto.settings import config_file
 
     settings = load_settings(config, home)
     width = max(map(len, ("machine", *settings.stores)))
     failed = 0
-    for check in examine(settings):
+    for check in examine(settings, config_file(config)):
         failed += check.state == "FAIL"
         fields = {name: worded(text) for name, text in check.fields().items()}
         if as_json:
