@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from impasto.cli.main import app
-from impasto.cli.render import media_names
+from impasto.media.colour_names import named
 from impasto.schema.source import Colour
 from support.clips import real_clip
 
@@ -93,8 +93,7 @@ def test_every_stream_and_chapter_is_described(clip: MakeClip) -> None:
     ],
 )  # fmt: skip
 def test_colour_tags_are_named(colour: Colour | None, words: str) -> None:
-    tags = (colour or Colour()).model_dump(mode="json")
-    assert media_names.colour(tags) == words
+    assert named(colour or Colour()) == words
 
 
 def test_colour_tags_come_from_the_file(clip: MakeClip) -> None:

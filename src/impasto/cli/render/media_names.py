@@ -1,10 +1,12 @@
-"""What people call codecs, containers, colours, languages and speakers."""
+"""What people call codecs, containers, languages and speakers."""
 
 from __future__ import annotations
 
 import re
-from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 CODECS = {
     "aac": "AAC",
@@ -77,48 +79,6 @@ CONTAINERS = {
 SUFFIXES = {".mov": "QuickTime", ".webm": "WebM"}
 """Containers that share a demuxer with another, by how their files' names end."""
 
-MATRICES = {
-    0: "RGB",
-    1: "BT.709",
-    4: "FCC",
-    5: "BT.601",
-    6: "BT.601",
-    7: "SMPTE 240M",
-    8: "YCgCo",
-    9: "BT.2020",
-    10: "BT.2020 with constant luminance",
-    14: "ICtCp",
-}
-PRIMARIES = {
-    1: "BT.709",
-    4: "BT.470 M",
-    5: "BT.601",
-    6: "BT.601",
-    7: "SMPTE 240M",
-    8: "film",
-    9: "BT.2020",
-    11: "DCI-P3",
-    12: "Display P3",
-}
-TRANSFERS = {
-    1: "BT.709",
-    4: "gamma 2.2",
-    5: "gamma 2.8",
-    6: "BT.601",
-    7: "SMPTE 240M",
-    8: "linear",
-    13: "sRGB",
-    14: "BT.2020",
-    15: "BT.2020",
-    16: "HDR10 (PQ)",
-    18: "HLG (HDR)",
-}
-"""Names of the colour tags' code points. Source: ITU-T H.273."""
-
-_UNTAGGED = 2
-_CURVES_ALIKE = {1, 6, 14, 15}
-"""Transfer characteristics that are the same curve by several names."""
-
 LANGUAGES = {
     "ara": "Arabic",
     "ces": "Czech",
@@ -175,29 +135,3 @@ def speakers(layout: str, channels: int) -> str:
     """Write a speaker layout: ``stereo``, ``5.1``, ``9 channels``."""
     name = layout.partition("(")[0]
     return name or f"{channels} channel{'s' if channels > 1 else ''}"
-
-
-def colour(tags: dict[str, Any]) -> str:
-    """Name the colour tags of a video, with one name where they all say the same."""
-    matrix, primaries, transfer = tags["matrix"], tags["primaries"], tags["transfer"]
-    found = [
-        (what, names.get(tag, str(tag)))
-        for what, names, tag in (
-            ("matrix", MATRICES, matrix),
-            ("primaries", PRIMARIES, primaries),
-            ("transfer", TRANSFERS, transfer),
-        )
-        if tag != _UNTAGGED
-    ]
-    names = {name for what, name in found if what != "transfer" or transfer not in _CURVES_ALIKE}
-    whole = len(found) == 3 and len(names) == 1
-    if transfer in {16, 18} and {matrix, primaries} == {9}:
-        words = [f"{TRANSFERS[transfer]}, BT.2020"]
-    elif whole:
-        words = [*names]
-    else:
-        words = [f"{what} {name}" for what, name in found]
-    words = words or ["not tagged"]
-    if tags["full_range"] is not None:
-        words.append("full range" if tags["full_range"] else "limited range")
-    return ", ".join(words)

@@ -61,6 +61,9 @@ def _line(name: str, value: str | list[str]) -> None:
 
 
 def _video(facts: dict[str, Any]) -> Iterator[Fact]:
+    from impasto.media.colour_names import named
+    from impasto.schema.source import Colour
+
     suffix = PurePosixPath(facts["source"]).suffix.lower()
     container = names.SUFFIXES.get(suffix) or names.CONTAINERS.get(
         facts["container"], facts["container"]
@@ -75,14 +78,14 @@ def _video(facts: dict[str, Any]) -> Iterator[Fact]:
     if _shown(facts):
         yield "shown as", _shown(facts)
     yield "frame rate", _rate(facts)
-    yield "colour", names.colour(facts["colour"])
+    yield "colour", named(Colour(**facts["colour"]))
     yield "interlaced", "yes" if facts["interlaced"] else "no"
     yield "can be split", _split(facts)
     yield "streams", [_stream(track) for track in facts["tracks"]]
     titles = facts["chapters"]
     if titles:
-        named = [title for title in titles if title]
-        spread = f", from “{named[0]}” to “{named[-1]}”" if len(named) > 1 else ""
+        told = [title for title in titles if title]
+        spread = f", from “{told[0]}” to “{told[-1]}”" if len(told) > 1 else ""
         yield "chapters", f"{len(titles)}{spread}"
 
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from math import atan2, degrees
 from typing import TYPE_CHECKING
 
+from impasto.media.colour_names import named
 from impasto.media.formats import family_of
 from impasto.media.verify import inventory
 from impasto.media.verify.compare import check_chapters, check_labels, check_streams, check_tags
@@ -147,7 +148,7 @@ def _aspect(pair: Pair) -> Check:
 def _colour(pair: Pair) -> Check:
     wanted, found = pair.target.colour, pair.after.pictures.facts.colour
     ok = _ranged(found) == _ranged(wanted)
-    return Check(item="colour", ok=ok, detail=f"{_tags(found)}, expected {_tags(wanted)}")
+    return Check(item="colour", ok=ok, detail=f"{named(found)}, expected {named(wanted)}")
 
 
 def _transparency(after: VideoFacts) -> Iterator[Check]:
@@ -155,15 +156,6 @@ def _transparency(after: VideoFacts) -> Iterator[Check]:
     if after.alpha:
         detail = "the output is marked as transparent, but is not"
         yield Check(item="transparency", ok=False, detail=detail)
-
-
-def _tags(colour: Colour) -> str:
-    """Name the code points of ITU-T H.273; 2 is untagged."""
-    points = (colour.matrix, colour.primaries, colour.transfer)
-    if set(points) == {2} and colour.full_range is None:
-        return "untagged"
-    reach = {None: "untagged", False: "limited", True: "full"}[colour.full_range]
-    return f"matrix {points[0]}, primaries {points[1]}, transfer {points[2]}, range {reach}"
 
 
 def _ranged(colour: Colour) -> Colour:
