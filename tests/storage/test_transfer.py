@@ -548,7 +548,7 @@ def test_deleting_takes_what_is_named_and_no_more(
 
 
 def test_files_of_this_machine_are_never_deleted(media: Path) -> None:
-    with pytest.raises(BadInput, match="use rm"):
+    with pytest.raises(BadInput, match="with your shell's rm"):
         remove(Stores({}), [str(media)], recursive=True)
     assert held(folder(media))
 
@@ -624,7 +624,7 @@ BAD = {
     "no target": (["cp", "{media}"], 2, "--help"),
     "deleting nothing": (["rm", "{url}/none"], 2, "none"),
     "deleting a folder": (["rm", "{url}/in"], 2, "--recursive"),
-    "deleting a file": (["rm", "{media}/a.jpg"], 2, "use rm"),
+    "deleting a file": (["rm", "{media}/a.jpg"], 2, "with your shell's rm"),
     "something in the way": (["cp", "{media}/a.jpg", "{url}/in/a.jpg"], 2, "--overwrite"),
     "some in the way": (["cp", "{media}/", "{url}/in"], 3, "1 of 2"),
 }

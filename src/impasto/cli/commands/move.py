@@ -59,7 +59,8 @@ def cp(
     is copied to the name TARGET, unless that is a folder or ends in a slash.
 
     Run the same command again to resume. Files that have the same size at TARGET and are not older
-    there are skipped (on this machine: that have exactly their source's time, which copies get).
+    there are skipped (on this machine: those with exactly the source's modification time, which
+    copies are given).
     Files that differ are left alone and reported; --overwrite replaces them.
     """
     from impasto.cli import progress

@@ -105,7 +105,8 @@ def _doomed(
     url, found = parse(text), False
     if url.local:
         raise BadInput(
-            f"{url}: is on this machine, but only objects in stores are deleted", "use rm"
+            f"{url}: is on this machine, and `impasto rm` only deletes from stores",
+            "delete local files with your shell's rm",
         )
     if not recursive:
         place, stat = find(stores, text, work.note)
