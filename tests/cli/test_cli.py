@@ -37,6 +37,7 @@ COMMANDS = [
     "submit",
     "cluster",
 ]
+COMMANDS += ["preview", "try"]
 COMMANDS += ["ls", "cp", "rm", "sas", "doctor"]
 
 

@@ -104,12 +104,37 @@ class ScorerCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take the scorer's parameters out; raises BadInput when one is unknown or has no value."""
         own = {name for param in self.params for name in (*param.opts, *param.secondary_opts)}
-        scorer = _value(args, "--scorer") or "style"
+        scorer = self.scorer(args)
         known = _lazily(scorer, ctx.command_path)
         rest, given = _split(args, own | set(ctx.help_option_names), known)
         ctx.meta[PARAMS] = given
         parsed: list[str] = super().parse_args(ctx, rest)
         return parsed
+
+    def scorer(self, args: Sequence[str]) -> str:
+        """Return the scorer that the arguments name."""
+        return _value(args, "--scorer") or "style"
+
+
+class FirstArgumentCommand(ScorerCommand):
+    """A `ScorerCommand` whose first argument is the scorer."""
+
+    def scorer(self, args: Sequence[str]) -> str:
+        """Return the first word that is neither an option nor the value of one of the command's."""
+        valued = {
+            name
+            for param in self.params
+            if not getattr(param, "is_flag", False)
+            for name in param.opts
+            if name.startswith("-")
+        }
+        left = iter(args)
+        for word in left:
+            if not word.startswith("-"):
+                return word
+            if word in valued:
+                next(left, None)
+        return "style"
 
 
 def _split(

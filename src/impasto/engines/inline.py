@@ -10,7 +10,7 @@ from __future__ import annotations
 import pdb
 import sys
 from bdb import BdbQuit
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from impasto.engines.base import Control, encoder_threads
@@ -64,11 +64,7 @@ class InlineEngine:
 
     def __enter__(self) -> Self:
         """Make breakpoints stop on the terminal, and say which limits do not hold."""
-        self._stack.callback(setattr, sys, "argv", sys.argv)
-        # What `breakpoint()` calls, unless PYTHONBREAKPOINT or a test runner says otherwise.
-        if pdb.set_trace.__module__ == "pdb":
-            self._stack.callback(setattr, pdb, "set_trace", pdb.set_trace)
-            vars(pdb)["set_trace"] = _set_trace
+        self._stack.enter_context(breakpoints())
         if self._timeout:
             self._control.noted("`timeout`: is not enforced by `engine=inline`")
         return self
@@ -126,6 +122,18 @@ class InlineEngine:
                 worker.close()
         except Exception as error:  # noqa: BLE001 (what was scored stands)
             self._control.noted(f"the scorer did not close properly: {parts(error)[0]}")
+
+
+@contextmanager
+def breakpoints() -> Iterator[None]:
+    """Make breakpoints in a scorer stop on the terminal; the debugger's ``quit`` is a Ctrl-C."""
+    with ExitStack() as stack:
+        stack.callback(setattr, sys, "argv", sys.argv)
+        # What `breakpoint()` calls, unless PYTHONBREAKPOINT or a test runner says otherwise.
+        if pdb.set_trace.__module__ == "pdb":
+            stack.callback(setattr, pdb, "set_trace", pdb.set_trace)
+            vars(pdb)["set_trace"] = _set_trace
+        yield
 
 
 class _Events(BatchMarks):

@@ -45,6 +45,10 @@ class Images(Listed):
         super().__init__(stores, url, form)
         self.kind: SourceKind = "image" if form == "one" else "folder"
 
+    def places(self) -> list[str]:
+        """Return the path or URL of each image, in order; raises what `found` does."""
+        return [str(self.found.objects.place(name)) for name in self.found.etags]
+
     def facts(self) -> dict[str, Any]:
         """Name the images and the first one's size."""
         names = tuple(self.found.etags)

@@ -58,6 +58,17 @@ def moment(seconds: float) -> str:
     return f"{clock}:{rest:02d}.{hundredths:02d}"
 
 
+def roughly(seconds: float) -> str:
+    """Write an estimated time, no more exactly than it is known."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s" if seconds < 20 else f"{round(seconds / 5) * 5} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours, minutes = divmod(round(minutes / 10) * 10, 60)
+    return f"{hours} h {minutes} min" if minutes and hours < 10 else f"{hours} h"
+
+
 def size(count: int) -> str:
     """Write bytes in the unit that fits."""
     value = float(count)

@@ -1,0 +1,1 @@
+"""Contact sheets: a row for each style, a column for each item."""

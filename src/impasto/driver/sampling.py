@@ -1,0 +1,175 @@
+"""Single items of a source, read without cutting it into shards."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+from impasto.errors import BadInput
+from impasto.planning.forecast import USUAL
+from impasto.schema.outcome import ItemError
+from impasto.schema.plan import Plan
+from impasto.sources.item import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from impasto.driver.open_job import OpenJob
+    from impasto.media.frame import Frame
+    from impasto.schema.kinds import SourceKind
+    from impasto.schema.plan import OutputKind, Shard
+    from impasto.schema.source import VideoFacts
+    from impasto.sources.item import Blob
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An item that was chosen.
+
+    Attributes:
+        index: place in the source, from 0.
+        name: what people call it: its time in the video, its file's name, or its row.
+    """
+
+    index: int
+    name: str
+
+
+class Sampled:
+    """A source after one look over it.
+
+    Attributes:
+        count: how many items the job takes of it.
+        noun: what they are, for people.
+        warnings: what the user should know about the source, one line each.
+        plan: a plan without shards, which says how to read it.
+    """
+
+    def __init__(self, opened: OpenJob) -> None:
+        """Look the source over; raises BadInput when it cannot be read."""
+        source = opened.source
+        items = {"table": "rows", "files": "files"}.get(source.kind, "pictures")
+        self._source = source
+        self._survey = source.survey(opened.spec, USUAL[items])
+        self.plan = Plan(
+            source=_PLANNED[source.kind],
+            output=_MADE[source.kind],
+            items=items,  # type: ignore[arg-type]
+            base=self._survey.base,
+            table=self._survey.table,
+            facts=self._survey.facts,
+            etag=self._survey.etag,
+        )
+        self.count, self.noun = self._survey.count, self.plan.noun
+        self.warnings = self._survey.warnings
+
+    @property
+    def first(self) -> Shard:
+        """A shard with the first item."""
+        return self._shard(self._survey.start)
+
+    def spread(self, number: int) -> list[Chosen]:
+        """Choose this many items, evenly spaced, or all if there are no more."""
+        count = min(number, self.count)
+        start = self._survey.start
+        return [self._chosen(start + (2 * n + 1) * self.count // (2 * count)) for n in range(count)]
+
+    def at(self, moments: Sequence[Fraction]) -> list[Chosen]:
+        """Choose the frames that a video shows at these seconds after its first frame.
+
+        Raises:
+            BadInput: the source is not a video, or shows nothing at one of them.
+        """
+        if self._source.kind != "video":
+            raise BadInput(f"{self._source.url}: `at` needs a video", "leave it out")
+        return [self._chosen(self._shown_at(moment)) for moment in moments]
+
+    def row(self, number: int) -> Chosen:
+        """Choose a row of a table, or any other item, by its number from 1; raises BadInput."""
+        if not 1 <= number <= self.count:
+            raise BadInput(
+                f"`row={number}`: {self._source.url} has {self.count:,} {self.noun}",
+                f"choose 1 to {self.count}",
+            )
+        return self._chosen(self._survey.start + number - 1)
+
+    def read(self, chosen: Chosen) -> Frame | Rows | Blob:
+        """Read an item; raises BadInput or Unavailable when it cannot be."""
+        shard = self._shard(chosen.index)
+        for item in self._source.read(self.plan, shard, 1):
+            if isinstance(item, ItemError):
+                raise BadInput(item.error, "choose another one")
+            if not isinstance(item, Rows):
+                return item
+            if chosen.index < item.start + len(item.frame):
+                at = chosen.index - item.start
+                return Rows(chosen.index, item.frame.iloc[at : at + 1].reset_index(drop=True))
+        raise BadInput(f"{self._source.url}: {chosen.name} cannot be read", "choose another one")
+
+    def _chosen(self, index: int) -> Chosen:
+        names = self._survey.names
+        if names:
+            return Chosen(index, names[index])
+        if self._source.kind == "table":
+            return Chosen(index, f"row {index + 1}")
+        return Chosen(index, clock(self._moment(index)))
+
+    def _shard(self, index: int) -> Shard:
+        """Return a shard that holds an item, and where possible nothing else."""
+        borders = self._survey.borders if self._source.kind == "table" else ()
+        for number, (first, past) in enumerate(pairwise(borders)):
+            if first <= index < past:
+                return self._survey.shard(number, first, past)
+        return self._survey.shard(0, index, index + 1)
+
+    @property
+    def _facts(self) -> VideoFacts:
+        assert self._survey.facts
+        return self._survey.facts
+
+    def _time(self, index: int) -> Fraction:
+        cut = self._survey.shard(0, index, index + 1).cut
+        assert cut
+        return cut.pts[0] * self._facts.time_base
+
+    def _moment(self, index: int) -> Fraction:
+        """Return when a frame is shown, in seconds after the video's first."""
+        return self._time(index) - self._time(0)
+
+    def _shown_at(self, moment: Fraction) -> int:
+        start, stop = self._survey.start, self._survey.stop
+        begin, end = self._moment(start), self._moment(stop - 1) + 1 / self._facts.rate
+        if not begin <= moment < end:
+            extent = f"is {clock(end)} long"
+            if start:
+                extent = f"is taken from {clock(begin)} to {clock(end)}"
+            raise BadInput(f"`at={clock(moment)}`: the video {extent}", "choose a moment within it")
+        return bisect_right(range(stop), moment, lo=start, key=self._moment) - 1
+
+
+_PLANNED: dict[SourceKind, Literal["video", "images", "files", "table"]] = {
+    "video": "video",
+    "image": "images",
+    "folder": "images",
+    "files": "files",
+    "table": "table",
+}
+_MADE: dict[SourceKind, OutputKind] = {
+    "video": "folder",
+    "image": "folder",
+    "folder": "folder",
+    "files": "records",
+    "table": "records",
+}
+
+
+def clock(seconds: Fraction) -> str:
+    """Write a moment of a video, as people type it: ``0:02.04``."""
+    hundredths = int(seconds * 100)
+    minutes, rest = divmod(hundredths, 6000)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{minutes:02d}:{rest / 100:05.2f}" if hours else f"{minutes}:{rest / 100:05.2f}"
+    return f"{hours}:{text}" if hours else text

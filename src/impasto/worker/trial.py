@@ -1,0 +1,204 @@
+"""A scorer outside any job: loaded in this process, and given single items.
+
+What a scorer raises comes through as it is, for whoever wrote it to see.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import torch
+
+from impasto.errors import Unavailable
+from impasto.media.frame import Frame
+from impasto.scorers import registry
+from impasto.scorers.base import Scorer, Scores
+from impasto.sources.item import Blob, Rows
+from impasto.worker.batch_size import best_size
+from impasto.worker.inputs import JobInputs
+from impasto.worker.pictures import PictureScoring
+from impasto.worker.worker import PIXELS, ROWS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from impasto.scorers.base import Record
+    from impasto.sources.base import Source
+    from impasto.storage.stores import Stores
+    from impasto.worker.task import Task
+
+    Picture: TypeAlias = NDArray[np.uint8]
+    """RGB, (H, W, 3)."""
+    Readable: TypeAlias = Frame | Rows | Blob
+
+LONG = 5.0
+"""Seconds after which one item is enough to tell a scorer's speed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """The result of one item.
+
+    Attributes:
+        seconds: how long it took.
+        picture: the picture that was made, or None.
+        records: the records that were made.
+    """
+
+    seconds: float
+    picture: Picture | None = None
+    records: Sequence[Record] = ()
+
+
+class Trial:
+    """A loaded scorer; a context that lets it end in order.
+
+    Attributes:
+        notes: what the scorer assumed about its model, one line each.
+        serial: whether items must come one after the other.
+        single: whether items are scored one by one in a job, too.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        device: str,
+        stores: Stores,
+        source: Source,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Load the scorer.
+
+        Args:
+            task: the spec and what the scorer may look at; there need be no job.
+            device: ``cpu`` or ``cuda:<n>``.
+            stores: what may be opened.
+            source: where the items come from.
+            alive: called, once a second at most, while a long item is being scored.
+
+        Raises:
+            BadInput: the scorer's files are wrong.
+            Unavailable: a store or the device does not answer.
+        """
+        self._spec = task.spec
+        self._device = torch.device(device)
+        if self._device.type == "cuda" and not torch.cuda.is_available():
+            raise Unavailable(f"device {device}: torch cannot use it", "try `device=cpu`")
+        entry = registry.find(task.spec.scorer)
+        params = entry.parse(task.spec.params)
+        with ExitStack() as stack:
+            self._inputs = stack.enter_context(JobInputs(task, stores, source, alive))
+            kind = entry.load()
+            prepared = kind.prepare(params, self._inputs)
+            self._scorer: Scorer = kind(params, prepared, self._inputs, self._device)
+            stack.callback(self._scorer.close)
+            self._stack = stack.pop_all()
+        self._pictures = PictureScoring(self._scorer, self._device, task.spec.max_size)
+        self.notes, self.serial = self._scorer.notes, self._scorer.serial
+        self.single = (task.spec.mini_batch or self._scorer.batch) == 1
+
+    def __enter__(self) -> Trial:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def picture(self, frame: Frame) -> Picture:
+        """Return a frame as the scorer gets it."""
+        with torch.inference_mode():
+            return _shown(self._pictures.rgb([frame])[0])
+
+    def written(self) -> list[str]:
+        """Return the names of the files that a script has written."""
+        folder = self._inputs.files
+        return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+    def score(self, item: Readable) -> Tried:
+        """Score one item as the first of a shard.
+
+        Raises:
+            ValueError: the scorer's result is not of one item.
+            Exception: whatever the scorer raises.
+        """
+        self._scorer.restart()
+        since = time.perf_counter()
+        scores = self._scores(item, 1)
+        made = scores.pictures
+        if made is not None:
+            if made.ndim != 4 or made.shape[:2] != (1, 3):
+                raise ValueError(f"the scorer made {tuple(made.shape)} of one picture")
+            with torch.inference_mode():
+                shown = _shown(made[0])
+            return Tried(time.perf_counter() - since, shown)
+        seconds = time.perf_counter() - since
+        if scores.records is None or len(scores.records) != 1:
+            raise ValueError("the scorer made neither a picture nor the records of one item")
+        return Tried(seconds, records=scores.records[0])
+
+    def pace(self, items: Sequence[Readable], threads: int) -> float:
+        """Return the seconds that one worker takes per item, with mini-batches as in a job.
+
+        Args:
+            items: a few that can be scored.
+            threads: how many workers score at the same time.
+        """
+        self._scorer.restart()
+        first = items[0]
+        seconds = self._timed(first, 1)
+        if seconds > LONG:
+            return seconds
+        size = self._spec.mini_batch or self._scorer.batch or self._probed(first)
+        with ThreadPoolExecutor(1 if self.serial else threads) as pool:
+            return median(pool.map(lambda item: self._timed(item, size), items)) / size
+
+    def _probed(self, item: Readable) -> int:
+        most = ROWS
+        if isinstance(item, Frame):
+            area = item.layout.width * item.layout.height
+            most = max(1, PIXELS[self._device.type] // area)
+        return best_size(
+            lambda count: self._scores(item, count),
+            most,
+            self._device,
+            timeout=self._spec.timeout,
+        )
+
+    def _timed(self, item: Readable, count: int) -> float:
+        since = time.perf_counter()
+        self._scores(item, count)
+        return time.perf_counter() - since
+
+    def _scores(self, item: Readable, count: int) -> Scores:
+        """Score copies of an item as one mini-batch."""
+        if isinstance(item, Frame):
+            with torch.inference_mode():
+                return _as_scores(self._scorer.score(self._pictures.rgb([item] * count)))
+        batch: Any = [str(item.path)] * count if isinstance(item, Blob) else _repeated(item, count)
+        return _as_scores(self._scorer.score(batch))
+
+
+def _repeated(rows: Rows, count: int) -> Any:
+    import pandas as pd
+
+    return pd.concat([rows.frame] * count, ignore_index=True)
+
+
+def _as_scores(scores: torch.Tensor | Scores) -> Scores:
+    return Scores(pictures=scores) if isinstance(scores, torch.Tensor) else scores
+
+
+def _shown(rgb: torch.Tensor) -> Picture:
+    """Return a picture in [0, 1], (3, H, W) on any device, as (H, W, 3) in 8 bits."""
+    if not bool(torch.isfinite(rgb).all()):
+        raise ValueError("the scorer made values that are not finite")
+    codes = (rgb * 255).round().clamp(0, 255).byte().permute(1, 2, 0)
+    picture: Picture = codes.contiguous().cpu().numpy()
+    return picture

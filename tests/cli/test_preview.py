@@ -1,0 +1,213 @@
+"""Contact sheets: what is on them, what is said beside them, and what is refused."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import signal
+from base64 import b64decode
+from fractions import Fraction
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import impasto
+from impasto.driver.trial import preview
+from impasto.schema.job import JobSpec
+from impasto.settings import Settings
+from impasto.worker.trial import Tried
+from support.clips import frame_number
+from support.command import call, start, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conftest import MakeClip
+
+PAINTING = Path(impasto.__file__).parent / "scorers/data/painting.jpg"
+LABELS = """
+import time
+from pathlib import Path
+
+class Labels:
+    def score(self, batch):
+        return [{"label": "<b>", "mean": float(picture.mean())} for picture in batch]
+
+class Fussy:
+    def score(self, batch):
+        if batch.mean() < 100:
+            raise ValueError("too dark")
+        return 255 - batch
+
+class Slow:
+    def score(self, batch):
+        Path("scoring").touch()
+        time.sleep(600)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "labels.py").write_text(LABELS)
+    paintings = tmp_path / "paintings"
+    paintings.mkdir()
+    for n, colour in enumerate(["red", "blue"]):
+        Image.linear_gradient("L").convert("RGB").rotate(90 * n).save(paintings / f"{colour}&.png")
+
+
+class Page(HTMLParser):
+    """The pictures and the text of a sheet."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.pictures: list[Image.Image] = []
+        self.text: list[str] = []
+        self.attributes: list[str] = []
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
+        self.attributes += [name for name, _ in attrs]
+        if tag == "img":
+            data = dict(attrs)["src"] or ""
+            assert data.startswith("data:image/jpeg;base64,")
+            self.pictures.append(Image.open(BytesIO(b64decode(data.partition(",")[2]))))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data.strip())
+
+
+def test_a_sheet_has_a_row_for_each_style_and_a_column_for_each_moment(clip: MakeClip) -> None:
+    video = clip(frames=48)
+    done = call(
+        "preview", video, "--style", PAINTING, "--style", "paintings", *("-n", 3), "-o", "s.png"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("s.png: 3 frames in 3 styles\nall of it: about ")
+    with Image.open("s.png") as sheet:
+        pixels = np.asarray(sheet.convert("L"))
+    # Bands of the sheet that are not empty: the names of the columns, the source, three styles.
+    inked = (pixels[:, 220:] < 200).any(axis=1)
+    assert np.count_nonzero(np.diff(inked.astype(int)) == 1) == 5
+    assert not Path(Settings().home).exists()
+
+
+def test_a_sheet_shows_what_a_job_would_make(clip: MakeClip, tmp_path: Path) -> None:
+    video = clip(frames=48)
+    words = [video, "--style", PAINTING, "--strength", "0.7", "--frames", "png", "-o", "all"]
+    assert call("run", *words, "--home", tmp_path / "home").returncode == 0
+    spec = JobSpec(
+        source=str(video), output="out", params={"style": str(PAINTING), "strength": 0.7}
+    )
+    moments = [Fraction(1), Fraction("0.09")]
+    made = preview([spec], Settings(), moments, 1, lambda done, total: None)
+    assert [each.name for each in made.chosen] == ["0:01.00", "0:00.08"]
+    for name, cell, source in zip((26, 3), made.rows[0].cells, made.sources, strict=True):
+        assert isinstance(cell, Tried)
+        with Image.open(f"all/{name:06d}.png") as picture:
+            np.testing.assert_array_equal(cell.picture, np.asarray(picture))
+        assert source is not None
+        assert frame_number(source.mean(axis=2)) == name - 1
+
+
+def test_a_page_holds_all_its_pictures_and_escapes_names(clip: MakeClip) -> None:
+    words = [clip(frames=48), "--style", "paintings", "--at", "0:00,0:01.3", "-o", "s.html"]
+    done = call("preview", *words)
+    assert done.returncode == 0, done.stderr
+    page = Page(Path("s.html"))
+    # Two paintings, and three rows of two.
+    assert len(page.pictures) == 2 + 6
+    assert {"0:00.00", "0:01.28", "red&.png", "blue&.png"} <= {*page.text}
+    assert "oninput" in page.attributes
+    assert "http" not in Path("s.html").read_text()
+
+
+def test_records_stand_below_their_picture(tmp_path: Path) -> None:
+    done = call("preview", PAINTING, "--scorer", "python:labels.py:Labels", "-o", "s.html")
+    assert done.returncode == 0, done.stderr
+    page = Page(Path("s.html"))
+    assert len(page.pictures) == 1
+    assert "label: <b>" in page.text
+    assert any(re.fullmatch(r"mean: \d+\.\d+", text) for text in page.text)
+    assert done.stdout.endswith("--scorer python:labels.py:Labels -o out.jsonl\n")
+    assert (
+        call("preview", PAINTING, "--scorer", "python:labels.py:Labels", "-o", "s.png").returncode
+        == 0
+    )
+
+
+def test_an_item_that_fails_says_so_in_its_place() -> None:
+    for name, grey in (("a.png", 200), ("b.png", 20)):
+        Path("in").mkdir(exist_ok=True)
+        Image.new("RGB", (64, 48), (grey,) * 3).save(Path("in", name))
+    done = call("preview", "in", "--scorer", "python:labels.py:Fussy", "-o", "s.html")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("s.html: 2 images, 1 failed\n")
+    page = Page(Path("s.html"))
+    assert "ValueError: too dark" in page.text
+    assert len(page.pictures) == 3
+    Path("in/a.png").unlink()
+    done = call("preview", "in", "--scorer", "python:labels.py:Fussy", "-o", "t.html")
+    assert (done.returncode, Path("t.html").exists()) == (2, False)
+    assert "ValueError: too dark; see 'impasto try'" in done.stderr
+
+
+def test_the_command_for_the_whole_job_can_be_pasted(clip: MakeClip, tmp_path: Path) -> None:
+    Path("my clip.mp4").write_bytes(clip(frames=24).read_bytes())
+    words = ["my clip.mp4", "--style", "paintings", "--preserve-colour", "--max-size", "80"]
+    done = call("preview", *words, "--end", "0:00.5", "--workers", "2", "-n", "1", "-o", "s.jpg")
+    assert done.returncode == 0, done.stderr
+    told, command = done.stdout.splitlines()[1:]
+    assert re.fullmatch(r"all of it: about \d+ s per style for 13 frames with 2 workers:", told)
+    run = shlex.split(command)
+    assert run[:3] == ["impasto", "run", "my clip.mp4"]
+    whole = call(*run[1:], "--home", tmp_path / "home")
+    assert whole.returncode == 0, whole.stderr
+    assert "13 frames" in whole.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--style", "no.png"], "no.png: no such file; check the path"),
+        (["--style", "paintings", "--style", "labels.py"], "labels.py: not a readable picture"),
+        (["--style", "paintings", "--at", "9"], "--at 0:09.00: the video is 0:01.92 long"),
+        (["--style", "paintings", "--at", "noon"], "--at noon: is not a time"),
+        ([], "--style: is missing"),
+        (["--style", "paintings", "--scorer", "identity"], "scorer identity takes no painting"),
+        (["--style", "paintings", "--strenght", "1"], "--strenght: unknown option"),
+        (["--style", "paintings", "-o", "s.gif"], "s.gif: is of no kind that can be written"),
+        (["--style", "paintings", "-o", "no/s.png"], "no/s.png: its folder does not exist"),
+        (["--style", "paintings", "-o", "there.png"], "add --overwrite to replace it"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_in_one_line(
+    words: list[str], said: str, clip: MakeClip
+) -> None:
+    Path("there.png").touch()
+    done = call("preview", clip(frames=48), "-o", "s.png", *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not Path("s.png").exists()
+
+
+def test_moments_need_a_video() -> None:
+    done = call("preview", PAINTING, "--style", PAINTING, "--at", "1", "-o", "s.png")
+    assert "--at needs a video; leave it out" in done.stderr
+
+
+def test_ctrl_c_ends_it_at_once_and_leaves_nothing() -> None:
+    words = ["preview", PAINTING, "--scorer", "python:labels.py:Slow", "-o", "s.png"]
+    started = start(*words)
+    wait_for(Path("scoring").exists)
+    started.send_signal(signal.SIGINT)
+    _, said = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert said == "impasto: stopped; nothing was written\n"
+    assert not Path("s.png").exists()
