@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
@@ -36,6 +37,7 @@ from impasto.sources.open import open_source
 from impasto.storage.stores import Stores
 from impasto.tables.read.scan import Cuts
 from support import inprocess
+from support.command import call
 from support.planned import planned
 
 if TYPE_CHECKING:
@@ -317,3 +319,54 @@ def test_the_job_of_auto_is_the_same_whatever_size_is_chosen(
     two = preview.draft(spec, settings.model_copy(update={"workers": Settings(workers=2).workers}))  # type: ignore[arg-type]
     assert one.job == two.job
     assert len(one.plan.shards) < len(two.plan.shards)
+
+
+FUSSY = """
+class Fussy:
+    def __init__(self, least: int = 0):
+        self.least = least
+
+    def score(self, rows):
+        if (rows["x"] < self.least).any():
+            raise ValueError("too small")
+        return rows
+"""
+
+
+def test_the_plan_command_scores_a_few_items_when_no_earlier_job_tells(
+    tmp_path: Path, clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["plan", clip(frames=60), "--scorer", "identity", "-o", tmp_path / "o.mp4"]
+    words += ["--home", tmp_path / "home", "--workers", "2"]
+    shown = call(*words)
+    assert shown.returncode == 0, shown.stderr
+    assert re.search(
+        r"\ntime +about \d+ s with 2 workers, from 3 frames scored now\n", shown.stdout
+    )
+    assert shown.stderr == (
+        "note: no earlier job shows how fast this is here: scoring a few items\n"
+    )
+    assert not (tmp_path / "home").exists()
+    told = json.loads(call(*words, "--json").stdout)
+    assert told["scored"] == 3
+    assert told["wall_seconds"] == pytest.approx(told["seconds"] / 2, abs=0.01)
+    inprocess.install(monkeypatch)
+    spec = painted(clip(frames=60), tmp_path / "o.mp4")
+    api.run(spec, settings=Settings(home=str(tmp_path / "home")))
+    later = call(*words[:5], tmp_path / "p.mp4", *words[6:])
+    assert re.search(r"\ntime +about \d+ s with 2 workers, from earlier jobs\n", later.stdout)
+    assert later.stderr == ""
+
+
+def test_the_plan_command_says_when_its_items_cannot_be_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fussy.py").write_text(FUSSY)
+    (tmp_path / "t.csv").write_text("x\n" + "".join(f"{n}\n" for n in range(20)))
+    words = ["plan", "t.csv", "--scorer", "python:fussy.py:Fussy", "-o", "o.jsonl"]
+    shown = call(*words, "--least", "10", "--shard-frames", "20")
+    assert shown.returncode == 0, shown.stderr
+    assert "no estimate yet: run this scorer once" in shown.stdout
+    assert "the first items cannot be scored; 'impasto try' shows why" in shown.stdout
+    assert ", from 3 rows scored now" in call(*words, "--shard-frames", "5").stdout

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from impasto.driver import trial
 from impasto.driver.open_job import OpenJob, open_draft
 from impasto.engines.base import Control
 from impasto.engines.open import open_engine
@@ -27,8 +29,9 @@ class Draft:
         plan: the plan.
         reasons: why shards have the size they have, one line each.
         workers: how many there will be, as far as is known.
-        seconds: one worker's seconds for all the work, or None if there is no earlier job to judge
-            by.
+        seconds: one worker's seconds for all the work, or None if nothing tells.
+        wall: seconds that the job takes with these workers, or None if nothing tells.
+        scored: how many items were scored to learn that; 0 if earlier jobs told, or nothing did.
         target: the output's picture stream; None where no video is made.
     """
 
@@ -38,14 +41,23 @@ class Draft:
     reasons: tuple[str, ...]
     workers: int
     seconds: float | None
+    wall: float | None
+    scored: int
     target: Target | None = None
 
 
-def draft(spec: JobSpec, settings: Settings) -> Draft:
+def draft(spec: JobSpec, settings: Settings, scoring: Callable[[], None] | None = None) -> Draft:
     """Show how a job would be cut; nothing is written.
 
+    Args:
+        spec: what to do.
+        settings: how it runs.
+        scoring: called before a few items are scored in this process, because no earlier job shows
+            how fast the scorer is; None scores none.
+
     Raises:
-        BadInput: the request or the source is wrong.
+        BadInput: the request, the source or the scorer is wrong.
+        Unavailable: a store or the device does not answer.
     """
     opened = open_draft(spec, settings)
     # The engine is not entered: no worker starts, and no cluster is contacted.
@@ -61,15 +73,30 @@ def draft(spec: JobSpec, settings: Settings) -> Draft:
         height=plan.height,
     )
     pace = opened.forecast(engine.capacity, home).pace(work)
+    reasons = plan.reasons or _asked(opened.spec, plan)
+    workers, seconds, scored = engine.capacity.workers, None, 0
+    lanes = min(workers, len(plan.shards))
+    if pace.known:
+        seconds = plan.count * pace.seconds + len(plan.shards) * pace.overhead
+    elif scoring and settings.engine != "ray":
+        scoring()
+        measured = trial.measure(opened, plan, workers)
+        scored = measured.items
+        if scored:
+            seconds = plan.count * measured.seconds
+        else:
+            reasons += ("the first items cannot be scored; `impasto try` shows why",)
+        # The cores of workers without a shard go to the others, unless items must follow in order.
+        lanes = lanes if measured.serial else workers
     return Draft(
         job=opened.id,
         stored=stored is not None,
         plan=plan,
-        reasons=plan.reasons or _asked(opened.spec, plan),
-        workers=engine.capacity.workers,
-        seconds=plan.count * pace.seconds + len(plan.shards) * pace.overhead
-        if pace.known
-        else None,
+        reasons=reasons,
+        workers=workers,
+        seconds=seconds,
+        wall=None if seconds is None else seconds / lanes,
+        scored=scored,
         target=video_target(opened.spec, plan) if plan.output == "video" else None,
     )
 

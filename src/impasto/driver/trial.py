@@ -103,6 +103,21 @@ class Attempt:
     files: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The speed of a scorer, from a few items.
+
+    Attributes:
+        items: how many were scored; 0 if none could be.
+        seconds: one worker's seconds per item.
+        serial: whether items must come one after the other.
+    """
+
+    items: int = 0
+    seconds: float = 0.0
+    serial: bool = True
+
+
 def preview(
     specs: Sequence[JobSpec],
     settings: Settings,
@@ -194,25 +209,28 @@ def attempt(
         return Attempt(chosen, result, load, first.seconds, notes, tuple(trial.written()))
 
 
-def pace(opened: OpenJob, plan: Plan, workers: int) -> tuple[int, float]:
+def measure(opened: OpenJob, plan: Plan, workers: int) -> Measured:
     """Score a few items of a planned job to learn how fast its scorer is here.
 
-    Returns:
-        How many were scored, and one worker's seconds per item; 0 where none could be.
+    Args:
+        opened: the job, which need not exist.
+        plan: its plan.
+        workers: how many workers would score at the same time.
 
     Raises:
-        BadInput, Unavailable: as `attempt`.
+        BadInput: the scorer cannot be loaded.
+        Unavailable: a store or the device does not answer.
     """
     items = list(_few(opened, plan))
     if not items:
-        return 0, 0.0
+        return Measured()
     with loaded(opened, opened, plan, plan.shards[0]) as trial:
         try:
-            return len(items), trial.pace(items, workers)
+            return Measured(len(items), trial.pace(items, workers), trial.serial)
         except ImpastoError:
             raise
         except Exception:  # noqa: BLE001 (a job sets such items aside, and tells then)
-            return 0, 0.0
+            return Measured()
 
 
 @contextmanager

@@ -57,14 +57,21 @@ def run(
 @takes_spec
 @takes_settings
 def plan(spec: JobSpec, settings: Settings, as_json: AsJson = False) -> None:
-    """Show how 'run' would cut SOURCE into shards, and why.
+    """Show how long 'run' would take, how it would cut SOURCE into shards, and why.
 
-    Nothing is written.
+    Nothing is written. A few items are scored if no earlier job shows how fast the scorer is.
     """
     from impasto.cli.render import facts
+    from impasto.cli.render.text import note
     from impasto.driver import preview
 
-    draft = preview.draft(spec, settings)
+    def scoring() -> None:
+        note("no earlier job shows how fast this is here: scoring a few items")
+
+    try:
+        draft = preview.draft(spec, settings, scoring)
+    except KeyboardInterrupt:
+        raise Interrupted("stopped; nothing was written") from None
     facts.plan(draft, as_json=as_json)
 
 

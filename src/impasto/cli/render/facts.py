@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from impasto.cli.render.media_names import codec
-from impasto.cli.render.text import OUT, clock, fact_lines, json_line, note, say
+from impasto.cli.render.text import OUT, counted, fact_lines, json_line, note, roughly, say
 
 if TYPE_CHECKING:
     from impasto.driver.preview import Draft
@@ -55,6 +55,8 @@ def plan(draft: Draft, *, as_json: bool) -> None:
         "largest_shard": max(sizes),
         "workers": draft.workers,
         "seconds": draft.seconds and round(draft.seconds, 3),
+        "wall_seconds": draft.wall and round(draft.wall, 3),
+        "scored": draft.scored,
         "reasons": list(draft.reasons),
         "warnings": list(found.warnings),
     }
@@ -66,7 +68,8 @@ def plan(draft: Draft, *, as_json: bool) -> None:
         del facts["stored"], facts["smallest_shard"], facts["largest_shard"]
         spread = f"{min(sizes):,}" if len({*sizes}) == 1 else f"{min(sizes):,} to {max(sizes):,}"
         facts["shards"] = f"{len(sizes):,} of {spread} {called}"
-        facts["seconds"] = _expected(draft.seconds, min(draft.workers, len(sizes)))
+        facts["seconds"] = _expected(draft)
+        del facts["wall_seconds"], facts["scored"]
         facts = {"time" if name == "seconds" else name: value for name, value in facts.items()}
     fact_lines(facts, as_json=as_json)
 
@@ -77,14 +80,15 @@ def _pictures(target: Target) -> str:
     return f"{codec(target.codec)}, {size}, {target.layout.depth} bits, 4:2:0"
 
 
-def _expected(seconds: float | None, workers: int) -> str:
-    """Say how long work will take."""
-    if seconds is None:
-        return "unknown until a job with this scorer has run"
-    words = f"{clock(seconds)} of work, judging by earlier jobs"
-    if workers == 1:
-        return words
-    return f"{words}; about {clock(seconds / workers)} with {workers} workers"
+def _expected(draft: Draft) -> str:
+    """Say how long a job takes, and how that is known."""
+    if draft.wall is None:
+        return "no estimate yet: run this scorer once"
+    known = (
+        f"{counted(draft.scored, draft.plan.noun)} scored now" if draft.scored else "earlier jobs"
+    )
+    workers = counted(draft.workers, "workers")
+    return f"about {roughly(draft.wall)} with {workers}, from {known}"
 
 
 def verify(report: Report, *, as_json: bool) -> None:

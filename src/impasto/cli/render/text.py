@@ -79,6 +79,11 @@ def size(count: int) -> str:
     return f"{value:.1f} TB"
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a number of things, which are named in the plural."""
+    return f"{count:,} {noun.removesuffix('s') if count == 1 else noun}"
+
+
 def objects(count: int) -> str:
     """Write a number of objects."""
     return f"{count:,} object{'s' if count != 1 else ''}"

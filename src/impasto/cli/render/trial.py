@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impasto.cli.render.text import ERR, fact_lines, json_line, note, roughly, say
+from impasto.cli.render.text import ERR, counted, fact_lines, json_line, note, roughly, say
 from impasto.cli.render.wording import plain
 from impasto.errors import BadInput, ImpastoError
 from impasto.media import images
@@ -73,11 +73,6 @@ def preview(made: Preview, sheet: str, command: str, *, as_json: bool) -> None:
     each = " per style" if len(made.rows) > 1 else ""
     say(f"all of it: about {roughly(made.seconds)}{each} for {whole}:")
     say(f"  {command}")
-
-
-def counted(count: int, noun: str) -> str:
-    """Write a number of things, which are named in the plural."""
-    return f"{count:,} {noun.removesuffix('s') if count == 1 else noun}"
 
 
 def attempt(done: Attempt, scorer: str, target: Path | None, *, as_json: bool) -> None:
