@@ -19,6 +19,7 @@ from impasto.media.frame import Frame
 from impasto.scorers import registry
 from impasto.scorers.base import Scorer, Scores
 from impasto.sources.item import Blob, Rows
+from impasto.tables.write import jsonl
 from impasto.worker.batch_size import best_size
 from impasto.worker.inputs import JobInputs
 from impasto.worker.pictures import PictureScoring
@@ -141,7 +142,7 @@ class Trial:
         seconds = time.perf_counter() - since
         if scores.records is None or len(scores.records) != 1:
             raise ValueError("the scorer made neither a picture nor the records of one item")
-        return Tried(seconds, records=scores.records[0])
+        return Tried(seconds, records=[_written(record) for record in scores.records[0]])
 
     def pace(self, items: Sequence[Readable], threads: int) -> float:
         """Return the seconds that one worker takes per item, with mini-batches as in a job.
@@ -193,6 +194,13 @@ def _repeated(rows: Rows, count: int) -> Any:
 
 def _as_scores(scores: torch.Tensor | Scores) -> Scores:
     return Scores(pictures=scores) if isinstance(scores, torch.Tensor) else scores
+
+
+def _written(record: Record) -> Record:
+    """Return a record as an output holds it, without the item's name."""
+    fields = jsonl.parsed(jsonl.line("", record))
+    del fields[jsonl.ITEM]
+    return fields
 
 
 def _shown(rgb: torch.Tensor) -> Picture:
