@@ -127,6 +127,27 @@ def test_a_page_holds_all_its_pictures_and_escapes_names(clip: MakeClip) -> None
     assert "http" not in Path("s.html").read_text()
 
 
+def test_a_clip_is_shown_as_players_show_it(clip: MakeClip) -> None:
+    video = clip(frames=24, rotation=-90, sample_aspect=Fraction(2))
+    assert call("preview", video, "--scorer", "identity", "-o", "s.html", "-n", "1").returncode == 0
+    source, result = Page(Path("s.html")).pictures
+    assert source.size == result.size == (64, 192)
+    # The frame's number is at its top, which is on the right now.
+    dark_or_bright = np.abs(np.asarray(source.convert("L")).astype(int) - 126) > 60
+    assert dark_or_bright[:, -4:].mean() > 0.9 > dark_or_bright[:, :4].mean()
+
+
+def test_a_list_that_a_shell_has_expanded_is_taken(clip: MakeClip) -> None:
+    words = [clip(frames=24), "--style", *sorted(Path("paintings").glob("*")), "-n", "1"]
+    done = call("preview", *words, "-o", "s.html")
+    assert done.returncode == 0, done.stderr
+    assert {"red&.png", "blue&.png"} <= {*Page(Path("s.html")).text}
+    done = call("preview", *words, "other.mp4", "-o", "t.html")
+    assert done.stderr == (
+        "impasto: other.mp4: is a second source; give one source, and paintings after --style\n"
+    )
+
+
 def test_records_stand_below_their_picture(tmp_path: Path) -> None:
     done = call("preview", PAINTING, "--scorer", "python:labels.py:Labels", "-o", "s.html")
     assert done.returncode == 0, done.stderr

@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import islice, starmap
 from typing import TYPE_CHECKING
 
@@ -19,12 +20,12 @@ from impasto.engines.inline import breakpoints
 from impasto.engines.open import open_engine
 from impasto.errors import BadInput, ImpastoError
 from impasto.machine import uses_cuda
+from impasto.media.read.describe import rotation
 from impasto.schema.outcome import ItemError
 from impasto.worker.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from fractions import Fraction
 
     from impasto.driver.open_job import OpenJob
     from impasto.driver.sampling import Chosen
@@ -59,6 +60,8 @@ class Preview:
         chosen: the items.
         sources: what the scorer was given, where that is pictures.
         rows: the results, one row for each set of parameters.
+        turn: degrees clockwise by which players turn the pictures.
+        aspect: width over height of one of their pixels.
         count: how many items the whole job takes.
         noun: what they are, for people.
         workers: how many there would be.
@@ -69,6 +72,8 @@ class Preview:
     chosen: tuple[Chosen, ...]
     sources: tuple[Picture | None, ...]
     rows: tuple[Row, ...]
+    turn: int
+    aspect: Fraction
     count: int
     noun: str
     workers: int
@@ -167,10 +172,13 @@ def preview(
         if good and not trials[0].single:
             pace = trials[0].pace(good[:FEW], workers)
         notes = (*sampled.warnings, *trials[0].notes)
+    facts = sampled.plan.facts
     return Preview(
         chosen=tuple(chosen),
         sources=sources,
         rows=tuple(Row(dict(d.pictures), row) for d, row in zip(drafts, cells, strict=True)),
+        turn=rotation(facts) if facts else 0,
+        aspect=facts.sample_aspect if facts else Fraction(1),
         count=sampled.count,
         noun=sampled.noun,
         workers=workers,

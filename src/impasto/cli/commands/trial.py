@@ -55,21 +55,31 @@ def preview(
     output: Annotated[
         str, typer.Option("--output", "-o", help="The sheet to write: .png, .jpg or .html.")
     ],
+    more: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="")] = None,
     style: Annotated[
         list[str] | None,
         typer.Option(
-            help="A painting, or a folder or pattern of many; may be given several times."
+            help="A painting, or a folder or pattern of many; may be given several times.",
+            metavar="PAINTING",
         ),
     ] = None,
     at: Annotated[
         list[str] | None,
         typer.Option(
             help="A moment of the video, such as 0:02, or several: 0:02,0:05. "
-            "[default: evenly spaced]"
+            "[default: evenly spaced]",
+            metavar="TIME",
         ),
     ] = None,
     number: Annotated[
-        int, typer.Option("-n", help="How many frames or images to show.", min=1, max=MOST)
+        int,
+        typer.Option(
+            "-n",
+            help=f"How many frames or images to show, up to {MOST}.",
+            min=1,
+            max=MOST,
+            metavar="N",
+        ),
     ] = SHOWN,
     scorer: ScorerName = "style",
     max_size: MaxSize = None,
@@ -111,7 +121,9 @@ def preview(
         "deinterlace": deinterlace,
     }
     with _interruptible():
-        paintings = _paintings(style or (), settings, scorer)
+        paintings = _paintings(
+            [*(style or ()), *(_listed(more, style) if more else ())], settings, scorer
+        )
         many = [{**given, "style": each} for each in paintings] or [given]
         specs = [_spec(ctx, {**common, "params": spec_params(scorer, each)}) for each in many]
         with trial.scoring(len(specs)) as told:
@@ -239,6 +251,16 @@ def _paintings(given: Sequence[str], settings: Settings, scorer: str) -> list[st
             source.places() if isinstance(source, Images) and source.kind == "folder" else [each]
         )
     return [_relative(each) for each in dict.fromkeys(found)]
+
+
+def _listed(more: Sequence[str], style: Sequence[str] | None) -> Sequence[str]:
+    """Return what a shell has made of ``--style *.jpg``; raises BadInput for anything else."""
+    from impasto.media.formats import is_image
+
+    if style and all(map(is_image, more)):
+        return more
+    other = next((each for each in more if not is_image(each)), more[0])
+    raise BadInput(f"{other}: is a second source", "give one source, and paintings after --style")
 
 
 def _relative(path: str) -> str:

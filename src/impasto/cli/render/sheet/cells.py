@@ -61,7 +61,7 @@ def lines(made: Preview, names: Sequence[str], source: str) -> list[Line]:
     """
     rows: list[Line] = []
     if any(picture is not None for picture in made.sources):
-        cells = tuple(Cell(_image(picture)) for picture in made.sources)
+        cells = tuple(Cell(_image(picture, made)) for picture in made.sources)
         rows.append(Line(plain(source), None, cells))
     for name, row in zip(names, made.rows, strict=True):
         painting = row.params.get("style")
@@ -70,15 +70,15 @@ def lines(made: Preview, names: Sequence[str], source: str) -> list[Line]:
             with Image.open(io.BytesIO(painting)) as opened:
                 opened.draft("RGB", (THUMBNAIL, THUMBNAIL))
                 shown = ImageOps.exif_transpose(opened).convert("RGB")
-        rows.append(Line(plain(name), shown, tuple(map(_cell, row.cells))))
+        rows.append(Line(plain(name), shown, tuple(_cell(cell, made) for cell in row.cells)))
     return rows
 
 
-def _cell(tried: Tried | str) -> Cell:
+def _cell(tried: Tried | str, made: Preview) -> Cell:
     if isinstance(tried, str):
         return Cell(text=(plain(tried),), failed=True)
     if tried.picture is not None:
-        return Cell(_image(tried.picture))
+        return Cell(_image(tried.picture, made))
     if len(tried.records) == 1:
         return Cell(text=tuple(_field(*each) for each in tried.records[0].items()))
     lines = (", ".join(_field(*each) for each in record.items()) for record in tried.records)
@@ -92,5 +92,11 @@ def _field(name: object, value: object) -> str:
     return plain(f"{name}: {text}")
 
 
-def _image(picture: Picture | None) -> Image.Image | None:
-    return None if picture is None else Image.fromarray(picture)
+def _image(picture: Picture | None, made: Preview) -> Image.Image | None:
+    """Return a picture as players show it."""
+    if picture is None:
+        return None
+    image = Image.fromarray(picture)
+    if made.aspect != 1:
+        image = image.resize((max(1, round(image.width * made.aspect)), image.height))
+    return image.rotate(-made.turn, expand=True) if made.turn else image
