@@ -85,7 +85,17 @@ class Page(HTMLParser):
 def test_a_sheet_has_a_row_for_each_style_and_a_column_for_each_moment(clip: MakeClip) -> None:
     video = clip(frames=48)
     done = call(
-        "preview", video, "--style", PAINTING, "--style", "paintings", *("-n", 3), "-o", "s.png"
+        "preview",
+        video,
+        "--style",
+        PAINTING,
+        "--style",
+        "paintings",
+        *("-n", 3),
+        "-o",
+        "s.png",
+        "--home",
+        "h",
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("s.png: 3 frames in 3 styles\nall of it: about ")
@@ -94,7 +104,7 @@ def test_a_sheet_has_a_row_for_each_style_and_a_column_for_each_moment(clip: Mak
     # Bands of the sheet that are not empty: the names of the columns, the source, three styles.
     inked = (pixels[:, 220:] < 200).any(axis=1)
     assert np.count_nonzero(np.diff(inked.astype(int)) == 1) == 5
-    assert not Path(Settings().home).exists()
+    assert not Path("h").exists()
 
 
 def test_a_sheet_shows_what_a_job_would_make(clip: MakeClip, tmp_path: Path) -> None:
@@ -125,6 +135,18 @@ def test_a_page_holds_all_its_pictures_and_escapes_names(clip: MakeClip) -> None
     assert {"0:00.00", "0:01.28", "red&.png", "blue&.png"} <= {*page.text}
     assert "oninput" in page.attributes
     assert "http" not in Path("s.html").read_text()
+
+
+def test_a_painting_of_a_folder_that_cannot_be_read_is_left_out(clip: MakeClip) -> None:
+    Path("paintings/a.png").write_bytes(b"no picture")
+    words = ["preview", clip(frames=24), "-n", "1", "--style"]
+    done = call(*words, "paintings", "-o", "s.html")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("s.html: 1 frame in 2 styles\n")
+    assert done.stderr.startswith("note: left out: paintings/a.png: not a readable picture")
+    done = call(*words, "paintings/a*", "-o", "t.html")
+    assert done.returncode == 2
+    assert "paintings/a*: holds no picture that can be read" in done.stderr
 
 
 def test_a_clip_is_shown_as_players_show_it(clip: MakeClip) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from impasto.settings import Settings
 from support.command import COMMAND, call
 
 if TYPE_CHECKING:
@@ -78,13 +77,13 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_class_scores_one_picture_and_the_times_are_told() -> None:
-    done = call("try", "python:models.py:Mean", "grey.png", "--scale", "2")
+    done = call("try", "python:models.py:Mean", "grey.png", "--scale", "2", "--home", "h")
     assert done.returncode == 0, done.stderr
     item, result, times = done.stdout.splitlines()
     assert item.split() == ["item", "grey.png"]
     assert result.split() == ["result", "mean:", "200.0"]
     assert re.fullmatch(r"time +load .+ m?s, first .+ m?s, second .+ m?s", times)
-    assert not Path(Settings().home).exists()
+    assert not Path("h").exists()
 
 
 def test_the_options_may_come_before_the_scorer() -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from impasto.driver.trial import Preview
     from impasto.schema.job import JobSpec
     from impasto.settings import Settings
+    from impasto.storage.stores import Stores
 
 SHOWN = 6
 """Items that a sheet shows unless it is told otherwise."""
@@ -55,7 +56,7 @@ def preview(
     output: Annotated[
         str, typer.Option("--output", "-o", help="The sheet to write: .png, .jpg or .html.")
     ],
-    more: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="")] = None,
+    more: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="PAINTING")] = None,
     style: Annotated[
         list[str] | None,
         typer.Option(
@@ -124,7 +125,7 @@ def preview(
         paintings = _paintings(
             [*(style or ()), *(_listed(more, style) if more else ())], settings, scorer
         )
-        many = [{**given, "style": each} for each in paintings] or [given]
+        many = [{"style": each, **given} for each in paintings] or [given]
         specs = [_spec(ctx, {**common, "params": spec_params(scorer, each)}) for each in many]
         with trial.scoring(len(specs)) as told:
             made = driver.preview(specs, settings, moments, number, told)
@@ -247,10 +248,29 @@ def _paintings(given: Sequence[str], settings: Settings, scorer: str) -> list[st
     found: list[str] = []
     for each in given:
         source = open_source(stores, each, "pictures")
-        found += (
-            source.places() if isinstance(source, Images) and source.kind == "folder" else [each]
-        )
+        if isinstance(source, Images) and source.kind == "folder":
+            found += _readable(source.places(), stores, each)
+        else:
+            found.append(each)
     return [_relative(each) for each in dict.fromkeys(found)]
+
+
+def _readable(paintings: Sequence[str], stores: Stores, folder: str) -> list[str]:
+    """Leave out, with a note, what cannot be read; raises BadInput where nothing can."""
+    from impasto.cli.render.text import note
+    from impasto.media import images
+
+    found: list[str] = []
+    for each in paintings:
+        try:
+            images.read(stores.read(each), _relative(each))
+        except BadInput as error:
+            note(f"left out: {error.fact}")
+        else:
+            found.append(each)
+    if not found:
+        raise BadInput(f"{folder}: holds no picture that can be read", "name paintings")
+    return found
 
 
 def _listed(more: Sequence[str], style: Sequence[str] | None) -> Sequence[str]:

@@ -16,7 +16,7 @@ GAP = 14
 LABEL = 190
 """Width of the column of labels, in pixels."""
 CELL = (160, 480)
-"""Minimum and maximum width of a picture, in pixels."""
+"""Minimum and maximum side of a picture's cell, in pixels."""
 WIDE = 2600
 """Width of a sheet above which its pictures become smaller, in pixels."""
 LINES = 12
@@ -31,9 +31,11 @@ def draw(heads: Sequence[str], rows: Sequence[Line]) -> Image.Image:
         heads: the columns' names.
         rows: the rows, the source's first.
     """
-    width = _cell_width(len(heads), rows)
+    side = max(CELL[0], min(CELL[1], (WIDE - LABEL) // len(heads) - GAP))
     head, small = ImageFont.load_default(19), ImageFont.load_default(16)
-    shrunk = [[_fitted(cell.picture, width) for cell in row.cells] for row in rows]
+    shrunk = [[_fitted(cell.picture, side) for cell in row.cells] for row in rows]
+    width = max([CELL[0], *(each.width for row in shrunk for each in row if each)])
+    width = side if any(cell.text for row in rows for cell in row.cells) else width
     labels = [_label(row, small) for row in rows]
     texts = [[_wrapped(cell.text, small, width) for cell in row.cells] for row in rows]
     heights = [
@@ -66,20 +68,12 @@ def draw(heads: Sequence[str], rows: Sequence[Line]) -> Image.Image:
     return sheet
 
 
-def _cell_width(columns: int, rows: Sequence[Line]) -> int:
-    widest = max(
-        (cell.picture.width for row in rows for cell in row.cells if cell.picture), default=0
-    )
-    least, most = CELL
-    return max(least, min(most, widest or most, (WIDE - LABEL) // columns - GAP))
-
-
-def _fitted(picture: Image.Image | None, width: int) -> Image.Image | None:
-    """Shrink a picture to a width, and to a height that a portrait may have."""
+def _fitted(picture: Image.Image | None, side: int) -> Image.Image | None:
+    """Shrink a picture to a longer side."""
     if picture is None:
         return None
     small = picture.copy()
-    small.thumbnail((width, width * 3 // 2), Image.Resampling.LANCZOS)
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
     return small
 
 
