@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from impasto.errors import BadInput
-from impasto.planning.forecast import USUAL
+from impasto.planning.forecast import MOST
 from impasto.schema.outcome import ItemError
 from impasto.schema.plan import Plan
 from impasto.sources.item import Rows
@@ -53,7 +53,7 @@ class Sampled:
         source = opened.source
         items = {"table": "rows", "files": "files"}.get(source.kind, "pictures")
         self._source = source
-        self._survey = source.survey(opened.spec, USUAL[items])
+        self._survey = source.survey(opened.spec, MOST[items])
         self.plan = Plan(
             source=_PLANNED[source.kind],
             output=_MADE[source.kind],

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
-from impasto.errors import Unavailable
 from impasto.media.frame import Frame
 from impasto.scorers import registry
 from impasto.scorers.base import Scorer, Scores
@@ -23,7 +22,7 @@ from impasto.tables.write import jsonl
 from impasto.worker.batch_size import best_size
 from impasto.worker.inputs import JobInputs
 from impasto.worker.pictures import PictureScoring
-from impasto.worker.worker import PIXELS, ROWS
+from impasto.worker.worker import PIXELS, ROWS, check_cuda
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -90,9 +89,9 @@ class Trial:
             Unavailable: a store or the device does not answer.
         """
         self._spec = task.spec
-        self._device = torch.device(device)
-        if self._device.type == "cuda" and not torch.cuda.is_available():
-            raise Unavailable(f"device {device}: torch cannot use it", "try `device=cpu`")
+        self._device = device
+        if device != "cpu":
+            check_cuda(device)
         entry = registry.find(task.spec.scorer)
         params = entry.parse(task.spec.params)
         with ExitStack() as stack:
@@ -164,7 +163,7 @@ class Trial:
         most = ROWS
         if isinstance(item, Frame):
             area = item.layout.width * item.layout.height
-            most = max(1, PIXELS[self._device.type] // area)
+            most = max(1, PIXELS[self._device.partition(":")[0]] // area)
         return best_size(
             lambda count: self._scores(item, count),
             most,

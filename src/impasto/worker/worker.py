@@ -80,7 +80,7 @@ class Worker:
         self._device = device
         self.name = f"{socket.gethostname()}:{os.getpid()}/{device}"
         if device != "cpu":
-            _check_cuda(device)
+            check_cuda(device)
         self._pool = ThreadPoolExecutor(os.cpu_count(), "score")
         with ExitStack() as stack:
             files = JobInputs(task, stores, self._source, watch.alive)
@@ -320,7 +320,8 @@ class Worker:
         return PictureSize(width=plan.width, height=plan.height)
 
 
-def _check_cuda(device: str) -> None:
+def check_cuda(device: str) -> None:
+    """Raise Unavailable if torch cannot use a CUDA device."""
     import torch
 
     if not torch.cuda.is_available():
