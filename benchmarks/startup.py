@@ -1,12 +1,16 @@
-"""Seconds to the first sign of life: the help text, and the first frame of a real job.
+"""Seconds to the first sign of life, and of jobs so short that their start is most of them.
 
-Usage: ``python benchmarks/startup.py [--quick]``. Prints two Markdown tables; medians, after one
+Usage: ``python benchmarks/startup.py [--quick]``. Prints three Markdown tables; medians, after one
 discarded round so that files are in memory.
 
 The first frame is that of ``impasto run`` on the Big Buck Bunny clip (720p, with sound) with the
 style scorer, counted from the start of the process to the line in which the command reports its
 first frame. The steps before it end when their objects appear in the job's store. After the first
 frame the job is ended.
+
+The short jobs run whole, in turn, each in a home of its own: rows through a script that imports
+nothing, small images copied, and the first seconds of the clip at 270p painted in one shard, in
+four, and in as many as are chosen by default.
 """
 
 from __future__ import annotations
@@ -21,8 +25,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
+from PIL import Image
 
-from common import PAINTING, clip, impasto, print_table, tree
+from common import PAINTING, Spent, clip, impasto, print_table, remake, spend, tree
 from machine import facts
 
 STEPS = {
@@ -71,6 +76,31 @@ def end(process: subprocess.Popen[bytes]) -> None:
     psutil.wait_procs(family[1:], timeout=10)
 
 
+def short_jobs(folder: Path) -> dict[str, tuple[str, list[str]]]:
+    """Write the sources of the short jobs; return their outputs' names and their commands."""
+    script, rows, images = folder / "score.py", folder / "rows.csv", folder / "images"
+    script.write_text("def run(batch):\n    return [int(n) ** 2 for n in batch['n']]\n")
+    rows.write_text("n\n" + "".join(f"{n}\n" for n in range(20)))
+    images.mkdir()
+    for n in range(6):
+        Image.new("RGB", (64, 64), (40 * n, 0, 0)).save(images / f"{n}.png")
+    small = remake(clip(), folder / "small.mp4", 270, 132)
+    paint = impasto("run", small, "--style", PAINTING)
+    return {
+        "20 rows, script": ("o.csv", impasto("run", rows, "--scorer", f"script:{script}")),
+        "6 images, `identity`": ("out", impasto("run", images, "--scorer", "identity")),
+        "132 frames, style, 1 shard": ("o.mp4", [*paint, "--shard-frames", "132"]),
+        "132 frames, style, 4 shards": ("o.mp4", [*paint, "--shard-frames", "33"]),
+        "132 frames, style, `auto`": ("o.mp4", paint),
+    }
+
+
+def whole(output: str, words: list[str]) -> Spent:
+    """Run a job from an empty home to its end."""
+    with TemporaryDirectory() as name:
+        return spend([*words, "-o", f"{name}/{output}", "--home", f"{name}/home"], every=0.01)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
@@ -101,6 +131,20 @@ def main() -> None:
     rows.append(("from the command to the first frame", f"{total:.2f}", "100%"))
     title = f"First frame of a 720p job; median of {rounds}; the goal is 3 seconds."
     print_table(title, ("step", "seconds", "share"), rows)
+
+    with TemporaryDirectory() as name:
+        jobs = short_jobs(Path(name))
+        rounds_of = [[whole(*job) for job in jobs.values()] for _ in range(rounds + 1)][1:]
+    rows = [
+        (
+            job,
+            f"{statistics.median(s.wall for s in spent):.2f}",
+            f"{statistics.median(s.cpu for s in spent):.2f}",
+        )
+        for job, spent in zip(jobs, zip(*rounds_of, strict=True), strict=True)
+    ]
+    title = f"Short jobs, from the command to its end; medians of {rounds}."
+    print_table(title, ("job", "seconds", "CPU seconds"), rows)
 
 
 if __name__ == "__main__":
