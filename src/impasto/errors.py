@@ -9,6 +9,7 @@ ImpastoError
 │   └── Denied     a store refuses access; ends the job at once
 ├── Incomplete     the user: part of the job is done; resume it
 └── Interrupted    nobody: the user asked to stop; resume it
+    └── StoppedAtOnce  without waiting for what ran
 
 An error has two parts: the thing with the fact, and the remedy. Both are for every face, so they
 refer to fields and commands as `max_failed=3` and `impasto show`; each face has its own words for
@@ -65,6 +66,10 @@ class Interrupted(ImpastoError):
     """The user stopped the job; the same command resumes it."""
 
     exit_code = 130
+
+
+class StoppedAtOnce(Interrupted):
+    """The user did not wait for running work; threads may still wait for a store."""
 
 
 class Missing(BadInput):

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
-from impasto.cli.progress import STOPPING
 from support.command import call, found, impasto, start, wait_for
 
 if TYPE_CHECKING:
-    import subprocess
     from pathlib import Path
 
+STOPPING = "stopping: finishing the rows in work; Ctrl-C again to stop at once"
+DOING = {"planning": "reading", "scoring": "scoring", "assembling": "writing the records"}
+"""What a job says of itself, by its stage."""
 BOUND = 10
 """Seconds in which a signal must be answered, on a machine that is busy with other tests."""
 ROWS, COLUMNS = 1500, 1000
@@ -53,7 +56,7 @@ def whole(words: list[object], tmp_path_factory: pytest.TempPathFactory) -> byte
 def reach(process: subprocess.Popen[str], home: Path, stage: str, amount: float) -> None:
     """Wait until a job is this far in a stage, or further."""
     assert process.stderr
-    while f": {stage}" not in process.stderr.readline():
+    while f": {DOING[stage]}" not in process.stderr.readline():
         assert process.poll() is None
     if stage == "scoring":
         wait_for(lambda: found(home, "jobs/*/done/*.json") >= amount)
@@ -92,7 +95,7 @@ def test_a_signal_is_answered_at_any_moment(
         said = stop(process)
         assert process.returncode == 130, (stage, amount, said)
         assert (STOPPING in said) == (stage == "scoring"), (stage, amount, said)
-        assert said.splitlines()[-1].startswith("impasto: stopped at once")
+        assert said.splitlines()[-1].startswith("impasto: stopped: ")
         assert not psutil.wait_procs(workers, BOUND)[1]
         assert not list(tmp_path.glob("*o.csv*"))
     done = impasto(*full)
@@ -112,3 +115,26 @@ def test_a_job_that_is_stopped_while_it_is_planned_says_so_as_json(
     said = json.loads(out)
     assert (said["job"], said["exit_code"]) == (job.name, 130)
     assert call("show", job.name, *home).returncode == 0
+
+
+EARLY = """
+import os, signal, sys
+
+class Signal:
+    def find_spec(self, name, *_):
+        if name == "impasto.cli.main":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+sys.argv = ["impasto", "run", "in.csv"]
+sys.meta_path.insert(0, Signal())
+from impasto.__main__ import main
+main()
+"""
+
+
+def test_a_signal_before_anything_is_loaded_ends_with_one_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", EARLY], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "impasto: stopped before anything began\n"

@@ -28,7 +28,7 @@ def test_a_job_of_another_home_is_named_with_it_for_a_shell(tmp_path: Path) -> N
 
 
 def test_an_error_that_can_be_resumed_names_the_command() -> None:
-    error = Incomplete("job abc: stopped; 2 of 4 shards are done and kept", job="abc")
+    error = Incomplete("job abc: stopped; 24 of 48 frames are done and kept", job="abc")
     add_remedy(error, "az://jobs/home")
     command = "'impasto resume abc --home az://jobs/home'"
     assert str(error).endswith(

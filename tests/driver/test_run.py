@@ -184,7 +184,7 @@ def test_resume_runs_only_missing_shards_and_gives_the_same_bytes(
     job = spec(clip(frames=48), tmp_path / "out.mp4")
     stop, on_progress = stopped_after(2)
     inprocess.InProcess.ran = []
-    with pytest.raises(Interrupted, match="2 of 4 shards are done and kept") as interrupted:
+    with pytest.raises(Interrupted, match="24 of 48 frames are done and kept") as interrupted:
         api.run(job, settings=other, on_progress=on_progress, stop=stop)
     assert interrupted.value.job == the_job(other).id
     assert not (tmp_path / "out.mp4").exists()

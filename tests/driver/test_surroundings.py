@@ -67,7 +67,7 @@ def test_a_video_that_is_put_back_is_finished_as_if_nothing_had_happened(
             source.write_bytes(clip(frames=36, noise=9.0).read_bytes())
 
     job = spec(source, tmp_path / "o.mp4")
-    with pytest.raises(Incomplete, match=r"1 of 3 shards are done and kept; put") as refused:
+    with pytest.raises(Incomplete, match=r"12 of 36 frames are done and kept; put") as refused:
         api.run(job, settings=settings, on_progress=when(14, disturb))
     assert refused.value.job
     kept.rename(source)
@@ -94,7 +94,7 @@ def test_pictures_that_are_put_back_are_scored_again(
             Image.new("RGB", (96, 64), other).save(last)
 
     job = spec(folder, tmp_path / "out", shard_frames=3, max_failed=1)
-    with pytest.raises(Incomplete, match=r"has changed since .* 1 of 2 shards are done"):
+    with pytest.raises(Incomplete, match=r"has changed since .* 3 of 6 images are done"):
         api.run(job, settings=settings, on_progress=when(1, disturb))
     kept.rename(last)
     assert api.run(job, settings=settings).failed == 0

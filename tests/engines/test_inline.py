@@ -153,7 +153,7 @@ def test_quitting_the_debugger_stops_the_job_at_once_and_keeps_what_is_done(
 ) -> None:
     done = typed(words(tmp_path, BREAKS), "c\nc\nq\n")
     assert done.returncode == 130, done.stderr
-    assert "stopped at once, finished work is kept" in done.stderr
+    assert "stopped: 4 of 8 rows scored and kept; " in done.stderr
     shown = impasto("jobs", "--json", "--home", tmp_path / "home")
     assert json.loads(shown.stdout)["shards_done"] == 1
     assert not (tmp_path / "out.jsonl").exists()
@@ -163,7 +163,7 @@ def test_ctrl_c_finishes_the_shard_and_another_engine_does_the_rest(tmp_path: Pa
     command = words(tmp_path, INTERRUPTED)
     stopped = impasto(*command)
     assert stopped.returncode == 130, stopped.stderr
-    assert "1 of 2 shards are done and kept" in stopped.stderr
+    assert "stopped: 4 of 8 rows scored and kept" in stopped.stderr
     done = impasto(*command, "--engine", "local")
     assert done.returncode == 0, done.stderr
     assert [it["output"] for it in records(tmp_path)] == list(range(8))

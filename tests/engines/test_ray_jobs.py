@@ -353,12 +353,12 @@ def test_a_cluster_that_has_just_started_is_given_time_to_take_jobs(
 @pytest.mark.parametrize(
     ("code", "said", "state"),
     [
-        (130, "cancelled; 1 of 4 shards are done and kept", "cancelled"),
+        (130, "cancelled; 12 of 48 frames are done and kept", "cancelled"),
         (130, "was cancelled; 'impasto resume 0123456789ab' goes on", "cancelled"),
         # Its driver was killed.
-        (130, "stopped; 1 of 4 shards are done and kept", "failed"),
+        (130, "stopped; 12 of 48 frames are done and kept", "failed"),
         (2, "cancelled/a.png: is missing", "failed"),
-        (None, "cancelled; 1 of 4 shards are done and kept", "failed"),
+        (None, "cancelled; 12 of 48 frames are done and kept", "failed"),
     ],
 )
 def test_a_driver_whose_job_was_cancelled_did_not_fail(

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from impasto.cli.render.text import ERR
 from impasto.cli.render.wording import STOPPED
 from impasto.errors import Interrupted
 
 if TYPE_CHECKING:
     from types import FrameType
+
 
 GRACE = 1.0
 """Seconds in which a process that is to stop at once may end by itself."""
@@ -23,7 +23,9 @@ GRACE = 1.0
 
 @contextmanager
 def interruptible(
-    on_stop: Callable[[], None], at_once: Callable[[], bool] = lambda: False
+    on_stop: Callable[[], None],
+    at_once: Callable[[], bool] = lambda: False,
+    words: Callable[[], str] = lambda: STOPPED,
 ) -> Iterator[threading.Event]:
     """Yield an event that the first Ctrl-C (or SIGTERM) sets; the second one interrupts at once.
 
@@ -35,6 +37,7 @@ def interruptible(
         on_stop: called at the first one, from the signal handler.
         at_once: returns whether the first one interrupts at once, because nothing that runs now is
             worth finishing; called from the signal handler and from another thread.
+        words: returns what is said where the process has to be ended; called from another thread.
     """
     stop = threading.Event()
 
@@ -49,7 +52,7 @@ def interruptible(
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     woken = signal.set_wakeup_fd(ours.fileno(), warn_on_full_buffer=False)
-    threading.Thread(target=_insist, args=(theirs, numbers, at_once), daemon=True).start()
+    threading.Thread(target=_insist, args=(theirs, numbers, at_once, words), daemon=True).start()
     before = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield stop
@@ -61,7 +64,10 @@ def interruptible(
 
 
 def _insist(
-    heard: socket.socket, numbers: tuple[signal.Signals, ...], at_once: Callable[[], bool]
+    heard: socket.socket,
+    numbers: tuple[signal.Signals, ...],
+    at_once: Callable[[], bool],
+    words: Callable[[], str],
 ) -> None:
     """End the process after the signal that stops at once, unless the other end closes in time."""
     with heard:
@@ -78,5 +84,8 @@ def _insist(
             while heard.recv(64):
                 pass
         except TimeoutError:
-            ERR.print(f"impasto: {STOPPED}", markup=False)
+            from impasto.cli.render.text import ERR, warn
+
+            ERR.show_cursor()
+            warn(f"impasto: {words()}")
             os._exit(Interrupted.exit_code)

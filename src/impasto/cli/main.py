@@ -17,7 +17,7 @@ from impasto.cli import streams
 from impasto.cli.commands import access, cluster, compare, demo, inspect, jobs, move, run, trial
 from impasto.cli.options import app
 from impasto.cli.render.wording import STOPPED, plain, worded
-from impasto.errors import BadInput, ImpastoError, Interrupted
+from impasto.errors import BadInput, ImpastoError, Interrupted, StoppedAtOnce
 
 __all__ = ["app", "main"]
 
@@ -66,7 +66,7 @@ def main() -> None:
         if debug:
             sys.stderr.write(secrecy.explain(error))
         code = _explain(error)
-        if isinstance(error, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt | StoppedAtOnce):
             # Threads may wait for a store for minutes, and Python would wait for them.
             sys.stdout.flush()
             os._exit(code)

@@ -115,6 +115,7 @@ Stream = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line on stdout.")]
 """For commands that print one thing; `json_lines` is for those that print several."""
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also show shards and workers.")]
 JobId = Annotated[str, typer.Argument(help="A job's id, or its beginning.", metavar="JOB")]
 
 
@@ -178,6 +179,23 @@ def early(command: Callable[..., Return]) -> Callable[..., Return]:
             return command(**given)
 
     return started
+
+
+def alive(command: Callable[..., Return]) -> Callable[..., Return]:
+    """Show that a command lives, before its options are interpreted and its libraries loaded."""
+
+    @functools.wraps(command)
+    def shown(**given: Any) -> Return:
+        from impasto.cli.render.text import ERR
+
+        if given["quiet"] or given.get("engine") == "inline" or not ERR.is_terminal:
+            return command(**given)
+        from impasto.cli.bar import drawn
+
+        with drawn():
+            return command(**given)
+
+    return shown
 
 
 def _parameters(function: Callable[..., object]) -> list[inspect.Parameter]:

@@ -8,25 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
-from rich.progress import Progress as Bar
-from rich.text import Text
-
-from impasto.cli.render.text import ERR, clock, note, size, warn
+from impasto.cli.render.text import ERR, minutes, note, size, warn
 from impasto.cli.render.wording import plain, worded
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
+    from impasto.cli.bar import Line
     from impasto.errors import ImpastoError
     from impasto.schema.progress import Progress
     from impasto.storage.transfer.tasks import Tally
 
     Event = Progress | Tally
 
-STOPPING = "finishing what is running (Ctrl-C again stops at once)"
-FIELDS = ("count", "speed", "left")
-"""Fields shown after the bar."""
 PLAIN_EVERY = 10.0
 """Seconds between progress lines when stderr is no terminal."""
 
@@ -36,62 +28,48 @@ class Units:
     """The wording of an event.
 
     Attributes:
-        stages: the first stage, and the one that has a speed.
-        title: what happens, for a separate line.
-        count: how much is done; "" while nothing is known.
-        speed: units per second.
+        doing: what happens now.
+        count: how much is done; "" while there is nothing to count.
+        speed: how fast, from the event and its units per second; "" while that is not known.
+        stopping: what is said once the user has asked to stop, from the last event if there was
+            one.
+        counting: whether what happens now has a speed and a time left.
+        title: what the progress is of, for a separate line; "" for nothing.
         detail: further information; "" for none.
-        eager: whether a line is also printed when a stage begins.
+        eager: whether a line is also printed when something else happens than before.
     """
 
-    stages: tuple[str, str]
-    title: Callable[[Any], str]
+    doing: Callable[[Any], str]
     count: Callable[[Any], str]
-    speed: Callable[[float], str]
+    speed: Callable[[Any, float], str]
+    stopping: Callable[[Any], str]
+    counting: Callable[[Any], bool]
+    title: Callable[[Any], str] = lambda _: ""
     detail: Callable[[Any], str] = lambda _: ""
     eager: bool = False
 
 
-def _shards_and_workers(job: Progress) -> str:
-    """Say how many shards are done and what the workers do."""
-    workers = job.workers
-    said = [
-        f"{count} {what}"
-        for count, what in (
-            (workers.asked, "requested"),
-            (workers.starting, "starting"),
-            (workers.running, "running"),
-            (workers.idle, "idle"),
-        )
-        if count
-    ]
-    done, shards = job.shards
-    return f"{done}/{shards} shards" + (f", workers: {', '.join(said)}" if said else "")
+STOPPING = "stopping: finishing the {} in work; Ctrl-C again to stop at once"
 
-
-FRAMES = Units(
-    ("planning", "scoring"),
-    lambda job: f"job {job.job}: {job.stage}",
-    lambda job: f"{job.done}/{job.total} {job.items}" if job.total else "",
-    lambda rate: f"{rate:.1f}/s",
-    lambda job: _shards_and_workers(job) if job.stage == "scoring" and job.shards[1] else "",
-    eager=True,
-)
 BYTES = Units(
-    ("listing", "copying"),
     lambda tally: tally.stage,
     lambda tally: (
-        f"{size(tally.done)}/{size(tally.total)}, {tally.objects}/{tally.of} objects"
+        f"{size(tally.done)} of {size(tally.total)}, {tally.objects:,} of {tally.of:,} objects"
         if tally.stage == "copying"
-        else f"{tally.of} objects"
+        else f"{tally.of:,} objects"
     ),
-    lambda rate: f"{size(round(rate))}/s",
+    lambda _, rate: f"{size(round(rate))}/s",
+    lambda _: STOPPING.format("objects"),
+    lambda tally: tally.stage == "copying",
 )
 OBJECTS = Units(
-    ("listing", "deleting"),
     lambda tally: tally.stage,
-    lambda tally: f"{tally.objects}/{tally.of} objects" if tally.total else f"{tally.of} objects",
-    lambda rate: f"{rate:.0f}/s",
+    lambda tally: (
+        f"{tally.objects:,} of {tally.of:,} objects" if tally.total else f"{tally.of:,} objects"
+    ),
+    lambda _, rate: f"{rate:.0f}/s",
+    lambda _: STOPPING.format("objects"),
+    lambda tally: tally.stage == "deleting",
 )
 
 
@@ -108,7 +86,7 @@ class Meter(Protocol):
 
 
 @contextmanager
-def progress(quiet: bool, units: Units = FRAMES, *, bar: bool = True) -> Iterator[Meter]:
+def progress(quiet: bool, units: Units, *, bar: bool = True) -> Iterator[Meter]:
     """Show progress on stderr: a bar on a terminal, else a line now and then.
 
     Args:
@@ -119,8 +97,10 @@ def progress(quiet: bool, units: Units = FRAMES, *, bar: bool = True) -> Iterato
     if quiet:
         yield _Silent()
     elif ERR.is_terminal and bar:
-        with _bar() as shown:
-            yield _Meter(shown, units)
+        from impasto.cli.bar import drawn
+
+        with drawn() as line:
+            yield _Meter(line, units)
     else:
         yield _Lines(units)
 
@@ -141,7 +121,7 @@ class _Silent:
 
 
 class _Rate:
-    """Units per second of this run, from its first one on."""
+    """Units per second of this run, from its first one on: what the time left follows from."""
 
     def __init__(self) -> None:
         self._since = 0.0
@@ -156,10 +136,31 @@ class _Rate:
             self._from, self._since = own, time.perf_counter()
         return max(0, own - self._from) / max(time.perf_counter() - self._since, 1e-9)
 
-    def left(self, event: Event) -> str:
-        """Return the time left, as people write it."""
-        rate = self(event)
-        return clock((event.total - event.done) / rate) if rate > 0 else "-:--"
+
+class _Facts:
+    """Says how much is done, how fast, and for how long there is more to do."""
+
+    def __init__(self, units: Units) -> None:
+        self._units = units
+        self._rate = _Rate()
+
+    def __call__(self, event: Event, *, stopping: bool) -> tuple[str, ...]:
+        """Return these facts, the most important first.
+
+        Args:
+            event: the progress.
+            stopping: whether it was asked to stop; the time left is then not that of the whole.
+        """
+        units, rate = self._units, self._rate(event)
+        if not units.counting(event):
+            return (units.count(event),) if units.count(event) else ()
+        # A job's rate is the one that its result has.
+        shown = getattr(event, "rate", rate)
+        speed = units.speed(event, shown) if shown else ""
+        left = ""
+        if rate and event.done < event.total and not stopping:
+            left = f"{minutes((event.total - event.done) / rate, up=True)} left"
+        return tuple(fact for fact in (units.count(event), speed, left) if fact)
 
 
 class _Warnings:
@@ -177,92 +178,54 @@ class _Warnings:
 class _Meter:
     """Feeds the bar on a terminal."""
 
-    def __init__(self, bar: Bar, units: Units) -> None:
-        self._bar, self._units = bar, units
-        self._rate = _Rate()
-        self._task = bar.add_task(
-            units.stages[0], total=None, speed="", left="", count="", detail=""
-        )
+    def __init__(self, line: Line, units: Units) -> None:
+        self._line, self._units = line, units
+        self._facts = _Facts(units)
         self._warn = _Warnings()
         self._stopping = False
+        self._last: Event | None = None
 
     def stopping(self) -> None:
+        # Called from a signal's handler, so that nothing may be printed here.
         self._stopping = True
-        self._bar.update(self._task, description="stopping")
+        self._line.doing, self._line.below = "stopping", self._units.stopping(self._last)
 
     def update(self, event: Event) -> None:
         self._warn(event)
-        rate = self._rate(event)
-        self._bar.update(
-            self._task,
-            description="stopping" if self._stopping else event.stage,
-            completed=event.done,
-            total=event.total or None,
-            count=self._units.count(event),
-            speed=self._units.speed(rate) if rate else "",
-            # Once it was asked to stop, the time left is not that of the job.
-            left=f"{self._rate.left(event)} left" if event.total and not self._stopping else "",
-            detail=STOPPING if self._stopping else self._units.detail(event),
-        )
+        self._last = event
+        line, units = self._line, self._units
+        counting = units.counting(event)
+        line.done, line.total = event.done, event.total if counting else 0
+        line.facts = self._facts(event, stopping=self._stopping)
+        if not (self._stopping and counting):
+            line.doing, line.below = units.doing(event), units.detail(event)
 
 
 class _Lines:
-    """Prints a line every few seconds, and of a job also when a stage or the scoring begins."""
+    """Prints a line every few seconds, and of a job also when something else begins."""
 
     def __init__(self, units: Units) -> None:
         self._units = units
-        self._stage = ""
+        self._doing = ""
+        self._last: Event | None = None
         self._printed = time.perf_counter()
-        self._begun = False
-        self._rate = _Rate()
+        self._facts = _Facts(units)
         self._warn = _Warnings()
 
     def stopping(self) -> None:
-        warn(STOPPING)
+        warn(self._units.stopping(self._last))
 
     def update(self, event: Event) -> None:
         self._warn(event)
-        rate = self._rate(event)
+        self._last = event
+        units = self._units
+        doing, facts = units.doing(event), self._facts(event, stopping=False)
         now = time.perf_counter()
-        first = not self._begun and event.done > event.resumed
-        news = self._units.eager and (first or event.stage != self._stage)
+        news = units.eager and doing != self._doing
         if not news and now - self._printed < PLAIN_EVERY:
             return
-        self._stage, self._printed, self._begun = event.stage, now, event.done > event.resumed
-        words = [f"{self._units.title(event)} {self._units.count(event)}".rstrip()]
-        if event.stage == self._units.stages[1] and rate:
-            words += [self._units.speed(rate), f"{self._rate.left(event)} left"]
-        if detail := self._units.detail(event):
+        self._doing, self._printed = doing, now
+        words = [" ".join((units.title(event) + doing, *facts[:1])), *facts[1:]]
+        if detail := units.detail(event):
             words.append(detail)
         warn(", ".join(words))
-
-
-class _Field(ProgressColumn):
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self._name = name
-
-    def render(self, task: Task) -> Text:
-        return Text(str(task.fields[self._name]))
-
-
-class _TwoLines(Bar):
-    """A bar with a second line for what would not fit beside it."""
-
-    def get_renderables(self) -> Iterator[RenderableType]:
-        """Yield the bar, and the line below it while there is something to show."""
-        yield self.make_tasks_table(self.tasks)
-        for task in self.tasks:
-            if task.fields["detail"]:
-                text = f"{'':<10} {task.fields['detail']}"
-                yield Text(text, no_wrap=True, overflow="ellipsis")
-
-
-def _bar() -> Bar:
-    return _TwoLines(
-        TextColumn("{task.description:<10}"),
-        BarColumn(bar_width=36),
-        *map(_Field, FIELDS),
-        console=ERR,
-        refresh_per_second=5,
-    )

@@ -36,14 +36,12 @@ class Assembler:
     Attributes:
         opened: the job.
         reporter: receives the progress.
-        begun: when this run began, by `time.perf_counter`.
         overwrite: whether what is at the output may be replaced.
         retry: whether an earlier result is replaced.
     """
 
     opened: OpenJob
     reporter: Reporter
-    begun: float
     overwrite: bool
     retry: bool
 
@@ -101,7 +99,7 @@ class Assembler:
         job = self.opened.job
         if self.retry:
             job.reopen()
-        seconds = time.perf_counter() - self.begun
+        seconds = time.perf_counter() - self.reporter.begun
         failed = [error for record in ledger.records for error in record.failed]
         prepared = job.notes.prepared()
         result = Result(
@@ -112,7 +110,7 @@ class Assembler:
             aside=tuple(failed[:NAMED]),
             concealed=sum(len(record.concealed) for record in ledger.records),
             seconds=seconds,
-            fps=(ledger.total - ledger.resumed) / seconds,
+            fps=self.reporter.rate,
             bytes=size,
             sha256=sha256,
             notes=(prepared.notes if prepared else ()) + notes,

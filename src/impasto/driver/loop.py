@@ -8,7 +8,6 @@ Both may be called again at any time, by any number of processes; what is done s
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -53,7 +52,6 @@ class Run:
             stop: once set, no further shard starts.
             retry: whether to retry the items that were set aside.
         """
-        self._begun = time.perf_counter()
         self._opened, self._reporter, self._retry = opened, reporter, retry
         self._job, self._spec = opened.job, opened.spec
         self._stop = stop
@@ -72,7 +70,7 @@ class Run:
         opened.check_output(ANY_SUFFIX if earlier else replaceable)
         opened.check_source()
         overwrite = self._spec.overwrite or earlier is not None
-        assembler = Assembler(opened, self._reporter, self._begun, overwrite, self._retry)
+        assembler = Assembler(opened, self._reporter, overwrite, self._retry)
         try:
             with self._explained():
                 ledger = self._finish_shards()
@@ -213,5 +211,5 @@ class Run:
 
     def _progress(self, ledger: Ledger, why: str) -> str:
         """Say why the job is not finished, and how much of it is."""
-        done, total = ledger.done, len(ledger.plan.shards)
-        return f"job {self._job.id}: {why}; {done} of {total} shards are done and kept"
+        done = f"{ledger.tally.items:,} of {ledger.total:,} {ledger.plan.noun}"
+        return f"job {self._job.id}: {why}; {done} are done and kept"

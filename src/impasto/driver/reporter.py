@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,17 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """Reports one driver's pass over a job, to its caller and to the job's log."""
+    """Reports one driver's pass over a job, to its caller and to the job's log.
+
+    Attributes:
+        begun: when the pass began, by `time.perf_counter`.
+        rate: items that this pass has scored, per second from its start to the last of them.
+    """
 
     def __init__(self, job: Job, on_progress: OnProgress) -> None:
+        self.begun = time.perf_counter()
+        self.rate = 0.0
+        self._scored_items = 0
         self._job = job
         self._on_progress = on_progress
         self._scored: Ledger | None = None
@@ -111,16 +120,26 @@ class Reporter:
             self._show("scoring", self._scored)
 
     def _show(self, stage: Stage, ledger: Ledger) -> None:
+        plan = ledger.plan
+        done = ledger.tally.items + sum(self._running.values())
+        scored = done - ledger.resumed
+        if scored > self._scored_items:
+            self._scored_items = scored
+            self.rate = scored / (time.perf_counter() - self.begun)
         self._on_progress(
             Progress(
-                stage,
-                self._job.id,
-                ledger.tally.items + sum(self._running.values()),
-                ledger.total,
-                ledger.resumed,
-                ledger.plan.noun,
-                ledger.plan.warnings + self._notes,
-                (ledger.done, len(ledger.plan.shards)),
-                self._workers,
+                stage=stage,
+                job=self._job.id,
+                done=done,
+                total=ledger.total,
+                resumed=ledger.resumed,
+                items=plan.noun,
+                warnings=plan.warnings + self._notes,
+                shards=(ledger.done, len(plan.shards)),
+                workers=self._workers,
+                kept=ledger.tally.items,
+                rate=self.rate,
+                output=plan.output,
+                media_rate=plan.media_rate,
             )
         )

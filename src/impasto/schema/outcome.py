@@ -116,7 +116,7 @@ class Result(Frozen):
         aside: the first hundred of them, and why; the job's log has all.
         concealed: frames that repeat the one before because they could not be decoded.
         seconds: wall time of the run that finished it.
-        fps: items scored in that run, divided by ``seconds``.
+        fps: items scored in that run, per second from its start to the last of them.
         bytes: size of the output.
         sha256: digest of the output file, or of the names and digests of its images.
         notes: what the output's container could not carry, one line each.

@@ -156,6 +156,11 @@ class Plan(Frozen):
         return sum(len(shard) for shard in self.shards)
 
     @property
+    def media_rate(self) -> float:
+        """Frames per second of the video that is made; 0 if none is."""
+        return float(self.facts.rate) if self.facts and self.output == "video" else 0.0
+
+    @property
     def noun(self) -> str:
         """What its items are, for people: frames, images, files or rows."""
         if self.items == "pictures":

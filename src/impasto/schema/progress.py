@@ -25,6 +25,10 @@ class Progress:
         warnings: what the user should know about the source and about what happened to the workers.
         shards: how many are done, and how many there are.
         workers: how many workers there are, by what they do.
+        kept: of ``done``, items of finished shards, which no end of this run can lose.
+        rate: items that this run has scored, per second from its start to the last of them.
+        output: what is made, such as ``video``; "" while that is not known.
+        media_rate: frames per second of the video that is made; 0 if none is.
     """
 
     stage: Stage
@@ -36,6 +40,10 @@ class Progress:
     warnings: tuple[str, ...] = ()
     shards: tuple[int, int] = (0, 0)
     workers: WorkerCounts = field(default_factory=WorkerCounts)
+    kept: int = 0
+    rate: float = 0.0
+    output: str = ""
+    media_rate: float = 0.0
 
 
 OnProgress = Callable[[Progress], None]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from impasto.cli.commands.run import finish_job
-from impasto.cli.options import Quiet, takes_settings
+from impasto.cli.commands.run import Shown, finish_job
+from impasto.cli.options import Quiet, alive, takes_settings
 from impasto.errors import BadInput
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def add(app: typer.Typer) -> None:
     app.command()(demo)
 
 
+@alive
 @takes_settings
 def demo(
     output: Annotated[str, typer.Option("--output", "-o", help="Folder for the results.")] = "demo",
@@ -40,7 +41,7 @@ def demo(
     from impasto.cli.render.text import say
 
     spec, sheet = prepare(output)
-    result = finish_job(None, spec, settings, as_json=False, quiet=quiet)
+    result = finish_job(None, spec, settings, Shown(quiet=quiet))
     contact_sheet(spec.source, result.output, sheet)
     if not quiet:
         say(f"{sheet}: source and result side by side")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -14,6 +15,8 @@ from impasto.cli.options import (
     JobId,
     Plot,
     Quiet,
+    Verbose,
+    alive,
     early,
     find_job,
     takes_changes,
@@ -21,7 +24,7 @@ from impasto.cli.options import (
 )
 from impasto.cli.scorer_flags import ScorerCommand
 from impasto.cli.spec_options import takes_spec
-from impasto.errors import BadInput, ImpastoError, Interrupted
+from impasto.errors import BadInput, ImpastoError
 
 if TYPE_CHECKING:
     from impasto.jobs.job import Job
@@ -38,6 +41,7 @@ def add(app: typer.Typer) -> None:
     app.command()(retry)
 
 
+@alive
 @early
 @takes_spec
 @takes_settings
@@ -47,11 +51,13 @@ def run(
     plot: Plot = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Score SOURCE; run the same command again to resume it."""
     if plot:
         _check_plot(spec.scorer, plot)
-    finish_job(None, spec, settings, as_json=as_json, quiet=quiet, plot=plot)
+    shown = Shown(as_json=as_json, quiet=quiet, verbose=verbose)
+    finish_job(None, spec, settings, shown, plot=plot)
 
 
 @takes_spec
@@ -75,6 +81,7 @@ def plan(spec: JobSpec, settings: Settings, as_json: AsJson = False) -> None:
     facts.plan(draft, as_json=as_json)
 
 
+@alive
 @takes_changes
 @takes_settings
 def resume(
@@ -83,6 +90,7 @@ def resume(
     settings: Settings,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing output.")
     ] = False,
@@ -97,9 +105,11 @@ def resume(
     spec = found.spec()
     fields = {**changes, "overwrite": overwrite or spec.overwrite}
     spec = change(spec, fields, "see 'impasto resume --help'")
-    finish_job(found, spec, settings, as_json=as_json, quiet=quiet, as_submitted=as_submitted)
+    shown = Shown(as_json=as_json, quiet=quiet, verbose=verbose)
+    finish_job(found, spec, settings, shown, as_submitted=as_submitted)
 
 
+@alive
 @takes_changes
 @takes_settings
 def retry(
@@ -108,79 +118,78 @@ def retry(
     settings: Settings,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Score a job's failed items again."""
     from impasto.schema.base import change
 
     found = find_job(job, settings)
     spec = change(found.spec(), changes, "see 'impasto retry --help'")
-    finish_job(found, spec, settings, as_json=as_json, quiet=quiet, retry=True)
+    shown = Shown(as_json=as_json, quiet=quiet, verbose=verbose)
+    finish_job(found, spec, settings, shown, retry=True)
+
+
+class Shown(NamedTuple):
+    """What of a job is shown, by the options of the same names."""
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
 
 
 def finish_job(
     found: Job | None,
     spec: JobSpec,
     settings: Settings,
+    show: Shown,
     *,
-    as_json: bool,
-    quiet: bool,
     plot: str | None = None,
     retry: bool = False,
     as_submitted: bool = False,
 ) -> Result:
     """Run a job, new or found, with a progress bar, and print its result."""
-    from impasto.cli import interrupt, progress
-    from impasto.cli.job_argument import add_remedy, job_argument
+    from impasto.cli import interrupt, job_progress, progress
+    from impasto.cli.job_argument import job_argument
     from impasto.cli.render import jobs as display
-    from impasto.cli.render.wording import STOPPED
     from impasto.driver import api
     from impasto.driver.open_job import open_job
     from impasto.driver.submit import submit
-    from impasto.schema.progress import Progress
 
     streams.act()
-    last: Progress | None = None
-
-    def on_progress(event: Progress) -> None:
-        nonlocal last
-        last = event
-        shown.update(event)
-
-    def at_once() -> bool:
-        # A shard is worth finishing; a plan and an output are made again from what is kept.
-        return last is None or last.stage != "scoring"
-
+    watch = job_progress.JobWatch(spec, settings.home)
+    units = job_progress.job_units(spec, verbose=show.verbose)
     try:
         # A debugger, or what the scorer prints, needs the terminal.
         bar = settings.engine != "inline"
         with (
-            progress.progress(quiet, bar=bar) as shown,
-            interrupt.interruptible(shown.stopping, at_once) as stop,
+            progress.progress(show.quiet, units, bar=bar) as shown,
+            interrupt.interruptible(shown.stopping, watch.at_once, watch.stopped) as stop,
         ):
             opened = open_job(spec, settings, found)
             job = found or submit(opened)
             result = api.finish_open(
                 opened,
-                on_progress=on_progress,
+                on_progress=partial(watch.update, shown),
                 stop=stop,
                 retry=retry,
                 as_submitted=as_submitted,
             )
             if plot:
                 _plot(job, plot)
-    except ImpastoError as error:
-        add_remedy(error, settings.home, as_submitted=as_submitted)
-        if as_json:
-            display.failure(error, last)
-        raise
-    except KeyboardInterrupt:
-        if as_json:
-            display.failure(Interrupted(STOPPED), last)
-        raise
+    except (ImpastoError, KeyboardInterrupt) as cause:
+        error = watch.end(cause, asked=stop.is_set(), as_submitted=as_submitted)
+        if show.as_json:
+            display.failure(error, watch.last)
+            # It is said; only its exit code is left to be told.
+            raise type(error)("") from cause
+        raise error from None
     plan = job.plan()
     called = plan.noun if plan else "items"
     named = job_argument(job.id, settings.home)
-    display.result(result, called, named, as_json=as_json, quiet=quiet)
+    if show.as_json:
+        display.result_line(result)
+    elif not show.quiet:
+        display.result(result, called, named, plan.media_rate if plan else 0.0)
     return result
 
 

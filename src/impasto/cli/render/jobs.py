@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from impasto.cli.job_progress import speed
 from impasto.cli.render.text import OUT, clock, fact_lines, json_line, note, say, size, warn
 from impasto.cli.render.wording import plain, worded
 from impasto.jobs.summary import JobSummary
@@ -23,21 +24,21 @@ SHOWN = 5
 """Set-aside items that are listed after a job."""
 
 
-def result(done: Result, called: str, named: str, *, as_json: bool, quiet: bool) -> None:
-    """Print a finished job, as a JSON line or one for people.
+def result_line(done: Result) -> None:
+    """Print a finished job as a JSON line."""
+    facts = done.model_dump(mode="json", exclude={"bytes", "sha256"})
+    json_line({**facts, "done_already": not done.seconds})
+
+
+def result(done: Result, called: str, named: str, media_rate: float = 0.0) -> None:
+    """Print a finished job as a line for people.
 
     Args:
         done: its result.
         called: the name of its items, such as frames.
         named: the job, as commands take it.
-        as_json: whether to print for a program.
-        quiet: whether to print nothing.
+        media_rate: frames per second of the video that it made; 0 if it made none.
     """
-    if as_json:
-        json_line(done.model_dump(mode="json", exclude={"bytes", "sha256"}))
-        return
-    if quiet:
-        return
     # A run that scores has shown the warnings when it began.
     for line in (*(() if done.seconds else done.warnings), *done.notes):
         note(line)
@@ -47,8 +48,7 @@ def result(done: Result, called: str, named: str, *, as_json: bool, quiet: bool)
     line += f", {done.concealed} concealed" if done.concealed else ""
     if done.seconds:
         line += f" in {clock(done.seconds)}"
-        unit = "fps" if called == "frames" else f"{called}/s"
-        line += f", {done.fps:.1f} {unit}" if done.fps else ", nothing rescored"
+        line += f", {speed(done.fps, called, media_rate)}" if done.fps else ", nothing rescored"
     else:
         line += ", done already"
     say(f"{line}, {size(done.bytes)} (job {done.job})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from typing import Any
 
@@ -67,6 +68,27 @@ def roughly(seconds: float) -> str:
         return f"{minutes} min"
     hours, minutes = divmod(round(minutes / 10) * 10, 60)
     return f"{hours} h {minutes} min" if minutes and hours < 10 else f"{hours} h"
+
+
+def minutes(seconds: float, *, up: bool = False) -> str:
+    """Write whole seconds as h:mm:ss or m:ss, rounded down or up."""
+    whole = math.ceil(seconds) if up else int(seconds)
+    least, rest = divmod(whole, 60)
+    hours, least = divmod(least, 60)
+    return f"{hours}:{least:02d}:{rest:02d}" if hours else f"{least}:{rest:02d}"
+
+
+def ratio(value: float) -> str:
+    """Write a ratio with two digits that count, such as 0.25, 3.1 or 45."""
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
+def shortened(text: str, width: int) -> str:
+    """Shorten a text in its middle, so that the end of a file's name stays."""
+    if len(text) <= width:
+        return text
+    end = max(1, 2 * (width - 1) // 3)
+    return f"{text[: width - 1 - end]}…{text[-end:]}"
 
 
 def size(count: int) -> str:
