@@ -209,16 +209,16 @@ def test_jobs_show_and_logs_tell_of_a_job(job: tuple[Path, dict[str, object]]) -
     name = str(line["job"])
     runner = CliRunner()
     table = runner.invoke(app, ["jobs", *home])
-    assert name in table.stdout
+    assert name[:6] in table.stdout
     assert "done" in table.stdout
     shown = json.loads(runner.invoke(app, ["show", name[:5], "--json", *home]).stdout)
-    assert (shown["status"], shown["items_done"], shown["shards_done"]) == ("done", 30, 3)
+    assert (shown["state"], shown["items_done"], shown["shards_done"]) == ("done", 30, 3)
     assert set(shown["seconds"]) == {"read", "score", "write"}
     logs = runner.invoke(app, ["logs", name, "--json", *home]).stdout.splitlines()
     events = [json.loads(entry)["event"] for entry in logs]
     assert events.count("item") == 30
     assert events[-1] == "finished"
-    assert "item=29" in runner.invoke(app, ["logs", name, *home]).stdout
+    assert "item 29: " in runner.invoke(app, ["logs", name, *home]).stdout
 
 
 def test_quiet_prints_nothing(tmp_path: Path, clip: MakeClip) -> None:

@@ -48,7 +48,7 @@ def test_a_name_that_leads_out_of_the_output_makes_its_shard_run_again(tmp_path:
     output = made.root / "made" / "out"
     assert sorted(child.name for child in output.iterdir()) == [f"{n}.png" for n in range(4)]
     logged = call("logs", made.job, "--home", made.root / "home")
-    assert "passed_over key=done/00000.json" in logged.stdout
+    assert "done/00000.json: damaged, so its shard is scored again" in logged.stdout
 
 
 @pytest.mark.parametrize("base", ["file:///etc", "/etc", ""])

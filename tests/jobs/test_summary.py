@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from impasto.errors import BadInput
+from impasto.jobs import find
 from impasto.jobs.job import Job
 from impasto.jobs.summary import (
     JobSummary,
@@ -59,10 +60,16 @@ def done(shard: int, **fields: object) -> Done:
 def test_a_job_is_summed_up_before_it_is_planned(job: Job) -> None:
     assert summarize(job) == JobSummary(
         job="0123456789ab",
-        status="new",
+        state="stopped",
+        percent=0,
+        items_done=0,
+        items=0,
         shards_done=0,
         shards=0,
         bytes=sum(job.listing().sizes.values()),
+        started=job.listing().times["spec.json"],
+        changed=job.listing().times["spec.json"],
+        scorer="style",
         source="in.csv",
         output="out.csv",
     )
@@ -72,14 +79,15 @@ def test_a_summary_counts_shards(job: Job) -> None:
     job.record(PLAN)
     job.record(done(1))
     found = summarize(job)
-    assert (found.status, found.shards_done, found.shards) == ("open", 1, 2)
+    assert (found.state, found.shards_done, found.shards) == ("stopped", 1, 2)
+    assert (found.percent, found.items_done, found.items) == (50, 3, 6)
     job.cancel()
-    assert summarize(job).status == "cancelled"
+    assert summarize(job).state == "cancelled"
 
 
 def test_jobs_that_cannot_be_read_are_named_among_the_others(home: Store, job: Job) -> None:
     Job(home, "0badc0ffee00").folder.put("spec.json", b"{}")
-    found = {each.job: each for each in summaries(home)}
+    found = {each.job: each for each in summaries(find.jobs(home))}
     assert found["0123456789ab"] == summarize(job)
     broken = found["0badc0ffee00"]
     assert isinstance(broken, Unreadable)
@@ -89,7 +97,7 @@ def test_jobs_that_cannot_be_read_are_named_among_the_others(home: Store, job: J
 
 def test_details_of_a_new_job_are_few(job: Job) -> None:
     found = details(job)
-    assert (found.status, found.items, found.shards, found.result) == ("new", None, None, None)
+    assert (found.state, found.items, found.shards, found.result) == ("stopped", None, None, None)
     assert (found.items_done, found.shards_done, found.items_failed) == (0, 0, 0)
     assert found.spec == SPEC
 
@@ -121,7 +129,7 @@ def test_details_hold_the_result(job: Job) -> None:
     )
     job.record(result)
     found = details(job)
-    assert (found.status, found.result) == ("done", result)
+    assert (found.state, found.result) == ("done", result)
 
 
 def test_there_are_no_details_of_no_job(home: Store) -> None:

@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import Abort, Exit, TyperException
 
 from impasto import secrecy
-from impasto.cli import streams
+from impasto.cli import debugging, streams
 from impasto.cli.commands import access, cluster, compare, demo, inspect, jobs, move, run, trial
 from impasto.cli.options import app
 from impasto.cli.render.wording import STOPPED, plain, worded
@@ -52,6 +52,7 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     if debug:
         sys.argv.remove("--debug")
+    debugging.asked = debug
     try:
         code = _run()
         sys.stdout.flush()

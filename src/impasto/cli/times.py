@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
+from datetime import datetime
 from fractions import Fraction
 
 from impasto.errors import BadInput
 
+_UNITS = {"min": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
+_AGO = re.compile(r"(\d+(?:\.\d+)?)\s*(min|h|d|w)")
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")
 
 
@@ -19,6 +23,21 @@ def seconds(text: str, option: str) -> Fraction:
         )
     hours, minutes, rest = match.groups()
     return 3600 * int(hours or 0) + 60 * int(minutes or 0) + Fraction(rest)
+
+
+def since_moment(text: str, option: str) -> float:
+    """Parse ``2d``, ``12h``, ``30min`` (ago) or ``2026-11-01`` as seconds since 1970.
+
+    Raises:
+        BadInput: it is neither.
+    """
+    if match := _AGO.fullmatch(text.strip()):
+        return time.time() - float(match[1]) * _UNITS[match[2]]
+    try:
+        return datetime.fromisoformat(text.strip()).timestamp()
+    except (ValueError, OverflowError, OSError):
+        remedy = "write 2d, 12h, 30min or a date such as 2026-11-01"
+        raise BadInput(f"{option} {text}: is not a time", remedy) from None
 
 
 def fraction(text: str, option: str) -> Fraction:

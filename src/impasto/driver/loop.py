@@ -19,6 +19,7 @@ from impasto.driver.surroundings import upheaval
 from impasto.engines.base import Control
 from impasto.engines.open import open_engine
 from impasto.errors import BadInput, Incomplete, Interrupted, Unavailable
+from impasto.jobs.presence import present
 from impasto.media import formats
 from impasto.outputs.delivery.base import ANY_SUFFIX
 from impasto.schema.outcome import Done, Failed, Result
@@ -72,16 +73,20 @@ class Run:
         overwrite = self._spec.overwrite or earlier is not None
         assembler = Assembler(opened, self._reporter, overwrite, self._retry)
         try:
-            with self._explained():
-                ledger = self._finish_shards()
-                self._judge(ledger)
-            # Workers read for hours; what they read must still be what the job's id stands for.
-            self._check_surroundings()
-            with self._explained():
-                return assembler.assemble(ledger)
+            with present(self._job.folder, opened.settings.engine):
+                return self._finish(assembler)
         finally:
             # Workers that were stopped at once leave theirs.
             sweep_scratch()
+
+    def _finish(self, assembler: Assembler) -> Result:
+        with self._explained():
+            ledger = self._finish_shards()
+            self._judge(ledger)
+        # Workers read for hours; what they read must still be what the job's id stands for.
+        self._check_surroundings()
+        with self._explained():
+            return assembler.assemble(ledger)
 
     def _finish_shards(self) -> Ledger:
         """Score what is not done yet; an engine is opened only if something is left."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
@@ -87,6 +89,14 @@ class JobFolder:
     def delete(self, *keys: str) -> None:
         """Delete objects; a missing one is no error."""
         self._home.delete(*(self._prefix + key for key in keys))
+
+    def clear(self) -> None:
+        """Delete every object that a store may hold, and the folders that are empty then."""
+        self.delete(*(key for key, _ in self.list_all()))
+        if self._home.place.local:
+            for folder, _, _ in os.walk(self._home.place.path / self._prefix, topdown=False):
+                with suppress(OSError):
+                    os.rmdir(folder)  # noqa: PTH106 (as os.walk names it)
 
     def local(self, key: str) -> Path | None:
         """Return the path of an object if it is on this machine."""

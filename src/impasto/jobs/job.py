@@ -4,12 +4,13 @@
               segments/00007-<nonce>.mp4  done/00007.json  failed/00007-2.json
               cancel  result.json  logs/<time>-<nonce>.jsonl
               deliveries/<digest of the output's URL>.json
+              drivers/<nonce>.json
               bases/00007.json   a done record whose failed items are tried again
     facts/<scorer>/<id>.json     how fast the job was, for later ones
 
 Every record is put-if-absent: of two drivers, the first one's counts, and neither can harm the
-other. A segment has a name that no other attempt shares. No status is stored; it is derived from
-what exists.
+other. A segment has a name that no other attempt shares. No state is stored; it is derived from
+what exists (`state.py`).
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Job:
         """List the job's objects once."""
         listing = Listing()
         for key, stat in self.folder.list_all():
-            listing.add(key, stat.size)
+            listing.add(key, stat.size, stat.modified)
         return listing
 
     def spec(self) -> JobSpec:
@@ -94,7 +95,7 @@ class Job:
         """Ask every driver of the job to stop; raises BadInput if it is done or missing."""
         if not self.exists():
             raise self._missing()
-        if self.listing().status == "done":
+        if self.listing().finished:
             raise BadInput(f"job {self.id}: is done already", "there is nothing to cancel")
         self.notes.cancel()
 
@@ -164,8 +165,8 @@ class Job:
         self.folder.delete("result.json")
 
     def discard(self) -> None:
-        """Delete the job."""
-        self.folder.delete(*self.listing().sizes)
+        """Delete the job, all but what is none of Impasto's."""
+        self.folder.clear()
 
     def sweep(self, kept: Iterable[Done], listing: Listing) -> None:
         """Delete the segments that none of these records names; only once every shard is done."""

@@ -47,5 +47,18 @@ class Journal:
         seen.update(key for key, _ in found)
         pages = in_order(self._folder.read, (key for key, _ in found), MANY, len)
         for (_, stat), page in zip(found, pages, strict=True):
-            for line in page.splitlines():
-                yield parse(line.decode(errors="replace"), stat.modified)
+            yield from _parsed(page, stat.modified)
+
+    def read_object(self, key: str, written: float) -> list[Event]:
+        """Read the events in one object of the log, which may be gone.
+
+        Args:
+            key: its key.
+            written: when it was written, seconds since 1970.
+        """
+        return list(_parsed(self._folder.find(key) or b"", written))
+
+
+def _parsed(page: bytes, written: float) -> Iterator[Event]:
+    for line in page.splitlines():
+        yield parse(line.decode(errors="replace"), written)

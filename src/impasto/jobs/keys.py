@@ -6,6 +6,7 @@ import re
 
 JOB = re.compile(r"[0-9a-f]{12}")
 """A job's id, which is the name of its folder."""
+DRIVER = re.compile(r"drivers/[0-9a-f]{8}\.json")
 LOG = re.compile(r"logs/\d{8}T\d{6}\.\d{9}-[0-9a-f]{8}\.jsonl")
 
 _DONE = re.compile(r"done/(\d{5,9})\.json")

@@ -1,14 +1,11 @@
-"""The state of a job, from one listing of its folder."""
+"""What is in a job's folder, from one listing of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
-from impasto.jobs.keys import base_shard, done_shard, failed_shard
+from impasto.jobs.keys import DRIVER, LOG, base_shard, done_shard, failed_shard
 from impasto.schema.outcome import Done
-
-Status = Literal["new", "open", "cancelled", "done"]
 
 
 @dataclass(slots=True)
@@ -17,21 +14,27 @@ class Listing:
 
     Attributes:
         sizes: bytes of every object, by key within the job.
+        times: when every object was last changed, seconds since 1970, by key.
         done: the shards that have a done record.
         bases: the shards that have a base.
         failed: keys of the records of failed attempts, with their shards.
         attempts: failed attempts by shard.
+        logs: keys of the log's objects.
+        drivers: keys of the objects with which drivers make themselves known.
     """
 
     sizes: dict[str, int] = field(default_factory=dict)
+    times: dict[str, float] = field(default_factory=dict)
     done: list[int] = field(default_factory=list)
     bases: list[int] = field(default_factory=list)
     failed: dict[str, int] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)
+    logs: list[str] = field(default_factory=list)
+    drivers: list[str] = field(default_factory=list)
 
-    def add(self, key: str, size: int) -> None:
-        """Add an object; what is none of Impasto's has a size and nothing else."""
-        self.sizes[key] = size
+    def add(self, key: str, size: int, time: float = 0.0) -> None:
+        """Add an object; what is none of Impasto's has a size and a time and nothing else."""
+        self.sizes[key], self.times[key] = size, time
         if (shard := done_shard(key)) is not None:
             self.done.append(shard)
         elif (shard := base_shard(key)) is not None:
@@ -39,15 +42,15 @@ class Listing:
         elif (shard := failed_shard(key)) is not None:
             self.failed[key] = shard
             self.attempts[shard] = self.attempts.get(shard, 0) + 1
+        elif LOG.fullmatch(key):
+            self.logs.append(key)
+        elif DRIVER.fullmatch(key):
+            self.drivers.append(key)
 
     @property
-    def status(self) -> Status:
-        """The job's status."""
-        if "result.json" in self.sizes:
-            return "done"
-        if "cancel" in self.sizes:
-            return "cancelled"
-        return "open" if "plan.json" in self.sizes else "new"
+    def finished(self) -> bool:
+        """Whether the job has a result."""
+        return "result.json" in self.sizes
 
 
 def whole(record: Done, listing: Listing) -> bool:

@@ -6,18 +6,18 @@ import math
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from impasto.errors import BadInput
-from impasto.jobs import find
-from impasto.jobs.listing import Status
+from impasto.jobs.state import State, standing
 from impasto.schema.base import Frozen
+from impasto.schema.driver import Driver
 from impasto.schema.events import Item
 from impasto.schema.job import JobSpec
-from impasto.schema.outcome import ItemError, Result
+from impasto.schema.outcome import Failed, ItemError, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from impasto.jobs.job import Job
-    from impasto.storage.store import Store
+    from impasto.jobs.listing import Listing
 
 
 class JobSummary(Frozen):
@@ -25,19 +25,31 @@ class JobSummary(Frozen):
 
     Attributes:
         job: its id.
-        status: its status.
+        state: its state.
+        percent: how much of it is done; 100 only once it is finished.
+        items_done: items of the shards that are done.
+        items: its items; 0 while it is not planned.
         shards_done: shards that have a done record.
         shards: how many shards it has; 0 while it is not planned.
         bytes: size of all its objects.
+        started: when it was submitted, seconds since 1970.
+        changed: when anything of it last changed, seconds since 1970.
+        scorer: what scores its items.
         source: what it reads.
         output: what it makes.
     """
 
     job: str
-    status: Status
+    state: State
+    percent: int
+    items_done: int
+    items: int
     shards_done: int
     shards: int
     bytes: int
+    started: float
+    changed: float
+    scorer: str
     source: str
     output: str
 
@@ -59,12 +71,21 @@ class JobDetails(Frozen):
 
     Attributes:
         job: its id.
-        status: its status.
+        home: URL or path of the home that holds it.
+        state: its state.
+        error: why its last driver ended; "" if there is nothing to say.
+        drivers: who runs it now.
+        started: when it was submitted, seconds since 1970.
+        changed: when anything of it last changed, seconds since 1970.
+        percent: how much of it is done; 100 only once it is finished.
+        bytes: size of all its objects.
+        noun: what its items are called.
         items: items of the source; None while it is not planned.
         items_done: items of the shards that are done.
         shards: shards of the plan; None while there is none.
         shards_done: shards that are done.
         failed_attempts: attempts at shards that failed.
+        last_failure: the last of these at a shard that is not done; None if there is none.
         items_failed: how many items were set aside.
         failed: these items, and why.
         concealed: frames that could not be decoded.
@@ -76,12 +97,21 @@ class JobDetails(Frozen):
     """
 
     job: str
-    status: Status
+    home: str
+    state: State
+    error: str
+    drivers: tuple[Driver, ...]
+    started: float
+    changed: float
+    percent: int
+    bytes: int
+    noun: str
     items: int | None
     items_done: int
     shards: int | None
     shards_done: int
     failed_attempts: int
+    last_failure: Failed | None
     items_failed: int
     failed: tuple[ItemError, ...]
     concealed: tuple[int, ...]
@@ -94,21 +124,36 @@ class JobDetails(Frozen):
 
 def summarize(job: Job) -> JobSummary:
     """Summarize a job; raises BadInput when it cannot be read."""
-    listing, plan, spec = job.listing(), job.plan(), job.spec()
+    spec, listing = job.spec(), job.listing()
+    # The plan of a long video is large, and a result says all that is needed of it.
+    result = job.result()
+    plan = None if result else job.plan()
+    done = [n for n in listing.done if plan and n < len(plan.shards)]
+    items_done = sum(len(plan.shards[n]) for n in done) if plan else 0
+    if result:
+        items = items_done = result.items
+    else:
+        items = plan.count if plan else 0
     return JobSummary(
         job=job.id,
-        status=listing.status,
+        state=standing(job, listing).state,
+        percent=100 if result else _percent(items_done, items),
+        items_done=items_done,
+        items=items,
         shards_done=len(listing.done),
-        shards=len(plan.shards) if plan else 0,
+        shards=len(listing.done) if result else len(plan.shards) if plan else 0,
         bytes=sum(listing.sizes.values()),
+        started=_started(listing),
+        changed=max(listing.times.values(), default=0.0),
+        scorer=spec.scorer,
         source=spec.source,
-        output=spec.output,
+        output=result.output if result else spec.output,
     )
 
 
-def summaries(home: Store) -> Iterator[JobSummary | Unreadable]:
-    """Summarize the jobs of a home, newest first."""
-    for job in find.jobs(home):
+def summaries(jobs: Iterable[Job]) -> Iterator[JobSummary | Unreadable]:
+    """Summarize jobs."""
+    for job in jobs:
         try:
             yield summarize(job)
         except BadInput as error:
@@ -119,19 +164,32 @@ def details(job: Job) -> JobDetails:
     """Read everything that is known about a job; raises BadInput when it cannot be read."""
     spec, plan, listing = job.spec(), job.plan(), job.listing()
     records, result = job.done(listing, plan), job.result()
+    stands = standing(job, listing)
     failed = [error for record in records.values() for error in record.failed]
     seconds: dict[str, float] = {}
     for record in records.values():
         for stage, busy in record.stages.items():
             seconds[stage] = seconds.get(stage, 0.0) + busy
+    items_done = sum(record.items for record in records.values())
+    attempts = job.failed(listing, plan) if plan and not result else []
+    open_attempts = [each for each in attempts if each.shard not in records]
     return JobDetails(
         job=job.id,
-        status=listing.status,
+        home=str(job.home.place),
+        state=stands.state,
+        error=stands.error,
+        drivers=stands.drivers,
+        started=_started(listing),
+        changed=max(listing.times.values(), default=0.0),
+        percent=100 if result else _percent(items_done, plan.count if plan else 0),
+        bytes=sum(listing.sizes.values()),
+        noun=plan.noun if plan else "items",
         items=plan.count if plan else None,
-        items_done=sum(record.items for record in records.values()),
+        items_done=items_done,
         shards=len(plan.shards) if plan else None,
         shards_done=len(records),
         failed_attempts=sum(listing.attempts.values()),
+        last_failure=open_attempts[-1] if open_attempts else None,
         items_failed=len(failed),
         failed=tuple(failed),
         concealed=tuple(frame for record in records.values() for frame in record.concealed),
@@ -141,6 +199,15 @@ def details(job: Job) -> JobDetails:
         reasons=plan.reasons if plan else (),
         result=result,
     )
+
+
+def _started(listing: Listing) -> float:
+    return listing.times.get("spec.json", 0.0)
+
+
+def _percent(done: int, items: int) -> int:
+    """Return how much of a job without a result is done; at most 99, as there is no output."""
+    return min(99, 100 * done // items) if items else 0
 
 
 def losses(job: Job) -> dict[str, list[float]]:

@@ -19,9 +19,11 @@ from impasto.cli.options import (
     load_settings,
     open_stores,
 )
-from impasto.errors import Interrupted
+from impasto.cli.times import since_moment
+from impasto.errors import BadInput, Interrupted
 
 if TYPE_CHECKING:
+    from impasto.cli.render.logs import LogView
     from impasto.jobs.job import Job
 
 FOLLOW = 2.0
@@ -37,25 +39,54 @@ def add(app: typer.Typer) -> None:
 
 
 def jobs(
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only jobs in this state: running, stopped, incomplete, failed, done or "
+            "cancelled; may be given several times."
+        ),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only jobs that changed since: 2d, 12h, 2026-11-01.")
+    ] = None,
+    sizes: Annotated[bool, typer.Option("--size", help="Also show how large jobs are.")] = False,
     home: Home = None,
     config: Config = None,
     as_json: Annotated[bool, json_lines("job")] = False,
 ) -> None:
     """List the jobs, newest first."""
-    from impasto.cli.render import jobs as display
-    from impasto.jobs.summary import summaries
+    from impasto.cli.render import job_list
+    from impasto.jobs import find
+    from impasto.jobs.summary import Unreadable, summaries
 
+    wanted, after = _states(state), since_moment(since, "--since") if since else 0.0
     settings = load_settings(config, home)
-    home_store = open_stores(settings).open_home(settings.home)
-    display.jobs(summaries(home_store), as_json=as_json)
+    known = find.jobs(open_stores(settings).open_home(settings.home))
+    found = (
+        each
+        for each in summaries(known)
+        if isinstance(each, Unreadable) or (each.state in wanted and each.changed >= after)
+    )
+    ids = [job.id for job in known]
+    job_list.jobs(found, ids, settings.home, sizes=sizes, as_json=as_json)
+
+
+def _states(given: list[str] | None) -> set[str]:
+    """Return the states to list; raises BadInput for a word that is none."""
+    from impasto.jobs.state import STATES
+
+    for each in given or ():
+        if each not in STATES:
+            raise BadInput(f"--state {each}: is not a state", f"choose from {', '.join(STATES)}")
+    return {*(given or STATES)}
 
 
 def show(job: JobId, home: Home = None, config: Config = None, as_json: AsJson = False) -> None:
-    """Show a job: what it does, its progress, and where its time went."""
-    from impasto.cli.render import jobs as display
+    """Show a job: its state, what it does, where its time went, what failed and why."""
+    from impasto.cli.render import job_facts
     from impasto.jobs.summary import details
 
-    display.job(details(find_job(job, load_settings(config, home))), as_json=as_json)
+    job_facts.job(details(find_job(job, load_settings(config, home))), as_json=as_json)
 
 
 def logs(
@@ -68,16 +99,17 @@ def logs(
     as_json: Annotated[bool, json_lines("event")] = False,
 ) -> None:
     """Print a job's log, down to every frame."""
-    from impasto.cli.render import logs as display
+    from impasto.cli.render.logs import LogView
 
     found = find_job(job, load_settings(config, home))
     # A job that does not exist has no log to say so.
     found.spec()
+    view = LogView(as_json=as_json)
     if follow:
-        _follow(found, as_json=as_json)
+        _follow(found, view)
         return
     for event in found.journal.read():
-        display.event(event, as_json=as_json)
+        view.event(event)
 
 
 def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
@@ -93,9 +125,9 @@ def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
     say(f"job {found.id}: cancelled; run 'impasto resume {named}' to continue it")
 
 
-def _follow(job: Job, *, as_json: bool) -> None:
+def _follow(job: Job, view: LogView) -> None:
     """Print a job's log until the job ends; raises Interrupted on Ctrl-C."""
-    from impasto.cli.render import logs as display
+    from impasto.cli.render.logs import end
     from impasto.jobs.follow import Ended, follow
 
     # Shells start background commands with it ignored.
@@ -103,8 +135,8 @@ def _follow(job: Job, *, as_json: bool) -> None:
     try:
         for event in follow(job, lambda: time.sleep(FOLLOW)):
             if isinstance(event, Ended):
-                display.end(job, event)
+                end(job, event)
             else:
-                display.event(event, as_json=as_json)
+                view.event(event)
     except KeyboardInterrupt:
         raise Interrupted("") from None

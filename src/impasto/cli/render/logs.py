@@ -1,30 +1,129 @@
-"""A job's log."""
+"""A job's log: one line per event, and what belongs to it indented below."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from impasto.cli.job_argument import job_argument
-from impasto.cli.render.text import json_line, note, say
-from impasto.cli.render.wording import worded
+from impasto.cli.render import moments, traces
+from impasto.cli.render.text import clock, json_line, note, say, shortened, size
+from impasto.cli.render.wording import plain, worded
+from impasto.schema import events
 
 if TYPE_CHECKING:
     from impasto.jobs.follow import Ended
     from impasto.jobs.job import Job
     from impasto.schema.events import Event
 
+_KNOWN = {"time", "event"}
+FACT = 60
+"""Characters of what a scorer reports about an item."""
+LONGEST = 500
+"""Characters of an event that this version does not know."""
 
-def event(logged: Event, *, as_json: bool) -> None:
-    """Print an event as a line for people, or as the JSON line that is stored."""
-    line = logged.line()
-    if as_json:
-        json_line(line)
-        return
-    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(line["time"]))
-    fields = ((name, value) for name, value in line.items() if name not in {"time", "event"})
-    rest = " ".join(f"{name}={value}" for name, value in fields if value not in ("", []))
-    say(f"{stamp} {line['event']:<9} {worded(rest)}")
+
+class LogView:
+    """Prints the events of one job's log.
+
+    A traceback that several items share is printed below the first of them.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        """Prepare.
+
+        Args:
+            as_json: whether to print the JSON lines that are stored.
+        """
+        self._as_json = as_json
+        self._seen: set[str] = set()
+
+    def event(self, logged: Event) -> None:
+        """Print an event."""
+        if self._as_json:
+            json_line(logged.line())
+            return
+        say(f"{moments.stamp(logged.time)}  {_words(logged)}")
+        for line in self._below(logged):
+            say(f"    {line}")
+
+    def _below(self, logged: Event) -> list[str]:
+        match logged:
+            case events.Printed():
+                return [f"| {plain(line)}" for line in logged.text.splitlines()]
+            case events.ShardFailed():
+                trace = logged.record.traceback
+            case events.Item():
+                trace = logged.traceback
+            case _:
+                return []
+        if not trace or trace in self._seen:
+            return []
+        self._seen.add(trace)
+        return traces.lines(trace)
+
+
+def _words(logged: Event) -> str:
+    """Say in one line what happened."""
+    match logged:
+        case events.ShardDone():
+            return _done(logged)
+        case events.ShardFailed():
+            record = logged.record
+            remedy = f"; {record.remedy}" if record.remedy else ""
+            return f"shard {record.shard}: failed: {worded(plain(record.error + remedy))}"
+        case events.Stopping():
+            return f"stopping: {plain(logged.why)}; {logged.running} workers finish their shards"
+        case events.Stopped():
+            code = "" if logged.exit_code is None else f" (exit code {logged.exit_code})"
+            return f"ended: {worded(plain(logged.error))}{code}"
+        case events.Finished():
+            result = logged.record
+            aside = f", {result.failed:,} set aside" if result.failed else ""
+            facts = f"{result.items:,} items{aside} in {clock(result.seconds)}"
+            return f"finished: {plain(result.output)}: {facts}, {size(result.bytes)}"
+        case events.Printed():
+            return "printed by the scorer:"
+        case events.Item():
+            return _item(logged)
+        case _:
+            return _rare(logged)
+
+
+def _rare(logged: Event) -> str:
+    match logged:
+        case events.Submitted():
+            return "submitted to a cluster"
+        case events.Cancelled():
+            return "cancelled: every driver was asked to stop"
+        case events.Started():
+            earlier = f", {logged.resumed:,} items done before" if logged.resumed else ""
+            return f"started on {plain(logged.host)}, process {logged.pid}{earlier}"
+        case events.PassedOver():
+            return f"{plain(logged.key)}: damaged, so its shard is scored again"
+        case events.Workers():
+            return f"workers: {worded(plain(logged.text))}"
+        case _:
+            line = logged.line()
+            rest = (f"{name}={value}" for name, value in line.items() if name not in _KNOWN)
+            return plain(f"{line['event']} {' '.join(rest)}")[:LONGEST]
+
+
+def _done(logged: events.ShardDone) -> str:
+    record = logged.record
+    aside = f", {len(record.failed)} set aside" if record.failed else ""
+    facts = f"{record.items:,} items{aside} in {clock(record.seconds)}, {size(record.bytes)}"
+    return f"shard {record.shard}: done: {facts}, by {plain(record.worker)}"
+
+
+def _item(logged: events.Item) -> str:
+    words = f"item {logged.item}" + (f" {plain(logged.name)}" if logged.name else "")
+    if logged.error is not None:
+        return f"{words}: set aside: {plain(logged.error)}"
+    words += f": {logged.score_ms:g} ms, shard {logged.shard}"
+    words += "".join(
+        f", {plain(shortened(f'{name} {value}', 60))}" for name, value in logged.facts.items()
+    )
+    return words + (", concealed" if logged.concealed else "")
 
 
 def end(job: Job, ended: Ended) -> None:

@@ -1,0 +1,134 @@
+"""All that is known of one job."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from impasto.cli.job_argument import job_argument
+from impasto.cli.job_progress import speed
+from impasto.cli.render import moments, traces
+from impasto.cli.render.text import clock, json_line, say, size
+from impasto.cli.render.wording import plain, worded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from impasto.jobs.summary import JobDetails
+    from impasto.schema.job import JobSpec
+    from impasto.schema.outcome import ItemError
+
+NAMED = 5
+"""Items that are named for each reason of their failure."""
+NEXT = {
+    "stopped": "impasto resume",
+    "cancelled": "impasto resume",
+    "failed": "impasto resume",
+    "incomplete": "impasto retry",
+}
+"""The command that goes on with a job, by its state."""
+_PLACES = {"source", "output", "scorer", "params", "pins", "overwrite"}
+"""Fields of a spec that are told apart from its options, or not at all."""
+
+
+def job(found: JobDetails, *, as_json: bool) -> None:
+    """Print all that is known of a job."""
+    if as_json:
+        json_line(found.model_dump(mode="json", exclude={"result": {"aside"}}))
+        return
+    for name, value in _facts(found):
+        say(f"{name:<12} {value}")
+    _failed(found.failed)
+    failure = found.last_failure
+    if failure:
+        say(f"failed: shard {failure.shard}: {worded(plain(failure.error))}")
+        for line in traces.lines(failure.traceback):
+            say(f"    {line}")
+    if found.state in NEXT:
+        named = job_argument(found.job, found.home)
+        say(f"to go on: {NEXT[found.state]} {named}")
+
+
+def _facts(found: JobDetails) -> Iterator[tuple[str, str]]:
+    """Yield what is known, each with its name."""
+    now, spec, result = time.time(), found.spec, found.result
+    yield "job", found.job
+    yield "state", _state(found)
+    if found.error:
+        yield "ended with", worded(plain(found.error))
+    for driver in found.drivers:
+        engine = f", engine {plain(driver.engine)}" if driver.engine else ""
+        since = f"since {moments.stamp(driver.began)}"
+        yield "driver", f"process {driver.pid} on {plain(driver.host)}{engine}, {since}"
+    yield "source", plain(spec.source)
+    yield "output", plain(result.output if result else spec.output)
+    yield "scorer", plain(spec.scorer)
+    yield from (("" if n else "options", text) for n, text in enumerate(options(spec)))
+    yield "home", plain(found.home)
+    yield "started", moments.full(found.started, now)
+    yield "last change", moments.full(found.changed, now)
+    if result:
+        fast = f", {speed(result.fps, found.noun, 0.0)}" if result.fps else ""
+        yield "took", f"{clock(result.seconds)} in its last run{fast}"
+    outcome = f", output {size(result.bytes)}" if result else ""
+    yield "size", f"{size(found.bytes)} in the home{outcome}"
+    if found.shards:
+        tries = f", {found.failed_attempts} failed attempts" if found.failed_attempts else ""
+        yield "shards", f"{found.shards_done:,} of {found.shards:,} done{tries}"
+    if found.seconds:
+        busy = ", ".join(f"{plain(stage)} {clock(took)}" for stage, took in found.seconds.items())
+        yield "worker time", f"{busy} (all workers together)"
+    if found.concealed:
+        yield "concealed", f"{len(found.concealed):,} frames that could not be decoded"
+    notes = (*found.warnings, *(result.notes if result else ()), *found.reasons)
+    yield from (("note", worded(plain(line))) for line in notes)
+
+
+def _state(found: JobDetails) -> str:
+    if found.items is None:
+        return f"{found.state}, not planned yet"
+    words = f"{found.state}, {found.percent}%: "
+    words += f"{found.items_done:,} of {found.items:,} {found.noun}"
+    return words + (f", {found.items_failed:,} set aside" if found.items_failed else "")
+
+
+def options(spec: JobSpec) -> list[str]:
+    """Return the options that differ from their defaults, as they are typed."""
+    said = [_option(name, value) for name, value in spec.params.items()]
+    changed = spec.model_dump(exclude_defaults=True, exclude=_PLACES)
+    if changed.pop("max_failed_percent", None) is not None:
+        said.append(f"--max-failed {spec.max_failed_percent:g}%")
+        changed.pop("max_failed", None)
+    return said + [_option(name, getattr(spec, name)) for name in changed]
+
+
+def _option(name: str, value: object) -> str:
+    flag = f"--{name.replace('_', '-')}"
+    if isinstance(value, bool):
+        return flag if value else f"--no-{name.replace('_', '-')}"
+    if name.startswith("max_failed") and value == -1:
+        value = "all"
+    if isinstance(value, Fraction | float):
+        value = f"{float(value):.10g}"
+    if isinstance(value, list | tuple):
+        value = ",".join(map(str, value))
+    return plain(f"{flag} {value}")
+
+
+def _failed(failed: Iterable[ItemError]) -> None:
+    """Print why items failed, each reason once with its traceback, and which items."""
+    reasons: dict[str, list[ItemError]] = {}
+    for each in failed:
+        reasons.setdefault(reason(each), []).append(each)
+    for why, errors in reasons.items():
+        names = [plain(each.key or f"item {each.item}") for each in errors]
+        more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+        say(f"failed: {', '.join(names[:NAMED])}{more}: {plain(why)}")
+        for line in traces.lines(errors[0].traceback):
+            say(f"    {line}")
+
+
+def reason(error: ItemError) -> str:
+    """Return why an item was set aside; one with a traceback is the scorer's own message."""
+    return error.error if error.traceback else worded(error.error)

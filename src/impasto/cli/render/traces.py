@@ -1,0 +1,40 @@
+"""Tracebacks of scorers, as users want to see them: the lines of their own files."""
+
+from __future__ import annotations
+
+import re
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from impasto.cli import debugging
+from impasto.cli.render.wording import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FRAME = re.compile(r'\s*File "(?P<file>.*)", line (?P<line>\d+)(?:, in (?P<name>.*))?$')
+_OTHERS = re.compile(
+    r"^<frozen |/(?:site|dist)-packages/|/lib/python\d[\d.]*/|"
+    r"/impasto/(?:cli|driver|engines|media|outputs|scorers|sources|storage|tables|worker)/"
+)
+"""Files that are Python's, a library's or Impasto's, on whatever machine."""
+
+
+def lines(traceback: str) -> list[str]:
+    """Return the lines of a traceback to show below its error.
+
+    These are the frames in the user's own files, one line each; with --debug, or if there are no
+    such frames, all of it.
+    """
+    own = [] if debugging.asked else list(_own(traceback.splitlines()))
+    return own or [plain(line) for line in traceback.splitlines()]
+
+
+def _own(found: list[str]) -> Iterator[str]:
+    for line, after in zip_longest(found, found[1:], fillvalue=""):
+        match = _FRAME.match(line)
+        if not match or _OTHERS.search(match["file"]):
+            continue
+        name = f", in {match['name']}" if match["name"] else ""
+        code = "" if _FRAME.match(after) else after.strip()
+        yield plain(f"{match['file']}, line {match['line']}{name}" + (f": {code}" if code else ""))

@@ -1,0 +1,90 @@
+"""Who runs a job now: each driver keeps a small object in the job's folder fresh while it lives.
+
+    drivers/<nonce>.json
+
+A crash leaves the object behind. It then goes stale, and on the driver's own machine the missing
+process tells at once.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from impasto.errors import ImpastoError
+from impasto.schema.driver import Driver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from impasto.jobs.folder import JobFolder
+    from impasto.jobs.listing import Listing
+
+BEAT = 30.0
+"""Seconds between two signs of life."""
+STALE = 4 * BEAT
+"""Seconds without one after which a driver counts as gone; clocks of stores may be off."""
+
+
+@contextmanager
+def present(folder: JobFolder, engine: str) -> Iterator[None]:
+    """Make this process known as a driver of a job until the end of the block.
+
+    Args:
+        folder: the job's.
+        engine: where it has shards scored.
+
+    Raises:
+        Unavailable: the store does not answer at first; later, nobody is told.
+    """
+    key = f"drivers/{uuid4().hex[:8]}.json"
+    driver = Driver(host=os.uname().nodename, pid=os.getpid(), engine=engine, began=time.time())
+    data = driver.model_dump_json().encode()
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(BEAT):
+            with suppress(ImpastoError):
+                folder.put(key, data)
+
+    folder.put(key, data)
+    beating = threading.Thread(target=beat, daemon=True)
+    beating.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        # A request to a dead network may take minutes.
+        beating.join(1.0)
+        with suppress(ImpastoError):
+            folder.delete(key)
+
+
+def drivers(folder: JobFolder, listing: Listing) -> list[Driver]:
+    """Return the drivers that run a job now.
+
+    Args:
+        folder: the job's.
+        listing: what is in it.
+    """
+    now = time.time()
+    fresh = (key for key in listing.drivers if now - listing.times[key] < STALE)
+    known = (folder.load_if_whole(key, Driver) for key in fresh)
+    return [driver for driver in known if driver and not _has_ended(driver)]
+
+
+def _has_ended(driver: Driver) -> bool:
+    """Return whether a driver was on this machine, and is no more."""
+    if driver.host != os.uname().nodename:
+        return False
+    try:
+        os.kill(driver.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False

@@ -1,0 +1,26 @@
+"""A driver of a job, as it makes itself known."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from impasto.schema.base import Frozen
+from impasto.schema.bounds import Seconds, Word
+
+
+class Driver(Frozen):
+    """A process that runs a job.
+
+    Attributes:
+        host: its machine.
+        pid: its process id there.
+        engine: where it has shards scored.
+        began: when it began, seconds since 1970.
+    """
+
+    host: Word
+    pid: Annotated[int, Field(ge=1, le=1 << 30)]
+    engine: Word = ""
+    began: Seconds = 0.0

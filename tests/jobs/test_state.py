@@ -1,0 +1,129 @@
+"""The one word that says how a job stands, and who runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from impasto.errors import BadInput, Unavailable
+from impasto.jobs import presence
+from impasto.jobs.job import Job
+from impasto.jobs.presence import drivers, present
+from impasto.jobs.state import LOOKS, standing
+from impasto.schema.driver import Driver
+from impasto.schema.events import Item, Started, Stopped
+from impasto.schema.job import JobSpec
+from impasto.schema.outcome import Result
+from impasto.storage.stores import Stores
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from impasto.jobs.state import State
+
+RESULT = Result(
+    job="0123456789ab",
+    output="out.csv",
+    items=1,
+    failed=0,
+    concealed=0,
+    seconds=1.0,
+    fps=1.0,
+    bytes=1,
+    sha256="",
+)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    job = Job(Stores({}).open_home(str(tmp_path)), RESULT.job)
+    job.record(JobSpec(source="in.csv", output="out.csv"))
+    return job
+
+
+def state(job: Job) -> State:
+    return standing(job, job.listing()).state
+
+
+def test_a_new_job_is_stopped_and_a_finished_one_done(job: Job) -> None:
+    assert state(job) == "stopped"
+    job.record(RESULT)
+    assert state(job) == "done"
+
+
+def test_a_job_is_running_while_its_driver_lives(job: Job) -> None:
+    with present(job.folder, "local"):
+        (driver,) = standing(job, job.listing()).drivers
+        assert (driver.pid, driver.host, driver.engine) == (
+            os.getpid(),
+            os.uname().nodename,
+            "local",
+        )
+        job.cancel()
+        assert state(job) == "running"
+    assert state(job) == "cancelled"
+    assert not job.listing().drivers
+
+
+def test_a_driver_that_was_killed_runs_nothing(job: Job) -> None:
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], stdout=-1)
+    here = Driver(host=os.uname().nodename, pid=int(ended.stdout))
+    job.folder.put("drivers/01234567.json", here.model_dump_json().encode())
+    assert drivers(job.folder, job.listing()) == []
+    elsewhere = here.model_copy(update={"host": "another machine"})
+    job.folder.put("drivers/01234567.json", elsewhere.model_dump_json().encode())
+    assert drivers(job.folder, job.listing()) == [elsewhere]
+    stale = job.listing()
+    stale.times["drivers/01234567.json"] -= presence.STALE
+    assert drivers(job.folder, stale) == []
+
+
+@pytest.mark.parametrize("torn", [b"", b"{}", b'{"host": "vm", "pid": 0}'])
+def test_a_torn_sign_of_life_is_none(job: Job, torn: bytes) -> None:
+    job.folder.put("drivers/01234567.json", torn)
+    assert state(job) == "stopped"
+
+
+def test_a_driver_is_known_again_after_each_beat(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "BEAT", 0.001)
+    with present(job.folder, "ray"):
+        (key,) = job.listing().drivers
+        job.folder.delete(key)
+        while not drivers(job.folder, job.listing()):
+            pass
+    assert state(job) == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [(3, "incomplete"), (130, "stopped"), (2, "failed"), (4, "failed"), (1, "failed")],
+)
+def test_the_last_driver_says_how_it_ended(job: Job, code: int, expected: State) -> None:
+    job.journal.write(Started(host="vm", pid=1, resumed=0))
+    assert state(job) == "stopped"
+    job.journal.write(Stopped(error="no memory", exit_code=code))
+    found = standing(job, job.listing())
+    assert (found.state, found.error) == (expected, "no memory")
+    # A worker may be the last to write.
+    job.journal.write(Item(1.5, 0, 0, 0.1, {}))
+    assert state(job) == expected
+    job.journal.write(Started(host="vm", pid=2, resumed=0))
+    assert state(job) == "stopped"
+
+
+def test_only_the_end_of_a_log_is_read(job: Job) -> None:
+    job.journal.write(Stopped(error="no memory", exit_code=3))
+    for _ in range(LOOKS):
+        job.journal.write(Item(1.5, 0, 0, 0.1, {}))
+    assert state(job) == "stopped"
+
+
+@pytest.mark.parametrize("error", [BadInput, Unavailable])
+def test_a_driver_that_fails_runs_no_more(job: Job, error: type[Exception]) -> None:
+    with pytest.raises(error), present(job.folder, "local"):
+        raise error("no such thing")
+    assert not job.listing().drivers
