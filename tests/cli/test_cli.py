@@ -29,6 +29,7 @@ COMMANDS = [
     "show",
     "logs",
     "cancel",
+    "gc",
     "probe",
     "verify",
     "compare",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput, Missing
 from impasto.storage.local import mapped
+from impasto.storage.local_folder import files
 from impasto.storage.locks import held, taken
 
 if TYPE_CHECKING:
@@ -48,6 +49,22 @@ def sweep_scratch() -> None:
     Raises:
         BadInput: the folder that they are in is not the user's alone.
     """
+    for _ in left_over():
+        pass
+
+
+def left_over(*, dry_run: bool = False) -> Iterator[tuple[Path, int]]:
+    """Remove the temporary folders that nobody holds.
+
+    Args:
+        dry_run: whether to remove nothing.
+
+    Yields:
+        Each of them, and the bytes in it.
+
+    Raises:
+        BadInput: the folder that they are in is not the user's alone.
+    """
     root = _root()
     try:
         _check(root)
@@ -57,8 +74,12 @@ def sweep_scratch() -> None:
         return
     for folder in folders:
         with taken(folder) as ours:
-            if ours:
+            if not ours:
+                continue
+            size = sum(size for _, size, _, _ in files(folder, ""))
+            if not dry_run:
                 shutil.rmtree(folder, ignore_errors=True)
+        yield folder, size
 
 
 def _root() -> Path:

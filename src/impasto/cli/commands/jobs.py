@@ -1,7 +1,8 @@
-"""Commands about jobs: jobs, show, logs, cancel."""
+"""Commands about jobs: jobs, show, logs, cancel, gc."""
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +26,7 @@ from impasto.errors import BadInput, Interrupted
 if TYPE_CHECKING:
     from impasto.cli.render.logs import LogView
     from impasto.jobs.job import Job
+    from impasto.jobs.state import State
 
 FOLLOW = 2.0
 """Seconds between two checks for new events of a log."""
@@ -36,6 +38,7 @@ def add(app: typer.Typer) -> None:
     app.command()(show)
     app.command()(logs)
     app.command()(cancel)
+    app.command()(gc)
 
 
 def jobs(
@@ -71,14 +74,14 @@ def jobs(
     job_list.jobs(found, ids, settings.home, sizes=sizes, as_json=as_json)
 
 
-def _states(given: list[str] | None) -> set[str]:
+def _states(given: list[str] | None) -> set[State]:
     """Return the states to list; raises BadInput for a word that is none."""
     from impasto.jobs.state import STATES
 
     for each in given or ():
         if each not in STATES:
             raise BadInput(f"--state {each}: is not a state", f"choose from {', '.join(STATES)}")
-    return {*(given or STATES)}
+    return {each for each in STATES if not given or each in given}
 
 
 def show(job: JobId, home: Home = None, config: Config = None, as_json: AsJson = False) -> None:
@@ -123,6 +126,43 @@ def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
     found.cancel()
     named = job_argument(found.id, settings.home)
     say(f"job {found.id}: cancelled; run 'impasto resume {named}' to continue it")
+
+
+def gc(
+    older_than: Annotated[
+        str | None,
+        typer.Option(help="Also remove jobs that have not changed for this long: 30d, 12h."),
+    ] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Remove jobs in this state; may be given several times. "
+            "[default: done, if --older-than is given]"
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Only show what would be removed.")
+    ] = False,
+    home: Home = None,
+    config: Config = None,
+    as_json: Annotated[bool, json_lines("thing")] = False,
+) -> None:
+    """Free disk space: remove leftovers, and the jobs that you ask for.
+
+    Leftovers are temporary folders that no process holds, and copies of local files in the home
+    that no job names. Outputs always stay.
+    """
+    from impasto.cli.render import removals
+    from impasto.driver.cleaning import clean
+
+    streams.act()
+    asked = (state or ["done"]) if state or older_than else []
+    before = since_moment(older_than, "--older-than") if older_than else math.inf
+    settings = load_settings(config, home)
+    store = open_stores(settings).open_home(settings.home)
+    states = _states(asked) if asked else set()
+    found = clean(store, states, before, dry_run=dry_run)
+    removals.removals(found, dry_run=dry_run, as_json=as_json)
 
 
 def _follow(job: Job, view: LogView) -> None:

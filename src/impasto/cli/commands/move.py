@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from impasto.cli import streams
-from impasto.cli.options import AsJson, Config, Quiet, json_lines, load_settings, open_stores
+from impasto.cli.options import (
+    AsJson,
+    Config,
+    Home,
+    Quiet,
+    json_lines,
+    load_settings,
+    open_stores,
+)
 from impasto.errors import ImpastoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from impasto.cli.progress import Units
+    from impasto.settings import Settings
     from impasto.storage.transfer.tasks import Observer, Tally
+
+_JOB = re.compile(r"[0-9a-f]{4,12}")
+"""A job's id, or its beginning; no URL looks like one."""
 
 
 def add(app: typer.Typer) -> None:
@@ -78,18 +91,26 @@ def cp(
 
 
 def rm(
-    urls: Annotated[list[str], typer.Argument(help="What to delete.", metavar="URL")],
+    what: Annotated[list[str], typer.Argument(help="What to delete.", metavar="JOB|URL")],
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Also delete everything below.")
     ] = False,
+    home: Home = None,
     config: Config = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Delete objects in stores, for good.
+    """Delete jobs by their ids, or objects in stores by their URLs, for good.
 
-    Files on this machine are never deleted.
+    A job's output stays, and a running job is refused. Other files on this machine are never
+    deleted.
     """
+    jobs = [each for each in what if _JOB.fullmatch(each)]
+    urls = [each for each in what if each not in jobs]
+    if jobs:
+        _remove_jobs(jobs, load_settings(config, home), as_json=as_json, quiet=quiet)
+    if not urls:
+        return
     from impasto.cli import progress
     from impasto.storage.transfer.removal import remove
 
@@ -101,6 +122,22 @@ def rm(
         as_json=as_json,
         quiet=quiet,
     )
+
+
+def _remove_jobs(jobs: list[str], settings: Settings, *, as_json: bool, quiet: bool) -> None:
+    """Remove jobs; refuses all of them if one cannot be found."""
+    from impasto.cli.render.text import json_line, say, size
+    from impasto.jobs import find
+    from impasto.jobs.removal import remove
+
+    streams.act()
+    home = open_stores(settings).open_home(settings.home)
+    for job in [find.find(home, each) for each in jobs]:
+        freed = remove(job)
+        if as_json:
+            json_line({"job": job.id, "bytes": freed})
+        elif not quiet:
+            say(f"job {job.id}: removed, {size(freed)} freed")
 
 
 def _show(

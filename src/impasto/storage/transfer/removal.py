@@ -105,7 +105,7 @@ def _doomed(
     url, found = parse(text), False
     if url.local:
         raise BadInput(
-            f"{url}: is on this machine, and `impasto rm` only deletes from stores",
+            f"{url}: is on this machine, and `impasto rm` only deletes jobs and what is in stores",
             "delete local files with your shell's rm",
         )
     if not recursive:
