@@ -12,9 +12,11 @@ from impasto.schema.driver import Driver
 from impasto.schema.events import Item
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Failed, ItemError, Result
+from impasto.storage.parallel import in_order
+from impasto.storage.store import MANY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from impasto.jobs.job import Job
     from impasto.jobs.listing import Listing
@@ -126,8 +128,8 @@ def summarize(job: Job) -> JobSummary:
     """Summarize a job; raises BadInput when it cannot be read."""
     spec, listing = job.spec(), job.listing()
     # The plan of a long video is large, and a result says all that is needed of it.
-    result = job.result()
-    plan = None if result else job.plan()
+    result = job.result() if listing.finished else None
+    plan = job.plan() if not result and "plan.json" in listing.sizes else None
     done = [n for n in listing.done if plan and n < len(plan.shards)]
     items_done = sum(len(plan.shards[n]) for n in done) if plan else 0
     if result:
@@ -151,13 +153,18 @@ def summarize(job: Job) -> JobSummary:
     )
 
 
-def summaries(jobs: Iterable[Job]) -> Iterator[JobSummary | Unreadable]:
-    """Summarize jobs."""
-    for job in jobs:
-        try:
-            yield summarize(job)
-        except BadInput as error:
-            yield Unreadable(job=job.id, why=str(error))
+def summaries(jobs: Sequence[Job]) -> Iterator[JobSummary | Unreadable]:
+    """Summarize jobs of a home, in their order; where each takes requests, many at once."""
+    if jobs and jobs[0].home.place.local:
+        return map(_summarize, jobs)
+    return in_order(_summarize, jobs, MANY)
+
+
+def _summarize(job: Job) -> JobSummary | Unreadable:
+    try:
+        return summarize(job)
+    except BadInput as error:
+        return Unreadable(job=job.id, why=str(error))
 
 
 def details(job: Job) -> JobDetails:
