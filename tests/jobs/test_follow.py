@@ -6,6 +6,7 @@ import pytest
 
 from impasto.jobs.follow import LAST_LOOKS, Ended, follow
 from impasto.jobs.job import Job
+from impasto.jobs.presence import present
 from impasto.schema.events import Cancelled, Finished, Printed, Started, Stopped, Submitted
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Result
@@ -92,6 +93,22 @@ def test_a_driver_that_gave_up_is_looked_at_twice_and_says_why(job: Job) -> None
     clock = Clock()
     assert list(follow(job, clock)) == [STARTED, STOPPED, Ended("stopped", "no weights")]
     assert clock.waits == 1
+
+
+def test_a_job_whose_driver_was_killed_is_not_followed_for_ever(job: Job) -> None:
+    job.journal.write(STARTED)
+    clock = Clock()
+    killed = Ended("stopped", "its driver was killed", resumable=True)
+    assert list(follow(job, clock)) == [STARTED, killed]
+    assert clock.waits == LAST_LOOKS
+
+
+def test_a_driver_that_says_nothing_is_waited_for(job: Job) -> None:
+    with present(job.folder, "local"):
+        job.journal.write(STARTED)
+        silence = [lambda: None] * (LAST_LOOKS + 3)
+        clock = Clock(*silence, lambda: job.journal.write(STOPPED))
+        assert list(follow(job, clock))[-1] == Ended("stopped", "no weights")
 
 
 def test_a_next_driver_is_waited_for(job: Job) -> None:

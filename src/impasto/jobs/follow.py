@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from impasto.errors import Incomplete, Interrupted, Unavailable
-from impasto.schema.events import Finished, Stopped
+from impasto.jobs.presence import drivers
+from impasto.schema.events import Finished, Stopped, Submitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from impasto.schema.events import Event
 
 LAST_LOOKS = 15
-"""Looks without a new event after which a done job's output is no longer expected to be logged."""
+"""Looks without a new event after which a done job's output is no longer expected to be logged, and
+a driver is looked for."""
 
 
 State = Literal["done", "cancelled", "stopped"]
@@ -63,6 +65,9 @@ def follow(job: Job, wait: Callable[[], object]) -> Iterator[Event | Ended]:
             else:
                 yield Ended(state)
             return
+        if quiet >= LAST_LOOKS and _abandoned(job, last):
+            yield Ended("stopped", "its driver was killed", resumable=True)
+            return
         quiet += 1
         wait()
 
@@ -73,6 +78,11 @@ def _state(job: Job, last: Event | None) -> State | None:
     if job.notes.cancelled():
         return "cancelled"
     return "stopped" if isinstance(last, Stopped) else None
+
+
+def _abandoned(job: Job, last: Event | None) -> bool:
+    """Return whether a driver had begun, and none is there any more."""
+    return not isinstance(last, Submitted | None) and not drivers(job.folder, job.listing())
 
 
 def _late(state: State, last: Event | None, quiet: int) -> bool:
