@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,8 +22,6 @@ from impasto.schema.outcome import Result
 from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from impasto.jobs.state import State
 
 RESULT = Result(
@@ -80,6 +79,17 @@ def test_a_driver_that_was_killed_runs_nothing(job: Job) -> None:
     stale = job.listing()
     stale.times["drivers/01234567.json"] -= presence.STALE
     assert drivers(job.folder, stale) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux")
+def test_a_killed_driver_that_nobody_waits_for_runs_nothing(job: Job) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        driver = Driver(host=os.uname().nodename, pid=process.pid)
+        job.folder.put("drivers/01234567.json", driver.model_dump_json().encode())
+        assert state(job) == "running"
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert state(job) == "stopped"
 
 
 @pytest.mark.parametrize("torn", [b"", b"{}", b'{"host": "vm", "pid": 0}'])

@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -86,5 +87,15 @@ def _has_ended(driver: Driver) -> bool:
     except ProcessLookupError:
         return True
     except PermissionError:
-        pass
-    return False
+        return False
+    return _is_zombie(driver.pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Return whether a process has ended and only waits for its parent to notice."""
+    try:
+        facts = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        # There is no such file on other systems than Linux.
+        return False
+    return facts.rpartition(")")[2].split()[:1] == ["Z"]
