@@ -123,10 +123,12 @@ def test_a_partly_failed_job_exits_3_and_says_how_to_accept_it(tmp_path: Path) -
     done = impasto(*words, "--home", tmp_path / "home")
     assert done.returncode == 3
     assert "--max-failed 1" in done.stderr.splitlines()[-1]
-    assert json.loads(call(*words, "--home", tmp_path / "home", "--json").stdout) | {
+    told = call(*words, "--home", tmp_path / "home", "--json")
+    assert json.loads(told.stdout) | {
         "job": "",
         "error": "",
     } == {"job": "", "output": None, "items": 2, "total": 2, "error": "", "exit_code": 3}
+    assert "impasto: " not in told.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -176,6 +178,7 @@ def test_a_refused_command_leaves_no_job(
     assert done.returncode == 2, done.stderr
     listed = CliRunner().invoke(app, ["jobs", "--json", "--home", str(tmp_path / "home")])
     assert (listed.exit_code, listed.stdout) == (0, "")
+    assert not [*tmp_path.glob("home/jobs/*")]
     assert text.read_text() == "mine"
 
 
@@ -202,6 +205,7 @@ def test_json_is_one_line_that_a_program_can_use(job: tuple[Path, dict[str, obje
     assert line["items"] == 30
     assert line["failed"] == 0
     assert Path(str(line["output"])) == folder / "out.mp4"
+    assert line["done_already"] is False
 
 
 def test_jobs_show_and_logs_tell_of_a_job(job: tuple[Path, dict[str, object]]) -> None:
