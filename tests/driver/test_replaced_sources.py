@@ -65,7 +65,7 @@ def test_a_source_replaced_within_its_size_and_time_is_another_one(
     replace_in_place(path, other)
     ended = resume(made)
     assert ended.returncode == 2
-    assert "has changed since job" in ended.stderr
+    assert "has changed since job" in json.loads(ended.stdout)["error"]
     assert not list((made.root / "made").iterdir())
 
 

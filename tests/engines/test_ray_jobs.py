@@ -497,10 +497,10 @@ def test_following_waits_for_a_driver_and_ends_quietly(job: list[object], tmp_pa
     found.journal.write(Submitted(time=0.0))
     following = start("logs", "-f", found.id, "--home", tmp_path)
     assert following.stdout
-    assert "stopped" in following.stdout.readline()
+    assert "ended: it did not work" in following.stdout.readline()
     assert "submitted" in following.stdout.readline()
     found.journal.write(Unknown({"time": 1.0, "event": "news"}))
-    assert "1970-01-01 00:00:01 news" in following.stdout.readline()
+    assert ":01  news" in following.stdout.readline()
     with pytest.raises(TimeoutExpired):
         following.wait(0.5)
     following.send_signal(signal.SIGINT)
