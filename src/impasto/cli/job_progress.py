@@ -64,6 +64,7 @@ def job_units(spec: JobSpec, *, verbose: bool = False) -> Units:
         lambda job: f"job {job.job}: ",
         lambda job: _shards_and_workers(job) if verbose and job.stage == "scoring" else "",
         eager=True,
+        measured=True,
     )
 
 

@@ -37,6 +37,7 @@ class Units:
         title: what the progress is of, for a separate line; "" for nothing.
         detail: further information; "" for none.
         eager: whether a line is also printed when something else happens than before.
+        measured: whether events hold the rate, so that it is the one of the result.
     """
 
     doing: Callable[[Any], str]
@@ -47,6 +48,7 @@ class Units:
     title: Callable[[Any], str] = lambda _: ""
     detail: Callable[[Any], str] = lambda _: ""
     eager: bool = False
+    measured: bool = False
 
 
 STOPPING = "stopping: finishing the {} in work; Ctrl-C again to stop at once"
@@ -154,8 +156,7 @@ class _Facts:
         units, rate = self._units, self._rate(event)
         if not units.counting(event):
             return (units.count(event),) if units.count(event) else ()
-        # A job's rate is the one that its result has.
-        shown = getattr(event, "rate", rate)
+        shown = getattr(event, "rate", rate) if units.measured else rate
         speed = units.speed(event, shown) if shown else ""
         left = ""
         if rate and event.done < event.total and not stopping:

@@ -116,13 +116,14 @@ def _check_suffix(output: str, given: tuple[File, File]) -> None:
 
 
 def _units() -> Units:
-    from impasto.cli.progress import Units
+    from impasto.cli.progress import STOPPING, Units
 
     return Units(
-        ("reading", "comparing"),
         lambda event: event.stage,
-        lambda event: f"{event.done}/{event.total} frames",
-        lambda rate: f"{rate:.1f}/s",
+        lambda event: f"{event.done:,} of {event.total:,} frames",
+        lambda _, rate: f"{rate:.1f} fps",
+        lambda _: STOPPING.format("frames"),
+        lambda event: event.stage == "comparing",
     )
 
 

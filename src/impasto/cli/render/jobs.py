@@ -42,7 +42,9 @@ def result(done: Result, called: str, named: str, media_rate: float = 0.0) -> No
     line += f", {done.concealed} concealed" if done.concealed else ""
     if done.seconds:
         line += f" in {clock(done.seconds)}"
-        line += f", {speed(done.fps, called, media_rate)}" if done.fps else ", all from earlier runs"
+        line += (
+            f", {speed(done.fps, called, media_rate)}" if done.fps else ", all from earlier runs"
+        )
     else:
         line += ", done already"
     say(f"{line}, {size(done.bytes)} (job {done.job})")
