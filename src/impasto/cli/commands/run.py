@@ -24,7 +24,7 @@ from impasto.cli.options import (
 )
 from impasto.cli.scorer_flags import ScorerCommand
 from impasto.cli.spec_options import takes_spec
-from impasto.errors import BadInput, ImpastoError
+from impasto.errors import BadInput, ImpastoError, Interrupted
 
 if TYPE_CHECKING:
     from impasto.jobs.job import Job
