@@ -9,9 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from impasto.cli.main import app
-from impasto.cli.scorer_flags import PARAMS, ScorerCommand, describe
+from impasto.cli.scorer_flags import describe
 from impasto.errors import BadInput
 from impasto.scorers.registry import SCORERS
+from support.command import parsed
 
 CLASS = '''
 class Up:
@@ -23,16 +24,6 @@ class Up:
     def score(self, batch):
         return batch
 '''
-
-
-def parsed(*words: str) -> tuple[dict[str, object], dict[str, object]]:
-    """A run's own options, and what it leaves to the scorer."""
-    from typer.main import get_command
-
-    command = get_command(app).commands["run"]  # type: ignore[attr-defined]
-    assert isinstance(command, ScorerCommand)
-    context = command.make_context("run", list(words))
-    return context.params, context.meta[PARAMS]
 
 
 def test_a_scorers_parameters_may_stand_anywhere_among_the_options() -> None:
@@ -60,8 +51,10 @@ def test_a_class_tells_its_parameters_by_its_own_arguments(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--stile", "p.jpg"), "--stile: unknown option; scorer style takes --style, "),
-        (("--scorer", "identity", "--style", "x"), "scorer identity takes no options"),
+        (("--stile", "p.jpg"), "--stile: unknown option; did you mean --style?"),
+        (("--scorer", "identity", "--style", "x"), "--style: is not an option of scorer identity"),
+        (("--num-steps", "9"), "it is one of gatys: add --scorer"),
+        (("--style", "a.jpg", "--style", "b.jpg"), "--style: is given twice; leave one out"),
         (("--strength",), "--strength: needs a value"),
         (("--strength", "--crf", "3"), "--strength: needs a value"),
         (("--scorer", "nothing", "--style", "x"), "scorer 'nothing' is unknown"),

@@ -65,6 +65,19 @@ def call(*args: object, inline: bool = True) -> subprocess.CompletedProcess[str]
     return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
+def parsed(*words: str) -> tuple[dict[str, object], dict[str, object]]:
+    """Return a run's own options, and what it leaves to the scorer."""
+    from typer.main import get_command
+
+    from impasto.cli.main import app
+    from impasto.cli.scorer_flags import PARAMS, ScorerCommand
+
+    command = get_command(app).commands["run"]  # type: ignore[attr-defined]
+    assert isinstance(command, ScorerCommand)
+    context = command.make_context("run", list(words))
+    return context.params, context.meta[PARAMS]
+
+
 def start(*args: object) -> subprocess.Popen[str]:
     """Start a command."""
     words = [*COMMAND, *map(str, args)]

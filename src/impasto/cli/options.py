@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hin
 
 import typer
 
+from impasto.cli.parsing import App, Group
 from impasto.errors import BadInput
 
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 
 Return = TypeVar("Return")
 
-app = typer.Typer(
+app = App(
     name="impasto",
+    cls=Group,
     help="Score media with deep-learning models; the flagship paints videos in any style.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -37,12 +38,15 @@ Home = Annotated[
     str | None,
     typer.Option(
         help="Folder or URL that holds the jobs. "
-        "[default: $IMPASTO_HOME, else ~/.local/share/impasto]"
+        "[default: $IMPASTO_HOME, else ~/.local/share/impasto]",
+        metavar="FOLDER",
     ),
 ]
 Config = Annotated[
     str | None,
-    typer.Option(help="Settings file. [default: $IMPASTO_CONFIG, else impasto.toml here]"),
+    typer.Option(
+        help="Settings file. [default: $IMPASTO_CONFIG, else impasto.toml here]", metavar="FILE"
+    ),
 ]
 Workers = Annotated[
     str | None,
@@ -70,7 +74,8 @@ Address = Annotated[
     str | None,
     typer.Option(
         help="The cluster: auto, HOST:PORT, or its dashboard's URL. "
-        "[default: Ray started on this machine]"
+        "[default: Ray started on this machine]",
+        metavar="ADDRESS",
     ),
 ]
 Speculate = Annotated[
@@ -80,15 +85,22 @@ Speculate = Annotated[
     ),
 ]
 Device = Annotated[
-    str | None, typer.Option(help="Where models run: auto, cpu or cuda. [default: auto]")
+    str | None,
+    typer.Option(help="Where models run. [default: auto]", metavar="auto|cpu|cuda"),
 ]
 Memory = Annotated[
     str | None,
-    typer.Option(help="Memory limit per worker, such as 8GB. [default: most of the machine's]"),
+    typer.Option(
+        help="Memory limit per worker, such as 8GB. [default: most of the machine's]",
+        metavar="SIZE",
+    ),
 ]
 MaxFailed = Annotated[
     str | None,
-    typer.Option(help="Items that may be set aside: a number, 5% or all. [default: unchanged]"),
+    typer.Option(
+        help="Items that may be set aside: a number, 5% or all. [default: unchanged]",
+        metavar="N|%|all",
+    ),
 ]
 MaxFailedBatches = Annotated[
     int | None, typer.Option(help="Mini-batches that may have items set aside. [default: all]")
@@ -99,7 +111,9 @@ Timeout = Annotated[
 ]
 Plot = Annotated[
     str | None,
-    typer.Option(help="Draw the loss curves of an optimising scorer into this PNG file."),
+    typer.Option(
+        help="Draw the loss curves of an optimising scorer into this PNG file.", metavar="FILE"
+    ),
 ]
 ItemKind = Annotated[
     Literal["pictures", "files", "rows"] | None,

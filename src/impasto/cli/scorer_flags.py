@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
-from typer.core import TyperCommand
-
+from impasto.cli.parsing import Command, next_value, plainest, unknown, value_of
 from impasto.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pydantic.fields import FieldInfo
 
+    from impasto.scorers.roles import Roles
+
 PARAMS = "impasto.params"
 """The key of the scorer's parameters in a command's context."""
+SCORER = "impasto.scorer"
+"""The key of the scorer's name there."""
+_TYPES = {"str": "TEXT", "int": "N", "float": "NUMBER", "": "VALUE"}
 REQUIRED = "required"
 """Placeholder for the default of a parameter that has none."""
 
@@ -64,8 +69,9 @@ def describe(scorer: str) -> tuple[str, list[Flag]]:
     name, _, behind = scorer.partition(":")
     entry = registry.find(name)
     if entry.roles.class_args:
-        return _of_class(behind) if behind else (entry.about, [])
-    texts = _texts(entry.params)
+        known = behind and "://" not in behind
+        return _of_class(behind) if known else (entry.about, [])
+    texts = _texts(inspect.getdoc(entry.params) or "")
     fields = entry.params.model_fields.items()
     return entry.about, [
         _of_field(field, info, texts.get(field, ""))
@@ -98,22 +104,43 @@ def spec_params(scorer: str, given: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-class ScorerCommand(TyperCommand):
+class ScorerCommand(Command):
     """A command that takes, besides its own options, the parameters of the scorer it names."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    def own_words(self, ctx: Any, args: Sequence[str]) -> list[str]:
         """Take the scorer's parameters out; raises BadInput when one is unknown or has no value."""
-        own = {name for param in self.params for name in (*param.opts, *param.secondary_opts)}
-        scorer = self.scorer(args)
-        known = _lazily(scorer, ctx.command_path)
-        rest, given = _split(args, own | set(ctx.help_option_names), known)
-        ctx.meta[PARAMS] = given
-        parsed: list[str] = super().parse_args(ctx, rest)
-        return parsed
+        ctx.meta[SCORER] = self.scorer(args)
+        ctx.meta[PARAMS] = {}
+        return super().own_words(ctx, args)
 
     def scorer(self, args: Sequence[str]) -> str:
         """Return the scorer that the arguments name."""
-        return _value(args, "--scorer") or "style"
+        return value_of(args, "--scorer") or "style"
+
+    def other_option(self, ctx: Any, word: str, left: Iterator[str]) -> None:
+        """Take a parameter of the scorer; raises BadInput when it is none, or is given twice."""
+        name, equals, value = word.partition("=")
+        own, given = self.takes_values(ctx), ctx.meta[PARAMS]
+        flag = _find(ctx.meta[SCORER], name, own, ctx.command_path)
+        if flag.name in given and not flag.switch:
+            raise BadInput(f"{flag.flag}: is given twice", "leave one out")
+        if equals:
+            given[flag.name] = value
+        else:
+            alone = flag.switch or next_value(left, name, own, ctx.command_path)
+            given[flag.name] = alone
+
+    def more_groups(self, ctx: Any) -> dict[str, list[tuple[str, str]]]:
+        """Return the rows of the scorer's parameters."""
+        scorer = ctx.meta[SCORER]
+        _, flags = describe(scorer)
+        paints = any(flag.name == "style" for flag in flags)
+        title = f"How it looks (scorer {scorer})" if paints else f"Scorer {scorer}"
+        roles = _roles(scorer)
+        rows = [_row(flag, is_file=flag.name in roles.files) for flag in flags]
+        if not flags and roles.class_args:
+            rows = [("--NAME VALUE", "An argument of the class, by its name.")]
+        return {title: rows}
 
 
 class FirstArgumentCommand(ScorerCommand):
@@ -137,68 +164,51 @@ class FirstArgumentCommand(ScorerCommand):
         return "style"
 
 
-def _split(
-    args: Sequence[str], own: set[str], known: Callable[[str], Flag]
-) -> tuple[list[str], dict[str, Any]]:
-    """Separate a command's own arguments from a scorer's parameters, which `known` looks up."""
-    rest: list[str] = []
-    given: dict[str, Any] = {}
-    left = iter(args)
-    for word in left:
-        name, equals, value = word.partition("=")
-        if word == "--":
-            return [*rest, word, *left], given
-        if name in own or not re.match("--[a-z]", name):
-            rest.append(word)
-            continue
-        flag = known(name)
-        if equals:
-            given[flag.name] = value
-        else:
-            given[flag.name] = True if flag.switch else _next(left, name, own)
-    return rest, given
+def _roles(scorer: str) -> Roles:
+    """Return the roles of a scorer's parameters; raises BadInput when there is no such scorer."""
+    from impasto.scorers import registry
+
+    return registry.find(scorer.partition(":")[0]).roles
 
 
-def _lazily(scorer: str, command: str) -> Callable[[str], Flag]:
-    """Return a function that looks a flag up; the scorer's file is read only when it is called.
+def _row(flag: Flag, *, is_file: bool) -> tuple[str, str]:
+    """Return a flag and its text, as a row of help."""
+    kind = "FILE" if is_file else _TYPES.get(flag.type, flag.type)
+    name = flag.flag if flag.switch else f"{flag.flag} {kind}"
+    about = flag.about[:1].upper() + flag.about[1:]
+    default = "" if flag.switch or not flag.default else f"[default: {flag.default}]"
+    last = "[required]" if flag.default == REQUIRED else default
+    return name.rstrip(), f"{about} {last}".strip()
 
-    Args:
-        scorer: as for `describe`.
-        command: the command, as users type it.
+
+def _find(scorer: str, name: str, own: Iterable[str], command: str) -> Flag:
+    """Return a scorer's flag by the name on the command line; raises BadInput when it has none.
+
+    The scorer's file is read only here.
     """
-
-    def known(name: str) -> Flag:
-        if "://" in scorer:
-            # The arguments of a class in a store are read, and checked, when the job is submitted.
-            return Flag(name[2:].replace("-", "_"), "", "")
-        flags = {flag.flag: flag for flag in describe(scorer)[1]}
-        if name not in flags:
-            has = f"takes {', '.join(flags)}" if flags else "takes no options"
-            raise BadInput(
-                f"{name}: unknown option; scorer {scorer} {has}",
-                f"'{command} --help' lists the others",
-            )
-        return flags[name]
-
-    return known
-
-
-def _next(left: Iterator[str], name: str, own: set[str]) -> str:
-    value = next(left, None)
-    if value is None or value.partition("=")[0] in own:
-        raise BadInput(f"{name}: needs a value", "see 'impasto scorers'")
-    return value
+    if "://" in scorer:
+        # The arguments of a class in a store are read, and checked, when the job is submitted.
+        return Flag(name[2:].replace("-", "_"), "", "")
+    flags = {flag.flag: flag for flag in describe(scorer)[1]}
+    if not name.startswith("--"):
+        raise unknown(name, [*own, *flags], f"{command} --help")
+    for known, flag in flags.items():
+        if name == known or plainest(name) == plainest(known):
+            return flag
+    elsewhere = [other for other in _builtin() if name in {f.flag for f in describe(other)[1]}]
+    if elsewhere:
+        raise BadInput(
+            f"{name}: is not an option of scorer {scorer}",
+            f"it is one of {' and '.join(elsewhere)}: add --scorer",
+        )
+    named = "" if scorer == "style" else f" --scorer {shlex.quote(scorer)}"
+    raise unknown(name, [*own, *flags], f"{command}{named} --help")
 
 
-def _value(args: Sequence[str], name: str) -> str | None:
-    """Return the last value of an option."""
-    found = None
-    for n, word in enumerate(args):
-        if word.startswith(f"{name}="):
-            found = word.partition("=")[2]
-        elif word == name:
-            found = next(iter(args[n + 1 :]), None)
-    return found
+def _builtin() -> Iterable[str]:
+    from impasto.scorers.registry import SCORERS
+
+    return SCORERS
 
 
 def _of_class(behind: str) -> tuple[str, list[Flag]]:
@@ -208,6 +218,7 @@ def _of_class(behind: str) -> tuple[str, list[Flag]]:
     module, name = signature.split(behind)
     path = Path(signature.locate(module))
     source = path.read_bytes()
+    texts = _texts(signature.text(source, name, str(path)))
     flags = [
         Flag(
             argument.name,
@@ -215,6 +226,7 @@ def _of_class(behind: str) -> tuple[str, list[Flag]]:
             argument.default.value
             if isinstance(argument.default, Default)
             else _shown(argument.default),
+            texts.get(argument.name, ""),
             switch=argument.type == "bool",
         )
         for argument in signature.arguments(source, name, str(path))
@@ -238,16 +250,18 @@ def _shown(default: object) -> str:
     return "" if default is None else str(default)
 
 
-def _texts(params: type) -> dict[str, str]:
-    """Read the description of each attribute from the class's docstring."""
+def _texts(docstring: str) -> dict[str, str]:
+    """Read the description of each attribute or argument from a docstring in Google's style."""
     texts: dict[str, str] = {}
     last = ""
-    _, _, attributes = (inspect.getdoc(params) or "").partition("Attributes:\n")
-    for line in attributes.splitlines():
-        match = re.match(r"    (\w+): (.*)", line)
+    section = re.split(r"^(?:Attributes|Args):\n", docstring, maxsplit=1, flags=re.MULTILINE)[1:]
+    for line in "".join(section).splitlines():
+        match = re.match(r"    (\w+)(?: \(.*?\))?: (.*)", line)
         if match:
             last = match[1]
             texts[last] = match[2]
+        elif re.match(r"\S", line):
+            break
         elif last and line.strip():
             texts[last] += f" {line.strip()}"
     return texts

@@ -29,11 +29,16 @@ def _spec(
             "-o",
             help="The video, image, folder or file of records to write. Video is H.264; H.265 with "
             "10 bits if the source has more than 8, HDR included; VP9 in .webm.",
+            metavar="OUTPUT",
         ),
     ],
     scorer: Annotated[
         str,
-        typer.Option(help="The model; its parameters are options too: see 'impasto scorers'."),
+        typer.Option(
+            help="The model: see 'impasto scorers'. Its parameters are options too, and "
+            "'--scorer NAME --help' shows them.",
+            metavar="NAME",
+        ),
     ] = "style",
     items: ItemKind = None,
     max_size: Annotated[
@@ -44,12 +49,16 @@ def _spec(
         typer.Option(help="Write images into a folder instead of a video."),
     ] = None,
     fps: Annotated[
-        str | None, typer.Option(help="Frame rate of a video made from images. [default: 25]")
+        str | None,
+        typer.Option(help="Frame rate of a video made from images. [default: 25]", metavar="RATE"),
     ] = None,
     start: Annotated[
-        str | None, typer.Option(help="Where to start: seconds, or [[hh:]mm:]ss.")
+        str | None,
+        typer.Option(help="Where to start: seconds, or [[hh:]mm:]ss.", metavar="TIME"),
     ] = None,
-    end: Annotated[str | None, typer.Option(help="Where to stop, in the same formats.")] = None,
+    end: Annotated[
+        str | None, typer.Option(help="Where to stop, in the same formats.", metavar="TIME")
+    ] = None,
     stream: Stream = None,
     deinterlace: Annotated[
         Literal["auto", "no"],
@@ -64,7 +73,7 @@ def _spec(
     ] = "copy",
     crf: Annotated[int, typer.Option(help="Video quality, from 0 (best) to 51.")] = 18,
     preset: Annotated[
-        str, typer.Option(help="Encoder speed, from ultrafast to veryslow.")
+        str, typer.Option(help="Encoder speed, from ultrafast to veryslow.", metavar="NAME")
     ] = "veryfast",
     shard_frames: Annotated[
         str | None,
@@ -80,7 +89,9 @@ def _spec(
     timeout: Timeout = None,
     max_failed: Annotated[
         str | None,
-        typer.Option(help="Items that may be set aside: a number, 5% or all. [default: 0]"),
+        typer.Option(
+            help="Items that may be set aside: a number, 5% or all. [default: 0]", metavar="N|%|all"
+        ),
     ] = None,
     max_failed_batches: MaxFailedBatches = None,
     requirements: Annotated[

@@ -20,6 +20,7 @@ from impasto.cli.options import (
     Workers,
     takes,
 )
+from impasto.cli.parsing import App, Group
 from impasto.cli.scorer_flags import ScorerCommand
 from impasto.cli.spec_options import takes_spec
 from impasto.errors import BadInput
@@ -39,7 +40,7 @@ Address = Annotated[
 def add(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command(cls=ScorerCommand)(submit)
-    group = typer.Typer(rich_markup_mode=None)
+    group = App(cls=Group, rich_markup_mode=None)
     group.command()(status)
     # A group with one command would otherwise become that command.
     group.callback()(lambda: None)

@@ -87,6 +87,16 @@ def about(source: bytes, name: str, where: str = "the file") -> str:
     return text.partition("\n")[0]
 
 
+def text(source: bytes, name: str, where: str = "the file") -> str:
+    """Return the docstrings of a class and its ``__init__``; raises what `arguments` does."""
+    found = _find(_classes(source, where), name, where)
+    texts = [ast.get_docstring(found)]
+    for each in found.body:
+        if isinstance(each, ast.FunctionDef) and each.name == "__init__":
+            texts.append(ast.get_docstring(each))
+    return "\n".join(filter(None, texts))
+
+
 def check(arguments: list[Argument], given: Mapping[str, Any]) -> dict[str, Any]:
     """Check values for arguments, and convert those that come as text from the command line.
 

@@ -1,0 +1,145 @@
+"""Help pages: options and commands in groups, examples, 80 columns at most."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+GROUPS = {
+    "Options": ["output", "scorer", "items", "start", "end", "stream", "overwrite"],
+    "What comes out": ["max_size", "frames", "fps", "deinterlace", "sound", "crf", "preset"],
+    "How it runs": [
+        *("engine", "device", "workers", "memory", "mini_batch", "shard_frames", "timeout"),
+        *("max_failed", "max_failed_batches", "as_submitted", "home", "config"),
+    ],
+    "A cluster": ["address", "gpus_per_worker", "cpus_per_worker", "speculate", "requirements"],
+    "Output of the command": ["plot", "as_json", "quiet", "help"],
+}
+"""The options of large commands, by group; smaller commands have a single group."""
+FEW = 10
+"""Maximum number of options in a single group."""
+REST = "Other options"
+
+COMMANDS = {
+    "Score": ["run", "plan", "resume", "retry", "demo"],
+    "Look": ["probe", "verify", "scorers"],
+    "Jobs": ["jobs", "show", "logs", "cancel"],
+    "Stores": ["ls", "cp", "rm", "sas", "doctor"],
+    "Cluster": ["submit", "cluster"],
+}
+"""All commands, by group."""
+
+EXAMPLES = {
+    "run": [
+        "impasto run clip.mp4 --style painting.jpg -o out.mp4",
+        "impasto run clip.mp4 --style painting.jpg --start 0:10 --end 0:15 -o part.mp4",
+        "impasto run 'photos/*.jpg' --style painting.jpg --strength 0.6 -o painted/",
+    ],
+    "plan": ["impasto plan clip.mp4 --style painting.jpg -o out.mp4"],
+    "submit": [
+        "impasto submit az://media/in.mp4 --style painting.jpg -o az://media/out.mp4 \\",
+        "        --address http://127.0.0.1:8265 --home az://control/impasto",
+    ],
+}
+
+_COLUMN = 28
+"""Maximum width of the column of names."""
+_TYPES = {"<str>": "TEXT", "<int>": "N", "<float>": "NUMBER", "<bool>": ""}
+_HARD = "\N{NO-BREAK SPACE}"
+
+
+def option_groups(
+    params: Iterable[Any], ctx: Any, more: Mapping[str, list[tuple[str, str]]]
+) -> dict[str, list[tuple[str, str]]]:
+    """Sort a command's options into groups.
+
+    Args:
+        params: the command's parameters.
+        ctx: its context.
+        more: rows of further groups, which follow the first.
+
+    Returns:
+        The rows of each group, of a name and a text.
+    """
+    rows = {
+        param.name: _row(param, ctx)
+        for param in params
+        if param.param_type_name == "option" and not param.hidden
+    }
+    if len(rows) <= FEW:
+        return {"Options": [*rows.values()], **more}
+    first, *others = GROUPS.items()
+    groups = {first[0]: _taken(rows, first[1]), **more}
+    groups |= {title: _taken(rows, names) for title, names in others}
+    last = groups.popitem()
+    groups |= {REST: [*rows.values()]} | dict([last])
+    return groups
+
+
+def argument_rows(params: Iterable[Any]) -> list[tuple[str, str]]:
+    """Return a row for each argument that has a text."""
+    return [
+        (argument_name(param), " ".join(param.help.split()))
+        for param in params
+        if param.param_type_name == "argument" and param.help
+    ]
+
+
+def argument_name(param: Any) -> str:
+    """Return the name of an argument, as help and errors show it."""
+    name: str = param.metavar or param.name.upper()
+    return name
+
+
+def write_groups(formatter: Any, groups: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+    """Write the groups that have rows; all texts begin in the same column."""
+    names = [len(name) for rows in groups.values() for name, _ in rows]
+    column = min(max(names, default=0), _COLUMN) + 2
+    for title, rows in groups.items():
+        if not rows:
+            continue
+        with formatter.section(title):
+            for name, text in rows:
+                _write_row(formatter, name, text, column)
+
+
+def write_examples(formatter: Any, command: str) -> None:
+    """Write the examples of a command, which may be pasted, line by line."""
+    if examples := EXAMPLES.get(command):
+        with formatter.section("Examples"):
+            for line in examples:
+                formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+
+def _taken(rows: dict[str, tuple[str, str]], names: Iterable[str]) -> list[tuple[str, str]]:
+    return [rows.pop(name) for name in names if name in rows]
+
+
+def _row(param: Any, ctx: Any) -> tuple[str, str]:
+    _, text = param.get_help_record(ctx)
+    names = ", ".join(sorted(param.opts, key=len))
+    kind = "" if param.is_flag or param.count else param.display_type_rich(ctx=ctx)
+    kind = _TYPES.get(kind, kind.strip("<>"))
+    return f"{names} {kind}".rstrip(), text
+
+
+def _write_row(formatter: Any, name: str, text: str, column: int) -> None:
+    indent = " " * formatter.current_indent
+    width = formatter.width - len(indent) - column
+    lines = textwrap.wrap(_unbroken(text, width), max(width, 20)) or [""]
+    if len(name) > column - 2:
+        formatter.write(f"{indent}{name}\n")
+        name = ""
+    for line in lines:
+        formatter.write(f"{indent}{name:<{column}}{line.replace(_HARD, ' ')}".rstrip() + "\n")
+        name = ""
+
+
+def _unbroken(text: str, width: int) -> str:
+    """Return a text in which the default at its end, if it fits in a line, is not wrapped."""
+    text, bracket, default = " ".join(text.split()).partition("[default")
+    last = bracket + default
+    return text + (last.replace(" ", _HARD) if len(last) <= width else last)

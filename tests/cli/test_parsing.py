@@ -1,0 +1,115 @@
+"""Words that a command does not understand get one clear line, and the most likely remedy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.command import call, parsed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def refused(*words: object) -> str:
+    """The one line with which a command is refused."""
+    done = call(*words, inline=False)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    (line,) = done.stderr.splitlines()
+    return line.removeprefix("impasto: ")
+
+
+RUN = ("run", "in.mp4", "-o", "o.mp4")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((*RUN, "--strenght", "1"), "--strenght: unknown option; did you mean --strength?"),
+        ((*RUN, "--shard-frame=9"), "--shard-frame: unknown option; did you mean --shard-frames?"),
+        ((*RUN, "--size", "9"), "--size: unknown option; did you mean --max-size?"),
+        ((*RUN, "-output", "x"), "-output: unknown option; did you mean --output?"),
+        ((*RUN, "--gibberish"), "--gibberish: unknown option; 'impasto run --help' lists the opt"),
+        (("show", "--jsno", "x"), "--jsno: unknown option; did you mean --json?"),
+        (("--verison",), "--verison: unknown option; did you mean --version?"),
+        (("rnu",), "rnu: unknown command; did you mean run?"),
+        (("gibberish",), "gibberish: unknown command; 'impasto --help' lists the commands"),
+        (("cluster", "stat"), "stat: unknown command; did you mean status?"),
+        ((*RUN, "--crf"), "--crf: needs a value; see 'impasto run --help'"),
+        ((*RUN, "--crf", "--preset", "fast"), "--crf: needs a value"),
+        ((*RUN, "--crf", "low"), "--crf low: must be a whole number; see 'impasto run --help'"),
+        ((*RUN, "--timeout", "x"), "--timeout x: must be a number"),
+        ((*RUN, "--engine", "loca"), "--engine loca: must be one of local, ray, inline; did you"),
+        ((*RUN, "-o", "p.mp4"), "-o: is given twice; leave one out"),
+        (("run", "-o", "o.mp4"), "SOURCE: is missing (a video, image, table or file;"),
+        (("run", "in.mp4"), "--output: is missing (the video, image, folder or file"),
+        (("show",), "JOB: is missing (a job's id, or its beginning); see 'impasto show --help'"),
+        ((*RUN, "yes"), "yes: is one too many; the command takes one SOURCE; see 'impasto run"),
+        (("verify", "a", "b", "c"), "c: is one too many; the command takes SOURCE OUTPUT"),
+    ],
+)
+def test_a_word_that_is_not_understood_is_one_line(words: tuple[str, ...], said: str) -> None:
+    assert refused(*words).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("words", "option", "value"),
+    [
+        (("--maxsize", "640"), "max_size", 640),
+        (("--max_size=640",), "max_size", 640),
+        (("--Overwrite",), "overwrite", True),
+    ],
+)
+def test_other_spellings_of_an_option_are_accepted(
+    words: tuple[str, ...], option: str, value: object
+) -> None:
+    own, _ = parsed("in.mp4", "--out", "o.mp4", *words)
+    assert (own["output"], own[option]) == ("o.mp4", value)
+
+
+def test_other_spellings_of_a_scorers_parameters_are_accepted() -> None:
+    _, given = parsed("in.mp4", "-o", "o.mp4", "--preserve-color", "--stylescale=2")
+    assert given == {"preserve_colour": True, "style_scale": "2"}
+
+
+def test_what_looks_like_an_option_may_be_a_value() -> None:
+    own, given = parsed("in.mp4", "-o", "--o.mp4", "--scorer", "script:s.py", "--args", "--top 3")
+    assert (own["output"], given) == ("--o.mp4", {"args": "--top 3"})
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("-ss", "0:10"), "-ss: an option of ffmpeg; here: --start 0:10"),
+        (("-to", "9"), "-to: an option of ffmpeg; here: --end 9"),
+        (("-crf", "20"), "-crf: an option of ffmpeg; here: --crf 20"),
+        (("-vf", "scale=1280:-1"), "-vf: an option of ffmpeg; here: --max-size 1280"),
+        (("-y",), "-y: an option of ffmpeg; here: --overwrite"),
+        (
+            ("-i", "b.mp4", "-r", "30", "-an"),
+            "-i, -r, -an: options of ffmpeg; here: b.mp4 without an option; --fps 30, for a video "
+            "made from images; the sound is kept; use ffmpeg to remove it",
+        ),
+        (("-c:v", "libx264"), "-c:v: an option of ffmpeg; here: the codec follows from"),
+    ],
+)
+def test_options_of_ffmpeg_are_translated(words: tuple[str, ...], said: str) -> None:
+    assert refused(*RUN, *words).startswith(said)
+
+
+def test_a_pattern_that_the_shell_replaced_is_written_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my photos").mkdir()
+    names = [f"my photos/{n}.jpg" for n in range(3)]
+    for name in names:
+        (tmp_path / name).touch()
+    assert refused("run", *names, "--style", "p.jpg", "-o", "out/") == (
+        "3 sources (my photos/0.jpg, my photos/1.jpg, ...): a command takes one; quote the "
+        "pattern: impasto run 'my photos/*.jpg' --style p.jpg -o out/"
+    )
+    (tmp_path / "b.jpg").touch()
+    said = refused("run", "b.jpg", *names, "--style", "p.jpg", "-o", "out/")
+    assert said.endswith("name a folder, a quoted pattern or a list of them")
