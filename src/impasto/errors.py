@@ -18,7 +18,14 @@ these.
 
 from __future__ import annotations
 
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
 from impasto.secrecy import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class ImpastoError(Exception):
@@ -86,3 +93,18 @@ class Changed(BadInput):
 
 class Denied(Unavailable):
     """A store refuses access; with other credentials the same request would succeed."""
+
+
+def meant(word: str, names: Iterable[str]) -> str:
+    """Return the remedy for a wrong name: the one that was probably meant; "" if none is like it.
+
+    Args:
+        word: what was given.
+        names: what there is.
+    """
+    known = [*names]
+    close = get_close_matches(word, known, n=1, cutoff=0.7)
+    if not close and word.startswith("-"):
+        bare = word.strip("-")
+        close = [name for name in known if len(bare) > 2 and bare in re.split("-+", name)][:2]
+    return f"did you mean {' or '.join(close)}?" if close else ""

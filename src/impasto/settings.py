@@ -20,6 +20,7 @@ from impasto.errors import BadInput
 from impasto.schema import url
 from impasto.schema.base import Frozen, parse
 from impasto.schema.profile import StoreProfile
+from impasto.schema.refusal import reference
 from impasto.schema.signatures import Signatures, Signed
 from impasto.secrecy import remember_all
 
@@ -84,6 +85,7 @@ class Settings(Signed):
         stores: how object stores are reached, by a name for people.
     """
 
+    NOUN: ClassVar[str] = "setting"
     URLS: ClassVar[tuple[str, ...]] = ("home",)
 
     home: str = Field(default_factory=lambda: user_data_dir("impasto"))
@@ -142,15 +144,23 @@ def load(config: str | None = None, **flags: object) -> Settings:
     Raises:
         BadInput: a value is wrong, or the config file cannot be read.
     """
-    named = {
+    given = {name: value for name, value in flags.items() if value is not None}
+    variables = {
         name: value
         for name in Settings.model_fields.keys() - {"stores"}
         if (value := os.environ.get(f"IMPASTO_{name.upper()}"))
     }
-    given = {name: value for name, value in flags.items() if value is not None}
-    found = config_file(config)
-    remedy = f"correct the setting, its IMPASTO_ variable or {found or CONFIG_FILE}"
-    return parse(Settings, {**_config(config), **named, **given}, remedy)
+    file = config_file(config)
+
+    def named(path: list[str], value: str) -> str:
+        if path[0] in given:
+            return reference(path, value)
+        shown = f"={value}" if value else ""
+        if path[0] in variables:
+            return f"IMPASTO_{path[0].upper()}{shown}"
+        return f"{file}: {'.'.join(path)}{shown}"
+
+    return parse(Settings, {**_config(config), **variables, **given}, named=named)
 
 
 def config_file(named: str | None = None) -> Path | None:

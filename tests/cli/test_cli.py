@@ -77,7 +77,7 @@ BAD = {
     "workers that are no range": ([*RUN, "--workers", "4:2"], "workers"),
     "no engine": ([*RUN, "--engine", "x"], "--engine"),
     "a strange size of shards": ([*RUN, "--shard-frames", "some"], "'auto'"),
-    "no items a shard": (["plan", *RUN[1:], "--shard-frames", "0"], "shard_frames"),
+    "no items a shard": (["plan", *RUN[1:], "--shard-frames", "0"], "--shard-frames 0"),
     "planning nothing": (["plan", "none.mp4", *RUN[2:]], "none.mp4"),
     "a cluster's option without one": (
         ["resume", "abcdef", "--gpus-per-worker", "0.5"],
@@ -146,7 +146,7 @@ def test_a_value_that_no_new_job_may_have_is_refused_for_an_old_one(
     (job,) = (tmp_path / "home/jobs").iterdir()
     done = call(command, job.name, f"--{field.replace('_', '-')}", "-7", *home)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"impasto: {field}: ")
+    assert done.stderr.startswith(f"impasto: --{field.replace('_', '-')} -7: must be ")
     assert done.stderr.count("\n") == 1
 
 

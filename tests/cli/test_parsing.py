@@ -33,7 +33,7 @@ RUN = ("run", "in.mp4", "-o", "o.mp4")
         ((*RUN, "--gibberish"), "--gibberish: unknown option; 'impasto run --help' lists the opt"),
         (("show", "--jsno", "x"), "--jsno: unknown option; did you mean --json?"),
         (("--verison",), "--verison: unknown option; did you mean --version?"),
-        (("rnu",), "rnu: unknown command; did you mean run?"),
+        (("runn",), "runn: unknown command; did you mean run?"),
         (("gibberish",), "gibberish: unknown command; 'impasto --help' lists the commands"),
         (("cluster", "stat"), "stat: unknown command; did you mean status?"),
         ((*RUN, "--crf"), "--crf: needs a value; see 'impasto run --help'"),

@@ -483,14 +483,14 @@ def test_values_of_python_are_passed_through() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"factor": "two"}, "`factor`: 'two' is not an int"),
-        ({"factor": 2.5}, "`factor`: 2.5 is not an int"),
-        ({"factor": True}, "`factor`: True is not an int"),
-        ({"factor": None}, "`factor`: None is not an int"),
+        ({"factor": "two"}, "`factor`: 'two' is not a whole number"),
+        ({"factor": 2.5}, "`factor`: 2.5 is not a whole number"),
+        ({"factor": True}, "`factor`: True is not a whole number"),
+        ({"factor": None}, "`factor`: None is not a whole number"),
         ({"factr": "2"}, "`factr`: is unknown; the class has `factor`"),
         (
             {"factor": "x", "a_b": 1},
-            "`factor`: 'x' is not an int; `a_b`: is unknown; the class has `factor`",
+            "`factor`: 'x' is not a whole number; `a_b`: is unknown; the class has `factor`",
         ),
     ],
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.exceptions import Exit
 
 from impasto.cli import habits, help_page
-from impasto.errors import BadInput
+from impasto.errors import BadInput, meant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -230,16 +229,6 @@ def unknown(word: str, options: Iterable[str], page: str) -> BadInput:
     return BadInput(
         f"{name}: unknown option", meant(name, options) or f"'{page}' lists the options"
     )
-
-
-def meant(word: str, names: Iterable[str]) -> str:
-    """Return a question that names what was probably meant, or ""."""
-    known = [*names]
-    close = get_close_matches(word, known, n=1, cutoff=0.65)
-    if not close and word.startswith("-"):
-        bare = word.strip("-")
-        close = [name for name in known if len(bare) > 2 and bare in re.split("-+", name)][:2]
-    return f"did you mean {' or '.join(close)}?" if close else ""
 
 
 def next_value(left: Iterator[str], name: str, own: Iterable[str], command: str) -> str:

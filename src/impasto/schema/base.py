@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from impasto.errors import BadInput, ImpastoError
+from impasto.errors import ImpastoError
+from impasto.schema.refusal import Named, reference, refusal
 
 
 class Frozen(BaseModel):
-    """An immutable value; unknown fields are refused and inputs never appear in errors."""
+    """An immutable value; unknown fields are refused and inputs never appear in errors.
+
+    Attributes:
+        NOUN: what messages call one of its fields.
+    """
+
+    NOUN: ClassVar[str] = "parameter"
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
@@ -42,16 +49,21 @@ def read(model: type[Model], data: bytes) -> Model | None:
         return None
 
 
-def parse(model: type[Model], fields: Mapping[str, object], remedy: str) -> Model:
+def parse(
+    model: type[Model], fields: Mapping[str, object], remedy: str = "", named: Named = reference
+) -> Model:
     """Build a value from unchecked fields.
 
+    Args:
+        model: its type.
+        fields: its fields, by name.
+        remedy: what to do if one is wrong.
+        named: names such a field in the message.
+
     Raises:
-        BadInput: a field is wrong; the message names the first such field, and the remedy.
+        BadInput: a field is wrong; the message is about the first such field.
     """
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or model.__name__
-        fact = first["msg"].removeprefix("Value error, ")
-        raise BadInput(f"{where}: {fact[0].lower()}{fact[1:]}", remedy) from None
+        raise refusal(model, error, remedy, named) from None

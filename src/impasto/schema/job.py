@@ -85,6 +85,7 @@ class JobSpec(Signed):
         overwrite: whether a file already at ``output`` may be replaced.
     """
 
+    NOUN: ClassVar[str] = "field"
     URLS: ClassVar[tuple[str, ...]] = ("source", "output", "scorer", "params", "requirements")
 
     source: str

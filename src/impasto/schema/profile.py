@@ -32,6 +32,7 @@ class StoreProfile(Signed):
         kms_key: id of the key in AWS KMS with which S3 encrypts.
     """
 
+    NOUN: ClassVar[str] = "setting"
     URLS: ClassVar[tuple[str, ...]] = ("url",)
 
     url: str

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import ModelWrapValidatorHandler, PrivateAttr, model_validator
+from pydantic import ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 
 from impasto.schema.base import Frozen
+from impasto.schema.refusal import refusal
 from impasto.schema.url import split_signature
 from impasto.secrecy import remember_query
 
@@ -73,6 +74,19 @@ class Signed(Frozen):
     """
 
     URLS: ClassVar[tuple[str, ...]] = ()
+
+    if not TYPE_CHECKING:  # Editors know the fields from pydantic.
+
+        def __init__(self, **fields: Any) -> None:
+            """Build a value; raises BadInput naming the first field that is wrong."""
+            try:
+                super().__init__(**fields)
+            except ValidationError as error:
+                raise refusal(type(self), error) from None
+
+        # Else pydantic would call it for every value that it reads.
+        __init__.__pydantic_base_init__ = True
+
     _signatures: Signatures = PrivateAttr(default_factory=Signatures)
 
     @property

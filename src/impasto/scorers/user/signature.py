@@ -18,7 +18,7 @@ _TRUTH = {
     **dict.fromkeys(("false", "no", "off", "0"), False),
 }
 _WRONG = {
-    "int": "not an int",
+    "int": "not a whole number",
     "float": "not a number",
     "str": "not text",
     "bool": "not true or false",
