@@ -124,12 +124,13 @@ def test_without_settings_home_and_machine_are_looked_at(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.delenv("IMPASTO_CONFIG", raising=False)
-    done = CliRunner().invoke(app, ["doctor", "--home", str(tmp_path / "home")])
+    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
+    done = CliRunner().invoke(app, ["doctor"])
     assert done.exit_code == 0
+    assert not (tmp_path / "home").exists()
     places = {line.split()[1] for line in done.stdout.splitlines()[:-1]}
     assert places == {"home", "machine"}
     assert done.stdout.splitlines()[-1] == "all checks passed"
-    assert list((tmp_path / "home").iterdir()) == []
 
 
 def test_a_store_with_every_right_is_fit_for_all(

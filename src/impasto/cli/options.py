@@ -139,10 +139,19 @@ def json_lines(each: str) -> Any:
 
 
 def load_settings(config: str | None, home: str | None = None) -> Settings:
-    """Load the settings of commands that run nothing; raises BadInput when one is wrong."""
+    """Load the settings of commands that run nothing.
+
+    Raises:
+        BadInput: a setting is wrong, or ``home``, where it is given, is not there.
+    """
+    from impasto.schema.url import parse
     from impasto.settings import load
 
-    return load(config, home=home)
+    settings = load(config, home=home)
+    place = parse(settings.home)
+    if home and place.local and not place.path.is_dir():
+        raise BadInput(f"{home}: no such home", "check --home")
+    return settings
 
 
 def open_stores(settings: Settings) -> Stores:

@@ -50,6 +50,7 @@ def check_store(patient: Patient) -> list[Check]:
         except ImpastoError as error:
             # It answered at first.
             found.append(patient.fail("rights", error.fact, error.remedy))
+    store.remove_empty("")
     return found
 
 

@@ -75,6 +75,11 @@ class Run:
         try:
             with present(self._job.folder, opened.settings.engine):
                 return self._finish(assembler)
+        except BadInput:
+            if self._opened.new and not (self._ledger and self._ledger.done):
+                # Its input turned out to be wrong, and nothing of it is worth keeping.
+                self._job.discard()
+            raise
         finally:
             # Workers that were stopped at once leave theirs.
             sweep_scratch()

@@ -46,7 +46,10 @@ class OpenJob:
         params: its parameters, checked.
         source_url: where the source is.
         output: where the output goes.
+        new: whether this process has submitted the job.
     """
+
+    new = False
 
     def __init__(
         self, pinned: Pinned, settings: Settings, stores: Stores, job: Job | None = None

@@ -20,7 +20,7 @@ def submit(opened: OpenJob) -> Job:
     _protect(opened)
     if opened.job.result() is None:
         _refuse(opened)
-    opened.job.record(opened.spec)
+    opened.new = opened.job.record(opened.spec)
     return opened.job
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
@@ -93,10 +91,7 @@ class JobFolder:
     def clear(self) -> None:
         """Delete every object that a store may hold, and the folders that are empty then."""
         self.delete(*(key for key, _ in self.list_all()))
-        if self._home.place.local:
-            for folder, _, _ in os.walk(self._home.place.path / self._prefix, topdown=False):
-                with suppress(OSError):
-                    os.rmdir(folder)  # noqa: PTH106 (as os.walk names it)
+        self._home.remove_empty(self._prefix)
 
     def local(self, key: str) -> Path | None:
         """Return the path of an object if it is on this machine."""

@@ -33,12 +33,16 @@ def family_of(name: str) -> Family:
 
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".avif")
+VIDEOS = (
+    *(".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".vob", ".wmv", ".flv", ".3gp", ".ogv"),
+    *FAMILIES,
+)
+"""Suffixes of videos."""
 UNREAD = (
     *(".gif", ".apng", ".heic", ".heif", ".jxl", ".jp2", ".jfif", ".jpe", ".ppm", ".pgm", ".tga"),
     *(".psd", ".exr", ".hdr", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"),
     *(".svg", ".ico", ".pcx", ".dds", ".mpo", ".hif", ".j2k", ".jpf", ".jxr", ".xcf", ".eps"),
-    *(".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".vob", ".wmv", ".flv", ".3gp", ".ogv"),
-    *FAMILIES,
+    *VIDEOS,
 )
 """Suffixes of pictures and videos that are not taken from a folder, and are named instead."""
 WRITABLE: dict[str, str] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -47,6 +51,11 @@ WRITABLE: dict[str, str] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".we
 def is_image(name: str) -> bool:
     """Return whether an object is a picture, judged by its name."""
     return name.lower().endswith(SUFFIXES)
+
+
+def is_video(name: str) -> bool:
+    """Return whether an object is a video, judged by its name."""
+    return name.lower().endswith(VIDEOS)
 
 
 def is_unread(name: str) -> bool:

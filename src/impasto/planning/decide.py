@@ -117,6 +117,13 @@ def _picture_kind(spec: JobSpec, source: SourceKind, suffix: str, *, is_folder: 
         return "folder"
     if source != "image" and suffix in FAMILIES:
         return "video"
+    if source == "video" and suffix in formats.WRITABLE:
+        start = float(spec.start or 0)
+        raise BadInput(
+            f"{spec.output}: a video cannot become a single image",
+            "for stills, name a folder as output, and a short range: `frames=png` "
+            f"`start={start:g}` `end={start + 0.1:g}`",
+        )
     kinds = formats.WRITABLE if source == "image" else FAMILIES
     what = {"image": "an image", "folder": "a folder of images", "video": "a video"}[source]
     raise BadInput(

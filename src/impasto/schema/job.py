@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from impasto.errors import BadInput
 from impasto.schema.signatures import Signed
 
 FrameFormat = Literal["png", "jpg"]
@@ -127,6 +128,13 @@ class JobSpec(Signed):
         if old:
             fields["params"] = {name: params[name] for name in params if name not in old}
         return fields | {"pins": {name: it for name, it in digests.items() if it is not None}}
+
+    @model_validator(mode="after")
+    def _forwards(self) -> Self:
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            start, end = float(self.start), float(self.end)
+            raise BadInput(f"`start={start:g}`: is not before `end={end:g}`", "correct one of them")
+        return self
 
     @classmethod
     def _around_url(cls, field: str, text: str) -> tuple[str, str, str]:

@@ -20,6 +20,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
 from impasto.errors import BadInput, Missing
+from impasto.media.formats import is_video
 from impasto.sources import manifest
 from impasto.storage.content import version
 from impasto.storage.local import is_folder, list_files
@@ -139,9 +140,18 @@ def find(
     for name in found:
         _check_name(folder, name)
     if not found:
-        raise Missing(f"{place}: holds no {what}", f"check the {form}")
+        raise _empty(place, passed_over, what, form)
     taken = {name: found[name] for name in sorted(found, key=natural)}
     return Selected(objects, taken, passed_over)
+
+
+def _empty(place: Url, passed_over: Sequence[str], what: str, form: Selection) -> Missing:
+    """Return the error for a place that holds nothing of the kind, but perhaps videos."""
+    videos = sorted(filter(is_video, passed_over), key=natural)
+    if not videos:
+        return Missing(f"{place}: holds no {what}", f"check the {form}")
+    count = f"{len(videos)} video{'s' if len(videos) > 1 else ''}"
+    return Missing(f"{place}: holds {count} and no images", f"give one video, such as {videos[0]}")
 
 
 def natural(name: str) -> list[list[tuple[int, str]]]:

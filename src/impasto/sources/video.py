@@ -17,6 +17,7 @@ from impasto.sources.base import Survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from fractions import Fraction
 
     from impasto.media.frame import Frame
     from impasto.schema.job import Deinterlace, JobSpec
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from impasto.tables.read.scan import Wanted
 
 SEQUENTIAL = "one shard: this video can only be read from its beginning"
+_WIDEN = "choose another `start` or `end`"
 
 
 class Video:
@@ -89,9 +91,7 @@ class Video:
             scanned = replace(scanned, facts=facts)
         start, stop = index.select(scanned, spec.start, spec.end)
         if start >= stop:
-            raise BadInput(
-                f"{self.url}: there are no frames in that time range", "widen `start` and `end`"
-            )
+            raise BadInput(f"{self.url}: {_without_frames(scanned, spec)}", _WIDEN)
         ranged = spec.start is not None or spec.end is not None
 
         def shard(number: int, first: int, past: int) -> Shard:
@@ -141,3 +141,20 @@ def _pictures(facts: VideoFacts, mode: Deinterlace) -> list[str]:
 def _span(scanned: index.VideoIndex, start: int, stop: int) -> tuple[int, int]:
     """Return the time that a range of frames covers; past the last one, sound runs to its end."""
     return scanned.pts[start], scanned.pts[stop] if stop < len(scanned) else NEVER
+
+
+def _without_frames(scanned: index.VideoIndex, spec: JobSpec) -> str:
+    """Say that no frame is in the range that a job takes, and how long the video is."""
+    facts = scanned.facts
+    length = (scanned.pts[-1] - scanned.pts[0] + facts.last_duration) * facts.time_base
+    begin = "the beginning" if spec.start is None else _clock(spec.start)
+    end = "the end" if spec.end is None else _clock(spec.end)
+    return f"no frames between {begin} and {end}; the clip is {_clock(length)} long"
+
+
+def _clock(seconds: Fraction) -> str:
+    """Write seconds as m:ss or h:mm:ss, with decimals where there are any."""
+    minutes, rest = divmod(round(seconds, 2), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    last = f"{float(rest):05.2f}".removesuffix(".00")
+    return f"{hours}:{minutes:02d}:{last}" if hours else f"{minutes}:{last}"

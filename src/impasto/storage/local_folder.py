@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from impasto.errors import BadInput
@@ -37,6 +38,19 @@ def folders(root: Path, prefix: str) -> Iterator[str]:
     for key, entry in _entries(root, prefix.rstrip("/")):
         if entry.is_dir(follow_symlinks=False):
             yield key
+
+
+def remove_empty(root: Path, prefix: str) -> None:
+    """Remove the empty folders below and above a prefix, but not the root; follows no links."""
+    top = root / prefix.rstrip("/")
+    waiting = [top]
+    for folder in waiting:
+        with suppress(OSError), os.scandir(folder) as entries:
+            waiting += [Path(each.path) for each in entries if each.is_dir(follow_symlinks=False)]
+    for folder in (*reversed(waiting), *top.parents):
+        if folder != root and folder.is_relative_to(root):
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def _entries(root: Path, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from obstore.exceptions import BaseError
@@ -19,6 +21,7 @@ from impasto.storage.local import make_folder, mapped
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from impasto.schema.profile import StoreProfile
 
@@ -38,7 +41,6 @@ class Requests:
 
     Attributes:
         place: the folder, or the prefix in a container, that keys count from.
-        client: obstore's.
         prefix: what precedes a key in the container: "", or text that ends in a slash.
         signed: how requests are signed, or None for a folder.
     """
@@ -49,19 +51,43 @@ class Requests:
         self._waits = () if retry or place.local else WAITS
         self.prefix = ""
         self.signed: credentials.Credential | None = None
-        self.client: Any
+        self._connected: Any = None
+        self._made: list[Path] = []
         if place.local:
-            make_folder(place.path)
-            with mapped(str(place)):
-                self.client = LocalStore(place.path)
+            if not os.path.isdir(_nearest(place.path)):  # noqa: PTH112 (raises nothing)
+                make_folder(place.path)
             return
         self.signed = signed = credentials.credential(place, profile)
         try:
-            self.client = clients.connect(place, profile, signed, retry or clients.RETRY)
+            self._connected = clients.connect(place, profile, signed, retry or clients.RETRY)
         except (BaseError, ValueError) as error:
             fact = str(error).splitlines()[0].rstrip(".")
             raise BadInput(f"{place}: {fact}", "correct its profile in impasto.toml") from None
         self.prefix = f"{place.key.rstrip('/')}/" if place.key else ""
+
+    @property
+    def client(self) -> Any:
+        """Obstore's client; a folder is made when it is first needed."""
+        if self._connected is None:
+            path = self.place.path
+            missing = [each for each in (path, *path.parents) if not os.path.lexists(each)]
+            make_folder(path)
+            self._made = missing
+            with mapped(str(self.place)):
+                self._connected = LocalStore(path)
+        return self._connected
+
+    @property
+    def absent(self) -> bool:
+        """Whether this is a folder that does not exist yet, so that nothing is in it."""
+        return self._connected is None and not os.path.isdir(self.place.path)  # noqa: PTH112
+
+    def unmake(self) -> None:
+        """Remove the folders that this made, as far as they are empty."""
+        with suppress(OSError):
+            for folder in self._made:
+                folder.rmdir()
+            self._connected, self._made = None, []
 
     @property
     def rights(self) -> str | None:
@@ -123,3 +149,8 @@ class Requests:
             raise BadInput(
                 f"{where}: is a link to a place outside the folder", "replace it with a copy"
             )
+
+
+def _nearest(path: Path) -> Path:
+    """Return the nearest of a path and those above it that exists."""
+    return next(each for each in (path, *path.parents) if os.path.lexists(each))

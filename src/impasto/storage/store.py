@@ -68,7 +68,8 @@ class Store:
         """Open a place; no request is sent yet.
 
         Args:
-            place: a local folder, which is made, or a prefix, with its signature if it has one.
+            place: a local folder, which is made when something is written, or a prefix, with its
+                signature if it has one.
             profile: how to reach it; None for folders, signed URLs and identities.
             retry: how long to retry; None is about a minute.
 
@@ -93,6 +94,8 @@ class Store:
     def read(self, key: str) -> bytes:
         """Return a whole object; raises BadInput when there is none."""
         path = self._requests.path(key)
+        if self._requests.absent:
+            raise Missing(f"{self.where(key)}: no such file", "check the path")
         return self._requests.attempt(
             key, lambda: bytes(obstore.get(self._requests.client, path).bytes())
         )
@@ -118,6 +121,8 @@ class Store:
     def stat(self, key: str) -> Stat | None:
         """Return an object's facts, or None when there is none."""
         path = self._requests.path(key)
+        if self._requests.absent:
+            return None
         try:
             meta = self._requests.attempt(
                 key, lambda: dict(obstore.head(self._requests.client, path))
@@ -206,6 +211,8 @@ class Store:
     def walk(self, prefix: str = "") -> Iterator[Stat]:
         """Yield every object below a prefix (a folder), a page at a time, in the store's order."""
         path = self._requests.below(prefix)
+        if self._requests.absent:
+            return
         with self._requests.mapped(prefix):
             pages = iter(obstore.list(self._requests.client, path, chunk_size=1000))
         while page := self._requests.attempt(prefix, lambda: next(pages, None), waits=()):
@@ -220,6 +227,8 @@ class Store:
     def list_folder(self, prefix: str = "") -> tuple[list[Stat], list[str]]:
         """List the objects directly in a folder and the folders one level below it, sorted."""
         path = self._requests.below(prefix)
+        if self._requests.absent:
+            return [], []
         found = self._requests.attempt(
             prefix, lambda: obstore.list_with_delimiter(self._requests.client, path)
         )
@@ -246,6 +255,16 @@ class Store:
         self._requests.below(prefix)
         with self._requests.mapped(prefix):
             return sorted(local_folder.folders(self.place.path, prefix))
+
+    def remove_empty(self, prefix: str) -> None:
+        """Remove the empty folders that objects, now deleted, have left below a prefix.
+
+        A folder that this store made goes with them. Object stores have none.
+        """
+        if self.place.local and not self._requests.absent:
+            with self._requests.mapped(prefix):
+                local_folder.remove_empty(self.place.path, prefix)
+            self._requests.unmake()
 
     def delete(self, *keys: str) -> None:
         """Delete objects; a missing one is no error."""
@@ -295,6 +314,8 @@ class Store:
 
     def _delete(self, keys: Sequence[str]) -> None:
         paths = [self._requests.path(key) for key in keys]
+        if self._requests.absent:
+            return
         try:
             self._requests.attempt(keys[0], lambda: obstore.delete(self._requests.client, paths))
         except Missing:
