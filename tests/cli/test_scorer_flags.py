@@ -57,6 +57,7 @@ def test_a_class_tells_its_parameters_by_its_own_arguments(tmp_path: Path) -> No
         (("--style", "a.jpg", "--style", "b.jpg"), "--style: is given twice; leave one out"),
         (("--strength",), "--strength: needs a value"),
         (("--strength", "--crf", "3"), "--strength: needs a value"),
+        (("--scorer", "python", "--factor", "2"), "needs a class; write python:FILE.py:CLASS"),
         (("--scorer", "nothing", "--style", "x"), "scorer 'nothing' is unknown"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import pytest
 
+from impasto.errors import BadInput
 from impasto.schema.base import Frozen
 from impasto.scorers.base import Scorer
 from impasto.scorers.entry import Entry
@@ -20,7 +21,7 @@ from impasto.scorers.params import (
     TrustedFile,
     TrustedFolder,
 )
-from impasto.scorers.registry import SCORERS
+from impasto.scorers.registry import SCORERS, find
 from impasto.scorers.roles import PINNED, ParamFile, Roles, roles_of
 
 
@@ -36,6 +37,24 @@ class Params(Frozen):
 @pytest.mark.parametrize("name", SCORERS)
 def test_every_scorer_of_the_table_is_where_it_says(name: str) -> None:
     assert issubclass(SCORERS[name].load(), Scorer)
+
+
+@pytest.mark.parametrize(
+    ("scorer", "said"),
+    [
+        ("my.onnx", "scorer 'my.onnx': is a file; write onnx:my.onnx"),
+        ("az://control/my.onnx", "write onnx:az://control/my.onnx"),
+        ("dir/net.PTH", "write checkpoint:dir/net.PTH"),
+        ("up.py", "write python:up.py:CLASS or script:up.py"),
+        ("dir/up.py:Up", "scorer 'dir/up.py:Up': is a file; write python:dir/up.py:Up"),
+        ("identiy", "scorer 'identiy' is unknown; did you mean identity?"),
+        ("zzz", "scorer 'zzz' is unknown; choose one of style, gatys, script, "),
+    ],
+)
+def test_a_scorer_that_there_is_not_says_what_was_meant(scorer: str, said: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        find(scorer)
+    assert str(refused.value).startswith(said) or str(refused.value).endswith(said)
 
 
 def test_roles_are_read_from_the_types_of_parameters() -> None:

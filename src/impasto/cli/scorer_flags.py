@@ -66,8 +66,7 @@ def describe(scorer: str) -> tuple[str, list[Flag]]:
     """
     from impasto.scorers import registry
 
-    name, _, behind = scorer.partition(":")
-    entry = registry.find(name)
+    entry, behind = registry.find(scorer), scorer.partition(":")[2]
     if entry.roles.class_args:
         known = behind and "://" not in behind
         return _of_class(behind) if known else (entry.about, [])
@@ -92,15 +91,17 @@ def spec_params(scorer: str, given: dict[str, Any]) -> dict[str, Any]:
     """
     from impasto.scorers import registry
 
-    name = scorer.partition(":")[0]
-    class_args = registry.find(name).roles.class_args
+    class_args = registry.find(scorer).roles.class_args
     if class_args:
         # The arguments that a class needs are read from its file when the job is submitted.
         return {class_args: given}
     for flag in describe(scorer)[1]:
         if flag.default == REQUIRED and flag.name not in given:
             about = f" ({flag.about.rstrip('.')})" if flag.about else ""
-            raise BadInput(f"{flag.flag}: is missing{about}", f"see 'impasto scorers {name}'")
+            raise BadInput(
+                f"{flag.flag}: is missing{about}",
+                f"see 'impasto scorers {scorer.partition(':')[0]}'",
+            )
     return given
 
 
@@ -168,7 +169,7 @@ def _roles(scorer: str) -> Roles:
     """Return the roles of a scorer's parameters; raises BadInput when there is no such scorer."""
     from impasto.scorers import registry
 
-    return registry.find(scorer.partition(":")[0]).roles
+    return registry.find(scorer).roles
 
 
 def _row(flag: Flag, *, is_file: bool) -> tuple[str, str]:
@@ -189,6 +190,8 @@ def _find(scorer: str, name: str, own: Iterable[str], command: str) -> Flag:
     if "://" in scorer:
         # The arguments of a class in a store are read, and checked, when the job is submitted.
         return Flag(name[2:].replace("-", "_"), "", "")
+    if ":" not in scorer and _roles(scorer).class_args:
+        raise BadInput(f"scorer {scorer!r}: needs a class", f"write {scorer}:FILE.py:CLASS")
     flags = {flag.flag: flag for flag in describe(scorer)[1]}
     if not name.startswith("--"):
         raise unknown(name, [*own, *flags], f"{command} --help")

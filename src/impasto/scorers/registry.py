@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePath
 from typing import Any
 
-from impasto.errors import BadInput
+from impasto.errors import BadInput, meant
 from impasto.scorers import plugins
 from impasto.scorers.checkpoint.params import CheckpointParams
 from impasto.scorers.entry import Entry
@@ -64,6 +66,14 @@ SCORERS: dict[str, Entry] = {
     ),
 }
 
+_MODELS = {
+    ".onnx": ["onnx"],
+    ".py": ["python", "script"],
+    **{suffix: ["checkpoint"] for suffix in (".pth", ".pt", ".pt2", ".ts", ".safetensors")},
+}
+"""The scorers that take a file, by its suffix."""
+_CLASS = re.compile(r":[A-Za-z_]\w*$")
+
 
 def split_name(scorer: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Split a scorer's name from the model after its colon, which is one of its parameters.
@@ -71,8 +81,8 @@ def split_name(scorer: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]
     Raises:
         BadInput: the scorer is unknown, needs a model and has none, or takes none.
     """
+    roles = find(scorer).roles
     name, colon, behind = scorer.partition(":")
-    roles = find(name).roles
     params = dict(params)
     if not roles.argument:
         if colon:
@@ -88,18 +98,30 @@ def split_name(scorer: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]
     return name, params
 
 
-def find(name: str) -> Entry:
+def find(scorer: str) -> Entry:
     """Look a scorer up by name, first in the table and then among those of other packages.
 
+    Args:
+        scorer: its name, perhaps with a colon and the model after it.
+
     Raises:
-        BadInput: there is none, and the message lists all names; or its package is broken.
+        BadInput: there is none, and the message says what was meant or lists all names; or its
+            package is broken.
     """
+    name = scorer.partition(":")[0]
     if name in SCORERS:
         return SCORERS[name]
     if name in plugins.offered():
         return plugins.load(name)
-    names = ", ".join([*SCORERS, *plugins.offered()])
-    raise BadInput(f"scorer {name!r} is unknown", f"choose one of {names}")
+    names = [*SCORERS, *plugins.offered()]
+    named = _CLASS.search(scorer)
+    if forms := _MODELS.get(PurePath(scorer[: named.start()] if named else scorer).suffix.lower()):
+        shown = [f"{each}:{scorer}" for each in forms]
+        if forms[0] == "python":
+            shown = shown[:1] if named else [f"{shown[0]}:CLASS", *shown[1:]]
+        raise BadInput(f"scorer {scorer!r}: is a file", f"write {' or '.join(shown)}")
+    remedy = meant(name, names) or f"choose one of {', '.join(names)}"
+    raise BadInput(f"scorer {name!r} is unknown", remedy)
 
 
 def find_all() -> tuple[list[str], list[str]]:

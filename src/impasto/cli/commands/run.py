@@ -210,7 +210,7 @@ def _check_plot(scorer: str, path: str) -> None:
 
     from impasto.scorers import registry
 
-    if not registry.find(scorer.partition(":")[0]).losses:
+    if not registry.find(scorer).losses:
         raise BadInput(f"--plot: scorer {scorer} reports no losses", "leave it out")
     if find_spec("matplotlib") is None:
         raise BadInput("--plot: needs matplotlib", "run pip install 'impasto[plot]'")
