@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from impasto.cli.job_argument import add_remedy, job_argument
+from impasto.cli.job_argument import add_remedy, job_argument, name_job
 from impasto.errors import BadInput, Incomplete, Interrupted
+from support.command import call
 
 
 @pytest.fixture(autouse=True)
@@ -46,3 +49,34 @@ def test_an_error_that_cannot_be_resumed_stays_as_it_is(usual_home: str) -> None
     error = BadInput("clip.mp4: no such file; check the path")
     add_remedy(error, usual_home)
     assert str(error) == "clip.mp4: no such file; check the path"
+
+
+@pytest.mark.parametrize("command", ["show", "logs", "retry", "resume", "cancel"])
+def test_commands_in_a_message_are_completed_by_the_job(command: str, usual_home: str) -> None:
+    error = Incomplete(f"job abc: 1 item failed; see `impasto {command}`")
+    name_job(error, "abc", usual_home)
+    assert str(error).endswith(f"see `impasto {command} abc`")
+    error = Incomplete(f"job abc: 1 item failed; see `impasto {command}`")
+    name_job(error, "abc", "az://jobs/home")
+    assert str(error).endswith(f"see `impasto {command} abc --home az://jobs/home`")
+
+
+def test_the_list_of_jobs_is_that_of_the_same_home(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    done = call("show", "abc", "--home", "other", inline=False)
+    assert f"see 'impasto jobs --home {tmp_path / 'other'}'" in done.stderr
+    assert "see 'impasto jobs'," in call("show", "abc", inline=False).stderr
+
+
+def test_a_partly_failed_job_names_commands_that_can_be_pasted(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (32, 32)).save(tmp_path / "in" / "good.png")
+    (tmp_path / "in" / "bad.png").write_text("no picture")
+    home = ["--home", "other"]
+    done = call("run", "in", "--scorer", "identity", "-o", "out", *home)
+    assert done.returncode == 3
+    commands = re.findall(r"'impasto ([^']+)'", done.stderr.splitlines()[-1])
+    assert {command.split()[0] for command in commands} >= {"show", "retry"}
+    for command in commands:
+        if command.startswith("show"):
+            assert call(*shlex.split(command), inline=False).returncode == 0

@@ -306,6 +306,11 @@ takes_changes = takes("changes", changes)
 
 def find_job(job_id: str, settings: Settings) -> Job:
     """Return the job with an id, or the start of one; raises BadInput when there is none."""
+    from impasto.cli.job_argument import name_job
     from impasto.jobs import find
 
-    return find.find(open_stores(settings).open_home(settings.home), job_id)
+    try:
+        return find.find(open_stores(settings).open_home(settings.home), job_id)
+    except BadInput as error:
+        name_job(error, "", settings.home)
+        raise

@@ -133,7 +133,7 @@ class OpenJob:
     def check_source(self) -> None:
         """Raise BadInput when the source or a picture is not what the job began with."""
         if self.id != self.job.id:
-            raise BadInput(self._changed, "run it again with `impasto run`")
+            raise BadInput(self._changed, "start it again as a new job")
 
     def check_plan(self, plan: Plan) -> None:
         """Raise BadInput when a stored plan names what the source does not hold.

@@ -76,5 +76,5 @@ class File:
             same = planned in {"", self.etag}
         if not same:
             raise Changed(
-                f"{self.url}: has changed since the job began", "run it again with `impasto run`"
+                f"{self.url}: has changed since the job began", "start it again as a new job"
             )

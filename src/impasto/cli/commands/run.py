@@ -149,7 +149,7 @@ def finish_job(
 ) -> Result:
     """Run a job, new or found, with a progress bar, and print its result."""
     from impasto.cli import interrupt, job_progress, progress
-    from impasto.cli.job_argument import job_argument
+    from impasto.cli.job_argument import job_argument, name_job
     from impasto.cli.render import jobs as display
     from impasto.driver import api
     from impasto.driver.open_job import open_job
@@ -158,6 +158,7 @@ def finish_job(
     streams.act()
     watch = job_progress.JobWatch(spec, settings.home)
     units = job_progress.job_units(spec, verbose=show.verbose)
+    job = found
     try:
         # A debugger, or what the scorer prints, needs the terminal.
         bar = settings.engine != "inline"
@@ -166,7 +167,7 @@ def finish_job(
             interrupt.interruptible(shown.stopping, watch.at_once, watch.stopped) as stop,
         ):
             opened = open_job(spec, settings, found)
-            job = found or submit(opened)
+            job = job or submit(opened)
             result = api.finish_open(
                 opened,
                 on_progress=partial(watch.update, shown),
@@ -177,6 +178,8 @@ def finish_job(
             if plot:
                 _plot(job, plot)
     except (ImpastoError, KeyboardInterrupt) as cause:
+        if isinstance(cause, ImpastoError):
+            name_job(cause, job.id if job else "", settings.home)
         error = watch.end(cause, asked=stop.is_set(), as_submitted=as_submitted)
         if show.as_json:
             display.failure(error, watch.last)
