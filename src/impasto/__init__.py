@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from impasto.schema.progress import Progress
     from impasto.settings import Settings
 
+    __version__: str
+
 _HOMES = {
     "BadInput": "errors",
     "ImpastoError": "errors",
@@ -50,4 +52,11 @@ def __getattr__(name: str) -> object:
     """Import a public name when it is first used, so that ``import impasto`` costs nothing."""
     if name in _HOMES:
         return getattr(import_module(f"impasto.{_HOMES[name]}"), name)
+    if name == "__version__":
+        return import_module("importlib.metadata").version("impasto")
     raise AttributeError(f"module 'impasto' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names, also those that are not imported yet."""
+    return sorted({*__all__, "__version__", "__doc__", "__file__", "__name__"})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from impasto.errors import BadInput
 from impasto.schema.job import JobSpec
 
 DIGEST = "e6b9d5f9ae4a769f8057704464de79ba5e94aaeb667c00bc0b9523eadc35a59e"
@@ -42,3 +45,24 @@ def test_a_parameter_of_another_package_may_be_called_like_an_old_digest() -> No
     spec = JobSpec(source="a", output="b", scorer="other", params=params)
     assert (spec.params, spec.pins) == (params, {})
     assert JobSpec.model_validate_json(spec.model_dump_json()).params == params
+
+
+@pytest.mark.parametrize(
+    ("given", "items", "percent"), [(3, 3, None), ("3", 3, None), ("all", -1, None), ("5%", 0, 5)]
+)
+def test_the_items_that_may_fail_are_written_as_on_the_command_line(
+    given: object, items: int, percent: float | None
+) -> None:
+    spec = JobSpec.model_validate({"source": "a", "output": "b", "max_failed": given})
+    assert (spec.max_failed, spec.max_failed_percent) == (items, percent)
+    assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+def test_any_number_of_mini_batches_may_be_called_all() -> None:
+    fields = {"source": "a", "output": "b", "max_failed_batches": "all"}
+    assert JobSpec.model_validate(fields).max_failed_batches == -1
+
+
+def test_a_strange_number_of_items_that_may_fail_is_refused() -> None:
+    with pytest.raises(BadInput, match="is not a number, a percentage or 'all'; write 10, 5% or"):
+        JobSpec.model_validate({"source": "a", "output": "b", "max_failed": "some"})

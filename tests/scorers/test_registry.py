@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -21,7 +22,7 @@ from impasto.scorers.params import (
     TrustedFile,
     TrustedFolder,
 )
-from impasto.scorers.registry import SCORERS, find
+from impasto.scorers.registry import SCORERS, find, split_name
 from impasto.scorers.roles import PINNED, ParamFile, Roles, roles_of
 
 
@@ -55,6 +56,28 @@ def test_a_scorer_that_there_is_not_says_what_was_meant(scorer: str, said: str) 
     with pytest.raises(BadInput) as refused:
         find(scorer)
     assert str(refused.value).startswith(said) or str(refused.value).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("scorer", "params", "args"),
+    [
+        ("python:{}:Up", {"factor": 2}, {"factor": 2}),
+        ("python:{}:Up", {"name": "x", "module": "y"}, {"name": "x", "module": "y"}),
+        ("python:{}:Up", {"args": "--top 3"}, {"args": "--top 3"}),
+        ("python:{}:Up", {"args": {"factor": 2}}, {"factor": 2}),
+        ("python:{}:Up", {}, {}),
+        ("python", {"module": "up.py", "name": "Up", "args": {"factor": 2}}, {"factor": 2}),
+        ("python", {"module": "up.py", "name": "Up", "factor": 2}, {"factor": 2}),
+    ],
+)
+def test_arguments_of_a_class_are_parameters_like_any_others(
+    scorer: str, params: dict[str, object], args: dict[str, object], tmp_path: Path
+) -> None:
+    path = tmp_path / "up.py"
+    path.touch()
+    name, found = split_name(scorer.format(path), params)
+    module = str(path) if ":" in scorer else "up.py"
+    assert (name, found) == ("python", {"module": module, "name": "Up", "args": args})
 
 
 def test_roles_are_read_from_the_types_of_parameters() -> None:

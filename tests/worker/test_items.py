@@ -173,7 +173,7 @@ def test_rows_become_rows_in_order_whatever_the_format(
         *(tmp_path, "Add", table(tmp_path / "t.csv", 100), f"o.{suffix}"),
         shard_frames=30,
         mini_batch=7,
-        params={"args": {"more": 1}},
+        params={"more": 1},
     )
     api.run(job, settings=settings)
     output = tmp_path / f"o.{suffix}"

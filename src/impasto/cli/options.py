@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
 
 import typer
@@ -283,19 +282,11 @@ def changes(
         fields["max_failed_batches"] = max_failed_batches
     if timeout is not None:
         fields["timeout"] = timeout
-    if max_failed is None:
-        return fields
-    if max_failed == "all":
-        return fields | {"max_failed": -1, "max_failed_percent": None}
-    match = re.fullmatch(r"(\d+)|(\d+(?:\.\d+)?)%", max_failed)
-    if match is None:
-        raise BadInput(
-            f"--max-failed {max_failed}: is not a number, a percentage or 'all'",
-            "write 10, 5% or all",
-        )
-    if match[1]:
-        return fields | {"max_failed": int(match[1]), "max_failed_percent": None}
-    return fields | {"max_failed_percent": float(match[2])}
+    if max_failed is not None:
+        from impasto.schema.job import allowance
+
+        fields |= allowance(max_failed)
+    return fields
 
 
 takes_settings = takes("settings", _settings)

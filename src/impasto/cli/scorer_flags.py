@@ -91,8 +91,7 @@ def spec_params(scorer: str, given: dict[str, Any]) -> dict[str, Any]:
     """
     from impasto.scorers import registry
 
-    class_args = registry.find(scorer).roles.class_args
-    if class_args:
+    if class_args := registry.find(scorer).roles.class_args:
         # The arguments that a class needs are read from its file when the job is submitted.
         return {class_args: given}
     for flag in describe(scorer)[1]:

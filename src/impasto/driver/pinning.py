@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +95,7 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> Pinned:
     pins = {file.name: _pin(stores, file, home) for file in entry.files(params, *PINNED)}
     if entry.roles.class_args:
         _check_args(entry.roles, params, stores)
+        _refuse_signed(params[entry.roles.class_args], spec)
     if entry.distribution:
         pins["scorer"] = entry.distribution
     _refuse_unwritable(params)
@@ -155,8 +157,19 @@ def _refuse_unwritable(params: dict[str, Any]) -> None:
         if text != text.encode(errors="replace").decode():
             raise BadInput(f"`{name}`: is not UTF-8", "write it in UTF-8")
         if redact(text) != text:
-            raise BadInput(
-                f"`{name}`: holds what looks like a key or a signature, which "
-                "would be written into the job",
-                "have the scorer read an environment variable",
-            )
+            raise _secret(name)
+
+
+def _refuse_signed(args: Mapping[str, Any], spec: JobSpec) -> None:
+    """Refuse URLs whose signatures were split off, but which only the user's class would open."""
+    for name, value in args.items():
+        if isinstance(value, str) and "://" in value and spec.signatures.nearest(value):
+            raise _secret(name)
+
+
+def _secret(name: str) -> BadInput:
+    return BadInput(
+        f"`{name}`: holds what looks like a key or a signature, which would be written into the "
+        "job",
+        "have the scorer read an environment variable",
+    )

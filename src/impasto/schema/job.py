@@ -43,6 +43,27 @@ _MODEL = re.compile(r"(\w+:)(https?://.*?)(:[^\W\d]\w*)?", re.IGNORECASE)
 """A scorer with its model's URL, and the class in its file."""
 
 
+def allowance(text: str) -> dict[str, object]:
+    """Return the fields of a spec that say how many items may fail.
+
+    Args:
+        text: a number, a percentage such as ``5%``, or ``all``.
+
+    Raises:
+        BadInput: it is something else.
+    """
+    if text == "all":
+        return {"max_failed": -1, "max_failed_percent": None}
+    match = re.fullmatch(r"(-?\d+)|(\d+(?:\.\d+)?)%", text)
+    if match is None:
+        raise BadInput(
+            f"`max_failed={text}`: is not a number, a percentage or 'all'", "write 10, 5% or all"
+        )
+    if match[1]:
+        return {"max_failed": int(match[1]), "max_failed_percent": None}
+    return {"max_failed": 0, "max_failed_percent": float(match[2])}
+
+
 class JobSpec(Signed):
     """The one config object of a job, built the same way by every face of Impasto.
 
@@ -73,11 +94,13 @@ class JobSpec(Signed):
         shard_frames: items per shard, approximately: a video's cuts move to a nearby keyframe. None
             and ``auto`` choose a number when the job is planned (`impasto.planning.forecast`).
         mini_batch: items per mini-batch; None leaves it to the scorer, or to a probe.
-        timeout: seconds that a mini-batch may take before its worker is replaced; None is no limit.
-        max_failed: items that may be set aside before the job counts as incomplete; -1 is any.
+        timeout: seconds that a mini-batch may take before its worker is replaced; None is 600
+            without a sign of life.
+        max_failed: items that may be set aside before the job counts as incomplete: a number, a
+            percentage such as ``"5%"``, or ``"all"``, which is stored as -1.
         max_failed_percent: the same as a percentage of all items, from 0 to 100; overrides
             ``max_failed``.
-        max_failed_batches: mini-batches that may have items set aside; -1 is any.
+        max_failed_batches: mini-batches that may have items set aside; -1 or ``"all"`` is any.
         requirements: URL or path of a file in pip's format that lists the packages that a cluster's
             workers need.
         pins: what the job was submitted with: the digest of each file and folder that must not
@@ -128,6 +151,19 @@ class JobSpec(Signed):
         if old:
             fields["params"] = {name: params[name] for name in params if name not in old}
         return fields | {"pins": {name: it for name, it in digests.items() if it is not None}}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written(cls, fields: Any) -> Any:
+        """Read how many items may fail as people write it."""
+        if not isinstance(fields, Mapping):
+            return fields
+        fields = dict(fields)
+        if isinstance(given := fields.get("max_failed"), str):
+            fields |= allowance(given)
+        if fields.get("max_failed_batches") == "all":
+            fields["max_failed_batches"] = -1
+        return fields
 
     @model_validator(mode="after")
     def _forwards(self) -> Self:

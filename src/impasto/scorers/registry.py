@@ -88,6 +88,7 @@ def split_name(scorer: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]
         if colon:
             raise BadInput(f"scorer {name!r}: takes nothing after a colon", f"leave {behind!r} out")
         return name, params
+    own = dict(params) if behind else {}
     if behind and roles.class_name:
         module, params[roles.class_name] = signature.split(behind)
         params[roles.argument] = signature.locate(module)
@@ -95,7 +96,25 @@ def split_name(scorer: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]
         params[roles.argument] = behind
     if roles.argument not in params:
         raise BadInput(f"scorer {name!r}: needs a file", f"write {name}:FILE")
-    return name, params
+    return name, _with_args(find(name), params, own) if roles.class_args else params
+
+
+def _with_args(entry: Entry, params: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters of which those of the user's class are in the one that holds them.
+
+    Args:
+        entry: the scorer.
+        params: all of them.
+        own: those that were given beside a class after the colon, which are all its own.
+    """
+    key, roles = entry.roles.class_args, entry.roles
+    known = {roles.argument, roles.class_name, key}
+    given = own or {name: value for name, value in params.items() if name not in known}
+    # The form that they are stored in; a class may also have an argument of that name.
+    stored = given.pop(key) if isinstance(given.get(key), dict) else params.get(key, {})
+    fixed = {name: params[name] for name in (roles.argument, roles.class_name) if name in params}
+    args = stored if isinstance(stored, dict) else {}
+    return {**fixed, key: {**args, **given}}
 
 
 def find(scorer: str) -> Entry:
