@@ -104,5 +104,6 @@ def test_what_may_be_a_secret_is_not_repeated() -> None:
     with pytest.raises(BadInput) as refused:
         Settings(workers="x" * 25)  # type: ignore[arg-type]
     assert "xxx" not in str(refused.value)
-    with pytest.raises(BadInput):
-        StoreProfile(url="az://media", account="No Account")
+    with pytest.raises(BadInput) as refused:
+        StoreProfile(url="az://media", auth="sas", secret="hunter-2")
+    assert "hunter" not in str(refused.value)

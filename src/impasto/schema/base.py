@@ -16,9 +16,11 @@ class Frozen(BaseModel):
 
     Attributes:
         NOUN: what messages call one of its fields.
+        REPEATED: whether messages may repeat a wrong value of a field.
     """
 
     NOUN: ClassVar[str] = "parameter"
+    REPEATED: ClassVar[bool] = True
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False

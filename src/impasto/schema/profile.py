@@ -33,6 +33,7 @@ class StoreProfile(Signed):
     """
 
     NOUN: ClassVar[str] = "setting"
+    REPEATED: ClassVar[bool] = False
     URLS: ClassVar[tuple[str, ...]] = ("url",)
 
     url: str

@@ -71,7 +71,8 @@ def refusal(
     bare = [fact.removeprefix("must be ") for fact in dict.fromkeys(facts)]
     fact = f"must be {' or '.join(bare)}" if len(bare) > 1 else facts[0]
     value = first["input"]
-    shown = _number(value) if isinstance(value, int | float | str) and len(path) == 1 else ""
+    told = getattr(inner, "REPEATED", True) and isinstance(value, int | float | str)
+    shown = _number(value) if told else ""
     name = named(path, shown if _SHORT.fullmatch(shown) else "")
     choices = re.findall("'([^']*)'", str(first.get("ctx", {}).get("expected", "")))
     return BadInput(f"{name}: {fact}", meant(shown, choices) or remedy)
