@@ -44,6 +44,7 @@ RUN = ("run", "in.mp4", "-o", "o.mp4")
         ((*RUN, "-o", "p.mp4"), "-o: is given twice; leave one out"),
         (("run", "-o", "o.mp4"), "SOURCE: is missing (a video, image, table or file;"),
         (("run", "in.mp4"), "--output: is missing (the video, image, folder or file"),
+        (("cp", "a"), "SOURCE: is missing (URLs and paths); see 'impasto cp --help'"),
         (("show",), "JOB: is missing (a job's id, or its beginning); see 'impasto show --help'"),
         ((*RUN, "yes"), "yes: is one too many; the command takes one SOURCE; see 'impasto run"),
         (("verify", "a", "b", "c"), "c: is one too many; the command takes SOURCE OUTPUT"),

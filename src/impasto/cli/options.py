@@ -97,12 +97,12 @@ Memory = Annotated[
 MaxFailed = Annotated[
     str | None,
     typer.Option(
-        help="Items that may be set aside: a number, 5% or all. [default: unchanged]",
+        help="Items that may fail: a number, 5% or all. [default: unchanged]",
         metavar="N|%|all",
     ),
 ]
 MaxFailedBatches = Annotated[
-    int | None, typer.Option(help="Mini-batches that may have items set aside. [default: all]")
+    int | None, typer.Option(help="Mini-batches that may have failed items. [default: all]")
 ]
 Timeout = Annotated[
     float | None,

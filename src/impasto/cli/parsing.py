@@ -179,7 +179,10 @@ class Command(TyperCommand):
         is_option = param.param_type_name == "option"
         name = max(param.opts, key=len) if is_option else help_page.argument_name(param)
         if not error.message:
-            about = f" ({param.help[:1].lower()}{param.help[1:].rstrip('.')})" if param.help else ""
+            text = (param.help or "").rstrip(".")
+            # A word such as URLs keeps its capitals.
+            text = text if text[1:2].isupper() else text[:1].lower() + text[1:]
+            about = f" ({text})" if text else ""
             return BadInput(f"{name}: is missing{about}", remedy)
         given = next((found for opt in param.opts if (found := value_of(words, opt))), "")
         shown = f"{name} {given}".rstrip()

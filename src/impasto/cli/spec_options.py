@@ -90,7 +90,7 @@ def _spec(
     max_failed: Annotated[
         str | None,
         typer.Option(
-            help="Items that may be set aside: a number, 5% or all. [default: 0]", metavar="N|%|all"
+            help="Items that may fail: a number, 5% or all. [default: 0]", metavar="N|%|all"
         ),
     ] = None,
     max_failed_batches: MaxFailedBatches = None,
