@@ -90,7 +90,7 @@ def test_what_looks_like_an_option_may_be_a_value() -> None:
         (
             ("-i", "b.mp4", "-r", "30", "-an"),
             "-i, -r, -an: options of ffmpeg; here: b.mp4 without an option; --fps 30, for a video "
-            "made from images; the sound is kept; use ffmpeg to remove it",
+            "made from images; --audio none",
         ),
         (("-c:v", "libx264"), "-c:v: an option of ffmpeg; here: the codec follows from"),
     ],

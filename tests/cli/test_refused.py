@@ -42,7 +42,7 @@ REFUSED = {
         ("run", "{clip}", "--scorer", "checkpoint:text.jpg", "-o", "o.mp4"),
         "never unpickled",
     ),
-    "sound that the output cannot carry": (("run", "{clip}", *TO[:-1], "o.webm"), "--sound encode"),
+    "sound that the output cannot carry": (("run", "{clip}", *TO[:-1], "o.webm"), "--audio auto"),
     "an output of another kind": (("run", "{clip}", *TO[:-1], "o.xyz"), "cannot become .xyz"),
     "a stream that is none": (("run", "{clip}", *TO, "--stream", 9), "its stream 9 is not a video"),
     "a job that is not there": (("show", "abc"), "job abc: not found"),

@@ -9,8 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 GROUPS = {
-    "Options": ["output", "scorer", "items", "start", "end", "stream", "overwrite"],
-    "What comes out": ["max_size", "frames", "fps", "deinterlace", "sound", "crf", "preset"],
+    "Options": [
+        *("output", "scorer", "style", "at", "number", "items", "start", "end", "stream"),
+        "overwrite",
+    ],
+    "What comes out": ["max_size", "frames", "fps", "deinterlace", "audio", "crf", "preset"],
     "How it runs": [
         *("engine", "device", "workers", "memory", "mini_batch", "shard_frames", "timeout"),
         *("max_failed", "max_failed_batches", "as_submitted", "home", "config"),
@@ -25,7 +28,7 @@ REST = "Other options"
 
 COMMANDS = {
     "Score": ["run", "plan", "resume", "retry", "demo"],
-    "Look": ["probe", "verify", "scorers"],
+    "Look": ["preview", "try", "probe", "verify", "compare", "scorers"],
     "Jobs": ["jobs", "show", "logs", "cancel"],
     "Stores": ["ls", "cp", "rm", "sas", "doctor"],
     "Cluster": ["submit", "cluster"],
@@ -38,6 +41,8 @@ EXAMPLES = {
         "impasto run clip.mp4 --style painting.jpg --start 0:10 --end 0:15 -o part.mp4",
         "impasto run 'photos/*.jpg' --style painting.jpg --strength 0.6 -o painted/",
     ],
+    "preview": ["impasto preview clip.mp4 --style a.jpg --style b.jpg -o sheet.png"],
+    "try": ["impasto try onnx:model.onnx photo.jpg"],
     "plan": ["impasto plan clip.mp4 --style painting.jpg -o out.mp4"],
     "submit": [
         "impasto submit az://media/in.mp4 --style painting.jpg -o az://media/out.mp4 \\",
@@ -84,7 +89,7 @@ def argument_rows(params: Iterable[Any]) -> list[tuple[str, str]]:
     return [
         (argument_name(param), " ".join(param.help.split()))
         for param in params
-        if param.param_type_name == "argument" and param.help
+        if param.param_type_name == "argument" and param.help and not param.hidden
     ]
 
 

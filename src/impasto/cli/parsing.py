@@ -154,7 +154,11 @@ class Command(TyperCommand):
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the words of the usage line."""
         arguments = [param for param in self.params if param.param_type_name == "argument"]
-        named = [(help_page.argument_name(param), param.required) for param in arguments]
+        named = [
+            (help_page.argument_name(param), param.required)
+            for param in arguments
+            if not getattr(param, "hidden", False)
+        ]
         return ["[OPTIONS]", *(name if needed else f"[{name}]" for name, needed in named)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

@@ -137,7 +137,9 @@ class ScorerCommand(Command):
         paints = any(flag.name == "style" for flag in flags)
         title = f"How it looks (scorer {scorer})" if paints else f"Scorer {scorer}"
         roles = _roles(scorer)
-        rows = [_row(flag, is_file=flag.name in roles.files) for flag in flags]
+        own = self.takes_values(ctx)
+        others = [flag for flag in flags if flag.flag not in own]
+        rows = [_row(flag, is_file=flag.name in roles.files) for flag in others]
         if not flags and roles.class_args:
             rows = [("--NAME VALUE", "An argument of the class, by its name.")]
         return {title: rows}
