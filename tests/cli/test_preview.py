@@ -233,7 +233,8 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(
     words: list[str], said: str, clip: MakeClip
 ) -> None:
     Path("there.png").touch()
-    done = call("preview", clip(frames=48), "-o", "s.png", *words)
+    sheet = () if "-o" in words else ("-o", "s.png")
+    done = call("preview", clip(frames=48), *sheet, *words)
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
