@@ -58,9 +58,20 @@ class BadInput(ImpastoError):
 
 
 class Incomplete(ImpastoError):
-    """Part of the job is done and kept; the same command resumes it."""
+    """Part of the job is done and kept; the same command resumes it.
+
+    Attributes:
+        output: where the part that is done was written, or "".
+        report: where the failed items are listed, or "".
+    """
 
     exit_code = 3
+
+    def __init__(
+        self, fact: str, remedy: str = "", *, job: str = "", output: str = "", report: str = ""
+    ) -> None:
+        super().__init__(fact, remedy, job=job)
+        self.output, self.report = output, report
 
 
 class Unavailable(ImpastoError):

@@ -127,9 +127,18 @@ def test_a_partly_failed_job_exits_3_and_says_how_to_accept_it(tmp_path: Path) -
     assert json.loads(told.stdout) | {
         "job": "",
         "error": "",
-    } == {"job": "", "output": None, "items": 2, "total": 2, "error": "", "exit_code": 3}
+    } == {
+        "job": "",
+        "output": None,
+        "items": 2,
+        "total": 2,
+        "error": "",
+        "exit_code": 3,
+        "partial": str(tmp_path / "out"),
+        "report": str(tmp_path / "out.failed.jsonl"),
+    }
     assert "impasto: " not in told.stderr
-    assert not (tmp_path / "out").exists()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
 
 
 @pytest.mark.parametrize(

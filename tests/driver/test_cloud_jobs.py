@@ -341,6 +341,63 @@ def test_a_large_output_is_not_written_over_what_cannot_be_seen(
 
 
 @pytest.mark.parametrize("rights", ["cw", "rcwl"])
+def photos_job(place: Place, **fields: object) -> JobSpec:
+    """A job that refuses one of thirty pictures."""
+    return JobSpec.model_validate(
+        {
+            "source": f"az://{place.inbox}/photos",
+            "output": f"az://{place.outbox}/made/",
+            "scorer": "moody",
+            "params": {"refuse": (24 / 255,)},
+            **fields,
+        }
+    )
+
+
+def test_a_partial_output_in_a_readable_store_is_completed_unless_it_was_changed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inprocess.install(monkeypatch)
+    place.grant("OUTBOX_SAS", place.outbox, "rcwld")
+    outbox = place.admin(place.outbox)
+    with pytest.raises(Incomplete, match="29 of 30 images written"):
+        api.run(photos_job(place))
+    assert outbox.stat("made/3.png") is None
+    line = json.loads(outbox.read("made.failed.jsonl"))
+    assert (line["item"], line["attempts"]) == ("3.png", 1)
+    outbox.put("made/4.png", b"mine")
+    with pytest.raises(BadInput, match="already exists"):
+        api.run(photos_job(place, max_failed=1))
+    assert outbox.read("made/4.png") == b"mine"
+
+
+def test_a_later_run_completes_the_partial_output_in_a_store(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inprocess.install(monkeypatch)
+    place.grant("OUTBOX_SAS", place.outbox, "rcwld")
+    outbox = place.admin(place.outbox)
+    for _ in range(2):
+        with pytest.raises(Incomplete, match="29 of 30 images written"):
+            api.run(photos_job(place))
+    assert json.loads(outbox.read("made.failed.jsonl"))["attempts"] == 2
+    assert api.run(photos_job(place, max_failed=1)).report.endswith("made.failed.jsonl")
+    assert len(outbox.list_all("made")) == 30
+    again = api.run(photos_job(place, max_failed=1))
+    assert (again.seconds, again.failed) == (0, 1)
+
+
+def test_nothing_partial_is_written_where_it_could_not_be_told_from_anothers(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inprocess.install(monkeypatch)
+    with pytest.raises(Incomplete, match=r"1 of 30 images failed .*cannot be read back"):
+        api.run(photos_job(place))
+    assert place.admin(place.outbox).list_all() == []
+    api.run(photos_job(place, max_failed=1))
+    assert len(place.admin(place.outbox).list_all()) == 30
+
+
 def test_two_runs_of_one_job_deliver_once_and_both_end_well(
     place: Place, local_output: bytes, rights: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

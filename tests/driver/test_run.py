@@ -265,7 +265,8 @@ def test_too_many_refused_frames_leave_the_job_incomplete_until_accepted(
     output = tmp_path / "out.mp4"
     job = moody(clip(frames=24), output, 6, 17, max_failed=1)
     with pytest.raises(
-        Incomplete, match=r"2 of 24 items failed \(item 6: ValueError.*`max_failed=2`"
+        Incomplete,
+        match=r"2 of 24 frames failed \(frame 7 at 0:00\.\d\d: ValueError.*`max_failed=2`",
     ):
         api.run(job, settings=settings)
     assert not output.exists()
@@ -298,7 +299,7 @@ def test_a_picture_that_never_fits_in_memory_is_set_aside_and_tried_again_later(
 ) -> None:
     job = moody(clip(frames=24), tmp_path / "out.mp4", 3, params={"how": "crash", "batch": 1})
     inprocess.MoodyScorer.crashes = 99
-    with pytest.raises(Incomplete, match=r"1 item failed \(item 3: .*does not fit in memory"):
+    with pytest.raises(Incomplete, match=r"1 of 24 frames failed \(frame 4 at .*does not fit in"):
         api.run(job, settings=settings)
     assert inprocess.InProcess.ran == [0, 1, 0, 0]
     inprocess.MoodyScorer.crashes = 0

@@ -280,7 +280,9 @@ def test_the_same_command_tries_only_the_failed_rows_again(
 ) -> None:
     (tmp_path / "mood").write_text("5")
     job = spec(tmp_path, "Add", table(tmp_path / "t.csv", 20), "o.csv")
-    with pytest.raises(Incomplete, match=r"1 item failed \(item 5: ValueError: not 5\)"):
+    with pytest.raises(
+        Incomplete, match=r"1 failed, see .* \(row 6 \(line 7\): ValueError: not 5\)"
+    ):
         api.run(job, settings=settings)
     (tmp_path / "mood").unlink()
     assert api.run(job, settings=settings).failed == 0
@@ -310,7 +312,7 @@ def test_how_much_may_fail_is_counted_in_items_shares_or_mini_batches(
     if passes:
         assert api.run(job, settings=settings).failed == 3
     else:
-        with pytest.raises(Incomplete, match=r"3 of 100 items failed"):
+        with pytest.raises(Incomplete, match=r"97 of 100 rows written to .*; 3 failed"):
             api.run(job, settings=settings)
 
 

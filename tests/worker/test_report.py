@@ -6,6 +6,7 @@ import pytest
 
 from impasto.jobs.fits import fits
 from impasto.outputs.base import Scored
+from impasto.schema.item_names import ItemNames
 from impasto.schema.outcome import Attempt, Done, ItemError
 from impasto.schema.plan import Shard
 from impasto.worker.report import ShardReport
@@ -27,15 +28,16 @@ def record(report: ShardReport) -> Done:
 
 @pytest.mark.parametrize("error", [None, ItemError(item=1, error="no")])
 def test_an_item_is_noted_once_however_often_it_is_tried(error: ItemError | None) -> None:
-    first = ShardReport(Attempt(shard=SHARD))
+    first = ShardReport(Attempt(shard=SHARD), ItemNames("row"))
     for item in range(3):
         failed = ItemError(item=1, error="no") if item == 1 else None
         first.add(Scored(item, concealed=item < 2, error=failed))
     base = record(first)
-    again = ShardReport(Attempt(shard=SHARD, base=base))
+    again = ShardReport(Attempt(shard=SHARD, base=base, tried=base.failed), ItemNames("row"))
     again.add(Scored(1, concealed=True, error=error))
     made = record(again)
     assert fits(base, SHARD, "records")
     assert fits(made, SHARD, "records")
     assert (made.items, sorted(made.concealed)) == (3, [0, 1])
-    assert made.failed == ((error,) if error else ())
+    told = [(it.item, it.key, it.attempts) for it in made.failed]
+    assert told == ([(1, "row 2", 2)] if error else [])

@@ -102,7 +102,7 @@ MaxFailed = Annotated[
     ),
 ]
 MaxFailedBatches = Annotated[
-    int | None, typer.Option(help="Mini-batches that may have failed items. [default: all]")
+    int | None, typer.Option(help="Mini-batches in which items may fail. [default: all]")
 ]
 Timeout = Annotated[
     float | None,

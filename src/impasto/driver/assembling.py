@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from impasto.errors import BadInput
+from impasto.driver.leftovers import settle_report
+from impasto.errors import BadInput, ImpastoError
 from impasto.outputs.delivery.digest import digest
 from impasto.planning.history import learn
 from impasto.schema.outcome import Result
@@ -94,6 +95,15 @@ class Assembler:
                 self.reporter.delivering(ledger)
             return result
 
+    def _report(self, ledger: Ledger) -> str:
+        """List what failed beside the output; returns where, or ""."""
+        try:
+            return settle_report(self.opened, ledger)
+        except ImpastoError as error:
+            # The output matters more, and the job's records have the same list.
+            self.reporter.noted(f"what failed is not listed beside the output: {error.fact}")
+            return ""
+
     def _record(self, ledger: Ledger, size: int, sha256: str, notes: tuple[str, ...]) -> Result:
         """Record the result; a retry's replaces the earlier one."""
         job = self.opened.job
@@ -115,6 +125,7 @@ class Assembler:
             sha256=sha256,
             notes=(prepared.notes if prepared else ()) + notes,
             warnings=ledger.plan.warnings,
+            report=self._report(ledger),
         )
         job.record(result)
         return result

@@ -25,7 +25,11 @@ ATTEMPTS = 3
 
 
 def next_attempt(
-    shard: Shard, now: Sequence[Failed], before: Sequence[Failed], base: Done | None
+    shard: Shard,
+    now: Sequence[Failed],
+    before: Sequence[Failed],
+    base: Done | None,
+    tried: tuple[ItemError, ...] = (),
 ) -> Attempt:
     """Plan the next attempt at a shard.
 
@@ -33,12 +37,14 @@ def next_attempt(
         shard: the shard.
         now: its failed attempts in this run, oldest first.
         before: those of earlier runs, which make items suspects but set none aside.
-        base: its done record, if only the items that it set aside are to be scored.
+        base: its done record, if only its failed items are to be scored.
+        tried: the items that failed in earlier runs and are tried again.
     """
     aside = set_aside(now)
     known = {error.item for error in aside}
     suspects = {item for failed in (*before, *now) for item in failed.items} - known
-    return Attempt(shard=shard, suspects=tuple(sorted(suspects)), aside=aside, base=base)
+    suspected = tuple(sorted(suspects))
+    return Attempt(shard=shard, suspects=suspected, aside=aside, base=base, tried=tried)
 
 
 def set_aside(failures: Sequence[Failed]) -> tuple[ItemError, ...]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from impasto.driver import blame, tolerance
 from impasto.jobs.keys import done_key
 from impasto.jobs.listing import whole
+from impasto.schema.outcome import ItemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from impasto.jobs.job import Job
     from impasto.jobs.listing import Listing
@@ -40,6 +41,7 @@ class Ledger:
         failed: Iterable[Failed] = (),
         attempts: Mapping[int, int] | None = None,
         passed_over: Sequence[str] = (),
+        tried: Mapping[int, tuple[ItemError, ...]] | None = None,
     ) -> None:
         """Start with what earlier runs left.
 
@@ -51,6 +53,7 @@ class Ledger:
             failed: the records of failed attempts.
             attempts: how many failed attempts there are by shard, damaged records included.
             passed_over: keys of done records that were not believed.
+            tried: the items that failed in earlier runs and are tried again, by shard.
         """
         self.plan = plan
         self.passed_over = passed_over
@@ -69,6 +72,7 @@ class Ledger:
             self._earlier.setdefault(attempt.shard, []).append(attempt)
         self._failures: dict[int, list[Failed]] = {}
         self._attempts = Counter(attempts)
+        self._tried = dict(tried or {})
 
     @property
     def done(self) -> int:
@@ -99,6 +103,18 @@ class Ledger:
     def scored_whole(self) -> list[Done]:
         """The done records of shards whose items were all scored in one attempt."""
         return [record for record in self.records if record.shard not in self.bases]
+
+    @property
+    def failed_items(self) -> Iterator[tuple[Shard, ItemError]]:
+        """The items that failed, with their shards; of a shard that failed as a whole, all."""
+        for shard in self.plan.shards:
+            record, why = self._done.get(shard.index), self._last_of(shard)
+            if record:
+                yield from ((shard, error) for error in record.failed)
+            elif why:
+                attempts = self._attempts[shard.index]
+                for item in range(shard.start, shard.stop):
+                    yield shard, ItemError(item=item, error=why.error, attempts=attempts)
 
     @property
     def last_failure(self) -> Failed:
@@ -136,6 +152,11 @@ class Ledger:
         self._attempts[record.shard] += 1
         return self._attempts[record.shard]
 
+    def _last_of(self, shard: Shard) -> Failed | None:
+        """Return the last failed attempt at a shard, also of earlier runs, or None."""
+        known = self._failures.get(shard.index) or self._earlier.get(shard.index)
+        return known[-1] if known else None
+
     def attempts(self) -> list[Attempt]:
         """Plan the next attempt at each shard that is left."""
         return [
@@ -144,6 +165,7 @@ class Ledger:
                 self._failures.get(shard.index, ()),
                 self._earlier.get(shard.index, ()),
                 self.bases.get(shard.index),
+                self._tried.get(shard.index, ()),
             )
             for shard in self.left
         ]
@@ -179,7 +201,9 @@ def open_ledger(job: Job, spec: JobSpec, plan: Plan, *, retry: bool) -> Ledger:
     # Earlier failures matter only to shards that are tried again.
     failed = job.failed(listing, plan) if len(done) < len(plan.shards) else []
     passed_over = [done_key(n) for n in sorted(torn | strange)]
-    return Ledger(spec, plan, done, bases, failed, listing.attempts, passed_over)
+    tried = {n: record.failed for n, record in bases.items()}
+    tried |= {n: records[n].failed for n in again}
+    return Ledger(spec, plan, done, bases, failed, listing.attempts, passed_over, tried)
 
 
 def _keep_bases(job: Job, plan: Plan, records: list[Done], listing: Listing) -> dict[int, Done]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from impasto.driver import tolerance
 from impasto.driver.assembling import Assembler, standing
 from impasto.driver.ledger import Ledger, open_ledger
+from impasto.driver.leftovers import too_many, with_leftovers
 from impasto.driver.stopping import StopCheck
 from impasto.driver.surroundings import upheaval
 from impasto.engines.base import Control
@@ -57,6 +58,7 @@ class Run:
         self._job, self._spec = opened.job, opened.spec
         self._stop = stop
         self._ledger: Ledger | None = None
+        self._upset = False
         self._stopping = StopCheck(opened.job, stop, reporter)
 
     def finish(self) -> Result:
@@ -85,8 +87,9 @@ class Run:
             sweep_scratch()
 
     def _finish(self, assembler: Assembler) -> Result:
-        with self._explained():
+        with self._leaving(), self._explained():
             ledger = self._finish_shards()
+        with self._explained():
             self._judge(ledger)
         # Workers read for hours; what they read must still be what the job's id stands for.
         self._check_surroundings()
@@ -208,16 +211,30 @@ class Run:
         found = upheaval(self._opened, self._ledger)
         if found is None:
             return
+        self._upset = True
         if found.stale:
             self._job.drop({*found.stale})
             self._ledger = self._open_ledger(self._ledger.plan)
         raise Incomplete(self._progress(self._ledger, found.fact), found.remedy, job=self._job.id)
 
     def _judge(self, ledger: Ledger) -> None:
-        """Raise Incomplete when more items failed than the user allows."""
+        """Raise Incomplete when more items failed than the user allows, and leave the others."""
         why = tolerance.excess(self._spec, ledger.plan, ledger.records)
-        if why:
-            raise Incomplete(f"job {self._job.id}: {why[0]}", why[1])
+        if why is None:
+            return
+        # What is left for the user must not come from a source that has changed meanwhile.
+        self._check_surroundings()
+        raise too_many(self._opened, ledger, why)
+
+    @contextmanager
+    def _leaving(self) -> Iterator[None]:
+        """Leave what is done where the block ends incomplete, unless it is not to be trusted."""
+        try:
+            yield
+        except Incomplete as error:
+            if self._ledger is None or self._upset:
+                raise
+            raise with_leftovers(self._opened, self._ledger, error) from error
 
     def _progress(self, ledger: Ledger, why: str) -> str:
         """Say why the job is not finished, and how much of it is."""

@@ -23,6 +23,21 @@ Reason: TypeAlias = tuple[str, str]
 """Why a job ends: the fact, and the remedy."""
 
 
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """More failed items than the user allows.
+
+    Attributes:
+        failed: how many.
+        first: the name of the first one, and why it failed.
+        accepts: the setting that would accept them.
+    """
+
+    failed: int
+    first: str
+    accepts: str
+
+
 @dataclass(slots=True)
 class Tally:
     """Sums over done records, updated as these arrive: jobs may have 100,000 of them.
@@ -59,41 +74,37 @@ def abort_reason(spec: JobSpec, plan: Plan, tally: Tally, last: Done) -> Reason 
         tally: its done records so far.
         last: the last of them.
     """
+    if not last.failed:
+        return None
+    worst = last.failed[-1]
     most, unfinished = allowed(spec, plan.count), tally.shards < len(plan.shards)
     if len(last.failed) == last.items > most and last.items > (plan.count > 1):
         return (
             f"every item of shard {last.shard} failed: {last.failed[0].error}",
             "correct the scorer or the source; see `impasto show`",
         )
-    if unfinished and last.failed and 0 < most < tally.failed:
+    if unfinished and 0 < most < tally.failed:
         return (
-            f"more than {most:.0f} items failed; the last: {last.failed[-1].error}",
+            f"more than {most:.0f} items failed; the last: {worst.name(plan.noun)}: {worst.error}",
             "see `impasto show`; with a larger `max_failed` the job continues",
         )
-    if unfinished and last.failed and 0 <= spec.max_failed_batches < tally.batches:
+    if unfinished and 0 <= spec.max_failed_batches < tally.batches:
         return (
-            f"more than {spec.max_failed_batches} mini-batches failed: {last.failed[-1].error}",
+            f"more than {spec.max_failed_batches} mini-batches failed; the last item: "
+            f"{worst.name(plan.noun)}: {worst.error}",
             "see `impasto show`; with a larger `max_failed_batches` the job continues",
         )
     return None
 
 
-def excess(spec: JobSpec, plan: Plan, records: Sequence[Done]) -> Reason | None:
-    """Return the fact that more failed than the user allows, and what accepts it, or None."""
+def excess(spec: JobSpec, plan: Plan, records: Sequence[Done]) -> Excess | None:
+    """Return how much more failed than the user allows, or None if it is not more."""
     failed = [error for record in records for error in record.failed]
     batches = sum(record.failed_batches for record in records)
     if len(failed) > allowed(spec, plan.count):
-        remedy = f"`max_failed={len(failed)}`"
+        accepts = f"`max_failed={len(failed)}`"
     elif 0 <= spec.max_failed_batches < batches:
-        remedy = f"`max_failed_batches={batches}`"
+        accepts = f"`max_failed_batches={batches}`"
     else:
         return None
-    first = failed[0]
-    name = first.key or f"item {first.item}"
-    several = len(failed) > 1
-    count = f"{len(failed)} of {plan.count} items" if several else "1 item"
-    return (
-        f"{count} failed ({name}: {first.error})",
-        "`impasto show` lists the errors, `impasto retry` tries again, and "
-        f"{remedy} accepts {'them' if several else 'it'}",
-    )
+    return Excess(len(failed), f"{failed[0].name(plan.noun)}: {failed[0].error}", accepts)

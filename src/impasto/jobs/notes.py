@@ -28,25 +28,31 @@ class Notes:
     def __init__(self, folder: JobFolder) -> None:
         self._folder = folder
 
-    def delivery(self, output: str) -> str | None:
-        """Return the fingerprint that is noted for a delivery to an output.
+    def delivery(self, output: str) -> Delivered | None:
+        """Return what is noted for a delivery to an output, or None when it never began.
 
-        Returns:
-            None when the delivery never began; "" when it began and did not end.
+        Its fingerprint is "" when the delivery began and did not end.
         """
         key = _delivery_key(output)
         if self._folder.stat(key) is None:
             return None
         noted = self._folder.load_if_whole(key, Delivered)
-        return noted.fingerprint if noted and noted.output == output else ""
+        whole = noted is not None and noted.output == output
+        return noted if whole else Delivered(output=output, fingerprint="")
 
     def begin_delivery(self, output: str) -> bool:
         """Note that a delivery to an output begins; returns whether this call noted it first."""
-        return self._folder.create(_delivery_key(output), _delivery(output, ""))
+        return self._folder.create(_delivery_key(output), _delivery(output, "", partial=False))
 
-    def end_delivery(self, output: str, fingerprint: str) -> None:
-        """Note the fingerprint of what a delivery to an output left there."""
-        self._folder.put(_delivery_key(output), _delivery(output, fingerprint))
+    def end_delivery(self, output: str, fingerprint: str, *, partial: bool = False) -> None:
+        """Note the fingerprint of what a delivery to an output left there.
+
+        Args:
+            output: where.
+            fingerprint: digest of what is there.
+            partial: whether the job is incomplete.
+        """
+        self._folder.put(_delivery_key(output), _delivery(output, fingerprint, partial=partial))
 
     def forget_delivery(self, output: str) -> None:
         """Forget a delivery to an output, as if it had never begun."""
@@ -97,5 +103,6 @@ def _delivery_key(output: str) -> str:
     return f"deliveries/{hashlib.sha256(output.rstrip('/').encode()).hexdigest()[:16]}.json"
 
 
-def _delivery(output: str, fingerprint: str) -> bytes:
-    return Delivered(output=output, fingerprint=fingerprint).model_dump_json().encode()
+def _delivery(output: str, fingerprint: str, *, partial: bool) -> bytes:
+    noted = Delivered(output=output, fingerprint=fingerprint, partial=partial)
+    return noted.model_dump_json().encode()

@@ -112,6 +112,7 @@ def plan(
         warnings=warnings,
         reasons=survey.reasons or wanted.reasons,
         etag=survey.etag,
+        zero=survey.zero,
     )
 
 

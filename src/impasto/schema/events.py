@@ -69,8 +69,16 @@ class RecordEntry(Entry):
     def _fields(self) -> Line:
         fields = self.record.model_dump(mode="json", exclude={"names"})
         # Without these, a line is the same as in versions that had no such fields.
-        newer = {"device", "remedy", "warnings"}
+        newer = {"device", "remedy", "warnings", "report"}
+        for error in (each for name in ("failed", "aside") for each in _errors(fields.get(name))):
+            if error["attempts"] == 1:
+                del error["attempts"]
         return {name: fields[name] for name in fields if name not in newer or fields[name]}
+
+
+def _errors(value: Any) -> list[Line]:
+    """Return the items of a record's field that lists failed ones; a result only counts them."""
+    return value if isinstance(value, list) else []
 
 
 class Submitted(Entry):

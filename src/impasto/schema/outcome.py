@@ -14,19 +14,26 @@ FailedKind = Literal["bad_input", "unavailable", "error", "denied", "changed", "
 
 
 class ItemError(Frozen):
-    """An item that was set aside; for a picture, the output has the source instead.
+    """An item that failed; for a picture, the output has the source instead.
 
     Attributes:
         item: index in the source.
         error: why, in the scorer's own words, one line.
-        key: the item's name, where it has one.
+        key: the item's name as users count, from `impasto.schema.item_names`; "" in some records
+            of earlier versions.
         traceback: the scorer's own, or "".
+        attempts: how many runs have tried the item.
     """
 
     item: Count
     error: Told
     key: Told = ""
     traceback: Trace = ""
+    attempts: Count = 1
+
+    def name(self, nouns: str = "items") -> str:
+        """Return the item's name for people, where items are called ``nouns``."""
+        return self.key or f"{nouns.removesuffix('s')} {self.item + 1}"
 
 
 class Done(Frozen):
@@ -44,7 +51,7 @@ class Done(Frozen):
         worker: who ran it.
         device: what scored it, ``cpu`` or ``cuda``; "" in records of earlier versions.
         concealed: frames that repeat the one before because they could not be decoded.
-        failed: items that were set aside.
+        failed: items that failed.
         failed_batches: how many mini-batches had such items.
         names: names written, in order, when the output is images or files.
     """
@@ -95,14 +102,16 @@ class Attempt(Frozen):
         shard: what to score.
         suspects: items to score one at a time, since a worker ended while it scored them.
         aside: items not to score again.
-        base: a done record of the shard: only the items that it set aside are scored; the rest is
-            taken from it.
+        base: a done record of the shard: only its failed items are scored; the rest is taken from
+            it.
+        tried: the items that failed in earlier runs and are tried again.
     """
 
     shard: Shard
     suspects: tuple[Count, ...] = ()
     aside: tuple[ItemError, ...] = ()
     base: Done | None = None
+    tried: tuple[ItemError, ...] = ()
 
 
 class Result(Frozen):
@@ -112,7 +121,7 @@ class Result(Frozen):
         job: the job's id.
         output: where the output is.
         items: pictures in it, or items whose records or files are in it.
-        failed: how many items were set aside; for a picture, the output has the source instead.
+        failed: how many items failed; for a picture, the output has the source instead.
         aside: the first hundred of them, and why; the job's log has all.
         concealed: frames that repeat the one before because they could not be decoded.
         seconds: wall time of the run that finished it.
@@ -121,6 +130,7 @@ class Result(Frozen):
         sha256: digest of the output file, or of the names and digests of its images.
         notes: what the output's container could not carry, one line each.
         warnings: what the user should know about the source, one line each, as the plan has it.
+        report: where the failed items are listed, or "".
     """
 
     job: JobId
@@ -135,15 +145,20 @@ class Result(Frozen):
     sha256: Word
     notes: tuple[Told, ...] = ()
     warnings: tuple[Told, ...] = ()
+    report: PathText = ""
 
 
 class Delivered(Frozen):
-    """The note that a delivery to a store began, and what it left there once it has ended.
+    """The note that a delivery began, and what it left there once it has ended.
+
+    Whole outputs on this machine have none.
 
     Attributes:
         output: where to.
         fingerprint: digest of what is there; "" until the delivery has ended.
+        partial: whether it is the output of an incomplete job, which later runs replace.
     """
 
     output: PathText
     fingerprint: Word
+    partial: bool = False

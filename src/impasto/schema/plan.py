@@ -88,6 +88,8 @@ class Plan(Frozen):
         warnings: what the user should know about the source, one line each.
         reasons: why shards have the size they have, where it was chosen, one line each.
         etag: the video's or table's etag when it was planned; workers read no other version.
+        zero: timestamp of a video's first frame, also where the range taken begins later; 0 in
+            plans of earlier versions.
     """
 
     source: Literal["video", "images", "files", "table"]
@@ -104,6 +106,7 @@ class Plan(Frozen):
     warnings: tuple[Told, ...] = ()
     reasons: tuple[Told, ...] = ()
     etag: Word = ""
+    zero: Moment = 0
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

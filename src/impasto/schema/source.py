@@ -159,11 +159,14 @@ class TableFacts(Frozen):
         format: how it is written.
         columns: name and pandas dtype of every column, in order.
         delimiter: what separates a CSV file's fields.
+        first_line: line of the file that holds the first row, from 1, if every row is one line;
+            0 where rows are not lines, or in plans of earlier versions.
     """
 
     format: Literal["csv", "jsonl", "parquet"]
     columns: tuple[tuple[str, Word], ...]
     delimiter: Annotated[str, Field(pattern=r"^[\t !#-~]$")] = ","
+    first_line: Count = 0
 
     @property
     def whole(self) -> bool:

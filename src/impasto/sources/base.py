@@ -41,6 +41,7 @@ class Survey:
         warnings: what the user should know about the source, one line each.
         reasons: why it is cut where it must be, one line each.
         etag: the etag of the one object that workers read, or "".
+        zero: timestamp of a video's first frame, in its time base.
         as_video: describes images as a video of a frame rate; None for other sources.
         rehearse: raises BadInput if a container, given by its suffix, cannot hold pictures of a
             width and height beside the source's other streams, and returns what the user should
@@ -60,6 +61,7 @@ class Survey:
     warnings: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     etag: str = ""
+    zero: int = 0
     as_video: Callable[[Fraction], VideoFacts] | None = None
     rehearse: Callable[[str, int, int], tuple[str, ...]] | None = None
 

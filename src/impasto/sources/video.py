@@ -114,6 +114,7 @@ class Video:
             warnings=(*scanned.warnings, *_pictures(facts, spec.deinterlace)),
             reasons=(SEQUENTIAL,) if scanned.whole else (),
             etag=self.etag,
+            zero=scanned.pts[0],
             rehearse=rehearse,
         )
 

@@ -11,14 +11,16 @@ from impasto.schema.outcome import ItemError
 
 if TYPE_CHECKING:
     from impasto.schema.events import Event
+    from impasto.schema.item_names import ItemNames
     from impasto.schema.outcome import Attempt
 
 
 class ShardReport:
     """The notes that a worker takes on one shard while scoring it."""
 
-    def __init__(self, attempt: Attempt) -> None:
-        self._shard = attempt.shard
+    def __init__(self, attempt: Attempt, names: ItemNames) -> None:
+        self._shard, self._names = attempt.shard, names
+        self._attempts = {error.item: error.attempts for error in attempt.tried}
         base = attempt.base
         again = {error.item for error in base.failed} if base else set()
         self.items = base.items - len(again) if base else 0
@@ -31,8 +33,10 @@ class ShardReport:
         shard = self._shard
         name = shard.names[scored.index - shard.start] if shard.names else ""
         error = scored.error
-        if error and name and not error.key:
-            error = error.model_copy(update={"key": name})
+        if error:
+            attempts = self._attempts.get(scored.index, 0) + 1
+            called = self._names.name(shard, scored.index)
+            error = error.model_copy(update={"key": called, "attempts": attempts})
         item = Item(
             time=time.time(),
             shard=shard.index,

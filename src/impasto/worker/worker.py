@@ -20,6 +20,7 @@ from impasto.media.frame import Frame
 from impasto.outputs.base import Scored
 from impasto.outputs.open import layout_of, open_shard, sized
 from impasto.schema.events import Printed
+from impasto.schema.item_names import ItemNames
 from impasto.schema.outcome import Done
 from impasto.schema.plan import PictureSize, Prepared
 from impasto.schema.url import parse
@@ -91,6 +92,7 @@ class Worker:
         if device != "cpu":
             _await_weights(device)
         self._plan = task.plan
+        self._names = ItemNames.of(task.plan)
         self._scoring = self._bind(self._plan)
         self._size = task.spec.mini_batch or self._scorer.batch
 
@@ -145,7 +147,7 @@ class Worker:
             # Whatever ended a worker may do so again, and larger mini-batches make it likelier.
             self._size = self._size or 1
         self._settle_size(attempt)
-        report = ShardReport(attempt)
+        report = ShardReport(attempt, self._names)
         items = self._source.read(self._plan, shard, 1 if self._device == "cpu" else 4)
         batches = Batches(items, attempt, self._batch_size)
         reader = Prefetch(batches, AHEAD, times.clocks["read"])

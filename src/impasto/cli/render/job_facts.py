@@ -90,7 +90,7 @@ def _state(found: JobDetails) -> str:
         return f"{found.state}, not planned yet"
     words = f"{found.state}, {found.percent}%: "
     words += f"{found.items_done:,} of {found.items:,} {found.noun}"
-    return words + (f", {found.items_failed:,} set aside" if found.items_failed else "")
+    return words + (f", {found.items_failed:,} failed" if found.items_failed else "")
 
 
 def options(spec: JobSpec) -> list[str]:
@@ -122,7 +122,7 @@ def _failed(failed: Iterable[ItemError]) -> None:
     for each in failed:
         reasons.setdefault(reason(each), []).append(each)
     for why, errors in reasons.items():
-        names = [plain(each.key or f"item {each.item}") for each in errors]
+        names = [plain(each.name()) for each in errors]
         more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
         say(f"failed: {', '.join(names[:NAMED])}{more}: {plain(why)}")
         for line in traces.lines(errors[0].traceback):
@@ -130,5 +130,5 @@ def _failed(failed: Iterable[ItemError]) -> None:
 
 
 def reason(error: ItemError) -> str:
-    """Return why an item was set aside; one with a traceback is the scorer's own message."""
+    """Return why an item failed; one with a traceback is the scorer's own message."""
     return error.error if error.traceback else worded(error.error)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from impasto.cli.job_progress import speed
 from impasto.cli.render.job_facts import reason
 from impasto.cli.render.text import clock, json_line, note, say, size, warn
 from impasto.cli.render.wording import plain, worded
+from impasto.errors import ImpastoError, Incomplete
 
 if TYPE_CHECKING:
-    from impasto.errors import ImpastoError
     from impasto.schema.outcome import Result
     from impasto.schema.progress import Progress
 
 SHOWN = 5
-"""Set-aside items that are listed after a job."""
+"""Failed items that are listed after a job."""
 
 
 def result_line(done: Result) -> None:
@@ -36,9 +37,11 @@ def result(done: Result, called: str, named: str, media_rate: float = 0.0) -> No
     # A run that scores has shown the warnings when it began.
     for line in (*(() if done.seconds else done.warnings), *done.notes):
         note(line)
-    aside(done, named)
+    aside(done, called, named)
     line = f"{done.output}: {done.items} {called if done.items != 1 else called.removesuffix('s')}"
-    line += f", {done.failed} set aside" if done.failed else ""
+    if done.failed:
+        line += f", {done.failed} failed"
+        line += f" (see {PurePath(done.report).name} beside it)" if done.report else ""
     line += f", {done.concealed} concealed" if done.concealed else ""
     if done.seconds:
         line += f" in {clock(done.seconds)}"
@@ -50,18 +53,20 @@ def result(done: Result, called: str, named: str, media_rate: float = 0.0) -> No
     say(f"{line}, {size(done.bytes)} (job {done.job})")
 
 
-def aside(done: Result, named: str) -> None:
-    """Name the first items that were set aside, and why."""
+def aside(done: Result, called: str, named: str) -> None:
+    """Name the first items that failed, and why."""
     for each in done.aside[:SHOWN]:
-        warn(f"set aside: {plain(each.key or str(each.item))}: {reason(each)}")
+        warn(f"failed: {plain(each.name(called))}: {reason(each)}")
     if done.failed > SHOWN:
         warn(f"and {done.failed - SHOWN} more: see 'impasto show {named}'")
     if done.failed:
-        warn(f"'impasto retry {named}' scores them again")
+        warn(f"'impasto retry {named}' tries {'them' if done.failed > 1 else 'it'} again")
 
 
 def failure(error: ImpastoError, last: Progress | None) -> None:
     """Print, as one JSON line, how far an unfinished job came."""
     line: dict[str, object] = {"job": last.job if last else None, "output": None}
+    if isinstance(error, Incomplete):
+        line |= {"partial": error.output or None, "report": error.report or None}
     line |= {"items": last.done if last else 0, "total": last.total if last else 0}
     json_line({**line, "error": worded(str(error)), "exit_code": error.exit_code})

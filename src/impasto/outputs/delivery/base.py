@@ -45,10 +45,39 @@ class Delivery(Protocol):
         """Return whether the output of an earlier run is still there, complete."""
         ...
 
-    def file(self, *, overwrite: bool) -> AbstractContextManager[Path]:
-        """Yield a local path whose content becomes the output, a file, on exit."""
+    def file(self, *, overwrite: bool, partial: bool = False) -> AbstractContextManager[Path]:
+        """Yield a local path whose content becomes the output, a file, on exit.
+
+        Args:
+            overwrite: whether what is there may be replaced. The job's own partial output always
+                is, unless someone has changed it.
+            partial: whether the job is incomplete, so that a later run may replace this.
+
+        Raises:
+            BadInput: something is there that must stay.
+            Unavailable: the place does not answer, or is full.
+        """
         ...
 
-    def folder(self, records: Sequence[Done], *, overwrite: bool) -> AbstractContextManager[Digest]:
-        """Deliver a job's images or files to the output, a folder; on exit they are in place."""
+    def folder(
+        self, records: Sequence[Done], *, overwrite: bool, partial: bool = False
+    ) -> AbstractContextManager[Digest]:
+        """Deliver a job's images or files to the output, a folder; on exit they are in place.
+
+        Args:
+            records: name the files.
+            overwrite: as for `file`.
+            partial: as for `file`.
+
+        Raises:
+            BadInput, Unavailable: as `file`.
+        """
+        ...
+
+    def visible(self) -> bool:
+        """Return whether what is there can be looked at, and so be told from another's."""
+        ...
+
+    def withdraw(self) -> None:
+        """Remove the job's own partial output, unless someone has changed it."""
         ...

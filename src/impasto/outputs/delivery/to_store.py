@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -34,9 +34,9 @@ class ToStore:
     def check(self, replaceable: Container[str] | None, *, folder: bool) -> None:
         """See `Delivery.check`."""
         noted = self._job.notes.delivery(self._output)
-        if noted == "":
+        if noted and not noted.fingerprint:
             return
-        self._ended = noted or ""
+        self._ended = noted.fingerprint if noted else ""
         store, key = self._stores.open_parent(self._place)
         store.check_writable(f"{key}/0" if self._is_folder else key)
         try:
@@ -46,6 +46,8 @@ class ToStore:
             # Callers with write-only rights cannot look; then the upload itself replaces nothing.
             if replaceable is not None and self._is_folder:
                 raise
+            return
+        if self._partial_stands():
             return
         if replaceable is None and (stat or objects):
             raise BadInput(f"{self._output}: already exists", "choose another or add `overwrite`")
@@ -59,10 +61,10 @@ class ToStore:
     def stands(self, result: Result) -> bool:
         """See `Delivery.stands`."""
         noted = self._job.notes.delivery(self._output)
-        if not noted:
+        if not noted or not noted.fingerprint or noted.partial:
             return False
         try:
-            return noted == self._fingerprint()
+            return noted.fingerprint == self._fingerprint()
         except Denied:
             # Callers with write-only rights rely on what the job notes.
             rights = self._stores.open_parent(self._place)[0].rights
@@ -71,22 +73,26 @@ class ToStore:
             return True
 
     @contextmanager
-    def file(self, *, overwrite: bool) -> Iterator[Path]:
+    def file(self, *, overwrite: bool, partial: bool = False) -> Iterator[Path]:
         """See `Delivery.file`."""
         store, key = self._stores.open_parent(self._place)
         with scratch() as folder:
             path = folder / PurePath(key).name
             yield path
-            create = self._begin() and not overwrite
+            own = self._partial_stands()
+            create = self._begin() and not (overwrite or own)
             with self._unnoted_if_taken():
                 etag = store.put_file(key, path, kind=mime_type(key), create=create)
-            self._job.notes.end_delivery(self._output, etag)
+            self._job.notes.end_delivery(self._output, etag, partial=partial)
 
     @contextmanager
-    def folder(self, records: Sequence[Done], *, overwrite: bool) -> Iterator[Digest]:
+    def folder(
+        self, records: Sequence[Done], *, overwrite: bool, partial: bool = False
+    ) -> Iterator[Digest]:
         """See `Delivery.folder`."""
         store = self._stores.open(self._place)
-        create = self._begin() and not overwrite
+        own = self._partial_stands()
+        create = self._begin() and not (overwrite or own)
 
         def bring(pair: tuple[str, str]) -> tuple[str, int, str]:
             key, name = pair
@@ -102,14 +108,42 @@ class ToStore:
         with self._unnoted_if_taken():
             brought = sorted(each_file(records, bring))
         names = {name for name, _, _ in brought}
-        if overwrite:
+        if overwrite or own:
             old = (each.key for each in store.list_all() if each.key not in names)
-            store.delete(*(key for key in old if PurePath(key).suffix.lower() in WRITABLE))
+            store.delete(*(key for key in old if own or PurePath(key).suffix.lower() in WRITABLE))
         yield sum(size for _, size, _ in brought), digest_all((n, sha) for n, _, sha in brought)
         try:
-            self._job.notes.end_delivery(self._output, self._fingerprint())
+            found = self._fingerprint()
         except Denied:
-            self._job.notes.end_delivery(self._output, "unseen")
+            found = "unseen"
+        self._job.notes.end_delivery(self._output, found, partial=partial)
+
+    def visible(self) -> bool:
+        """See `Delivery.visible`."""
+        try:
+            self._fingerprint()
+        except Denied:
+            return False
+        return True
+
+    def withdraw(self) -> None:
+        """See `Delivery.withdraw`."""
+        if self._job.notes.delivery(self._output) is None:
+            return
+        if self._partial_stands():
+            store, key = self._stores.open_parent(self._place)
+            with suppress(Denied):
+                store.delete(key)
+        self._job.notes.forget_delivery(self._output)
+
+    def _partial_stands(self) -> bool:
+        """Return whether what is there is what this job left while it was incomplete."""
+        noted = self._job.notes.delivery(self._output)
+        if noted is None or not noted.partial:
+            return False
+        with suppress(Denied):
+            return noted.fingerprint == self._fingerprint()
+        return False
 
     def _begin(self) -> bool:
         """Note that the delivery begins.
@@ -121,7 +155,8 @@ class ToStore:
         Raises:
             Exists: another run of this job has just ended.
         """
-        noted = self._job.notes.delivery(self._output)
+        known = self._job.notes.delivery(self._output)
+        noted = known.fingerprint if known else ""
         if noted and noted != self._ended:
             raise Exists(
                 f"{self._output}: another run of this job has just written it", "look there"
@@ -136,7 +171,8 @@ class ToStore:
         try:
             yield
         except Exists:
-            if self._job.notes.delivery(self._output) == "":
+            noted = self._job.notes.delivery(self._output)
+            if noted and not noted.fingerprint:
                 self._job.notes.forget_delivery(self._output)
             raise
 

@@ -105,13 +105,16 @@ def scan(file: File, size: Wanted) -> Scan:
                 raise BadInput(f"{file.url}: holds no rows", "check the file")
             text.take()
             facts, notes = _header(header, delimiter, usual, file.url)
+            before = text.number
             columns, cuts = Columns(facts, file.url), Cuts(size, text.end)
             _scan_rows(text, len(header), columns, cuts)
         except csv.Error as error:
             fact = str(error).partition(" - ")[0]
             raise BadInput(f"{file.url}: line {text.number}: {fact}", "correct the table") from None
         columns.flush()
-    facts = facts.model_copy(update={"columns": columns.found()})
+    lines = text.number - before == cuts.rows
+    found = {"columns": columns.found(), "first_line": before + 1 if lines else 0}
+    facts = facts.model_copy(update=found)
     return Scan.of_lines(facts, cuts, (*notes, *columns.notes()))
 
 

@@ -65,7 +65,8 @@ def scan(file: File, size: Wanted) -> Scan:
                     texts = columns.add_each(block, number, file.url)
                 cuts.add([*compress(where, texts)])
                 end, number = where[-1], number + len(block)
-    facts = TableFacts(format="jsonl", columns=columns.found())
+    first_line = 1 if number == cuts.rows else 0
+    facts = TableFacts(format="jsonl", columns=columns.found(), first_line=first_line)
     return Scan.of_lines(facts, cuts, tuple(f"{file.url}: {note}" for note in columns.notes()))
 
 

@@ -69,6 +69,11 @@ class Cuts:
     def __post_init__(self) -> None:
         self._step = self.wanted if isinstance(self.wanted, int) else 1
 
+    @property
+    def rows(self) -> int:
+        """How many records have gone by."""
+        return self._rows
+
     def add(self, ends: Sequence[int]) -> None:
         """Note the bytes at which the next records end."""
         if not len(ends):

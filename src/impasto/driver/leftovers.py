@@ -1,0 +1,188 @@
+"""What a job leaves beside its output: a list of what failed, and of an incomplete job the rest.
+
+An incomplete job writes the records, pictures or files of the items that are done to its output,
+and notes that this is its own, so that the run that completes it replaces it. A film with other
+pictures in between would look finished, so none is written.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from impasto.errors import BadInput, ImpastoError, Incomplete
+from impasto.outputs.delivery.open import open_delivery
+from impasto.schema.item_names import ItemNames
+from impasto.storage.local import mapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from impasto.driver.ledger import Ledger
+    from impasto.driver.open_job import OpenJob
+    from impasto.driver.tolerance import Excess
+    from impasto.schema.outcome import Done
+    from impasto.schema.plan import Shard
+    from impasto.schema.url import Url
+
+WHOLE = {"video", "image"}
+"""Outputs that are one thing, of which no part is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What an incomplete job has left.
+
+    Attributes:
+        written: items in the partial output.
+        output: where that is, or "".
+        report: where the failed items are listed, or "".
+        obstacle: why one of the two, or both, could not be written, or "".
+    """
+
+    written: int = 0
+    output: str = ""
+    report: str = ""
+    obstacle: str = ""
+
+
+def leave(opened: OpenJob, ledger: Ledger) -> Leftovers:
+    """Write what an incomplete job has; an output of an earlier run that was complete stays."""
+    if opened.job.result() is not None:
+        return Leftovers()
+    obstacles: list[str] = []
+    report, output = "", ""
+    with _noted(obstacles):
+        report = settle_report(opened, ledger)
+    good = sum(record.items - len(record.failed) for record in ledger.records)
+    with _noted(obstacles):
+        if good and ledger.plan.output not in WHOLE:
+            _deliver(opened, ledger)
+            output = opened.spec.output
+    return Leftovers(good if output else 0, output, report, "; ".join(obstacles))
+
+
+@contextmanager
+def _noted(obstacles: list[str]) -> Iterator[None]:
+    """Note why the block could not write something; that the job is incomplete matters more."""
+    try:
+        yield
+    except ImpastoError as error:
+        obstacles.append(error.fact)
+
+
+def too_many(opened: OpenJob, ledger: Ledger, why: Excess) -> Incomplete:
+    """Leave what a job has of which more failed than the user allows; return the error to raise."""
+    left = leave(opened, ledger)
+    job, noun, total = opened.job.id, ledger.plan.noun, f"{ledger.total:,}"
+    see = f", see {PurePath(left.report).name} beside " if left.report else ""
+    if left.output:
+        fact = f"{left.written:,} of {total} {noun} written to {left.output}; {why.failed:,} failed"
+        fact += f"{see and see + 'it'} ({why.first})"
+    else:
+        fact = f"{why.failed:,} of {total} {noun} failed ({why.first})"
+        fact += see and see + opened.spec.output
+        fact += ", which is not made yet" if see else ""
+    fact += f"; {left.obstacle}" if left.obstacle else ""
+    them = "them" if why.failed > 1 else "it"
+    accepts = f"{why.accepts} accepts {them}"
+    if ledger.plan.output not in {"records", "files"}:
+        accepts += ", with the source's picture instead"
+    remedy = f"`impasto retry {job}` tries {them} again, and {accepts}"
+    return Incomplete(f"job {job}: {fact}", remedy, output=left.output, report=left.report)
+
+
+def with_leftovers(opened: OpenJob, ledger: Ledger, error: Incomplete) -> Incomplete:
+    """Leave what an incomplete job has; return its error with where that is."""
+    left = leave(opened, ledger)
+    fact = error.fact
+    if left.output:
+        fact += f"; {left.written:,} {ledger.plan.noun} written to {left.output}"
+    if left.report:
+        fact += f"; {left.report} lists what failed"
+    fact += f"; {left.obstacle}" if left.obstacle else ""
+    places = {"output": left.output, "report": left.report}
+    return Incomplete(fact, error.remedy, job=error.job, **places)
+
+
+def settle_report(opened: OpenJob, ledger: Ledger) -> str:
+    """List the failed items beside the output; without any, remove an earlier list.
+
+    Returns:
+        Where the list is; "" if nothing failed, or nobody could tell it from another's file there.
+
+    Raises:
+        BadInput: another's file is there, or it cannot be written.
+        Unavailable: the place does not answer, or is full.
+    """
+    place = _report_place(opened)
+    if place is None:
+        return ""
+    delivery = open_delivery(opened.stores, opened.job, place)
+    lines = [*_lines(ledger)]
+    if not lines:
+        delivery.withdraw()
+        return ""
+    if not delivery.visible():
+        return ""
+    delivery.check(None, folder=False)
+    with delivery.file(overwrite=False, partial=True) as path, mapped(str(path)):
+        path.write_text("".join(lines), encoding="utf-8", errors="backslashreplace")
+    return str(place)
+
+
+def _report_place(opened: OpenJob) -> Url | None:
+    """Return where failed items are listed; None where the list would be read as an item."""
+    output = opened.output
+    stem = output.name if opened.makes_folder else PurePath(output.name).stem
+    if not stem or (opened.source.kind == "files" and opened.source.base == output.parent):
+        return None
+    return output.parent.child(f"{stem}.failed.jsonl")
+
+
+def _lines(ledger: Ledger) -> Iterator[str]:
+    """Yield a line of JSON for each failed item: of done shards, and of those that never end."""
+    names = ItemNames.of(ledger.plan)
+    for shard, error in ledger.failed_items:
+        line: dict[str, object] = {
+            "item": shard.names[error.item - shard.start] if shard.names else error.item
+        }
+        line |= names.facts(shard, error.item)
+        line |= {"name": error.key or names.name(shard, error.item)}
+        line |= {"reason": error.error, "attempts": error.attempts}
+        yield json.dumps(line, ensure_ascii=False) + "\n"
+
+
+def _deliver(opened: OpenJob, ledger: Ledger) -> None:
+    """Write the items that are done to the output.
+
+    Raises:
+        BadInput: something is there that must stay, or later runs could not tell whose it is.
+        Unavailable: the place does not answer, or is full.
+    """
+    from impasto.outputs.open import write
+
+    delivery, plan, job = opened.delivery, ledger.plan, opened.job
+    if not delivery.visible():
+        raise BadInput(f"nothing is written to {opened.spec.output}, which cannot be read back")
+    if plan.output == "records":
+        with delivery.file(overwrite=False, partial=True) as path:
+            source = (opened.stores, opened.source_url)
+            write(path, *source, job, opened.spec, plan, ledger.records)
+        return
+    shards = {shard.index: shard for shard in plan.shards}
+    good = [_good(record, shards[record.shard]) for record in ledger.records]
+    with delivery.folder(good, overwrite=False, partial=True):
+        pass
+
+
+def _good(record: Done, shard: Shard) -> Done:
+    """Return a record without the source's pictures that stand in for failed ones."""
+    if not shard.outputs:
+        return record
+    failed = {shard.outputs[error.item - shard.start] for error in record.failed}
+    names = tuple(name for name in record.names if name not in failed)
+    return record.model_copy(update={"names": names})
