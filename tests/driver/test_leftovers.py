@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,14 @@ from PIL import Image
 
 from impasto import BadInput, JobSpec, Settings
 from impasto.driver import api
-from impasto.errors import Incomplete
+from impasto.errors import Incomplete, Interrupted
 from support import inprocess
 from support.command import call
 from support.jobs import luma, moody, spec, the_job
 
 if TYPE_CHECKING:
     from conftest import MakeClip
+    from impasto.schema.progress import Progress
 
 SCRIPT = """
 from pathlib import Path
@@ -171,3 +173,48 @@ def test_the_command_says_in_one_line_what_is_written_and_what_comes_next(tmp_pa
     accepted = call(*words, "--max-failed", "all")
     assert "8 rows, 2 failed (see o.failed.jsonl beside it)" in accepted.stdout
     assert "failed: row 3 (line 4): ValueError: not 2" in accepted.stderr
+
+
+def stopped(job: JobSpec, settings: Settings, shards: int) -> None:
+    """Run a job until it has tried this many shards, as Ctrl-C would end it."""
+    stop = threading.Event()
+
+    def watch(event: Progress) -> None:
+        if len(inprocess.InProcess.ran) == shards:
+            stop.set()
+
+    with pytest.raises(Interrupted):
+        api.run(job, settings=settings, on_progress=watch, stop=stop)
+    inprocess.InProcess.ran = []
+
+
+def test_a_retry_of_a_stopped_job_without_failures_says_so_and_scores_nothing(
+    tmp_path: Path, settings: Settings
+) -> None:
+    stopped(rows(tmp_path, "", shard_frames=2), settings, 1)
+    with pytest.raises(
+        Incomplete, match=r"nothing has failed; `impasto resume \w+` goes on"
+    ) as end:
+        api.finish(the_job(settings), settings=settings, retry=True)
+    assert "6 open rows" in str(end.value)
+    assert inprocess.InProcess.ran == []
+    done = call("retry", the_job(settings).id, "--home", settings.home)
+    assert (done.returncode, "goes on with 6 open rows" in done.stderr) == (3, True)
+
+
+def test_a_retry_tries_what_failed_and_says_what_is_still_open(
+    tmp_path: Path, settings: Settings
+) -> None:
+    job = rows(tmp_path, "1", shard_frames=2)
+    stopped(job, settings, 2)
+    with pytest.raises(Incomplete, match=r"3 of 8 rows written.*4 are still open"):
+        api.finish(the_job(settings), settings=settings, retry=True)
+    assert inprocess.InProcess.ran == [0]
+    (tmp_path / "mood").write_text("")
+    with pytest.raises(Incomplete, match=r"all that had failed is done; 4 rows are still open"):
+        api.finish(the_job(settings), settings=settings, retry=True)
+    assert inprocess.InProcess.ran == [0, 0]
+    assert not (tmp_path / "o.failed.jsonl").exists()
+    assert api.run(job, settings=settings).items == 8
+    assert sorted(inprocess.InProcess.ran) == [0, 0, 2, 3]
+    assert len((tmp_path / "o.csv").read_text().splitlines()) == 9

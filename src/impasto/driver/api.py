@@ -68,7 +68,7 @@ def finish(
         settings: as for `run`.
         on_progress: as for `run`.
         stop: as for `run`.
-        retry: whether to retry the items that were set aside, also those of a finished job.
+        retry: whether to try what failed and nothing else, also in a finished job.
         as_submitted: whether an earlier cancellation remains in force; otherwise it is withdrawn.
     """
     opened = open_job(spec or job.spec(), settings or load(), job)

@@ -11,7 +11,7 @@ from impasto.jobs.listing import whole
 from impasto.schema.outcome import ItemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from impasto.jobs.job import Job
     from impasto.jobs.listing import Listing
@@ -42,6 +42,7 @@ class Ledger:
         attempts: Mapping[int, int] | None = None,
         passed_over: Sequence[str] = (),
         tried: Mapping[int, tuple[ItemError, ...]] | None = None,
+        wanted: Container[int] | None = None,
     ) -> None:
         """Start with what earlier runs left.
 
@@ -54,6 +55,7 @@ class Ledger:
             attempts: how many failed attempts there are by shard, damaged records included.
             passed_over: keys of done records that were not believed.
             tried: the items that failed in earlier runs and are tried again, by shard.
+            wanted: the shards that this run may try; None is all.
         """
         self.plan = plan
         self.passed_over = passed_over
@@ -73,6 +75,7 @@ class Ledger:
         self._failures: dict[int, list[Failed]] = {}
         self._attempts = Counter(attempts)
         self._tried = dict(tried or {})
+        self._wanted = wanted
 
     @property
     def done(self) -> int:
@@ -91,8 +94,20 @@ class Ledger:
             shard
             for shard in self.plan.shards
             if shard.index not in self._done
+            and self._may_try(shard)
             and not blame.exhausted(self._failures.get(shard.index, ()), self._allowed)
         ]
+
+    @property
+    def open_items(self) -> int:
+        """How many items are in shards that this run leaves as they are."""
+        open_ = (each for each in self.plan.shards if each.index not in self._done)
+        return sum(len(shard) for shard in open_ if not self._may_try(shard))
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether a shard that this run has tried will not be done."""
+        return any(n not in self._done for n in self._failures)
 
     @property
     def records(self) -> list[Done]:
@@ -152,6 +167,9 @@ class Ledger:
         self._attempts[record.shard] += 1
         return self._attempts[record.shard]
 
+    def _may_try(self, shard: Shard) -> bool:
+        return self._wanted is None or shard.index in self._wanted
+
     def _last_of(self, shard: Shard) -> Failed | None:
         """Return the last failed attempt at a shard, also of earlier runs, or None."""
         known = self._failures.get(shard.index) or self._earlier.get(shard.index)
@@ -174,22 +192,22 @@ class Ledger:
 def open_ledger(job: Job, spec: JobSpec, plan: Plan, *, retry: bool) -> Ledger:
     """Read what earlier runs of a job left, and drop what is not valid.
 
-    Records that are torn, do not fit the plan, or whose segments are incomplete are dropped. Items
-    that were set aside are tried again if there are more of them than the user allows, or on
-    request: the cause of their failure may be gone. In a shard of records or images, only those
+    Records that are torn, do not fit the plan, or whose segments are incomplete are dropped. Failed
+    items are tried again if there are more of them than the user allows, or on request: the cause
+    of their failure may be gone. In a shard of records or images, only those
     items are scored, on the base of the old record, which is kept until a new one is written.
 
     Args:
         job: the job.
         spec: its spec.
         plan: its plan.
-        retry: whether to retry the items that were set aside.
+        retry: whether to try what failed and nothing else.
     """
     listing = job.listing()
     records = job.done(listing, plan)
     strange = set(listing.done) - records.keys()
-    retry = retry or bool(tolerance.excess(spec, plan, [*records.values()]))
-    again = {n for n, record in records.items() if record.failed and retry}
+    again_asked = retry or bool(tolerance.excess(spec, plan, [*records.values()]))
+    again = {n for n, record in records.items() if record.failed and again_asked}
     # Listed after the records were read, since a segment is always older than its record.
     listing = job.listing() if records else listing
     torn = {n for n, record in records.items() if not whole(record, listing)}
@@ -203,7 +221,8 @@ def open_ledger(job: Job, spec: JobSpec, plan: Plan, *, retry: bool) -> Ledger:
     passed_over = [done_key(n) for n in sorted(torn | strange)]
     tried = {n: record.failed for n, record in bases.items()}
     tried |= {n: records[n].failed for n in again}
-    return Ledger(spec, plan, done, bases, failed, listing.attempts, passed_over, tried)
+    wanted = again | bases.keys() | {each.shard for each in failed} if retry else None
+    return Ledger(spec, plan, done, bases, failed, listing.attempts, passed_over, tried, wanted)
 
 
 def _keep_bases(job: Job, plan: Plan, records: list[Done], listing: Listing) -> dict[int, Done]:

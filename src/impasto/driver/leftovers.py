@@ -87,11 +87,14 @@ def too_many(opened: OpenJob, ledger: Ledger, why: Excess) -> Incomplete:
         fact += see and see + opened.spec.output
         fact += ", which is not made yet" if see else ""
     fact += f"; {left.obstacle}" if left.obstacle else ""
+    fact += f"; {ledger.open_items:,} are still open" if ledger.open_items else ""
     them = "them" if why.failed > 1 else "it"
     accepts = f"{why.accepts} accepts {them}"
     if ledger.plan.output not in {"records", "files"}:
         accepts += ", with the source's picture instead"
     remedy = f"`impasto retry {job}` tries {them} again, and {accepts}"
+    if ledger.open_items:
+        remedy += f"; `impasto resume {job}` goes on with the open ones"
     return Incomplete(f"job {job}: {fact}", remedy, output=left.output, report=left.report)
 
 

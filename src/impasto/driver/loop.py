@@ -52,13 +52,13 @@ class Run:
             opened: the job.
             reporter: receives the progress.
             stop: once set, no further shard starts.
-            retry: whether to retry the items that were set aside.
+            retry: whether to try what failed and nothing else.
         """
         self._opened, self._reporter, self._retry = opened, reporter, retry
         self._job, self._spec = opened.job, opened.spec
         self._stop = stop
         self._ledger: Ledger | None = None
-        self._upset = False
+        self._leaves_nothing = False
         self._stopping = StopCheck(opened.job, stop, reporter)
 
     def finish(self) -> Result:
@@ -105,6 +105,9 @@ class Run:
         self._reporter.started(ledger.resumed if ledger else 0)
         if ledger and ledger.complete:
             return ledger
+        if self._retry and not (ledger and ledger.left):
+            self._leaves_nothing = True
+            raise self._nothing_failed(ledger)
         control = Control(
             self._written, self._stopping, self._reporter.workers_changed, self._reporter.noted
         )
@@ -143,7 +146,7 @@ class Run:
                 why = "cancelled" if self._stopping.cancelled else "stopped"
                 raise Interrupted(self._progress(ledger, why), job=self._job.id)
             self._stop.wait(BACKOFF * ledger.plain_failures)
-        if not ledger.complete:
+        if ledger.exhausted:
             self._give_up(ledger)
 
     def _task(self, plan: Plan) -> Task:
@@ -211,20 +214,38 @@ class Run:
         found = upheaval(self._opened, self._ledger)
         if found is None:
             return
-        self._upset = True
+        self._leaves_nothing = True
         if found.stale:
             self._job.drop({*found.stale})
             self._ledger = self._open_ledger(self._ledger.plan)
         raise Incomplete(self._progress(self._ledger, found.fact), found.remedy, job=self._job.id)
 
+    def _nothing_failed(self, ledger: Ledger | None) -> Incomplete:
+        """Return the error that there is nothing to retry, though the job is not complete."""
+        what = f"{ledger.open_items:,} open {ledger.plan.noun}" if ledger else "it"
+        job = self._job.id
+        return Incomplete(
+            f"job {job}: nothing has failed", f"`impasto resume {job}` goes on with {what}"
+        )
+
     def _judge(self, ledger: Ledger) -> None:
-        """Raise Incomplete when more items failed than the user allows, and leave the others."""
+        """Raise Incomplete when more items failed than the user allows, or a retry left some open.
+
+        The items that are done are left for the user.
+        """
         why = tolerance.excess(self._spec, ledger.plan, ledger.records)
-        if why is None:
+        if why is None and not ledger.open_items:
             return
         # What is left for the user must not come from a source that has changed meanwhile.
         self._check_surroundings()
-        raise too_many(self._opened, ledger, why)
+        if why:
+            raise too_many(self._opened, ledger, why)
+        job, noun = self._job.id, ledger.plan.noun
+        error = Incomplete(
+            f"job {job}: all that had failed is done; {ledger.open_items:,} {noun} are still open",
+            f"`impasto resume {job}` goes on with them",
+        )
+        raise with_leftovers(self._opened, ledger, error)
 
     @contextmanager
     def _leaving(self) -> Iterator[None]:
@@ -232,7 +253,7 @@ class Run:
         try:
             yield
         except Incomplete as error:
-            if self._ledger is None or self._upset:
+            if self._ledger is None or self._leaves_nothing:
                 raise
             raise with_leftovers(self._opened, self._ledger, error) from error
 

@@ -120,7 +120,7 @@ def retry(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Score a job's failed items again."""
+    """Score a job's failed items again, and nothing else."""
     from impasto.schema.base import change
 
     found = find_job(job, settings)
