@@ -129,6 +129,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line on std
 """For commands that print one thing; `json_lines` is for those that print several."""
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also show shards and workers.")]
+AcceptChanges = Annotated[
+    bool,
+    typer.Option(
+        "--accept-changes",
+        help="Use scripts, models and weights that have changed; the job notes it.",
+    ),
+]
 JobId = Annotated[str, typer.Argument(help="A job's id, or its beginning.", metavar="JOB")]
 
 

@@ -58,6 +58,7 @@ def finish(
     stop: threading.Event | None = None,
     retry: bool = False,
     as_submitted: bool = False,
+    accept_changes: bool = False,
 ) -> Result:
     """Finish what is left of a job; raises what `run` does.
 
@@ -70,10 +71,17 @@ def finish(
         stop: as for `run`.
         retry: whether to try what failed and nothing else, also in a finished job.
         as_submitted: whether an earlier cancellation remains in force; otherwise it is withdrawn.
+        accept_changes: whether scripts, models and weights may have changed; what is scored from
+            now on is scored by the new ones, and the job notes it.
     """
     opened = open_job(spec or job.spec(), settings or load(), job)
     return finish_open(
-        opened, on_progress=on_progress, stop=stop, retry=retry, as_submitted=as_submitted
+        opened,
+        on_progress=on_progress,
+        stop=stop,
+        retry=retry,
+        as_submitted=as_submitted,
+        accept_changes=accept_changes,
     )
 
 
@@ -84,6 +92,7 @@ def finish_open(
     stop: threading.Event | None = None,
     retry: bool = False,
     as_submitted: bool = False,
+    accept_changes: bool = False,
 ) -> Result:
     """Finish what is left of an open job; takes and raises what `finish` does."""
     job = opened.job
@@ -94,7 +103,8 @@ def finish_open(
         job.notes.uncancel()
     reporter = Reporter(job, on_progress or ignore)
     try:
-        return Run(opened, reporter, stop or threading.Event(), retry=retry).finish()
+        stop = stop or threading.Event()
+        return Run(opened, reporter, stop, retry=retry, accept_changes=accept_changes).finish()
     except ImpastoError as error:
         reporter.stopped(error)
         raise

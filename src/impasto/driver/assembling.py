@@ -95,6 +95,12 @@ class Assembler:
                 self.reporter.delivering(ledger)
             return result
 
+    def _versions(self) -> tuple[str, ...]:
+        """Say that files of several versions made the output, if that is so."""
+        count = len(self.opened.job.notes.changes()) + 1
+        show = f"`impasto show {self.opened.job.id}`"
+        return (f"made with {count} versions of the job's files; see {show}",) if count > 1 else ()
+
     def _report(self, ledger: Ledger) -> str:
         """List what failed beside the output; returns where, or ""."""
         try:
@@ -123,7 +129,7 @@ class Assembler:
             fps=self.reporter.rate,
             bytes=size,
             sha256=sha256,
-            notes=(prepared.notes if prepared else ()) + notes,
+            notes=(prepared.notes if prepared else ()) + notes + self._versions(),
             warnings=ledger.plan.warnings,
             report=self._report(ledger),
         )

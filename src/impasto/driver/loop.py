@@ -44,7 +44,13 @@ class Run:
     """One driver's pass over a job."""
 
     def __init__(
-        self, opened: OpenJob, reporter: Reporter, stop: threading.Event, *, retry: bool
+        self,
+        opened: OpenJob,
+        reporter: Reporter,
+        stop: threading.Event,
+        *,
+        retry: bool,
+        accept_changes: bool = False,
     ) -> None:
         """Prepare the pass; nothing is read before `finish`.
 
@@ -53,10 +59,11 @@ class Run:
             reporter: receives the progress.
             stop: once set, no further shard starts.
             retry: whether to try what failed and nothing else.
+            accept_changes: whether scripts, models and weights may have changed.
         """
         self._opened, self._reporter, self._retry = opened, reporter, retry
         self._job, self._spec = opened.job, opened.spec
-        self._stop = stop
+        self._stop, self._accept = stop, accept_changes
         self._ledger: Ledger | None = None
         self._leaves_nothing = False
         self._stopping = StopCheck(opened.job, stop, reporter)
@@ -72,6 +79,8 @@ class Run:
         replaceable = formats.WRITABLE if self._spec.overwrite else None
         opened.check_output(ANY_SUFFIX if earlier else replaceable)
         opened.check_source()
+        for line in opened.check_files(accept=self._accept):
+            self._reporter.noted(f"accepted: {line}")
         overwrite = self._spec.overwrite or earlier is not None
         assembler = Assembler(opened, self._reporter, overwrite, self._retry)
         try:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from impasto.driver.identity import job_id
 from impasto.driver.pinning import absolute, placed
+from impasto.driver.staging import staged
 from impasto.errors import BadInput
 from impasto.jobs.job import Job
 from impasto.outputs.delivery.open import open_delivery
 from impasto.planning import planner
 from impasto.planning.decide import decide_items, decide_output
 from impasto.planning.history import scorer_key
+from impasto.schema.change import Change, Replaced
 from impasto.schema.plan import Encoding
 from impasto.scorers.params import Role
 from impasto.sources.listed import Listed
@@ -135,6 +137,68 @@ class OpenJob:
         if self.id != self.job.id:
             raise BadInput(self._changed, "start it again as a new job")
 
+    def check_files(self, *, accept: bool) -> tuple[str, ...]:
+        """Check that scripts, models and weights are those that the job knows.
+
+        Args:
+            accept: whether others are used from now on, and noted in the job.
+
+        Returns:
+            What was accepted, one line for each file.
+
+        Raises:
+            BadInput: one has changed, and that is not accepted; or none has, and it was to be.
+        """
+        known = [self.began]
+        if self.spec.pins != self.began:
+            for change in self.job.notes.changes():
+                after = {name: each.after for name, each in change.files.items()}
+                known.append({**known[-1], **after})
+        job = self.job.id
+        if self.spec.pins in known:
+            if accept and self.spec.pins == known[-1]:
+                copies = ", which are copies" if self._staged else ""
+                raise BadInput(
+                    f"job {job}: none of its files{copies} has changed",
+                    "leave `accept_changes` out, or start a new job with `impasto run`",
+                )
+            return ()
+        change = Change(files=self._replaced(known[-1]))
+        if not accept:
+            files = ", ".join(each.file for each in change.files.values())
+            raise BadInput(
+                f"job {job}: {files} {'have' if len(change.files) > 1 else 'has'} changed since "
+                "the job began",
+                "`accept_changes` scores what is left with the new version, and `impasto run` "
+                "starts a new job",
+            )
+        self.job.notes.accept(change)
+        return change.lines()
+
+    @cached_property
+    def began(self) -> dict[str, str]:
+        """The digests of the files that the job began with."""
+        return self._job.spec().pins if self._job else self.spec.pins
+
+    @property
+    def _staged(self) -> bool:
+        """Whether the job reads copies of the user's files."""
+        files = self.entry.files(self.spec.params)
+        return any(staged(file.url, self.settings.home) for file in files)
+
+    def _replaced(self, before: Mapping[str, str]) -> dict[str, Replaced]:
+        """Return the files whose digests are not these."""
+        named = {**self.spec.params, "requirements": self.spec.requirements}
+        return {
+            name: Replaced(
+                file=str(named.get(name) or self.spec.scorer),
+                before=before.get(name, ""),
+                after=self.spec.pins.get(name, ""),
+            )
+            for name in sorted(before.keys() | self.spec.pins.keys())
+            if before.get(name) != self.spec.pins.get(name)
+        }
+
     def check_plan(self, plan: Plan) -> None:
         """Raise BadInput when a stored plan names what the source does not hold.
 
@@ -194,7 +258,9 @@ class OpenJob:
 
     def _id(self, etag: str) -> str:
         source = (self.source.url, etag)
-        return job_id(self.spec, self.entry, self.params, source, self.makes, self.pictures)
+        # A job keeps its id when its files are replaced.
+        spec = self.spec.model_copy(update={"pins": self.began})
+        return job_id(spec, self.entry, self.params, source, self.makes, self.pictures)
 
     def _began(self, found: str) -> bool:
         """Return whether there is a job of this id; a home that is a folder may yet be missing."""

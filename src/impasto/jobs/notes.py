@@ -1,15 +1,17 @@
 """Notes that drivers and workers of a job leave for each other, beside its records.
 
-deliveries/<digest of the output's URL>.json  cancel  prepared.json  size.json
+deliveries/<digest of the output's URL>.json  changes/00001.json  cancel  prepared.json  size.json
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
 from impasto.jobs.journal import Journal
 from impasto.schema.base import read
+from impasto.schema.change import Change
 from impasto.schema.events import Cancelled
 from impasto.schema.outcome import Delivered
 from impasto.schema.plan import PictureSize, Prepared
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 CANCEL = "cancel"
 PREPARED = "prepared.json"
 SIZE = "size.json"
+CHANGES = re.compile(r"changes/\d{5}\.json")
 
 
 class Notes:
@@ -57,6 +60,20 @@ class Notes:
     def forget_delivery(self, output: str) -> None:
         """Forget a delivery to an output, as if it had never begun."""
         self._folder.delete(_delivery_key(output))
+
+    def changes(self) -> list[Change]:
+        """Return the changes of the job's files that were accepted, oldest first."""
+        keys = [key for key, _ in self._folder.list_all("changes") if CHANGES.fullmatch(key)]
+        found = (self._folder.load_if_whole(key, Change) for key in sorted(keys))
+        return [each for each in found if each]
+
+    def accept(self, change: Change) -> None:
+        """Note an accepted change; what the scorer prepared before it is prepared again."""
+        number = len(self._folder.list_all("changes")) + 1
+        data = change.model_dump_json(indent=1).encode()
+        while not self._folder.create(f"changes/{number:05d}.json", data):
+            number += 1
+        self._folder.delete(PREPARED)
 
     def cancel(self) -> None:
         """Ask every driver of the job to stop."""

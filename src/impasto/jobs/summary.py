@@ -96,6 +96,7 @@ class JobDetails(Frozen):
         warnings: what the user should know about the source.
         reasons: why the plan is as it is.
         result: its result; None until it is finished.
+        changes: files that were replaced by other versions, and when, one line each.
     """
 
     job: str
@@ -122,6 +123,7 @@ class JobDetails(Frozen):
     warnings: tuple[str, ...]
     reasons: tuple[str, ...]
     result: Result | None
+    changes: tuple[str, ...] = ()
 
 
 def summarize(job: Job) -> JobSummary:
@@ -205,6 +207,7 @@ def details(job: Job) -> JobDetails:
         warnings=plan.warnings if plan else (),
         reasons=plan.reasons if plan else (),
         result=result,
+        changes=tuple(line for change in job.notes.changes() for line in change.lines()),
     )
 
 

@@ -11,6 +11,7 @@ import typer
 
 from impasto.cli import streams
 from impasto.cli.options import (
+    AcceptChanges,
     AsJson,
     JobId,
     Plot,
@@ -97,6 +98,7 @@ def resume(
     as_submitted: Annotated[
         bool, typer.Option("--as-submitted", help="Do not resume a job that was cancelled.")
     ] = False,
+    accept_changes: AcceptChanges = False,
 ) -> None:
     """Continue a job where it stopped."""
     from impasto.schema.base import change
@@ -106,7 +108,14 @@ def resume(
     fields = {**changes, "overwrite": overwrite or spec.overwrite}
     spec = change(spec, fields, "see 'impasto resume --help'")
     shown = Shown(as_json=as_json, quiet=quiet, verbose=verbose)
-    finish_job(found, spec, settings, shown, as_submitted=as_submitted)
+    finish_job(
+        found,
+        spec,
+        settings,
+        shown,
+        as_submitted=as_submitted,
+        accept_changes=accept_changes,
+    )
 
 
 @alive
@@ -119,6 +128,7 @@ def retry(
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    accept_changes: AcceptChanges = False,
 ) -> None:
     """Score a job's failed items again, and nothing else."""
     from impasto.schema.base import change
@@ -126,7 +136,7 @@ def retry(
     found = find_job(job, settings)
     spec = change(found.spec(), changes, "see 'impasto retry --help'")
     shown = Shown(as_json=as_json, quiet=quiet, verbose=verbose)
-    finish_job(found, spec, settings, shown, retry=True)
+    finish_job(found, spec, settings, shown, retry=True, accept_changes=accept_changes)
 
 
 class Shown(NamedTuple):
@@ -146,6 +156,7 @@ def finish_job(
     plot: str | None = None,
     retry: bool = False,
     as_submitted: bool = False,
+    accept_changes: bool = False,
 ) -> Result:
     """Run a job, new or found, with a progress bar, and print its result."""
     from impasto.cli import interrupt, job_progress, progress
@@ -174,6 +185,7 @@ def finish_job(
                 stop=stop,
                 retry=retry,
                 as_submitted=as_submitted,
+                accept_changes=accept_changes,
             )
             if plot:
                 _plot(job, plot)

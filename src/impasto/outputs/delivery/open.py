@@ -21,4 +21,4 @@ if TYPE_CHECKING:
 
 def open_delivery(stores: Stores, job: Job, output: Url) -> Delivery:
     """Prepare the delivery of a job's output to a place."""
-    return ToFolder(job, output.path) if output.local else ToStore(stores, job, output)
+    return ToFolder(job, output) if output.local else ToStore(stores, job, output)

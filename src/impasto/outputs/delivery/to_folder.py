@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from impasto.outputs.delivery.base import ANY_SUFFIX
 from impasto.outputs.delivery.digest import digest, each_file
-from impasto.schema.url import normal
 from impasto.storage.local import (
     check_output,
     linked,
@@ -26,14 +25,14 @@ if TYPE_CHECKING:
     from impasto.jobs.job import Job
     from impasto.outputs.delivery.digest import Digest
     from impasto.schema.outcome import Done, Result
+    from impasto.schema.url import Url
 
 
 class ToFolder:
     """By rename; images are hard-linked if the job is on the same file system, else copied."""
 
-    def __init__(self, job: Job, path: Path) -> None:
-        self._job, self._given = job, path
-        self._output = normal(str(path))
+    def __init__(self, job: Job, output: Url) -> None:
+        self._job, self._given, self._output = job, output.path, str(output)
 
     @property
     def _path(self) -> Path:
