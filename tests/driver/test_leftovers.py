@@ -123,6 +123,18 @@ def test_anothers_list_beside_the_output_stays_and_is_told_of(
     assert (tmp_path / "o.failed.jsonl").read_text() == "mine"
 
 
+def test_overwrite_replaces_what_another_job_left(tmp_path: Path, settings: Settings) -> None:
+    with pytest.raises(Incomplete):
+        api.run(rows(tmp_path, "2"), settings=settings)
+    other = rows(tmp_path, "5", mini_batch=3)
+    with pytest.raises(BadInput, match="already exists"):
+        api.run(other, settings=settings)
+    with pytest.raises(Incomplete, match="7 of 8 rows written"):
+        api.run(other.model_copy(update={"overwrite": True}), settings=settings)
+    assert "5,5" not in (tmp_path / "o.csv").read_text()
+    assert [it["row"] for it in failed(tmp_path / "o.failed.jsonl")] == [6]
+
+
 def test_pictures_that_are_done_are_written_without_the_sources_of_failed_ones(
     tmp_path: Path, settings: Settings
 ) -> None:

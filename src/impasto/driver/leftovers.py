@@ -14,6 +14,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput, ImpastoError, Incomplete
+from impasto.outputs.delivery.base import ANY_SUFFIX
 from impasto.outputs.delivery.open import open_delivery
 from impasto.schema.item_names import ItemNames
 from impasto.storage.local import mapped
@@ -131,8 +132,9 @@ def settle_report(opened: OpenJob, ledger: Ledger) -> str:
         return ""
     if not delivery.visible():
         return ""
-    delivery.check(None, folder=False)
-    with delivery.file(overwrite=False, partial=True) as path, mapped(str(path)):
+    overwrite = opened.spec.overwrite
+    delivery.check(ANY_SUFFIX if overwrite else None, folder=False)
+    with delivery.file(overwrite=overwrite, partial=True) as path, mapped(str(path)):
         path.write_text("".join(lines), encoding="utf-8", errors="backslashreplace")
     return str(place)
 
@@ -169,16 +171,17 @@ def _deliver(opened: OpenJob, ledger: Ledger) -> None:
     from impasto.outputs.open import write
 
     delivery, plan, job = opened.delivery, ledger.plan, opened.job
+    overwrite = opened.spec.overwrite
     if not delivery.visible():
         raise BadInput(f"nothing is written to {opened.spec.output}, which cannot be read back")
     if plan.output == "records":
-        with delivery.file(overwrite=False, partial=True) as path:
+        with delivery.file(overwrite=overwrite, partial=True) as path:
             source = (opened.stores, opened.source_url)
             write(path, *source, job, opened.spec, plan, ledger.records)
         return
     shards = {shard.index: shard for shard in plan.shards}
     good = [_good(record, shards[record.shard]) for record in ledger.records]
-    with delivery.folder(good, overwrite=False, partial=True):
+    with delivery.folder(good, overwrite=overwrite, partial=True):
         pass
 
 
