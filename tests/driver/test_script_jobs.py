@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -197,3 +198,63 @@ def test_what_a_script_starts_ends_with_a_killed_driver_too(tmp_path: Path) -> N
     driver.kill()
     driver.wait()
     wait_for(lambda: not helper.is_running(), 20)
+
+
+def test_what_a_script_prints_is_in_the_log_while_it_scores(tmp_path: Path) -> None:
+    script, go = tmp_path / "talk.py", tmp_path / "go"
+    script.write_text(
+        "import os, pathlib, time\n"
+        "def run(mini_batch):\n"
+        "    print('looking at', len(mini_batch), os.environ['A_KEY'])\n"
+        f"    while not os.path.exists({str(go)!r}):\n"
+        "        time.sleep(0.01)\n"
+        "    return mini_batch\n"
+    )
+    home = tmp_path / "home"
+    config = tmp_path / "impasto.toml"
+    config.write_text(
+        '[stores.c]\nurl = "az://con"\naccount = "abc"\nauth = "key"\nsecret = "A_KEY"\n'
+    )
+    os.environ["A_KEY"] = "cGxhbnRlZC1zZWNyZXQtdmFsdWU="
+    try:
+        running = start(
+            *("run", files(tmp_path / "in", 3), "--scorer", f"script:{script}", "--home", home),
+            *("-o", tmp_path / "o.jsonl", "--workers", 1, "--mini-batch", 3, "--config", config),
+        )
+    finally:
+        del os.environ["A_KEY"]
+
+    def told() -> str:
+        return "".join(path.read_text() for path in home.glob("jobs/*/logs/*.jsonl"))
+
+    wait_for(lambda: "looking at 3" in told())
+    go.touch()
+    assert running.wait(60) == 0
+    (line,) = (line for line in told().splitlines() if "looking at" in line)
+    event = json.loads(line)
+    assert event["text"] == "looking at 3 REDACTED\n"
+    assert event["item"] == "00.txt to 02.txt"
+    assert event["worker"].endswith("/cpu")
+
+
+def test_a_script_that_cannot_start_says_what_it_printed_before(tmp_path: Path) -> None:
+    script = tmp_path / "start.py"
+    script.write_text(
+        "def init():\n"
+        "    print('reading labels')\n"
+        "    print('found', 3, 'labels')\n"
+        "    raise ValueError('too few')\n"
+        "def run(mini_batch):\n"
+        "    return mini_batch\n"
+    )
+    home = tmp_path / "home"
+    done = impasto(
+        *("run", files(tmp_path / "in", 3), "--scorer", f"script:{script}", "--home", home),
+        *("-o", tmp_path / "o.jsonl", "--workers", 1),
+    )
+    assert done.returncode == 2
+    line = done.stderr.splitlines()[-1]
+    assert "init() failed (line 4): ValueError: too few" in line
+    assert "it printed: reading labels / found 3 labels; correct it" in line
+    logged = "".join(path.read_text() for path in home.glob("jobs/*/logs/*.jsonl"))
+    assert "reading labels\\nfound 3 labels" in logged

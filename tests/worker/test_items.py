@@ -348,7 +348,7 @@ def test_a_class_is_pinned_by_its_content(tmp_path: Path, settings: Settings) ->
         api.run(job, settings=settings)
     (found,) = find.jobs(Stores({}).open(settings.home))
     (tmp_path / "classes.py").write_text(CLASSES + "\n# changed\n")
-    with pytest.raises(BadInput, match="has changed since job"):
+    with pytest.raises(BadInput, match=r"classes\.py has changed since the job began"):
         api.finish(found, settings=settings)
 
 

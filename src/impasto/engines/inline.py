@@ -142,9 +142,9 @@ class _Events(BatchMarks):
     def alive(self) -> None:
         pass
 
-    def printed(self) -> str:
+    def printed(self, *, whole: bool) -> list[tuple[str, tuple[int, ...]]]:
         """Return nothing: it is on the terminal already."""
-        return ""
+        return []
 
 
 class _Debugger(pdb.Pdb):

@@ -34,6 +34,10 @@ class BatchMarks:
         yield
         self._scoring.remove(items)
 
+    def marked(self) -> tuple[int, ...]:
+        """Return the items that are being scored, ascending."""
+        return tuple(sorted({item for each in [*self._scoring] for item in each}))
+
     def blamed(self) -> tuple[int, ...]:
         """Return the items that may have caused an error, and forget them."""
         items = tuple(sorted(item for each in self._scoring for item in each))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import queue
 import sys
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from impasto.worker.task import Task
 
 PRINTED = 100_000
-"""Characters of a worker's output during a shard that are logged, counted from its end."""
+"""Characters of a worker's output during a mini-batch that are logged, counted from its end."""
+KEPT = 1000
+"""Texts that wait to be logged; of more, the oldest are dropped."""
 OFTEN = 0.02
 """Seconds between two reports of a shard's progress."""
 
@@ -42,6 +45,8 @@ class _Channel(BatchMarks):
         super().__init__()
         self._conn = conn
         self._sending = threading.Lock()
+        self._reading = threading.Lock()
+        self._said: list[tuple[str, tuple[int, ...]]] = []
         self._printed = 0
         self.threads = 1
         self.attempts: queue.Queue[Attempt | None] = queue.Queue()
@@ -55,9 +60,11 @@ class _Channel(BatchMarks):
     @contextmanager
     def scoring(self, items: tuple[int, ...]) -> Iterator[None]:
         """Report that a mini-batch is being scored; see `WorkerEvents`."""
+        self._collect(())
         with super().scoring(items):
             self.send(BatchMark(items=items, begun=True))
             yield
+            self._collect(self.marked())
             # No end is sent if the block raises: the error may be the fault of these items.
             self.send(BatchMark(items=items, begun=False))
 
@@ -65,17 +72,34 @@ class _Channel(BatchMarks):
         """Report that a long mini-batch is still being worked on; see `WorkerEvents`."""
         self.send(Alive())
 
-    def printed(self) -> str:
+    def printed(self, *, whole: bool) -> list[tuple[str, tuple[int, ...]]]:
         """Return what this process has printed since the last time; see `WorkerEvents`."""
+        self._collect(self.marked(), whole=whole)
+        with self._reading:
+            said, self._said = self._said, []
+        return said
+
+    def _collect(self, items: tuple[int, ...], *, whole: bool = False) -> None:
+        """Take the lines that were printed since the last time, while these items were scored."""
         sys.stdout.flush()
         sys.stderr.flush()
-        size = os.fstat(1).st_size
-        start = max(self._printed, size - PRINTED - secrecy.LONGEST)
-        cut = start > self._printed
-        self._printed = size
-        # Workers' output goes to a file, the same one for both streams.
-        said = os.pread(1, size - start, start).decode(errors="replace")
-        return secrecy.end_of(said, PRINTED, cut=cut)
+        with self._reading:
+            size = os.fstat(1).st_size
+            if size == self._printed:
+                return
+            start = max(self._printed, size - PRINTED - secrecy.LONGEST)
+            cut = start > self._printed
+            # Workers' output goes to a file, the same one for both streams.
+            said = os.pread(1, size - start, start)
+            if not whole:
+                # The rest of a line may be on its way, and half a secret would not be recognised.
+                said = said[: said.rfind(b"\n") + 1]
+            if not said:
+                return
+            self._printed = start + len(said)
+            text = said.decode(errors="replace")
+            self._said.append((secrecy.end_of(text, PRINTED, cut=cut), items))
+            del self._said[:-KEPT]
 
     def _listen(self) -> None:
         try:
@@ -102,6 +126,9 @@ def serve(fd: int) -> None:
         return
     signatures = Signatures(queries)
     channel = _Channel(conn)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A print is one write, so that a secret in it is never read in halves.
+        sys.stdout.reconfigure(line_buffering=True)
     with one_thread() if device == "cpu" else nullcontext():
         _run(task, device, channel, signatures)
 

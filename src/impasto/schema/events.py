@@ -186,15 +186,19 @@ class Finished(RecordEntry):
 
 
 class Printed(Entry):
-    """A scorer printed something while it scored a shard.
+    """A scorer printed something.
 
     Attributes:
-        text: all that was printed.
+        text: what was printed since the last such event.
+        worker: which worker it was.
+        item: the items that were being scored, where that is known.
     """
 
     EVENT = "printed"
 
     text: str
+    worker: str | None = None
+    item: str | None = None
 
 
 class Item(NamedTuple):

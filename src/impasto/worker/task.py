@@ -52,6 +52,13 @@ class WorkerEvents(Protocol):
         """Say that a long mini-batch is still being worked on."""
         ...
 
-    def printed(self) -> str:
-        """Return what the process has printed since the last time it was asked."""
+    def printed(self, *, whole: bool) -> list[tuple[str, tuple[int, ...]]]:
+        """Return what the process has printed since the last time it was asked.
+
+        Args:
+            whole: whether to include a last line that has not ended.
+
+        Returns:
+            Texts in order, each with the items that were being scored meanwhile, ascending.
+        """
         ...

@@ -19,7 +19,6 @@ from impasto.jobs.job import Job
 from impasto.media.frame import Frame
 from impasto.outputs.base import Scored
 from impasto.outputs.open import layout_of, open_shard, sized
-from impasto.schema.events import Printed
 from impasto.schema.item_names import ItemNames
 from impasto.schema.outcome import Done
 from impasto.schema.plan import PictureSize, Prepared
@@ -34,6 +33,7 @@ from impasto.worker.batch_size import best_size
 from impasto.worker.batches import Batches, MiniBatch, SetAside
 from impasto.worker.inputs import JobInputs
 from impasto.worker.items import FileScoring, RowScoring
+from impasto.worker.prints import Prints
 from impasto.worker.report import ShardReport
 from impasto.worker.scoring import Scoring
 from impasto.worker.stages import Prefetch, ShardTimes, Sink
@@ -83,16 +83,21 @@ class Worker:
         if device != "cpu":
             check_cuda(device)
         self._pool = ThreadPoolExecutor(os.cpu_count(), "score")
+        self._names = ItemNames.of(task.plan)
+        self._prints = Prints(
+            self._job.journal, watch, self.name, self._names, local=parse(task.home).local
+        )
         with ExitStack() as stack:
             files = JobInputs(task, stores, self._source, watch.alive)
             self._inputs = stack.enter_context(files)
-            self._scorer = self._load()
+            with self._prints.repeated():
+                self._scorer = self._load()
+            stack.callback(self._prints.close)
             stack.callback(self._scorer.close)
             self._stack = stack.pop_all()
         if device != "cpu":
             _await_weights(device)
         self._plan = task.plan
-        self._names = ItemNames.of(task.plan)
         self._scoring = self._bind(self._plan)
         self._size = task.spec.mini_batch or self._scorer.batch
 
@@ -146,6 +151,7 @@ class Worker:
         if attempt.suspects:
             # Whatever ended a worker may do so again, and larger mini-batches make it likelier.
             self._size = self._size or 1
+        self._prints.shard = shard
         self._settle_size(attempt)
         report = ShardReport(attempt, self._names)
         items = self._source.read(self._plan, shard, 1 if self._device == "cpu" else 4)
@@ -166,6 +172,7 @@ class Worker:
         finally:
             reader.close()
             batches.close()
+            self._prints.flush()
         seconds, overhead, stages = times.totals()
         done = Done(
             shard=shard.index,
@@ -182,9 +189,6 @@ class Worker:
             failed_batches=report.failed_batches(self._size),
             names=names,
         )
-        printed = self._watch.printed()
-        if printed:
-            report.events.append(Printed(text=printed))
         self._job.journal.write(*report.events)
         yield self._job.record_done(done, shard, self._plan)
 
