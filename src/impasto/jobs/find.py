@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from impasto.errors import BadInput
 from impasto.jobs.job import Job
 from impasto.jobs.keys import JOB
+from impasto.schema.outcome import Result
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 
@@ -33,6 +34,22 @@ def find(home: Store, job_id: str) -> Job:
         fact = f"matches {len(matching)} jobs" if matching else f"not found in {home.place}"
         raise BadInput(f"job {job_id}: {fact}", "see `impasto jobs`, or give its `home`")
     return Job(home, matching[0])
+
+
+def made(home: Store, source: str, output: str) -> Job | None:
+    """Find the newest job that made an output of a source, by the results of the jobs.
+
+    Args:
+        home: the store that holds the jobs.
+        source: the source's URL in its stored form.
+        output: the output's.
+    """
+    found = jobs(home)
+    results = in_order(lambda job: job.folder.load_if_whole("result.json", Result), found, MANY)
+    for job, result in zip(found, results, strict=True):
+        if result and result.output == output and job.spec().source == source:
+            return job
+    return None
 
 
 def _ids(home: Store) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.exceptions import Exit
@@ -10,12 +10,17 @@ from typer.exceptions import Exit
 from impasto.cli.options import (
     AsJson,
     Config,
+    Home,
     ItemKind,
     Stream,
+    find_job,
     json_lines,
     load_settings,
     open_stores,
 )
+
+if TYPE_CHECKING:
+    from impasto.jobs.job import Job
 
 
 def add(app: typer.Typer) -> None:
@@ -49,20 +54,58 @@ def probe(
 
 
 def verify(
-    source: str,
-    output: str,
+    source: Annotated[str, typer.Argument(help="The source, or only the JOB.")],
+    output: Annotated[str | None, typer.Argument(help="The output.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Where the output begins. [default: as its job began]")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option(help="Where the output ends. [default: as its job ended]")
+    ] = None,
     stream: Stream = None,
+    home: Home = None,
     config: Config = None,
     as_json: Annotated[bool, json_lines("check")] = False,
 ) -> None:
-    """Check that an output video kept all of its source but the pictures."""
+    """Check that an output video kept all of its source but the pictures.
+
+    The job that made it, if it is known, says which part and size were asked for.
+    """
+    from impasto.cli import times
     from impasto.cli.render import facts
+    from impasto.jobs import find
     from impasto.media.verify import verify as checker
+    from impasto.schema.url import normal
     from impasto.storage.named_file import File
 
-    stores = open_stores(load_settings(config))
-    before, after = File(stores, source), File(stores, output)
-    report = checker.verify(before.open(), after.open(), before.name, after.name, stream)
+    settings = load_settings(config, home)
+    stores = open_stores(settings)
+    place = stores.locate(settings.home)
+    job = None
+    if output is None:
+        job = find_job(source, settings)
+    elif not place.local or place.path.is_dir():
+        job = find.made(stores.open_home(place), normal(source), normal(output))
+    spec = job.spec() if job else None
+    if output is None and job and spec:
+        result = job.result()
+        source, output = spec.source, result.output if result else spec.output
+    asked = (spec.start, spec.end) if spec else (None, None)
+    part = (
+        times.seconds(start, "--start") if start else asked[0],
+        times.seconds(end, "--end") if end else asked[1],
+    )
+    stream = spec.stream if stream is None and spec else stream
+    before, after = File(stores, source), File(stores, str(output))
+    size = _size(job) if job else None
+    files = (before.open(), after.open(), before.name, after.name)
+    report = checker.verify(*files, stream=stream, part=part, size=size)
     facts.verify(report, as_json=as_json)
     if not report.ok:
         raise Exit(1)
+
+
+def _size(job: Job) -> tuple[int, int] | None:
+    """Return the size of the pictures that a job makes, if it is known."""
+    found = job.notes.picture_size() or job.plan()
+    return (found.width, found.height) if found and found.width else None

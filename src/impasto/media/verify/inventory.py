@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from hashlib import blake2b
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from av.audio.codeccontext import AudioCodecContext
 from av.stream import AttachmentStream, Disposition
 
+from impasto.errors import BadInput
 from impasto.media.join.carry import packets, skipped
 from impasto.media.join.streams import (
     MOVIE_TEXT,
@@ -19,11 +20,13 @@ from impasto.media.join.streams import (
     to_movie_text,
     to_plain_text,
 )
+from impasto.media.join.tags import chapters
 from impasto.media.join.timeline import Timeline, start_of
 from impasto.media.join.tracks import Track, data_kind
 from impasto.media.read.container import open_source
-from impasto.media.read.index import scan
+from impasto.media.read.index import scan, select
 from impasto.media.verify.setup import adts_setup, setup_of
+from impasto.schema.bounds import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
 
     from impasto.media.read.container import Source
     from impasto.media.read.index import VideoIndex
+
+Part: TypeAlias = tuple[Fraction | None, Fraction | None]
+"""A half-open range of time, in seconds from a video's first frame; None is its start or end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,25 +103,30 @@ class Inventory:
         return [stream for stream in self.streams if stream.kind == kind]
 
 
-def take(source: Source, name: str, stream: int | None = None) -> Inventory:
+def take(
+    source: Source, name: str, stream: int | None = None, part: Part | None = None
+) -> Inventory:
     """Read a video's packets into an inventory; nothing but its first frames is decoded.
 
     Args:
         source: a local path, or a binary file object that can seek.
         name: what messages call it.
         stream: index of the picture stream; None chooses it.
+        part: the half-open range of time that is taken, in seconds from the first frame; None is
+            all.
 
     Raises:
-        BadInput: it cannot be opened or read to its end.
+        BadInput: it cannot be opened or read to its end, or no frame is in that range.
     """
-    pictures = scan(source, name, stream)
+    pictures, clip = _taken(scan(source, name, stream), name, part)
     container, picture = open_source(source, name, pictures.facts.stream, others=True)
     with container:
         found = {s.index: _contents(s, container) for s in container.streams}
         others = [s for s in container.streams if s.index != picture.index]
         tracks = [Track(s, s) for s in others if found[s.index].kind in _PACKETS]
         shifts = pictures.facts.shifts
-        for _, packet in packets(container, tracks, Fraction(0), None, shifts=shifts):
+        origin = start_of(pictures.facts, pictures.pts, clip, (container, picture))
+        for _, packet in packets(container, tracks, Fraction(0), origin.window, shifts=shifts):
             contents = found[packet.stream_index]
             payload = bytes(packet)
             framed = contents.codec == "aac" and _has_adts_header(payload)
@@ -128,14 +139,32 @@ def take(source: Source, name: str, stream: int | None = None) -> Inventory:
         return Inventory(
             pictures=pictures,
             picture=found[picture.index],
-            origin=start_of(pictures.facts, pictures.pts, None, (container, picture)),
+            origin=origin,
             tags=container.metadata,
-            chapters=container.chapters(),
+            chapters=chapters(container.chapters(), Fraction(0), origin.window)
+            if clip
+            else container.chapters(),
             streams=[found[s.index] for s in others],
         )
 
 
 _PACKETS = {"audio", "subtitle", "cover"}
+
+
+def _taken(
+    pictures: VideoIndex, name: str, part: Part | None
+) -> tuple[VideoIndex, tuple[int, int] | None]:
+    """Return the frames of a range, and its timestamps as jobs record them; None for all."""
+    if part is None or part == (None, None):
+        return pictures, None
+    start, stop = select(pictures, *part)
+    if start >= stop:
+        raise BadInput(f"{name}: there are no frames in that time range", "widen `start` and `end`")
+    pts, facts = pictures.pts, pictures.facts
+    end = pts[stop] if stop < len(pts) else NEVER
+    if end < NEVER:
+        facts = facts.model_copy(update={"last_duration": end - pts[stop - 1]})
+    return replace(pictures, pts=pts[start:stop], facts=facts), (pts[start], end)
 
 
 def _contents(stream: Stream, container: InputContainer) -> Contents:

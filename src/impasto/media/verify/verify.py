@@ -23,12 +23,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from impasto.media.read.container import Source
-    from impasto.media.verify.inventory import Inventory
+    from impasto.media.verify.inventory import Inventory, Part
     from impasto.schema.source import Colour, VideoFacts
 
 
 def verify(
-    source: Source, output: Source, name: str, output_name: str, stream: int | None = None
+    source: Source,
+    output: Source,
+    name: str,
+    output_name: str,
+    stream: int | None = None,
+    part: Part | None = None,
+    size: tuple[int, int] | None = None,
 ) -> Report:
     """Compare an output with its source.
 
@@ -37,22 +43,30 @@ def verify(
 
     Args:
         source: a local video, or a binary file object that can seek.
-        output: a video like it, made from all of ``source``.
+        output: a video like it, made from all of ``source``, or from a part.
         name: what messages call the source.
         output_name: what they call the output; its suffix names the container.
         stream: index of the source's picture stream; None chooses it.
+        part: the part of the source that was to be taken; None is all.
+        size: width and height that were asked for, in pixels; None if that is not known.
 
     Raises:
         BadInput: one of them cannot be read, or the output's suffix is of no known container.
     """
     family = family_of(output_name)
-    before, after = inventory.take(source, name, stream), inventory.take(output, output_name)
+    before = inventory.take(source, name, stream, part)
+    after = inventory.take(output, output_name)
     facts = before.pictures.facts
     exact = family in {"mp4", "mov"}
     wanted = target(facts, f".{family}", facts.width, facts.height)
     shift = before.origin.others if exact else _first(before) - _first(after)
     pair = Pair(before, after, wanted, shift, Fraction(0) if exact else MILLISECOND)
-    checks = [*_pictures(pair), *check_streams(pair), *check_chapters(pair), *check_tags(pair)]
+    checks = [
+        *_pictures(pair, size),
+        *check_streams(pair),
+        *check_chapters(pair),
+        *check_tags(pair),
+    ]
     return Report(checks=tuple(checks))
 
 
@@ -62,11 +76,11 @@ def _first(video: Inventory) -> Fraction:
     return video.pictures.pts[0] * video.pictures.facts.time_base + lead
 
 
-def _pictures(pair: Pair) -> Iterator[Check]:
+def _pictures(pair: Pair, size: tuple[int, int] | None) -> Iterator[Check]:
     yield _frames(pair)
     yield _timestamps(pair)
     yield _last(pair)
-    yield _size(pair)
+    yield _size(pair, size)
     yield _rotation(pair)
     yield _aspect(pair)
     yield _colour(pair)
@@ -109,9 +123,12 @@ def _last(pair: Pair) -> Check:
     return Check(item="last frame", ok=abs(found - wanted) <= rounded, detail=detail)
 
 
-def _size(pair: Pair) -> Check:
+def _size(pair: Pair, wanted: tuple[int, int] | None) -> Check:
     before, after = pair.before.pictures.facts, pair.after.pictures.facts
     size = f"{after.width}x{after.height}"
+    if wanted:
+        ok = (after.width, after.height) == wanted
+        return Check(item="picture size", ok=ok, detail=f"{size}, expected {wanted[0]}x{wanted[1]}")
     if (before.width, before.height) == (after.width, after.height):
         return Check(item="picture size", ok=True, detail=size)
     detail = f"{size}, the source has {before.width}x{before.height}"
