@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
@@ -21,8 +22,11 @@ from impasto.jobs.job import Job
 from impasto.planning.forecast import (
     EFFICIENT,
     MOST,
+    PROMPT,
     REDO,
+    SEQUENCE,
     SHARE,
+    SHORTEST,
     SMALL,
     SPREAD,
     WORTH,
@@ -68,9 +72,16 @@ def test_a_number_that_is_asked_for_rules_and_one_is_chosen_otherwise() -> None:
 
 
 def test_a_short_clip_is_cut_for_every_worker_evenly() -> None:
-    for known in (forecast(workers=2), forecast(speed(0.05, 0.1), workers=2)):
-        assert known.size(None, frames(132)).items == 66
-        assert known.size(None, frames(250)).items == 63
+    unknown, known = forecast(workers=2), forecast(speed(0.05, 0.1), workers=2)
+    assert [unknown.size(None, frames(count)).items for count in (132, 250)] == [33, 42]
+    assert [known.size(None, frames(count)).items for count in (132, 250)] == [66, 63]
+
+
+def test_frames_that_build_on_the_ones_before_are_not_torn_apart() -> None:
+    known = replace(forecast(speed(5.0), workers=2), sequential=True)
+    assert known.size(None, frames(240)).items == 240
+    assert known.size(None, frames(1500)).items == SEQUENCE
+    assert known.size(None, Workload(240)).items < 240
 
 
 def test_a_shard_is_worth_its_while() -> None:
@@ -98,7 +109,8 @@ def test_a_chosen_size_keeps_every_bound_but_where_a_lower_one_rules(
     spread = max(1.0, count / (SPREAD * workers))
     cheap = min(overhead / (SHARE * seconds), spread)
     worth = min(math.ceil(WORTH / seconds), count)
-    lower = max(1.0, cheap, worth, EFFICIENT if encoded else 1.0)
+    well = max(SHORTEST, min(EFFICIENT, PROMPT / seconds)) if encoded else 1.0
+    lower = max(1.0, cheap, worth, well)
     upper = min(spread, REDO / seconds, MOST["pictures"])
     shards = -(-count // size.items)
     assert 1 <= size.least <= size.items <= count
@@ -134,7 +146,7 @@ def test_each_worker_has_three_shards_however_slow_their_start_is(
 
 
 def test_what_contradicts_itself_is_judged_and_idle_workers_are_told_of() -> None:
-    reasons = forecast(speed(1.0), workers=8).size("auto", frames(250)).reasons
+    reasons = forecast(speed(0.1), workers=8).size("auto", frames(250)).reasons
     assert reasons[-1] == (
         "so 5 shards of about 50 frames, since the largest lower limit decides; "
         "3 workers will have nothing to do"
@@ -147,8 +159,10 @@ def test_what_many_short_shards_cost_is_told() -> None:
     assert "at least 50: a shard's start and end cost 40% of its work even then" in size.reasons
 
 
-def test_video_is_never_cut_shorter_than_it_is_encoded_well() -> None:
-    assert forecast(speed(30.0)).size("auto", frames(960)).items == EFFICIENT
+def test_video_is_not_cut_shorter_than_it_is_encoded_well_unless_its_frames_take_long() -> None:
+    assert forecast(speed(0.1), workers=8).size("auto", frames(768)).items == EFFICIENT
+    assert forecast(speed(0.2), workers=8).size("auto", frames(480)).items == 30
+    assert forecast(speed(30.0)).size("auto", frames(960)).items == SHORTEST
     assert forecast(speed(30.0)).size("auto", Workload(960)).items == 2
 
 
@@ -282,19 +296,19 @@ def test_the_plan_command_says_what_run_then_does_and_writes_nothing(
     tmp_path: Path, clip: MakeClip
 ) -> None:
     words = [str(clip(frames=120)), "--scorer", "identity", "-o", str(tmp_path / "o.mp4")]
-    words += ["--home", str(tmp_path / "home"), "--shard-frames", "auto", "--workers", "2"]
+    words += ["--home", str(tmp_path / "home"), "--shard-frames", "auto", "--workers", "1"]
     before = CliRunner().invoke(app, ["plan", *words, "--json"])
     assert before.exit_code == 0, before.output
     told = json.loads(before.stdout)
     assert [*tmp_path.iterdir()] == []
-    assert (told["stored"], told["shards"], told["smallest_shard"]) == (False, 2, 60)
-    assert "2 workers at most, as requested" in told["reasons"]
+    assert (told["stored"], told["shards"], told["smallest_shard"]) == (False, 3, 40)
+    assert "1 worker at most, as requested" in told["reasons"]
     with pytest.MonkeyPatch.context() as patch:
         inprocess.install(patch)
         spec = painted(clip(frames=120), tmp_path / "o.mp4")
-        api.run(spec, settings=Settings(home=str(tmp_path / "home"), workers=2))  # type: ignore[arg-type]
+        api.run(spec, settings=Settings(home=str(tmp_path / "home")))
     after = CliRunner().invoke(app, ["plan", *words, "--workers", "9", "--json"])
-    assert json.loads(after.stdout) | {"stored": True, "job": told["job"], "shards": 2} == (
+    assert json.loads(after.stdout) | {"stored": True, "job": told["job"], "shards": 3} == (
         json.loads(after.stdout)
     )
     assert "planned already" in CliRunner().invoke(app, ["plan", *words]).stdout
@@ -341,7 +355,7 @@ def test_the_plan_command_scores_a_few_items_when_no_earlier_job_tells(
     shown = call(*words)
     assert shown.returncode == 0, shown.stderr
     assert re.search(
-        r"\ntime +about \d+ s with 2 workers, from 3 frames scored now\n", shown.stdout
+        r"\ntime +about \d+ s with 2 workers, from [23] frames scored now\n", shown.stdout
     )
     assert shown.stderr == (
         "note: no earlier job shows how fast this is here: scoring a few items\n"

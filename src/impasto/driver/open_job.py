@@ -238,7 +238,9 @@ class OpenJob:
             capacity: how many workers there may be.
             home: where speeds of earlier jobs are; None reads none.
         """
-        return planner.forecast(self.scorer_key, self.settings, capacity, home)
+        return planner.forecast(
+            self.scorer_key, self.settings, capacity, home, sequential=self.entry.sequential
+        )
 
     def plan(self, capacity: Capacity, threads: int, home: Store | None) -> Plan:
         """Cut the source into shards for the expected workers.

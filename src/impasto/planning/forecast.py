@@ -31,6 +31,13 @@ SHARE = 0.05
 EFFICIENT = 48
 """Minimum frames of a segment that is encoded well: in a shorter one, the keyframe and the
 encoder's look-ahead weigh too much."""
+SHORTEST = 24
+"""Minimum frames of a segment whatever its frames take."""
+PROMPT = 6.0
+"""Seconds of work after which a segment need not become longer to be encoded well: a worker that is
+to stop finishes its shard first."""
+SEQUENCE = 250
+"""Minimum frames of a shard whose frames build on the one before, which the first one cannot."""
 SECONDS = {"pictures": 0.25, "files": 0.25, "rows": 0.001}
 OVERHEAD = 0.5
 """Seconds per item, and per start and end of a shard, while nothing is known."""
@@ -101,6 +108,7 @@ class Forecast:
         scorer: the scorer's name in facts.
         device: what they run on, ``cpu`` or ``cuda``; "" if that is open.
         speeds: facts of earlier jobs, newest first.
+        sequential: whether the scorer builds each frame of a video on the one before.
     """
 
     workers: int = 1
@@ -108,6 +116,7 @@ class Forecast:
     scorer: str = ""
     device: str = ""
     speeds: Sequence[Speed] = ()
+    sequential: bool = False
 
     def size(self, asked: object, work: Workload) -> Size:
         """Return how many items a shard should have.
@@ -154,7 +163,10 @@ class Forecast:
         least = math.ceil(WORTH / pace.seconds) if pace.known else SMALL[work.kind]
         lower = {"smaller ones are not worth a shard": min(least, work.count)}
         if work.encoded:
-            lower["shorter segments encode poorly"] = EFFICIENT
+            enough = max(SHORTEST, min(EFFICIENT, math.floor(PROMPT / pace.seconds)))
+            lower["shorter segments encode poorly"] = enough
+            if self.sequential:
+                lower["frames build on the ones before"] = SEQUENCE
         if costly <= SHARE * spread:
             why = f"a shard's start and end should cost no more than {SHARE:.0%} of its work"
             lower[why] = min(math.ceil(costly / SHARE), math.floor(spread))

@@ -159,7 +159,9 @@ def _shards(survey: Survey, spec: JobSpec, made: OutputKind, size: Size) -> tupl
     )
 
 
-def forecast(scorer: str, settings: Settings, capacity: Capacity, home: Store | None) -> Forecast:
+def forecast(
+    scorer: str, settings: Settings, capacity: Capacity, home: Store | None, *, sequential: bool
+) -> Forecast:
     """Return what is expected of the workers.
 
     Args:
@@ -167,6 +169,7 @@ def forecast(scorer: str, settings: Settings, capacity: Capacity, home: Store | 
         settings: how the job runs.
         capacity: how many workers there may be.
         home: where facts of earlier jobs are; None reads none.
+        sequential: whether the scorer builds each frame of a video on the one before.
     """
     known: list[Speed] = []
     # Facts that cannot be read are ignored; they are no reason for a job to fail.
@@ -178,6 +181,7 @@ def forecast(scorer: str, settings: Settings, capacity: Capacity, home: Store | 
         scorer=scorer,
         device=_device(settings),
         speeds=known,
+        sequential=sequential,
     )
 
 

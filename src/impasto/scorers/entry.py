@@ -30,6 +30,7 @@ class Entry:
         weights: sha256 of the weights that it loads by default, or "".
         batched: whether a mini-batch's size may change the output.
         losses: whether it reports the losses of each picture, to be plotted.
+        sequential: whether it builds each frame of a video on the one before.
         extra: the extra of its package that installs what it imports, or "".
         distribution: name and version of the package that offers it, filled in when it is looked
             up; "" is Impasto itself.
@@ -43,6 +44,7 @@ class Entry:
     weights: str = ""
     batched: bool = False
     losses: bool = False
+    sequential: bool = False
     extra: str = ""
     distribution: str = ""
 

@@ -30,6 +30,7 @@ SCORERS: dict[str, Entry] = {
         "style transfer by optimisation: slow, and closest to the painting",
         batched=True,
         losses=True,
+        sequential=True,
         weights=WEIGHTS_SHA256,
     ),
     "script": Entry(
