@@ -16,10 +16,10 @@ GROUPS = {
     "What comes out": ["max_size", "frames", "fps", "deinterlace", "audio", "crf", "preset"],
     "How it runs": [
         *("engine", "device", "workers", "memory", "mini_batch", "shard_frames", "timeout"),
-        *("max_failed", "max_failed_batches", "as_submitted", "home", "config"),
+        *("max_failed", "max_failed_batches", "accept_changes", "as_submitted", "home", "config"),
     ],
     "A cluster": ["address", "gpus_per_worker", "cpus_per_worker", "speculate", "requirements"],
-    "Output of the command": ["plot", "as_json", "quiet", "help"],
+    "Output of the command": ["plot", "as_json", "verbose", "quiet", "help"],
 }
 """The options of large commands, by group; smaller commands have a single group."""
 FEW = 10
@@ -29,7 +29,7 @@ REST = "Other options"
 COMMANDS = {
     "Score": ["run", "plan", "resume", "retry", "demo"],
     "Look": ["preview", "try", "probe", "verify", "compare", "scorers"],
-    "Jobs": ["jobs", "show", "logs", "cancel"],
+    "Jobs": ["jobs", "show", "logs", "cancel", "gc"],
     "Stores": ["ls", "cp", "rm", "sas", "doctor"],
     "Cluster": ["submit", "cluster"],
 }
