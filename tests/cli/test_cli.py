@@ -230,7 +230,7 @@ def test_jobs_show_and_logs_tell_of_a_job(job: tuple[Path, dict[str, object]]) -
     events = [json.loads(entry)["event"] for entry in logs]
     assert events.count("item") == 30
     assert events[-1] == "finished"
-    assert "item 29: " in runner.invoke(app, ["logs", name, *home]).stdout
+    assert "frame 30 at 0:01.16: " in runner.invoke(app, ["logs", name, *home]).stdout
 
 
 def test_quiet_prints_nothing(tmp_path: Path, clip: MakeClip) -> None:

@@ -167,11 +167,11 @@ def test_show_tells_all_without_python(various: dict[str, Job], tmp_path: Path) 
     job = various["stopped"]
     job.record(Failed(shard=1, error="KeyError: 'b'", traceback=TRACE), 1)
     shown = call("show", job.id, "--home", tmp_path).stdout
-    assert "state        stopped, 50%: 3 of 6 rows, 1 set aside\n" in shown
+    assert "state        stopped, 50%: 3 of 6 rows, 1 failed\n" in shown
     assert "worker time  score 2:10 (all workers together)\n" in shown
     assert "shards       1 of 2 done, 1 failed attempts\n" in shown
     assert f"home         {tmp_path}\n" in shown
-    assert f"failed: item 2: ValueError: bad\n    {OWN[0]}\n    {OWN[1]}\n" in shown
+    assert f"failed: row 3: ValueError: bad\n    {OWN[0]}\n    {OWN[1]}\n" in shown
     assert f"failed: shard 1: KeyError: 'b'\n    {OWN[0]}\n" in shown
     assert f"to go on: impasto resume {job.id} --home {tmp_path}\n" in shown
     assert not any(word in shown for word in ("None", "{}", "[]", "True", "False", "65.82"))
@@ -217,10 +217,10 @@ LOG = [
     (events.Started(time=1.0, host="vm", pid=7, resumed=0), "started on vm, process 7"),
     (events.Workers(time=1.0, text="none could start"), "workers: none could start"),
     (events.PassedOver(time=1.0, key="done/00001.json"), "done/00001.json: damaged, so its"),
-    (events.ShardDone(time=1.0, record=DONE), "shard 0: done: 3 items, 1 set aside in 1:06, 5 B"),
+    (events.ShardDone(time=1.0, record=DONE), "shard 0: done: 3 items, 1 failed in 1:06, 5 B"),
     (events.Stopping(time=1.0, why="cancelled", running=2), "stopping: cancelled; 2 workers"),
     (events.Stopped(time=1.0, error="no memory", exit_code=3), "ended: no memory (exit code 3)"),
-    (events.Item(1.0, 0, 29, 1.87, {"loss": 0.5}, name="a.png"), "item 29 a.png: 1.87 ms, shard 0"),
+    (events.Item(1.0, 0, 29, 1.87, {"loss": 0.5}, name="a.png"), "a.png: 1.87 ms, shard 0"),
     (events.Unknown({"time": 1.0, "event": "moved", "to": "x"}), "moved to=x"),
 ]
 
@@ -246,11 +246,11 @@ def test_a_traceback_stands_once_in_a_log(various: dict[str, Job], tmp_path: Pat
     )
     said = call("logs", job.id, "--home", tmp_path).stdout.splitlines()
     assert [line.partition("  ")[2] for line in said] == [
-        "item 2: set aside: ValueError: bad",
+        "item 2: failed: ValueError: bad",
         f"  {OWN[0]}",
         f"  {OWN[1]}",
-        "item 3: set aside: ValueError: bad",
-        "shard 0: done: 3 items, 1 set aside in 1:06, 5 B, by ",
+        "item 3: failed: ValueError: bad",
+        "shard 0: done: 3 items, 1 failed in 1:06, 5 B, by ",
         "printed by the scorer:",
         "  | one",
         "  | two",

@@ -116,7 +116,7 @@ def test_a_sheet_shows_what_a_job_would_make(clip: MakeClip, tmp_path: Path) -> 
     )
     moments = [Fraction(1), Fraction("0.09")]
     made = preview([spec], Settings(), moments, 1, lambda done, total: None)
-    assert [each.name for each in made.chosen] == ["0:01.00", "0:00.08"]
+    assert [each.name for each in made.chosen] == ["0:01", "0:00.08"]
     for name, cell, source in zip((26, 3), made.rows[0].cells, made.sources, strict=True):
         assert isinstance(cell, Tried)
         with Image.open(f"all/{name:06d}.png") as picture:
@@ -132,7 +132,7 @@ def test_a_page_holds_all_its_pictures_and_escapes_names(clip: MakeClip) -> None
     page = Page(Path("s.html"))
     # Two paintings, and three rows of two.
     assert len(page.pictures) == 2 + 6
-    assert {"0:00.00", "0:01.28", "red&.png", "blue&.png"} <= {*page.text}
+    assert {"0:00", "0:01.28", "red&.png", "blue&.png"} <= {*page.text}
     assert "oninput" in page.attributes
     assert "http" not in Path("s.html").read_text()
 
@@ -219,7 +219,7 @@ def test_the_command_for_the_whole_job_can_be_pasted(clip: MakeClip, tmp_path: P
     [
         (["--style", "no.png"], "no.png: no such file; check the path"),
         (["--style", "paintings", "--style", "labels.py"], "labels.py: not a readable picture"),
-        (["--style", "paintings", "--at", "9"], "--at 0:09.00: the video is 0:01.92 long"),
+        (["--style", "paintings", "--at", "9"], "--at 0:09: the video is 0:01.92 long"),
         (["--style", "paintings", "--at", "noon"], "--at noon: is not a time"),
         ([], "--style: is missing"),
         (["--style", "paintings", "--scorer", "identity"], "scorer identity takes no painting"),

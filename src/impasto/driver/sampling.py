@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from impasto.errors import BadInput
 from impasto.planning.forecast import MOST
+from impasto.schema.moments import clock
 from impasto.schema.outcome import ItemError
 from impasto.schema.plan import Plan
 from impasto.sources.item import Rows
@@ -164,12 +165,3 @@ _MADE: dict[SourceKind, OutputKind] = {
     "files": "records",
     "table": "records",
 }
-
-
-def clock(seconds: Fraction) -> str:
-    """Write a moment of a video, as people type it: ``0:02.04``."""
-    hundredths = int(seconds * 100)
-    minutes, rest = divmod(hundredths, 6000)
-    hours, minutes = divmod(minutes, 60)
-    text = f"{minutes:02d}:{rest / 100:05.2f}" if hours else f"{minutes}:{rest / 100:05.2f}"
-    return f"{hours}:{text}" if hours else text

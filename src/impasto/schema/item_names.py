@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Self
 
+from impasto.schema.moments import clock
+
 if TYPE_CHECKING:
     from impasto.schema.plan import Plan, Shard
 
@@ -64,12 +66,3 @@ class ItemNames:
         if self.unit is None or shard.cut is None:
             return None
         return (shard.cut.pts[item - shard.start] - self.zero) * self.unit
-
-
-def clock(seconds: Fraction) -> str:
-    """Write a moment of a video as m:ss.cc or h:mm:ss.cc, as `start` takes it."""
-    hundredths = max(0, round(seconds * 100))
-    minutes, rest = divmod(hundredths, 6000)
-    hours, minutes = divmod(minutes, 60)
-    tail = f"{rest // 100:02d}.{rest % 100:02d}"
-    return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"

@@ -12,12 +12,12 @@ from impasto.media.join import assemble
 from impasto.media.read import decode, describe, index
 from impasto.media.write.target import bit_depth, sampling, target
 from impasto.schema.bounds import NEVER
+from impasto.schema.moments import clock
 from impasto.schema.plan import Plan, Shard
 from impasto.sources.base import Survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from fractions import Fraction
 
     from impasto.media.frame import Frame
     from impasto.schema.job import Deinterlace, JobSpec
@@ -148,14 +148,6 @@ def _without_frames(scanned: index.VideoIndex, spec: JobSpec) -> str:
     """Say that no frame is in the range that a job takes, and how long the video is."""
     facts = scanned.facts
     length = (scanned.pts[-1] - scanned.pts[0] + facts.last_duration) * facts.time_base
-    begin = "the beginning" if spec.start is None else _clock(spec.start)
-    end = "the end" if spec.end is None else _clock(spec.end)
-    return f"no frames between {begin} and {end}; the clip is {_clock(length)} long"
-
-
-def _clock(seconds: Fraction) -> str:
-    """Write seconds as m:ss or h:mm:ss, with decimals where there are any."""
-    minutes, rest = divmod(round(seconds, 2), 60)
-    hours, minutes = divmod(int(minutes), 60)
-    last = f"{float(rest):05.2f}".removesuffix(".00")
-    return f"{hours}:{minutes:02d}:{last}" if hours else f"{minutes}:{last}"
+    begin = "the beginning" if spec.start is None else clock(spec.start)
+    end = "the end" if spec.end is None else clock(spec.end)
+    return f"no frames between {begin} and {end}; the clip is {clock(length)} long"

@@ -107,7 +107,7 @@ def logs(
     found = find_job(job, load_settings(config, home))
     # A job that does not exist has no log to say so.
     found.spec()
-    view = LogView(as_json=as_json)
+    view = LogView(found, as_json=as_json)
     if follow:
         _follow(found, view)
         return

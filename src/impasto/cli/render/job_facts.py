@@ -39,7 +39,7 @@ def job(found: JobDetails, *, as_json: bool) -> None:
         return
     for name, value in _facts(found):
         say(f"{name:<12} {value}")
-    _failed(found.failed)
+    _failed(found.failed, found.noun)
     failure = found.last_failure
     if failure:
         say(f"failed: shard {failure.shard}: {worded(plain(failure.error))}")
@@ -116,13 +116,13 @@ def _option(name: str, value: object) -> str:
     return plain(f"{flag} {value}")
 
 
-def _failed(failed: Iterable[ItemError]) -> None:
+def _failed(failed: Iterable[ItemError], noun: str) -> None:
     """Print why items failed, each reason once with its traceback, and which items."""
     reasons: dict[str, list[ItemError]] = {}
     for each in failed:
         reasons.setdefault(reason(each), []).append(each)
     for why, errors in reasons.items():
-        names = [plain(each.name()) for each in errors]
+        names = [plain(each.name(noun)) for each in errors]
         more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
         say(f"failed: {', '.join(names[:NAMED])}{more}: {plain(why)}")
         for line in traces.lines(errors[0].traceback):

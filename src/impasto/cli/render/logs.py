@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from impasto.cli.job_argument import job_argument
@@ -9,11 +10,13 @@ from impasto.cli.render import moments, traces
 from impasto.cli.render.text import clock, json_line, note, say, shortened, size
 from impasto.cli.render.wording import plain, worded
 from impasto.schema import events
+from impasto.schema.item_names import ItemNames
 
 if TYPE_CHECKING:
     from impasto.jobs.follow import Ended
     from impasto.jobs.job import Job
     from impasto.schema.events import Event
+    from impasto.schema.plan import Plan
 
 _KNOWN = {"time", "event"}
 FACT = 60
@@ -28,12 +31,14 @@ class LogView:
     A traceback that several items share is printed below the first of them.
     """
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, job: Job, *, as_json: bool) -> None:
         """Prepare.
 
         Args:
+            job: the job, whose plan names its items.
             as_json: whether to print the JSON lines that are stored.
         """
+        self._job = job
         self._as_json = as_json
         self._seen: set[str] = set()
 
@@ -42,9 +47,27 @@ class LogView:
         if self._as_json:
             json_line(logged.line())
             return
-        say(f"{moments.stamp(logged.time)}  {_words(logged)}")
+        say(f"{moments.stamp(logged.time)}  {self._words(logged)}")
         for line in self._below(logged):
             say(f"    {line}")
+
+    def _words(self, logged: Event) -> str:
+        if isinstance(logged, events.Item):
+            return _item(logged, logged.name or self._name(logged))
+        return _words(logged)
+
+    @cached_property
+    def _plan(self) -> Plan | None:
+        return self._job.plan()
+
+    def _name(self, logged: events.Item) -> str:
+        """Return what people call an item; one that the plan does not hold has only its number."""
+        shards = self._plan.shards if self._plan else ()
+        if self._plan and logged.shard < len(shards):
+            shard = shards[logged.shard]
+            if shard.start <= logged.item < shard.stop:
+                return ItemNames.of(self._plan).name(shard, logged.item)
+        return f"item {logged.item}"
 
     def _below(self, logged: Event) -> list[str]:
         match logged:
@@ -78,13 +101,13 @@ def _words(logged: Event) -> str:
             return f"ended: {worded(plain(logged.error))}{code}"
         case events.Finished():
             result = logged.record
-            aside = f", {result.failed:,} set aside" if result.failed else ""
+            aside = f", {result.failed:,} failed" if result.failed else ""
             facts = f"{result.items:,} items{aside} in {clock(result.seconds)}"
             return f"finished: {plain(result.output)}: {facts}, {size(result.bytes)}"
         case events.Printed():
-            return "printed by the scorer:"
-        case events.Item():
-            return _item(logged)
+            by = f" on {plain(logged.worker)}" if logged.worker else ""
+            items = f", scoring {plain(logged.item)}" if logged.item else ""
+            return f"printed by the scorer{by}{items}:"
         case _:
             return _rare(logged)
 
@@ -110,15 +133,15 @@ def _rare(logged: Event) -> str:
 
 def _done(logged: events.ShardDone) -> str:
     record = logged.record
-    aside = f", {len(record.failed)} set aside" if record.failed else ""
+    aside = f", {len(record.failed):,} failed" if record.failed else ""
     facts = f"{record.items:,} items{aside} in {clock(record.seconds)}, {size(record.bytes)}"
     return f"shard {record.shard}: done: {facts}, by {plain(record.worker)}"
 
 
-def _item(logged: events.Item) -> str:
-    words = f"item {logged.item}" + (f" {plain(logged.name)}" if logged.name else "")
+def _item(logged: events.Item, name: str) -> str:
+    words = plain(name)
     if logged.error is not None:
-        return f"{words}: set aside: {plain(logged.error)}"
+        return f"{words}: failed: {plain(logged.error)}"
     words += f": {logged.score_ms:g} ms, shard {logged.shard}"
     words += "".join(
         f", {plain(shortened(f'{name} {value}', 60))}" for name, value in logged.facts.items()

@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from impasto.cli.render import media_names as names
-from impasto.cli.render.text import WIDTH, json_line, moment, say, size
+from impasto.cli.render.text import WIDTH, json_line, say, size
 from impasto.cli.render.wording import worded
+from impasto.schema.moments import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +70,7 @@ def _video(facts: dict[str, Any]) -> Iterator[Fact]:
         facts["container"], facts["container"]
     )
     yield "kind", f"video, {container}, {size(facts['bytes'])}"
-    yield "duration", f"{moment(facts['duration'])}, {_many(facts['frames'], 'frame')}"
+    yield "duration", f"{clock(facts['duration'])}, {_many(facts['frames'], 'frame')}"
     yield "bit rate", _bit_rate(facts["bit_rate"])
     shape = [names.codec(facts["codec"]), f"{facts['width']}x{facts['height']}"]
     shape += [f"{facts['bit_depth']} bits", facts["sampling"]]

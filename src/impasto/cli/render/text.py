@@ -50,15 +50,6 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def moment(seconds: float) -> str:
-    """Write a time in a video as h:mm:ss.hh or m:ss.hh, as ``--start`` takes it."""
-    whole, hundredths = divmod(round(seconds * 100), 100)
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    clock = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
-    return f"{clock}:{rest:02d}.{hundredths:02d}"
-
-
 def roughly(seconds: float) -> str:
     """Write an estimated time, no more exactly than it is known."""
     if seconds < 90:
