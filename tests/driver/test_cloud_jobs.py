@@ -340,7 +340,6 @@ def test_a_large_output_is_not_written_over_what_cannot_be_seen(
     assert delivered(place) == local_output
 
 
-@pytest.mark.parametrize("rights", ["cw", "rcwl"])
 def photos_job(place: Place, **fields: object) -> JobSpec:
     """A job that refuses one of thirty pictures."""
     return JobSpec.model_validate(
@@ -398,6 +397,7 @@ def test_nothing_partial_is_written_where_it_could_not_be_told_from_anothers(
     assert len(place.admin(place.outbox).list_all()) == 30
 
 
+@pytest.mark.parametrize("rights", ["cw", "rcwl"])
 def test_two_runs_of_one_job_deliver_once_and_both_end_well(
     place: Place, local_output: bytes, rights: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -102,7 +102,7 @@ def test_a_run_looks_its_scorer_up_when_it_is_named_and_when_it_is_pinned(
     folder: Path, tmp_path: Path
 ) -> None:
     settings = Settings(home=str(tmp_path / "home"))
-    with calls(registry.find, argument="name") as counted:
+    with calls(registry.find, argument="scorer") as counted:
         api.run(identity_job(folder, tmp_path / "made"), settings=settings)
     assert counted == {"identity": 2}
 

@@ -256,5 +256,3 @@ def test_a_script_that_cannot_start_says_what_it_printed_before(tmp_path: Path) 
     line = done.stderr.splitlines()[-1]
     assert "init() failed (line 4): ValueError: too few" in line
     assert "it printed: reading labels / found 3 labels; correct it" in line
-    logged = "".join(path.read_text() for path in home.glob("jobs/*/logs/*.jsonl"))
-    assert "reading labels\\nfound 3 labels" in logged

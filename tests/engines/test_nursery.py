@@ -139,6 +139,7 @@ def test_a_worker_outlives_a_nursery_that_was_killed_and_can_still_be_stopped(
     nursery: Nursery,
 ) -> None:
     worker = nursery.fork()
+    wait_for(workers)
     wait_for(worker.resident)
     (process,) = workers()
     psutil.Process(process.ppid()).kill()

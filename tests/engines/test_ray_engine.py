@@ -47,7 +47,7 @@ def test_a_video_is_the_same_on_a_cluster_on_a_local_ray_and_without_ray(
 
 
 def test_a_ray_of_this_machine_listens_on_loopback_and_its_token_is_its_users(case: Case) -> None:
-    words = case.words({0: "wait"}, "--engine", "ray", "--workers", 99)
+    words = case.words({0: "wait"}, "--engine", "ray", "--workers", 99, "-v")
     env = case.cluster.env | {"HOME": str(case.folder), "RAY_AUTH_TOKEN_PATH": ""}
     process = case.cluster.start(*words, env=env)
     wait_for(lambda: found(case.folder, "begun-0") or process.poll() is not None)

@@ -175,7 +175,7 @@ def test_a_waiting_job_is_told_of_cancelled_and_submitted_anew(
     assert followed.returncode == 0
     assert f"job {made['job']}: is cancelled" in followed.stderr
 
-    other = [*job, *there, "-o", tmp_path / "other.csv"]
+    other = [tmp_path / "other.csv" if it == tmp_path / "out.csv" else it for it in job] + there
     wait_for(lambda: _submitted(other) == f"{made['job']}-a2")
     wait_for((tmp_path / "other.csv").exists)
     assert not (tmp_path / "out.csv").exists()
@@ -246,11 +246,10 @@ def test_a_head_s_address_is_no_dashboard_s(job: list[object]) -> None:
     assert "is not a dashboard's URL; give http://HOST:PORT" in done.stderr
 
 
-def test_the_group_alone_is_told_in_one_line() -> None:
+def test_the_group_alone_shows_its_help() -> None:
     done = call("cluster")
-    assert done.returncode == 2
-    assert len(done.stderr) < 80
-    assert done.stderr.count("\n") == 1
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "status" in done.stdout
 
 
 def test_paths_of_this_machine_are_refused_for_a_cluster_elsewhere(job: list[object]) -> None:

@@ -133,7 +133,8 @@ def test_a_picture_that_a_fragmented_file_ends_within_is_not_counted(
 
 def test_a_cut_off_file_with_its_header_at_the_end_is_refused(clip: MakeClip) -> None:
     whole = clip(".mp4").read_bytes()
-    assert "moov atom not found" in refusal(io.BytesIO(whole[: len(whole) * 6 // 10]))
+    for _ in range(2):
+        assert "moov atom not found" in refusal(io.BytesIO(whole[: len(whole) * 6 // 10]))
 
 
 def test_pictures_that_only_begin_late_do_not_end_early(clip: MakeClip, tmp_path: Path) -> None:

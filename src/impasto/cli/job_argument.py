@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from impasto.errors import BadInput, ImpastoError
 
-_OF_JOB = re.compile("`(impasto (?:show|logs|retry|resume|cancel))(?=`)")
+_OF_JOB = re.compile("`(impasto (?:show|logs|retry|resume|cancel))(?: [0-9a-f]{12})?(?=`)")
 _OF_HOME = re.compile("`(impasto jobs)(?=`)")
 
 

@@ -110,7 +110,10 @@ class Command(TyperCommand):
                 rest += [word, *left]
                 break
             name, equals, value = word.partition("=")
-            if not re.match("-.", word) or (name not in takes and _is_short(word, takes)):
+            if not re.match("-.", word):
+                rest.append(word)
+                continue
+            if name not in takes and _is_short(word, takes) and not habits.is_habit(word):
                 rest.append(word)
                 continue
             own = name if name in takes else proper.get(plainest(name) if name[1] == "-" else "")

@@ -125,7 +125,9 @@ class Forecast:
             asked: a number; None or ``auto`` chooses one.
             work: the work to be done.
         """
-        return Size(asked) if isinstance(asked, int) else self._balanced(work)
+        if isinstance(asked, int):
+            return Size(asked)
+        return self._balanced(work) if work.count else Size(1)
 
     def pace(self, work: Workload) -> Pace:
         """Return how fast a worker will be, judged by the earlier jobs most like this one."""

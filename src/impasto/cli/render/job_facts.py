@@ -79,6 +79,7 @@ def _facts(found: JobDetails) -> Iterator[tuple[str, str]]:
     if found.seconds:
         busy = ", ".join(f"{plain(stage)} {clock(took)}" for stage, took in found.seconds.items())
         yield "worker time", f"{busy} (all workers together)"
+    yield from (("changed", plain(line)) for line in found.changes)
     if found.concealed:
         yield "concealed", f"{len(found.concealed):,} frames that could not be decoded"
     notes = (*found.warnings, *(result.notes if result else ()), *found.reasons)

@@ -202,6 +202,8 @@ def _heard(source: Source) -> str:
     deadlock on the interpreter's lock.
     """
     av.logging.set_level(av.logging.ERROR)
+    # Else the second of two files with the same fault would have none.
+    av.logging.set_skip_repeated(False)
     try:
         with av.logging.Capture() as logs:
             _open(source).close()
