@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
 from support.command import COMMAND, call
+from support.guides import BLOCK, DOCS, matches, sessions, write, write_package
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-DOCS = Path(__file__).parents[1] / "docs"
-BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-VARYING = re.compile(r"\d+(\.\d+)? ?m?s\b|\d+\.\d+e-\d+ ms")
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
 COMMANDS = {"impasto": COMMAND, "python": [sys.executable], "pytest": PYTEST}
 
@@ -37,10 +30,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Image.new("RGB", (64, 48), "white").save(Path("photos", name))
     Path("tone.wav").write_bytes(bytes(1000))
     Path("rows.csv").write_text("a,b\n1,2\n30,40\n")
-    info = tmp_path / "impasto_dim-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: impasto-dim\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[impasto.scorers]\ndim = impasto_dim:DIM\n")
+    write_package(tmp_path)
     _sums(Path("sums.onnx"))
     return tmp_path
 
@@ -55,29 +45,6 @@ def _sums(path: Path) -> None:
     opsets = [helper.make_opsetid("", 17)]
     path.write_bytes(
         helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
-    )
-
-
-def _sessions(text: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield each command of a console, what is typed into it, and the lines that it shows."""
-    for session in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-        command, *lines = session.splitlines()
-        typed = [line.removeprefix("(Pdb) ") for line in lines if line.startswith("(Pdb) ")]
-        # A breakpoint stops in the second call, too.
-        yield command, "\n".join([*typed, *typed, ""]), lines
-
-
-def _matches(shown: list[str], printed: str) -> bool:
-    """Return whether output is as a guide shows it: times vary, ``...`` stands for any lines."""
-    pattern = "".join(
-        r"(?:.*\n)*?" if line.strip() == "..." else _line(line) + r"\n" for line in shown
-    )
-    return re.fullmatch(pattern, printed) is not None
-
-
-def _line(line: str) -> str:
-    return VARYING.sub("TIME", re.escape(line).replace(r"\ ", " ").replace(r"\.", ".")).replace(
-        "TIME", r"[\d.e-]+ ?m?s"
     )
 
 
@@ -103,16 +70,15 @@ def _printed(words: list[str], typed: str) -> str:
 def test_a_guide_says_what_happens(guide: str) -> None:
     for language, name, text in BLOCK.findall((DOCS / guide).read_text()):
         if name:
-            Path(name).parent.mkdir(exist_ok=True)
-            Path(name).write_text(text)
-        for command, typed, shown in _sessions(text) if language == "console" else ():
+            write(name, text)
+        for command, typed, shown in sessions(text) if language == "console" else ():
             printed = _printed(shlex.split(command), typed)
             if typed.strip():
                 # What is typed does not show, and the debugger prints the whole path.
                 lines = [line for line in shown if not line.startswith("(Pdb)")]
                 assert all(line in printed for line in lines[1:-1]), printed
                 continue
-            assert _matches(shown, printed), f"{command}\n{printed}"
+            assert matches(shown, printed), f"{command}\n{printed}"
 
 
 def test_every_python_block_of_a_guide_is_a_file_that_is_run() -> None:
