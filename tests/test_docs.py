@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from onnx import TensorProto, helper
 from PIL import Image
 
 from support.command import COMMAND, call
 from support.guides import BLOCK, DOCS, matches, sessions, write, write_package
+from support.models import write_sums
 
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
 COMMANDS = {"impasto": COMMAND, "python": [sys.executable], "pytest": PYTEST}
@@ -31,21 +31,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("tone.wav").write_bytes(bytes(1000))
     Path("rows.csv").write_text("a,b\n1,2\n30,40\n")
     write_package(tmp_path)
-    _sums(Path("sums.onnx"))
+    write_sums(Path("sums.onnx"))
     return tmp_path
-
-
-def _sums(path: Path) -> None:
-    """Write a model that adds a row's numbers."""
-    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])]
-    outputs = [helper.make_tensor_value_info("sum", TensorProto.FLOAT, ["n"])]
-    axes = helper.make_tensor("axes", TensorProto.INT64, [1], [1])
-    node = helper.make_node("ReduceSum", ["x", "axes"], ["sum"], keepdims=0)
-    graph = helper.make_graph([node], "net", inputs, outputs, [axes])
-    opsets = [helper.make_opsetid("", 17)]
-    path.write_bytes(
-        helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
-    )
 
 
 def _printed(words: list[str], typed: str) -> str:
