@@ -9,14 +9,14 @@ unexport PYTHONDONTWRITEBYTECODE
 # The tests that cover most in the least time: rules, plans, blame, colours, whole jobs in this process,
 # and a video through the command line and the local engine.
 CLI := tests/cli/test_cli.py::test_
-QUICK := tests/test_rules.py tests/schema tests/planning tests/driver/test_blame.py tests/driver/test_run.py \
+QUICK := tests/test_rules.py tests/test_documented_commands.py tests/schema tests/planning tests/driver/test_blame.py tests/driver/test_run.py \
 	tests/outputs tests/worker/test_items.py tests/media/test_colour.py tests/scorers/test_python.py \
 	tests/cli/test_scorer_flags.py $(CLI)help_names_every_command $(CLI)every_command_explains_itself \
 	$(CLI)settings_come_from_flags_then_environment_then_file \
 	$(CLI)options_of_a_cluster_are_refused_where_there_is_none \
 	$(CLI)json_is_one_line_that_a_program_can_use $(CLI)jobs_show_and_logs_tell_of_a_job
 
-.PHONY: demo quick test check bench clean
+.PHONY: demo quick test check bench tour clean
 
 demo: .venv/installed  ## paint a real clip and show where the result is
 	$(BIN)/impasto demo --output demo --home demo/jobs
@@ -39,6 +39,9 @@ check: .venv/installed-dev .venv/installed-azurite  ## what CI runs: format, lin
 
 bench: .venv/installed-dev .venv/installed-azurite  ## measure all that BENCHMARKS.md publishes, about an hour
 	for name in overhead network peers startup memory stores gatys ray_engine; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+tour: .venv/installed-dev  ## run the commands of docs/tour.md again and show what they print now
+	$(BIN)/python tools/refresh_tour.py
 
 clean:
 	rm -rf .venv demo dist

@@ -28,6 +28,7 @@ DOCUMENTS = [
     ROOT / "examples" / "README.md",
     *sorted(DOCS.glob("*.md")),
 ]
+COMMAND = typer.main.get_command(app)
 OTHERS = {"--dashboard-host"}
 """Options of other programs that documents name."""
 
@@ -47,7 +48,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def wrong(words: list[str], *, whole: bool = True) -> str:
     """Return what the command line says against a command, or ""; it is parsed, and not run."""
-    command: Any = typer.main.get_command(app)
+    command: Any = COMMAND
     path, rest = "impasto", list(words)
     while isinstance(command, TyperGroup):
         own = {name for param in command.params for name in param.opts}
@@ -133,7 +134,7 @@ impasto: job 1: incomplete; 'impasto retry 1' tries again
 
 def known() -> set[str]:
     """Return all options: of each command, of each scorer, of other programs."""
-    own = {name for command in leaves(typer.main.get_command(app)) for name in names(command)}
+    own = {name for command in leaves(COMMAND) for name in names(command)}
     scorers = {flag.flag for name in SCORERS for flag in describe(name)[1]}
     return own | scorers | OTHERS | {"--help"}
 
