@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The tests that cover most in the least time: rules, plans, blame, colours, whole jobs in this process,
 # and a video through the command line and the local engine.
 CLI := tests/cli/test_cli.py::test_
-QUICK := tests/test_rules.py tests/test_documented_commands.py tests/schema tests/planning tests/driver/test_blame.py tests/driver/test_run.py \
+QUICK := tests/test_rules.py tests/test_documents.py tests/schema tests/planning tests/driver/test_blame.py tests/driver/test_run.py \
 	tests/outputs tests/worker/test_items.py tests/media/test_colour.py tests/scorers/test_python.py \
 	tests/cli/test_scorer_flags.py $(CLI)help_names_every_command $(CLI)every_command_explains_itself \
 	$(CLI)settings_come_from_flags_then_environment_then_file \

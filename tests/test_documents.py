@@ -1,4 +1,7 @@
-"""Every command that a document shows exists, with its options: it is parsed, and not run."""
+"""What documents name exists: commands with their options, files and headings.
+
+Commands are parsed by the real command line, and not run.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,11 @@ DOCUMENTS = [
     ROOT / "examples" / "README.md",
     *sorted(DOCS.glob("*.md")),
 ]
+OF_THE_PROJECT = [ROOT / "CHANGELOG.md", ROOT / "BENCHMARKS.md"]
+"""Documents whose commands need not exist any more, or are of others."""
 COMMAND = typer.main.get_command(app)
+LARGEST = 400_000
+"""Bytes of all pictures in docs/ together."""
 OTHERS = {"--dashboard-host"}
 """Options of other programs that documents name."""
 
@@ -132,6 +139,21 @@ impasto: job 1: incomplete; 'impasto retry 1' tries again
     ]
 
 
+@pytest.mark.parametrize("document", [*DOCUMENTS, *OF_THE_PROJECT], ids=lambda path: path.name)
+def test_every_link_between_documents_leads_somewhere(document: Path) -> None:
+    prose = BLOCK.sub("", document.read_text())
+    for path, heading in re.findall(r"\]\((?!\w+:)([^)#\s]*)#?([^)\s]*)\)", prose):
+        target = (document.parent / path) if path else document
+        assert target.exists(), path
+        if heading:
+            assert heading in anchors(target), f"{path}#{heading}"
+
+
+def test_pictures_in_docs_are_small() -> None:
+    pictures = [path for path in DOCS.iterdir() if path.suffix in {".jpg", ".png", ".svg"}]
+    assert sum(path.stat().st_size for path in pictures) < LARGEST
+
+
 def known() -> set[str]:
     """Return all options: of each command, of each scorer, of other programs."""
     own = {name for command in leaves(COMMAND) for name in names(command)}
@@ -147,3 +169,9 @@ def leaves(command: Any) -> Iterator[Any]:
 
 def names(command: Any) -> set[str]:
     return {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
+
+
+def anchors(document: Path) -> set[str]:
+    """Return what links to the headings of a document end with."""
+    headings = re.findall("^#+ (.+)$", BLOCK.sub("", document.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
