@@ -17,7 +17,7 @@ from support.command import call, found, impasto, start, wait_for
 if TYPE_CHECKING:
     from pathlib import Path
 
-STOPPING = "stopping: finishing the rows in work; Ctrl-C again to stop at once"
+STOPPING = "stopping: finishing "
 DOING = {"planning": "reading", "scoring": "scoring", "assembling": "writing the records"}
 """What a job says of itself, by its stage."""
 BOUND = 10

@@ -98,12 +98,18 @@ def test_frames_that_were_there_before_have_no_speed(
     assert said.endswith("painting 120 of 250 frames")
 
 
-def test_the_time_left_is_never_nothing() -> None:
+def test_the_time_left_is_never_nothing_nor_told_from_too_few_frames() -> None:
     assert (minutes(0.2, up=True), minutes(61.0, up=True)) == ("0:01", "1:01")
     facts = progress._Facts(job_units(PAINTING))
-    for done in (1, 2, 250):
+    for done in (1, 2, 40, 250):
         said = facts(event(done=done, rate=9.0, workers=RUNNING), stopping=False)
-        assert any(fact.endswith("left") for fact in said) == (done == 2)
+        assert any(fact.endswith("left") for fact in said) == (done == 40)
+
+
+def test_a_stop_says_how_much_is_finished_first_and_for_how_long() -> None:
+    said = job_units(PAINTING).stopping(event(done=60, rate=2.0, in_work=48, workers=RUNNING))
+    work = "48 frames in work, about 0:24"
+    assert said == f"stopping: finishing {work}; Ctrl-C again drops them"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])

@@ -89,12 +89,36 @@ def test_later_runs_go_on_with_the_accepted_version_and_know_the_first_one(
     with pytest.raises(Incomplete, match="ZeroDivisionError"):
         api.finish(job, settings=settings, retry=True)
     (tmp_path / "score.py").write_text(SCRIPT)
-    with pytest.raises(Incomplete, match="ZeroDivisionError"):
+    with pytest.raises(BadInput, match=r"a later version of .*score\.py was accepted in it"):
         api.run(failed, settings=settings)
     (tmp_path / "score.py").write_text(CORRECTED)
     with pytest.raises(BadInput, match=r"score\.py has changed"):
         api.finish(job, settings=settings, retry=True)
     assert len(job.notes.changes()) == 1
+
+
+def test_a_finished_job_is_not_passed_off_as_the_work_of_an_earlier_version(
+    tmp_path: Path, settings: Settings, failed: JobSpec
+) -> None:
+    (tmp_path / "score.py").write_text(CORRECTED)
+    job = the_job(settings)
+    assert api.finish(job, settings=settings, retry=True, accept_changes=True).failed == 0
+    (tmp_path / "score.py").write_text(SCRIPT)
+    with pytest.raises(BadInput, match=rf"`impasto rm {job.id}`"):
+        api.run(failed, settings=settings)
+
+
+def test_a_corrected_script_is_told_of_the_job_that_it_could_complete(
+    tmp_path: Path, settings: Settings, failed: JobSpec
+) -> None:
+    (tmp_path / "score.py").write_text(CORRECTED)
+    job = the_job(settings)
+    told = rf"o\.csv: holds what job {job.id} has done so far; complete it with `impasto retry"
+    with pytest.raises(BadInput, match=told):
+        api.run(failed, settings=settings)
+    (tmp_path / "o.csv").write_text("mine")
+    with pytest.raises(BadInput, match=rf"o\.csv: has been changed since job {job.id} left it"):
+        api.finish(job, settings=settings, retry=True, accept_changes=True)
 
 
 def test_nothing_is_accepted_where_nothing_changed_or_the_source_did(

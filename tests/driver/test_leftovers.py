@@ -14,6 +14,7 @@ from PIL import Image
 from impasto import BadInput, JobSpec, Settings
 from impasto.driver import api
 from impasto.errors import Incomplete, Interrupted
+from impasto.jobs.state import standing
 from support import inprocess
 from support.command import call
 from support.jobs import luma, moody, spec, the_job
@@ -98,7 +99,7 @@ def test_a_partial_output_that_the_user_changed_is_never_replaced(
         monkeypatch.setattr(inprocess.InProcess, "__exit__", change)
     else:
         change()
-    with pytest.raises(BadInput, match="already exists"):
+    with pytest.raises(BadInput, match=r"already exists|has been changed since job"):
         api.run(job, settings=settings)
     assert output.read_text() == "mine"
 
@@ -127,12 +128,15 @@ def test_overwrite_replaces_what_another_job_left(tmp_path: Path, settings: Sett
     with pytest.raises(Incomplete):
         api.run(rows(tmp_path, "2"), settings=settings)
     other = rows(tmp_path, "5", mini_batch=3)
-    with pytest.raises(BadInput, match="already exists"):
+    with pytest.raises(BadInput, match=r"holds what job .* has done so far"):
         api.run(other, settings=settings)
     with pytest.raises(Incomplete, match="7 of 8 rows written"):
         api.run(other.model_copy(update={"overwrite": True}), settings=settings)
     assert "5,5" not in (tmp_path / "o.csv").read_text()
     assert [it["row"] for it in failed(tmp_path / "o.failed.jsonl")] == [6]
+    whole = rows(tmp_path, "", mini_batch=4, overwrite=True)
+    assert api.run(whole, settings=settings).failed == 0
+    assert not (tmp_path / "o.failed.jsonl").exists()
 
 
 def test_pictures_that_are_done_are_written_without_the_sources_of_failed_ones(
@@ -212,6 +216,19 @@ def test_a_retry_of_a_stopped_job_without_failures_says_so_and_scores_nothing(
     assert inprocess.InProcess.ran == []
     done = call("retry", the_job(settings).id, "--home", settings.home)
     assert (done.returncode, "goes on with 6 open rows" in done.stderr) == (3, True)
+
+
+def test_a_retry_that_does_nothing_leaves_a_job_cancelled(
+    tmp_path: Path, settings: Settings
+) -> None:
+    stopped(rows(tmp_path, "", shard_frames=2), settings, 1)
+    job = the_job(settings)
+    job.cancel()
+    with pytest.raises(Incomplete, match="nothing has failed") as end:
+        api.finish(job, settings=settings, retry=True)
+    assert end.value.job == job.id
+    assert standing(job, job.listing()).state == "cancelled"
+    assert api.finish(job, settings=settings).items == 8
 
 
 def test_a_retry_tries_what_failed_and_says_what_is_still_open(

@@ -44,7 +44,7 @@ def add_remedy(error: ImpastoError, home: str, *, as_submitted: bool = False) ->
         home: URL of the jobs' home.
         as_submitted: whether the same command would heed an earlier cancellation.
     """
-    if error.job:
+    if error.job and "`impasto re" not in str(error):
         command = f"'impasto resume {job_argument(error.job, home)}'"
         what = command if as_submitted else f"the same command, or {command},"
         error.args = (f"{error}; run {what} to continue",)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from impasto.cli.job_argument import add_remedy, job_argument
 from impasto.cli.progress import STOPPING, Units
-from impasto.cli.render.text import ratio, shortened
+from impasto.cli.render.text import minutes, ratio, shortened
 from impasto.cli.render.wording import plain
 from impasto.errors import ImpastoError, Interrupted, StoppedAtOnce
 
@@ -59,13 +59,22 @@ def job_units(spec: JobSpec, *, verbose: bool = False) -> Units:
         doing,
         count,
         lambda job, rate: speed(rate, job.items, job.media_rate),
-        lambda job: STOPPING.format(job.items if job else "items"),
+        _stopping,
         lambda job: job.stage == "scoring" and doing(job) == verb,
         lambda job: f"job {job.job}: ",
         lambda job: _shards_and_workers(job) if verbose and job.stage == "scoring" else "",
         eager=True,
         measured=True,
     )
+
+
+def _stopping(job: Progress | None) -> str:
+    """Say what is finished before the job stops, and for how long."""
+    if job is None or not (job.in_work and job.rate):
+        return STOPPING.format(job.items if job else "items")
+    seconds = minutes(job.in_work / job.rate, up=True)
+    work = f"{job.in_work:,} {job.items} in work, about {seconds}"
+    return f"stopping: finishing {work}; Ctrl-C again drops them"
 
 
 def speed(rate: float, items: str, media_rate: float) -> str:

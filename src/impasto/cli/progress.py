@@ -51,6 +51,10 @@ class Units:
     measured: bool = False
 
 
+FEW = 8
+"""Units after which their rate tells the time left."""
+PATIENCE = 20.0
+"""Seconds after which fewer do."""
 STOPPING = "stopping: finishing the {} in work; Ctrl-C again to stop at once"
 
 BYTES = Units(
@@ -130,13 +134,17 @@ class _Rate:
         self._from = -1
 
     def __call__(self, event: Event) -> float:
-        """Return units per second so far, 0 before there are two."""
+        """Return units per second so far, 0 while they are too few to tell."""
         own = event.done - event.resumed
         if own <= 0:
             return 0.0
         if self._from < 0:
             self._from, self._since = own, time.perf_counter()
-        return max(0, own - self._from) / max(time.perf_counter() - self._since, 1e-9)
+        items, seconds = own - self._from, time.perf_counter() - self._since
+        # The first ones come from several workers at once.
+        if items <= 0 or (items < FEW and seconds < PATIENCE):
+            return 0.0
+        return items / max(seconds, 1e-9)
 
 
 class _Facts:

@@ -99,12 +99,17 @@ def finish_open(
     ignore: OnProgress = lambda _: None  # noqa: E731 (a typed default)
     if as_submitted and job.notes.cancelled():
         raise Interrupted(f"job {job.id}: was cancelled", job=job.id)
-    if not as_submitted:
-        job.notes.uncancel()
     reporter = Reporter(job, on_progress or ignore)
     try:
         stop = stop or threading.Event()
-        return Run(opened, reporter, stop, retry=retry, accept_changes=accept_changes).finish()
+        return Run(
+            opened,
+            reporter,
+            stop,
+            retry=retry,
+            accept_changes=accept_changes,
+            as_submitted=as_submitted,
+        ).finish()
     except ImpastoError as error:
         reporter.stopped(error)
         raise

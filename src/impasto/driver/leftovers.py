@@ -8,7 +8,7 @@ pictures in between would look finished, so none is written.
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -96,7 +96,8 @@ def too_many(opened: OpenJob, ledger: Ledger, why: Excess) -> Incomplete:
     remedy = f"`impasto retry {job}` tries {them} again, and {accepts}"
     if ledger.open_items:
         remedy += f"; `impasto resume {job}` goes on with the open ones"
-    return Incomplete(f"job {job}: {fact}", remedy, output=left.output, report=left.report)
+    places = {"output": left.output, "report": left.report}
+    return Incomplete(f"job {job}: {fact}", remedy, job=job, **places)
 
 
 def with_leftovers(opened: OpenJob, ledger: Ledger, error: Incomplete) -> Incomplete:
@@ -129,6 +130,8 @@ def settle_report(opened: OpenJob, ledger: Ledger) -> str:
     lines = [*_lines(ledger)]
     if not lines:
         delivery.withdraw()
+        if opened.spec.overwrite:
+            _remove_stale(place)
         return ""
     if not delivery.visible():
         return ""
@@ -137,6 +140,17 @@ def settle_report(opened: OpenJob, ledger: Ledger) -> str:
     with delivery.file(overwrite=overwrite, partial=True) as path, mapped(str(path)):
         path.write_text("".join(lines), encoding="utf-8", errors="backslashreplace")
     return str(place)
+
+
+def _remove_stale(place: Url) -> None:
+    """Remove the list that another job has left beside an output that has been replaced."""
+    if not place.local or not place.path.is_file():
+        return
+    with mapped(str(place.path)), suppress(ValueError):
+        for line in place.path.read_text("utf-8").splitlines():
+            if not {"item", "reason", "attempts"} <= json.loads(line).keys():
+                return
+        place.path.unlink()
 
 
 def _report_place(opened: OpenJob) -> Url | None:

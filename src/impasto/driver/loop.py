@@ -51,6 +51,7 @@ class Run:
         *,
         retry: bool,
         accept_changes: bool = False,
+        as_submitted: bool = False,
     ) -> None:
         """Prepare the pass; nothing is read before `finish`.
 
@@ -60,10 +61,12 @@ class Run:
             stop: once set, no further shard starts.
             retry: whether to try what failed and nothing else.
             accept_changes: whether scripts, models and weights may have changed.
+            as_submitted: whether an earlier cancellation remains in force.
         """
         self._opened, self._reporter, self._retry = opened, reporter, retry
         self._job, self._spec = opened.job, opened.spec
         self._stop, self._accept = stop, accept_changes
+        self._as_submitted = as_submitted
         self._ledger: Ledger | None = None
         self._leaves_nothing = False
         self._stopping = StopCheck(opened.job, stop, reporter)
@@ -74,6 +77,7 @@ class Run:
         opened = self._opened
         earlier = standing(opened)
         if earlier and not (self._retry and earlier.failed):
+            opened.check_version()
             return earlier
         self._reporter.planning()
         replaceable = formats.WRITABLE if self._spec.overwrite else None
@@ -111,12 +115,14 @@ class Run:
         if plan:
             self._opened.check_plan(plan)
         self._ledger = ledger = self._open_ledger(plan) if plan else None
+        if self._retry and not (ledger and (ledger.left or ledger.complete)):
+            self._leaves_nothing = True
+            raise self._nothing_failed(ledger)
+        if not self._as_submitted:
+            self._job.notes.uncancel()
         self._reporter.started(ledger.resumed if ledger else 0)
         if ledger and ledger.complete:
             return ledger
-        if self._retry and not (ledger and ledger.left):
-            self._leaves_nothing = True
-            raise self._nothing_failed(ledger)
         control = Control(
             self._written, self._stopping, self._reporter.workers_changed, self._reporter.noted
         )
@@ -234,7 +240,9 @@ class Run:
         what = f"{ledger.open_items:,} open {ledger.plan.noun}" if ledger else "it"
         job = self._job.id
         return Incomplete(
-            f"job {job}: nothing has failed", f"`impasto resume {job}` goes on with {what}"
+            f"job {job}: nothing has failed",
+            f"`impasto resume {job}` goes on with {what}",
+            job=job,
         )
 
     def _judge(self, ledger: Ledger) -> None:
@@ -253,6 +261,7 @@ class Run:
         error = Incomplete(
             f"job {job}: all that had failed is done; {ledger.open_items:,} {noun} are still open",
             f"`impasto resume {job}` goes on with them",
+            job=job,
         )
         raise with_leftovers(self._opened, ledger, error)
 

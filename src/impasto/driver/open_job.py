@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from impasto.driver.identity import job_id
 from impasto.driver.pinning import absolute, placed
 from impasto.driver.staging import staged
-from impasto.errors import BadInput
+from impasto.errors import BadInput, Exists
+from impasto.jobs import find
 from impasto.jobs.job import Job
 from impasto.outputs.delivery.open import open_delivery
 from impasto.planning import planner
@@ -21,6 +22,7 @@ from impasto.sources.listed import Listed
 from impasto.sources.open import open_source
 from impasto.storage.local import is_folder
 from impasto.storage.stores import Stores
+from impasto.tables.formats import require
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -130,7 +132,30 @@ class OpenJob:
 
     def check_output(self, replaceable: Container[str] | None) -> None:
         """Refuse an output that cannot be delivered; see `Delivery.check`."""
-        self.delivery.check(replaceable, folder=self.makes_folder)
+        if self.makes == "records":
+            require(self.output.name)
+        try:
+            self.delivery.check(replaceable, folder=self.makes_folder)
+        except Exists:
+            self._refuse_partial()
+            raise
+
+    def _refuse_partial(self) -> None:
+        """Raise BadInput if what is at the output is what an incomplete job has left there."""
+        output = self.spec.output
+        noted = self.job.notes.delivery(str(self.output))
+        if noted and noted.partial:
+            raise BadInput(
+                f"{output}: has been changed since job {self.job.id} left it incomplete",
+                "move it away, and the job goes on, or add `overwrite` to `impasto run`",
+            )
+        owner = find.leaving(self.home, str(self.output))
+        if owner:
+            raise BadInput(
+                f"{output}: holds what job {owner.id} has done so far",
+                f"complete it with `impasto retry {owner.id}`, with `accept_changes` if you have "
+                "corrected its files; or choose another output or add `overwrite`",
+            )
 
     def check_source(self) -> None:
         """Raise BadInput when the source or a picture is not what the job began with."""
@@ -149,20 +174,17 @@ class OpenJob:
         Raises:
             BadInput: one has changed, and that is not accepted; or none has, and it was to be.
         """
-        known = [self.began]
-        if self.spec.pins != self.began:
-            for change in self.job.notes.changes():
-                after = {name: each.after for name, each in change.files.items()}
-                known.append({**known[-1], **after})
+        known = self._versions()
         job = self.job.id
-        if self.spec.pins in known:
-            if accept and self.spec.pins == known[-1]:
+        if self.spec.pins == known[-1]:
+            if accept:
                 copies = ", which are copies" if self._staged else ""
                 raise BadInput(
                     f"job {job}: none of its files{copies} has changed",
                     "leave `accept_changes` out, or start a new job with `impasto run`",
                 )
             return ()
+        self.check_version()
         change = Change(files=self._replaced(known[-1]))
         if not accept:
             files = ", ".join(each.file for each in change.files.values())
@@ -174,6 +196,27 @@ class OpenJob:
             )
         self.job.notes.accept(change)
         return change.lines()
+
+    def check_version(self) -> None:
+        """Raise BadInput when the job has gone on with later versions of its files than these."""
+        known = self._versions()
+        if self.spec.pins == known[-1] or self.spec.pins not in known:
+            return
+        files = ", ".join(each.file for each in self._replaced(known[-1]).values())
+        job = self.job.id
+        raise BadInput(
+            f"job {job}: a later version of {files} was accepted in it",
+            f"put that version back; or remove the job with `impasto rm {job}`, and all is scored "
+            "with this one",
+        )
+
+    def _versions(self) -> list[dict[str, str]]:
+        """Return the digests of the job's files, as it began and after each accepted change."""
+        known = [self.began]
+        for change in self.job.notes.changes():
+            after = {name: each.after for name, each in change.files.items()}
+            known.append({**known[-1], **after})
+        return known
 
     @cached_property
     def began(self) -> dict[str, str]:

@@ -40,6 +40,7 @@ class Reporter:
         self._running: dict[int, int] = {}
         self._workers = WorkerCounts()
         self._notes: tuple[str, ...] = ()
+        self._started = False
 
     def planning(self) -> None:
         """Report that the job is being planned."""
@@ -47,6 +48,7 @@ class Reporter:
 
     def started(self, resumed: int) -> None:
         """Log that this driver starts, and how many items earlier runs left."""
+        self._started = True
         self._job.journal.write(
             events.Started(host=os.uname().nodename, pid=os.getpid(), resumed=resumed)
         )
@@ -109,9 +111,12 @@ class Reporter:
         self._job.journal.write(events.Finished(record=result))
 
     def stopped(self, error: ImpastoError) -> None:
-        """Log why this driver stops, for readers of the log; the error itself matters more."""
+        """Log why this driver stops, for readers of the log; the error itself matters more.
+
+        A command that was refused before it did anything leaves the job as it is.
+        """
         with suppress(ImpastoError):
-            if self._job.exists():
+            if self._started and self._job.exists():
                 self._job.journal.write(events.Stopped(error=str(error), exit_code=error.exit_code))
 
     def _show_scoring(self) -> None:
@@ -138,6 +143,7 @@ class Reporter:
                 shards=(ledger.done, len(plan.shards)),
                 workers=self._workers,
                 kept=ledger.tally.items,
+                in_work=sum(len(plan.shards[n]) - items for n, items in self._running.items()),
                 rate=self.rate,
                 output=plan.output,
                 media_rate=plan.media_rate,

@@ -12,6 +12,7 @@ from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 
 if TYPE_CHECKING:
+    from impasto.schema.outcome import Delivered
     from impasto.storage.store import Store
 
 
@@ -50,6 +51,17 @@ def made(home: Store, source: str, output: str) -> Job | None:
         if result and result.output == output and job.spec().source == source:
             return job
     return None
+
+
+def leaving(home: Store, output: str) -> Job | None:
+    """Find the job whose incomplete output is at a place, by its URL."""
+    found = jobs(home)
+    notes = in_order(lambda job: job.notes.delivery(output), found, MANY)
+    return next((job for job, noted in zip(found, notes, strict=True) if _partial(noted)), None)
+
+
+def _partial(noted: Delivered | None) -> bool:
+    return noted is not None and noted.partial
 
 
 def _ids(home: Store) -> list[str]:

@@ -24,7 +24,7 @@ SMALL = {"pictures": 8, "files": 8, "rows": 200}
 """Minimum items of a shard while it is unknown how long one takes."""
 SPREAD = 3
 """Minimum shards per worker, so that the last ones end at about the same time."""
-REDO = 60.0
+REDO = 20.0
 """Seconds of work that a crash may cost a worker."""
 SHARE = 0.05
 """Maximum cost of a shard's start and end, as a fraction of its work."""

@@ -26,6 +26,7 @@ class Progress:
         shards: how many are done, and how many there are.
         workers: how many workers there are, by what they do.
         kept: of ``done``, items of finished shards, which no end of this run can lose.
+        in_work: items that running shards have yet to score.
         rate: items that this run has scored, per second from its start to the last of them.
         output: what is made, such as ``video``; "" while that is not known.
         media_rate: frames per second of the video that is made; 0 if none is.
@@ -41,6 +42,7 @@ class Progress:
     shards: tuple[int, int] = (0, 0)
     workers: WorkerCounts = field(default_factory=WorkerCounts)
     kept: int = 0
+    in_work: int = 0
     rate: float = 0.0
     output: str = ""
     media_rate: float = 0.0

@@ -152,7 +152,7 @@ def check_output(
     if _empty(output):
         return
     if replaceable is None:
-        raise BadInput(f"{output}: already exists", "choose another or add `overwrite`")
+        raise Exists(f"{output}: already exists", "choose another or add `overwrite`")
     if output.is_dir():
         for child in output.rglob("*"):
             if child.is_dir() or is_stray(child.name):

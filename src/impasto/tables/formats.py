@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
+from impasto.errors import BadInput
+
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 RECORDS = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".txt")
 
@@ -9,3 +13,9 @@ RECORDS = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".txt")
 def is_table(name: str) -> bool:
     """Return whether a file is a table, judged by its name."""
     return name.lower().endswith(TABLES)
+
+
+def require(name: str) -> None:
+    """Raise BadInput if a file of records needs a package that is not installed."""
+    if name.lower().endswith(".parquet") and not find_spec("pyarrow"):
+        raise BadInput(f"{name}: needs pyarrow", "run pip install 'impasto[tables]'")

@@ -50,7 +50,7 @@ class ToStore:
         if self._partial_stands():
             return
         if replaceable is None and (stat or objects):
-            raise BadInput(f"{self._output}: already exists", "choose another or add `overwrite`")
+            raise Exists(f"{self._output}: already exists", "choose another or add `overwrite`")
         for each in objects:
             if replaceable is not None and PurePath(each.key).suffix.lower() not in replaceable:
                 raise BadInput(

@@ -129,7 +129,7 @@ def _numbers(column: pd.Series[Any], field: Field) -> pd.Series[Any]:
     if len(odd):
         raise ValueError(
             f"column {column.name!r} holds {str(odd.iloc[0])[:SHOWN]!r}, which is not a number, "
-            f"but input {field} needs numbers; correct it, or set `columns` to leave the column out"
+            f"but input {field} needs numbers; correct it, or leave the column out"
         )
     return numbers
 
