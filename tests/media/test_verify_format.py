@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -35,6 +36,17 @@ def test_sound_with_another_label_is_named(case: str, tmp_path: Path) -> None:
     assert broken(source, output) == set()
     found = relabelled(output, tmp_path / "found.mkv", **label)
     assert broken(source, found) == {"sound 1 format"}
+
+
+def test_what_was_expected_is_said_only_where_something_else_was_found(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "source.mkv", frames=12, audio=("aac",))
+    output = remake(source, tmp_path / "output.mkv").path
+    kept = {check.item: check.detail for check in verify(str(source), str(output)).checks}
+    assert kept["sound 1 format"] == "aac 48000 Hz stereo"
+    assert "expected" not in " ".join(kept.values())
+    found = relabelled(output, tmp_path / "found.mkv", extradata=b"\x12\x10")
+    lost = {check.item: check.detail for check in verify(str(source), str(found)).checks}
+    assert re.fullmatch("aac .* setup 1210, expected aac .* setup 11.*", lost["sound 1 format"])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from impasto.media.join.tracks import COVERS, REMADE, drop_reason
 from impasto.media.verify.encoded import check_encoded, was_encoded
 from impasto.media.verify.format import check_format
 from impasto.media.verify.pair import MILLISECOND
-from impasto.media.verify.report import Check
+from impasto.media.verify.report import Check, found_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def check_labels(item: str, before: Contents, after: Contents, family: Family) -
         yield _equal(f"{item} title", title, found)
     kept, lost = flags(before.flags, family)
     ok = kept & ~after.flags == 0 and after.flags & ~kept & ~implied(kept) == 0
-    detail = f"{_join_names(after.flags)}, expected {_join_names(kept)}"
+    detail = found_for(_join_names(after.flags), _join_names(kept))
     yield Check(item=f"{item} flags", ok=ok, detail=detail)
     if lost:
         detail = f"{family} cannot store {_join_names(lost)}"
@@ -196,4 +196,4 @@ def _lost(item: str, stream: Contents, family: Family) -> Check:
 
 
 def _equal(item: str, wanted: str | None, found: str | None) -> Check:
-    return Check(item=item, ok=wanted == found, detail=f"{found}, expected {wanted}")
+    return Check(item=item, ok=wanted == found, detail=found_for(found or "none", wanted or "none"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from impasto.media.join.sound import usual_layout
 from impasto.media.join.streams import MOVIE_TEXT, PLAIN_TEXT
-from impasto.media.verify.report import Check
+from impasto.media.verify.report import Check, found_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ def check_format(item: str, before: Contents, after: Contents, family: Family) -
     if before.codec != "aac":
         # The setup has these of AAC, and there they may mean half of what is heard.
         ok &= before.rate == after.rate and before.channels == after.channels
-    detail = f"{_words(after)}, expected {_words(before)}"
+    detail = found_for(_words(after, setup=not ok), _words(before, setup=not ok))
     yield Check(item=f"{item} format", ok=ok, detail=detail)
     if before.channels == after.channels:
         yield from _speakers(item, before, after, family)
@@ -38,7 +38,7 @@ def _speakers(item: str, before: Contents, after: Contents, family: Family) -> I
     if wanted == found or before.layout.endswith("channels"):
         return
     unsaid = after.layout.endswith("channels") or (before.codec, family) == ("flac", "mp4")
-    detail = f"{found}, expected {wanted}"
+    detail = found_for(found, wanted)
     if unsaid:
         detail = f"{family} cannot store the layout {wanted} of {before.codec}"
     yield Check(item=f"{item} speakers", ok=None if unsaid else False, detail=detail)
@@ -55,9 +55,10 @@ def _same_setup(before: Contents, after: Contents) -> bool:
     return old in {b"", new}
 
 
-def _words(stream: Contents) -> str:
+def _words(stream: Contents, *, setup: bool) -> str:
     words = [stream.codec]
     if stream.kind == "audio":
         words += [f"{stream.rate} Hz", stream.layout]
-    setup = bytes(stream.setup)
-    return " ".join([*words, *([f"setup {setup[:24].hex()}"] if setup else [])])
+    if setup and stream.setup:
+        words.append(f"setup {stream.setup[:24].hex()}")
+    return " ".join(words)

@@ -19,6 +19,11 @@ class Check(Frozen):
     detail: str
 
 
+def found_for(found: object, wanted: object) -> str:
+    """Say what was found, and what should be there only where that reads differently."""
+    return f"{found}" if f"{found}" == f"{wanted}" else f"{found}, expected {wanted}"
+
+
 class Report(Frozen):
     """The fate of every item.
 

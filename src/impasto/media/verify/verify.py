@@ -14,7 +14,7 @@ from impasto.media.formats import family_of
 from impasto.media.verify import inventory
 from impasto.media.verify.compare import check_chapters, check_labels, check_streams, check_tags
 from impasto.media.verify.pair import MILLISECOND, Pair
-from impasto.media.verify.report import Check, Report
+from impasto.media.verify.report import Check, Report, found_for
 from impasto.media.write.segment import frame_ticks
 from impasto.media.write.sink import clock, rescale
 from impasto.media.write.target import changes, target
@@ -119,7 +119,7 @@ def _last(pair: Pair) -> Check:
     wanted = before.last_duration * before.time_base or nominal
     found = after.last_duration * after.time_base
     rounded = max(pair.slack, after.time_base / 2)
-    detail = f"shown for {float(found):.3f} s, expected {float(wanted):.3f} s"
+    detail = f"shown for {found_for(f'{float(found):.3f} s', f'{float(wanted):.3f} s')}"
     return Check(item="last frame", ok=abs(found - wanted) <= rounded, detail=detail)
 
 
@@ -128,7 +128,8 @@ def _size(pair: Pair, wanted: tuple[int, int] | None) -> Check:
     size = f"{after.width}x{after.height}"
     if wanted:
         ok = (after.width, after.height) == wanted
-        return Check(item="picture size", ok=ok, detail=f"{size}, expected {wanted[0]}x{wanted[1]}")
+        detail = found_for(size, f"{wanted[0]}x{wanted[1]}")
+        return Check(item="picture size", ok=ok, detail=detail)
     if (before.width, before.height) == (after.width, after.height):
         return Check(item="picture size", ok=True, detail=size)
     detail = f"{size}, the source has {before.width}x{before.height}"
@@ -139,7 +140,7 @@ def _rotation(pair: Pair) -> Check:
     """Compare the rotation of the display matrix; the position is up to the player."""
     before = _turn(pair.before.pictures.facts.display_matrix)
     after = _turn(pair.after.pictures.facts.display_matrix)
-    detail = f"{_degrees(after)}, expected {_degrees(before)}"
+    detail = found_for(_degrees(after), _degrees(before))
     return Check(item="rotation", ok=before == after, detail=detail)
 
 
@@ -159,13 +160,13 @@ def _aspect(pair: Pair) -> Check:
     facts = pair.after.pictures.facts
     allowed = before / min(facts.width, facts.height) if pair.slack else Fraction(0)
     ok = abs(facts.sample_aspect - before) <= allowed
-    return Check(item="sample aspect", ok=ok, detail=f"{facts.sample_aspect}, expected {before}")
+    return Check(item="sample aspect", ok=ok, detail=found_for(facts.sample_aspect, before))
 
 
 def _colour(pair: Pair) -> Check:
     wanted, found = pair.target.colour, pair.after.pictures.facts.colour
     ok = _ranged(found) == _ranged(wanted)
-    return Check(item="colour", ok=ok, detail=f"{named(found)}, expected {named(wanted)}")
+    return Check(item="colour", ok=ok, detail=found_for(named(found), named(wanted)))
 
 
 def _transparency(after: VideoFacts) -> Iterator[Check]:
