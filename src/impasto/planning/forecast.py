@@ -137,8 +137,8 @@ class Forecast:
         if not found:
             seconds = SECONDS[work.kind]
             reason = (
-                f"no earlier job shows how fast this is here; assumed: {_seconds(seconds)} for "
-                f"each of the {work.noun} and {_seconds(OVERHEAD)} for a shard's start and end"
+                f"assumed for lack of an earlier job: {_seconds(seconds)} for each of the "
+                f"{work.noun}, and {_seconds(OVERHEAD)} for a shard's start and end"
             )
             return Pace(seconds, OVERHEAD, known=False, reason=reason)
         seconds = median(each.seconds * _scale(each, work) for each in found)

@@ -73,7 +73,7 @@ def plan(spec: JobSpec, settings: Settings, as_json: AsJson = False) -> None:
     from impasto.driver import preview
 
     def scoring() -> None:
-        note("no earlier job shows how fast this is here: scoring a few items")
+        note("scoring a few items to see how fast this is here")
 
     try:
         draft = preview.draft(spec, settings, scoring)
