@@ -76,6 +76,8 @@ def test_a_codec_that_the_output_cannot_carry_is_refused_with_those_that_it_can(
         "encode it\n"
     )
     assert "audio track 1 (aac) is encoded again as opus" in call(*job, "--audio", "auto").stdout
+    run = ["run", *job[1:], "--audio", "auto", "--home", tmp_path / "home"]
+    assert call(*run, "--engine", "inline").stderr.count("is encoded again as opus") == 1
 
 
 @pytest.mark.parametrize("option", [("--stream", 0), ("--deinterlace", "no"), ("--audio", "auto")])

@@ -43,6 +43,7 @@ def drawn(width: int, line: Line, encoding: str = "utf-8") -> list[str]:
     [
         (PAINTING, event("planning", total=0), "reading clip.mp4"),
         (PAINTING, event(workers=WorkerCounts(starting=1)), "loading the model"),
+        (ROWS, event(workers=WorkerCounts(starting=1)), "loading the scorer"),
         (PAINTING, event(workers=RUNNING), "painting"),
         (PAINTING, event("assembling", done=250), "putting the film together"),
         (ROWS, event(items="rows", output="records", workers=RUNNING), "scoring"),
@@ -83,7 +84,7 @@ def test_lines_begin_with_each_thing_that_a_job_does(
     )
     assert said == [
         "job 0123456789ab: reading clip.mp4",
-        "job 0123456789ab: loading the model 250 frames",
+        "job 0123456789ab: loading the model, 250 frames",
         "job 0123456789ab: painting 20 of 250 frames, 2.5 fps (0.10x)",
         "job 0123456789ab: putting the film together",
     ]

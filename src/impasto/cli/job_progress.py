@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PAINTERS = {"style", "gatys"}
 """Scorers whose pictures are painted; others are scored."""
+MODELS = PAINTERS | {"onnx", "checkpoint"}
+"""Scorers that are models; what another one loads is up to it."""
 MAKING = {
     "video": "putting the film together",
     "records": "writing the records",
@@ -38,6 +40,7 @@ def job_units(spec: JobSpec, *, verbose: bool = False) -> Units:
     """
     name = plain(shortened(spec.source.rstrip("/").rpartition("/")[2], NAME))
     verb = "painting" if _paints(spec) else "scoring"
+    model = "model" if spec.scorer.partition(":")[0] in MODELS else "scorer"
 
     def doing(job: Progress) -> str:
         match job.stage:
@@ -47,7 +50,7 @@ def job_units(spec: JobSpec, *, verbose: bool = False) -> Units:
                 return MAKING.get(job.output, "writing the output")
             case "delivering":
                 return "uploading the output"
-        return verb if job.workers.running or job.done > job.resumed else "loading the model"
+        return verb if job.workers.running or job.done > job.resumed else f"loading the {model}"
 
     def count(job: Progress) -> str:
         if job.stage != "scoring" or not job.total:

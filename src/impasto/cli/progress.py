@@ -234,7 +234,9 @@ class _Lines:
         if not news and now - self._printed < PLAIN_EVERY:
             return
         self._doing, self._printed = doing, now
-        words = [" ".join((units.title(event) + doing, *facts[:1])), *facts[1:]]
+        # "painting 20 of 250 frames", but "loading the model, 250 frames".
+        first = (" " if units.counting(event) else ", ").join((doing, *facts[:1]))
+        words = [units.title(event) + first, *facts[1:]]
         if detail := units.detail(event):
             words.append(detail)
         warn(", ".join(words))

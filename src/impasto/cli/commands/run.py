@@ -204,7 +204,8 @@ def finish_job(
     if show.as_json:
         display.result_line(result)
     elif not show.quiet:
-        display.result(result, called, named, plan.media_rate if plan else 0.0)
+        told = watch.last.warnings if watch.last else ()
+        display.result(result, called, named, plan.media_rate if plan else 0.0, told)
     return result
 
 

@@ -12,6 +12,8 @@ from impasto.cli.render.wording import plain, worded
 from impasto.errors import ImpastoError, Incomplete
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from impasto.schema.outcome import Result
     from impasto.schema.progress import Progress
 
@@ -25,7 +27,9 @@ def result_line(done: Result) -> None:
     json_line({**facts, "done_already": not done.seconds})
 
 
-def result(done: Result, called: str, named: str, media_rate: float = 0.0) -> None:
+def result(
+    done: Result, called: str, named: str, media_rate: float = 0.0, told: Collection[str] = ()
+) -> None:
     """Print a finished job as a line for people.
 
     Args:
@@ -33,10 +37,11 @@ def result(done: Result, called: str, named: str, media_rate: float = 0.0) -> No
         called: the name of its items, such as frames.
         named: the job, as commands take it.
         media_rate: frames per second of the video that it made; 0 if it made none.
+        told: the notes that were printed while it ran.
     """
-    # A run that scores has shown the warnings when it began.
-    for line in (*(() if done.seconds else done.warnings), *done.notes):
-        note(line)
+    for line in dict.fromkeys((*done.warnings, *done.notes)):
+        if line not in told:
+            note(line)
     aside(done, called, named)
     line = f"{done.output}: {done.items} {called if done.items != 1 else called.removesuffix('s')}"
     if done.failed:
