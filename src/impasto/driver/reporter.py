@@ -41,6 +41,7 @@ class Reporter:
         self._workers = WorkerCounts()
         self._notes: tuple[str, ...] = ()
         self._started = False
+        self._prepared = False
 
     def planning(self) -> None:
         """Report that the job is being planned."""
@@ -122,7 +123,18 @@ class Reporter:
     def _show_scoring(self) -> None:
         """Report how far scoring is, once there is a plan; workers may start before that."""
         if self._scored:
+            self._learn()
             self._show("scoring", self._scored)
+
+    def _learn(self) -> None:
+        """Report what the first worker has found out about the model, while that helps."""
+        if self._prepared or not (self._workers.running or self._running):
+            return
+        # Should the store not answer, the job will find that out itself.
+        with suppress(ImpastoError):
+            if found := self._job.notes.prepared():
+                self._prepared = True
+                self._notes += found.notes
 
     def _show(self, stage: Stage, ledger: Ledger) -> None:
         plan = ledger.plan
