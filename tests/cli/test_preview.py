@@ -224,7 +224,10 @@ def test_the_command_for_the_whole_job_can_be_pasted(clip: MakeClip, tmp_path: P
         ([], "--style: is missing"),
         (["--style", "paintings", "--scorer", "identity"], "scorer identity takes no painting"),
         (["--style", "paintings", "--strenght", "1"], "--strenght: unknown option"),
-        (["--style", "paintings", "-o", "s.gif"], "s.gif: is of no kind that can be written"),
+        (
+            ["--style", "paintings", "-o", "s"],
+            "s: its name must end in .png, .jpg, .jpeg or .html; write s.png",
+        ),
         (["--style", "paintings", "-o", "no/s.png"], "no/s.png: its folder does not exist"),
         (["--style", "paintings", "-o", "there.png"], "add --overwrite to replace it"),
     ],

@@ -218,8 +218,9 @@ def _target(output: str, suffixes: Sequence[str], *, overwrite: bool) -> Path:
         raise BadInput(f"{output}: is a URL", "name a file on this machine, and copy it")
     path = Path(output)
     if path.suffix.lower() not in suffixes:
+        known = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
         raise BadInput(
-            f"{output}: is of no kind that can be written", f"choose {', '.join(suffixes)}"
+            f"{output}: its name must end in {known}", f"write {path.with_suffix(suffixes[0])}"
         )
     if path.exists() and not (overwrite and path.is_file()):
         remedy = "add --overwrite to replace it" if path.is_file() else "choose another name"
