@@ -128,6 +128,25 @@ def test_an_output_that_the_scorer_does_not_give_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("source", "gives", "remedy"),
+    [
+        ("video", ("pictures",), ".mp4, .m4v, .mov, .mkv, .webm or a folder"),
+        ("video", ("records",), ".jsonl, .ndjson, .csv"),
+        ("image", ("records", "pictures"), ".png, .jpg, .jpeg, .webp, a folder, .jsonl, .ndjson"),
+        ("files", ("files",), "a folder"),
+    ],
+)
+def test_only_what_the_scorer_makes_is_offered(
+    source: str, gives: tuple[str, ...], remedy: str
+) -> None:
+    spec = JobSpec(source="in", output="out.gif")
+    with pytest.raises(BadInput) as caught:
+        decide.decide_output(spec, source, gives, is_folder=False)  # type: ignore[arg-type]
+    assert caught.value.remedy.startswith(f"choose {remedy}")
+    assert ("records" in gives) == (".csv" in caught.value.remedy)
+
+
+@pytest.mark.parametrize(
     ("source", "asked", "takes", "items"),
     [
         ("clip.mp4", None, "pictures rows", "pictures"),

@@ -73,9 +73,9 @@ def decide_output(
     if suffix in RECORDS:
         made: OutputKind = "records"
     elif source in {"files", "table"}:
-        made = _files_kind(spec, source, folder=folder)
+        made = _files_kind(spec, source, gives, folder=folder)
     else:
-        made = _picture_kind(spec, source, suffix, is_folder=is_folder)
+        made = _picture_kind(spec, source, suffix, gives, is_folder=is_folder)
     _check_given(spec, made, gives)
     return made
 
@@ -92,19 +92,37 @@ def _check_given(spec: JobSpec, made: OutputKind, gives: Sequence[str]) -> None:
     )
 
 
-def _files_kind(spec: JobSpec, source: SourceKind, *, folder: bool) -> OutputKind:
+def _files_kind(
+    spec: JobSpec, source: SourceKind, gives: Sequence[str], *, folder: bool
+) -> OutputKind:
     """Return what becomes of files or rows when the output is not a file of records."""
     if source == "table":
         raise BadInput(f"{spec.output}: rows become records", f"choose {', '.join(RECORDS)}")
     if not folder or spec.frames:
         raise BadInput(
             f"{spec.output}: files cannot become pictures",
-            f"choose {', '.join(RECORDS)}, or a folder",
+            _choice(gives, files=("a folder",)),
         )
     return "files"
 
 
-def _picture_kind(spec: JobSpec, source: SourceKind, suffix: str, *, is_folder: bool) -> OutputKind:
+def _choice(gives: Sequence[str], **others: Sequence[str]) -> str:
+    """Advise what to make instead, of all that the scorer makes.
+
+    Args:
+        gives: what it makes.
+        others: names of outputs besides records, by what they hold.
+    """
+    named = {"records": RECORDS, **others}
+    names = [name for each in sorted(gives) for name in named.get(each, ())]
+    if len(names) < 2:
+        return f"choose {names[0]}" if names else "choose another scorer"
+    return f"choose {', '.join(names[:-1])} or {names[-1]}"
+
+
+def _picture_kind(
+    spec: JobSpec, source: SourceKind, suffix: str, gives: Sequence[str], *, is_folder: bool
+) -> OutputKind:
     """Return what becomes of pictures when the output is not a file of records."""
     named = suffix in FAMILIES or suffix in formats.WRITABLE
     if named and (is_folder or spec.frames or spec.output.endswith("/")):
@@ -128,5 +146,5 @@ def _picture_kind(spec: JobSpec, source: SourceKind, suffix: str, *, is_folder: 
     what = {"image": "an image", "folder": "a folder of images", "video": "a video"}[source]
     raise BadInput(
         f"{spec.output}: {what} cannot become {suffix}",
-        f"choose {', '.join(kinds)}, a folder, or records: {', '.join(RECORDS)}",
+        _choice(gives, pictures=(*kinds, "a folder")),
     )
