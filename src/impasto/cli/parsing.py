@@ -186,7 +186,8 @@ class Command(TyperCommand):
         is_option = param.param_type_name == "option"
         name = max(param.opts, key=len) if is_option else help_page.argument_name(param)
         if not error.message:
-            text = (param.help or "").rstrip(".")
+            # What a line has room for: "What to write: a video, ..." is said by the help.
+            text = re.split(r"[.:;](?: |$)", param.help or "")[0]
             # A word such as URLs keeps its capitals.
             text = text if text[1:2].isupper() else text[:1].lower() + text[1:]
             about = f" ({text})" if text else ""

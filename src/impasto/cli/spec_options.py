@@ -27,8 +27,8 @@ def _spec(
         typer.Option(
             "--output",
             "-o",
-            help="The video, image, folder or file of records to write. Video is H.264; H.265 with "
-            "10 bits if the source has more than 8, HDR included; VP9 in .webm.",
+            help="What to write: a video, image, folder or file of records. Video is H.264; H.265 "
+            "with 10 bits if the source has more than 8, HDR included; VP9 in .webm.",
             metavar="OUTPUT",
         ),
     ],
