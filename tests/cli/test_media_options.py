@@ -80,6 +80,15 @@ def test_a_codec_that_the_output_cannot_carry_is_refused_with_those_that_it_can(
     assert call(*run, "--engine", "inline").stderr.count("is encoded again as opus") == 1
 
 
+def test_an_assumed_frame_rate_is_said(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (32, 24)).save(tmp_path / name)
+    job = ["plan", tmp_path, "-o", tmp_path / "o.mp4", "--scorer", "identity"]
+    said = "the video is made with 25 fps; --fps sets another rate"
+    assert said in call(*job).stdout
+    assert said not in call(*job, "--fps", "25").stdout
+
+
 @pytest.mark.parametrize("option", [("--stream", 0), ("--deinterlace", "no"), ("--audio", "auto")])
 def test_options_of_a_video_are_refused_for_images(
     tmp_path: Path, option: tuple[object, object]

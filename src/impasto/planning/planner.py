@@ -96,6 +96,8 @@ def plan(
     warnings = survey.warnings
     if made == "video" and survey.rehearse:
         warnings += survey.rehearse(PurePath(spec.output).suffix, width, height)
+    if made == "video" and source.kind != "video" and spec.fps is None:
+        warnings += (f"the video is made with {DEFAULT_FPS} fps; `fps` sets another rate",)
     wanted = size(survey.count, width, height)
     return Plan(
         source=kind.source,
