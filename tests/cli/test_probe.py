@@ -48,7 +48,7 @@ def test_a_clip_is_described_as_people_speak_of_it() -> None:
         "frame rate     25 fps",
         "colour         not tagged",
         "interlaced     no",
-        "can be split   yes (every 5.3 s)",
+        "can be split   yes (but each part is decoded from the only keyframe on)",
         "streams        0: video, H.264, 1280x720 [scored]",
         "               1: sound, AAC, 5.1, 48 kHz, 385 kb/s",
     ]
@@ -136,7 +136,10 @@ def test_how_players_show_pictures_is_told(
 def test_a_program_gets_exact_numbers(clip: MakeClip) -> None:
     path = clip(".mp4", frames=3, audio=("aac",))
     found = probed(path)
-    assert (found["can be split"], found["interlaced"]) == ("yes (every 0.1 s)", "no")
+    said = "yes (but each part is decoded from the only keyframe on)"
+    assert (found["can be split"], found["interlaced"]) == (said, "no")
+    more = probed(clip(".mp4", frames=24))["can be split"]
+    assert more == "yes (keyframes every 0.5 s on average)"
     facts = json.loads(CliRunner().invoke(app, ["probe", str(path), "--json"]).stdout)
     assert (facts["shardable"], facts["interlaced"]) == (True, False)
     assert facts["colour"]["matrix"] == 2

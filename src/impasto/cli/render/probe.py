@@ -125,7 +125,9 @@ def _rate(facts: dict[str, Any]) -> str:
 def _split(facts: dict[str, Any]) -> str:
     if not facts["shardable"]:
         return f"no: {facts['sequential']}" if facts["sequential"] else "no"
-    return f"yes (every {facts['duration'] / max(1, facts['keyframes']):.1f} s)"
+    if facts["keyframes"] < 2:
+        return "yes (but each part is decoded from the only keyframe on)"
+    return f"yes (keyframes every {facts['duration'] / facts['keyframes']:.1f} s on average)"
 
 
 def _stream(track: dict[str, Any]) -> str:
