@@ -28,6 +28,13 @@ def test_a_video_of_both_is_written_and_named(clip: MakeClip, tmp_path: Path, fo
     assert list(tmp_path.iterdir()) == [output]
 
 
+def test_frames_that_are_left_out_are_counted(clip: MakeClip, tmp_path: Path) -> None:
+    source, result = clip(".mp4", frames=12), clip(".mp4", frames=6)
+    done = call("compare", source, result, "-o", tmp_path / "o.mp4")
+    said = f"{result.name} ends early: the source's last 6 frames are left out"
+    assert f"note: {said}\n" in done.stderr
+
+
 def test_two_images_become_one(tmp_path: Path) -> None:
     paths = [tmp_path / "a.png", tmp_path / "b.jpg"]
     for path in paths:

@@ -54,7 +54,7 @@ def test_the_source_is_on_the_left_with_its_times_and_its_sound(
     source = clip(".mp4", frames=6, audio=("aac",), **times)
     result = clip(".mp4", frames=6, noise=40.0, **times)
     output = tmp_path / "o.mp4"
-    assert compare(given(source), given(result), output, "side") == 6
+    assert compare(given(source), given(result), output, "side") == (6, 0)
     found, made = scan(str(source), "a"), scan(str(output), "o")
     assert [p * made.facts.time_base for p in made.pts] == [
         p * found.facts.time_base for p in found.pts
@@ -172,7 +172,7 @@ def test_a_result_that_begins_later_is_compared_from_there(clip: MakeClip, tmp_p
     source = clip(".mp4", frames=50, audio=("aac",))
     # The numbers of its frames differ from the source's, from which it was not made.
     result, output = clip(".mp4", frames=20), tmp_path / "o.mp4"
-    assert compare(given(source), given(result), output, "split", start=Fraction(1)) == 20
+    assert compare(given(source), given(result), output, "split", start=Fraction(1)) == (20, 5)
     first = lumas(output)[0]
     assert frame_number(first) == 25
     assert scan(str(output), "o").pts[0] == 0

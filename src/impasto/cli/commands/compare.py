@@ -139,6 +139,7 @@ def _write(
     """Write the comparison; returns what it is, for people."""
     import os
 
+    from impasto.cli.render.text import note
     from impasto.media.compare import image, video
     from impasto.schema.progress import Progress
 
@@ -147,7 +148,7 @@ def _write(
         path.write_bytes(image.compare(sides[0], sides[1], path.suffix, form))
         return "source and result"
     parts = [video.Given(each.open(), each.name) for each in given]
-    frames = video.compare(
+    frames, left = video.compare(
         parts[0],
         parts[1],
         path,
@@ -157,4 +158,6 @@ def _write(
         len(os.sched_getaffinity(0)),
         lambda done, total: update(Progress("comparing", "", done, total)),
     )
+    if left:
+        note(f"{given[1].name} ends early: the source's last {left:,} frames are left out")
     return f"{frames:,} frames"

@@ -60,7 +60,7 @@ def compare(
     stream: int | None = None,
     threads: int = 1,
     on_frame: Callable[[int, int], None] = lambda done, total: None,
-) -> int:
+) -> tuple[int, int]:
     """Write a video that shows a source and its result, with the source's times and sound.
 
     The result's frames are those of the source from ``start`` on, one by one. Pictures are upright,
@@ -77,7 +77,7 @@ def compare(
         on_frame: called with the frames that are done and their total.
 
     Returns:
-        How many frames were written.
+        How many frames were written, and how many of the source come after them.
 
     Raises:
         BadInput: a video cannot be read, or they do not belong together.
@@ -104,7 +104,7 @@ def compare(
         assemble.assemble(
             path, before.source, before.name, old.facts, aim, pts, [segment], clip, "auto"
         )
-    return count
+    return count, len(old) - first - count
 
 
 def _encode(
