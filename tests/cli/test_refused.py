@@ -35,6 +35,14 @@ REFUSED = {
     ),
     "a folder of videos": (("run", "films", *TO), "holds 2 videos and no images; give one video, "),
     "a style that is no picture": (("run", "{clip}", "--style", "text.jpg", "-o", "o.mp4"), "pict"),
+    "a folder as a style": (
+        ("run", "{clip}", "--style", "films", "-o", "o.mp4"),
+        "films: is a folder; name one painting, or compare them with 'impasto preview'",
+    ),
+    "two folders to verify": (
+        ("verify", "films", "films"),
+        "films: is not a video, and verify compares a video with its source; ",
+    ),
     "a style that is not there": (("run", "{clip}", "--style", "no.jpg", "-o", "o.mp4"), "no.jpg"),
     "a picture that is none": (("run", "text.jpg", *TO[:-1], "o.jpg"), "not a readable picture"),
     "a video that is none": (("run", "text.mp4", *TO), "text.mp4"),

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from impasto.driver.identity import job_id
-from impasto.driver.pinning import absolute, placed
+from impasto.driver.pinning import absolute, placed, read_painting
 from impasto.driver.staging import staged
 from impasto.errors import BadInput, Exists
 from impasto.jobs import find
@@ -314,7 +314,7 @@ class OpenJob:
 
     def _read_pictures(self) -> dict[str, bytes]:
         files = self.entry.files(self.spec.params, Role.PICTURE)
-        return {file.name: self.stores.read(file.url) for file in files}
+        return {file.name: read_painting(file.url, self.stores) for file in files}
 
     @property
     def _changed(self) -> str:

@@ -20,6 +20,7 @@ from impasto.scorers.roles import PINNED, ParamFile, Roles
 from impasto.scorers.user import signature
 from impasto.secrecy import redact
 from impasto.settings import Settings
+from impasto.storage.local import is_folder
 from impasto.storage.stores import Stores
 
 
@@ -122,6 +123,16 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> Pinned:
         source if source.local else source.at(source.key.rstrip("/")),
         output,
     )
+
+
+def read_painting(url: str, stores: Stores) -> bytes:
+    """Return a picture that a parameter names; raises BadInput or Unavailable."""
+    place = stores.locate(url)
+    if place.local and is_folder(place.path):
+        raise BadInput(
+            f"{url}: is a folder", "name one painting, or compare them with `impasto preview`"
+        )
+    return stores.read(url)
 
 
 def _pin(stores: Stores, file: ParamFile, home: str) -> str:

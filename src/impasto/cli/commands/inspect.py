@@ -18,9 +18,11 @@ from impasto.cli.options import (
     load_settings,
     open_stores,
 )
+from impasto.errors import BadInput
 
 if TYPE_CHECKING:
     from impasto.jobs.job import Job
+    from impasto.storage.named_file import File
 
 
 def add(app: typer.Typer) -> None:
@@ -97,12 +99,28 @@ def verify(
     )
     stream = spec.stream if stream is None and spec else stream
     before, after = File(stores, source), File(stores, str(output))
+    _check_videos(before, after)
     size = _size(job) if job else None
     files = (before.open(), after.open(), before.name, after.name)
     report = checker.verify(*files, stream=stream, part=part, size=size)
     facts.verify(report, as_json=as_json)
     if not report.ok:
         raise Exit(1)
+
+
+def _check_videos(source: File, output: File) -> None:
+    """Refuse what is not a video, of which nothing else is compared."""
+    from impasto.media.formats import is_image, is_video
+    from impasto.storage.local import is_folder
+
+    for each in (source, output):
+        folder = each.place.local and is_folder(each.place.path)
+        known = each is source or is_video(each.name)
+        if folder or is_image(each.name) or not known:
+            raise BadInput(
+                f"{each.name}: is not a video, and verify compares a video with its source",
+                "`impasto show` says what a job did, `impasto compare` shows two images",
+            )
 
 
 def _size(job: Job) -> tuple[int, int] | None:
