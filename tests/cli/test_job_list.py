@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -94,6 +96,12 @@ def various(home: Store) -> dict[str, Job]:
     found["incomplete"].journal.write(events.Stopped(error="1 row failed", exit_code=3))
     found["cancelled"].cancel()
     return found
+
+
+def test_the_list_needs_no_library_for_terminals() -> None:
+    code = "import sys; from impasto.cli.render import job_list; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"rich.console", "av", "torch", "numpy"} & {*done.stdout.split()}
 
 
 def test_a_list_of_jobs_is_one_line_each(various: dict[str, Job], tmp_path: Path) -> None:

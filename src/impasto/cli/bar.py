@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from impasto.cli.render.text import ERR, minutes
+from impasto.cli.render.text import console, minutes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,7 @@ def _new() -> tuple[Live, Line]:
     line = Line()
     live = Live(
         line,
-        console=ERR,
+        console=console(stderr=True),
         refresh_per_second=PER_SECOND,
         transient=True,
         redirect_stdout=False,

@@ -84,8 +84,8 @@ def _insist(
             while heard.recv(64):
                 pass
         except TimeoutError:
-            from impasto.cli.render.text import ERR, warn
+            from impasto.cli.render.text import console, warn
 
-            ERR.show_cursor()
+            console(stderr=True).show_cursor()
             warn(f"impasto: {words()}")
             os._exit(Interrupted.exit_code)

@@ -215,9 +215,13 @@ def alive(command: Callable[..., Return]) -> Callable[..., Return]:
 
     @functools.wraps(command)
     def shown(**given: Any) -> Return:
-        from impasto.cli.render.text import ERR
+        from impasto.cli.render.text import console
 
-        if given["quiet"] or given.get("engine") == "inline" or not ERR.is_terminal:
+        if (
+            given["quiet"]
+            or given.get("engine") == "inline"
+            or not console(stderr=True).is_terminal
+        ):
             return command(**given)
         from impasto.cli.bar import drawn
 

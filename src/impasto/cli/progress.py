@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from impasto.cli.render.text import ERR, minutes, note, size, warn
+from impasto.cli.render.text import console, minutes, note, size, warn
 from impasto.cli.render.wording import plain, worded
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def progress(quiet: bool, units: Units, *, bar: bool = True) -> Iterator[Meter]:
     """
     if quiet:
         yield _Silent()
-    elif ERR.is_terminal and bar:
+    elif console(stderr=True).is_terminal and bar:
         from impasto.cli.bar import drawn
 
         with drawn() as line:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from impasto.cli.render.media_names import codec
-from impasto.cli.render.text import OUT, counted, fact_lines, json_line, note, roughly, say
+from impasto.cli.render.text import console, counted, fact_lines, json_line, note, roughly, say
 
 if TYPE_CHECKING:
     from impasto.driver.preview import Draft
@@ -38,7 +38,7 @@ def scorers(name: str | None, *, as_json: bool) -> None:
         for flag in flags:
             default = flag.default if flag.default == REQUIRED else f"[{flag.default}]"
             table.add_row(f"  {flag.flag}", flag.type, Text(default), Text(flag.about))
-        OUT.print(table)
+        console(stderr=False).print(table)
 
 
 def plan(draft: Draft, *, as_json: bool) -> None:

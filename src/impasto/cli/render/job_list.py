@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from itertools import pairwise
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from impasto.cli.render import moments
-from impasto.cli.render.text import OUT, json_line, note, say, shortened, size
+from impasto.cli.render.text import WIDTH, json_line, note, say, shortened, size
 from impasto.cli.render.wording import plain
 from impasto.jobs.summary import JobSummary
 
@@ -54,11 +56,12 @@ def jobs(
     now, length = time.time(), shortest(ids)
     size_title = f"{'size':>8}  " if sizes else ""
     say(f"{'job':<{length}}  {'state':<10}  done  {size_title}{'started':<12}  what")
+    width = get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else 0
     for row in rows:
         many = f"{size(row.bytes):>8}  " if sizes else ""
         line = f"{row.job[:length]:<{length}}  {row.state:<10}  {row.percent:>3}%  {many}"
         line += f"{moments.short(row.started, now)}  "
-        room = OUT.width - len(line) if OUT.is_terminal else 0
+        room = width - len(line) if width else 0
         say(line + what(row.source, row.output, room))
     if sizes:
         total = sum(row.bytes for row in rows)

@@ -5,35 +5,39 @@ from __future__ import annotations
 import json
 import math
 import sys
-from typing import Any
-
-from rich.console import Console
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from impasto.cli.render.wording import plain, worded
 from impasto.secrecy import redact
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 WIDTH = 80
 """Columns of a terminal that says it has none."""
 
 
-OUT, ERR = (
+@cache
+def console(*, stderr: bool) -> Console:
+    """Return the console of a stream. It takes long to import, and plain results need none."""
+    from rich.console import Console
+
     # No emoji: a name such as a:key:b is none.
-    Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
-    for stderr in (False, True)
-)
-for _console in (OUT, ERR):
-    if not _console.width:
-        _console.width = WIDTH
+    made = Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
+    if not made.width:
+        made.width = WIDTH
+    return made
 
 
 def say(text: str) -> None:
     """Print text on stdout; what a terminal would obey is shown as question marks."""
-    OUT.print(_plain_lines(text), markup=False)
+    print(_plain_lines(text), flush=True)
 
 
 def warn(text: str) -> None:
     """Print text on stderr; what a terminal would obey is shown as question marks."""
-    ERR.print(_plain_lines(redact(text)), markup=False)
+    console(stderr=True).print(_plain_lines(redact(text)), markup=False)
 
 
 def note(line: str) -> None:

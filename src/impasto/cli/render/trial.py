@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impasto.cli.render.text import ERR, counted, fact_lines, json_line, note, roughly, say
+from impasto.cli.render.text import console, counted, fact_lines, json_line, note, roughly, say
 from impasto.cli.render.wording import plain
 from impasto.errors import BadInput, ImpastoError
 from impasto.media import images
@@ -38,11 +38,11 @@ def scoring(rows: int) -> Iterator[Callable[[int, int], None]]:
     Args:
         rows: how many styles it has.
     """
-    if not ERR.is_terminal:
+    if not console(stderr=True).is_terminal:
         yield lambda done, total: None
         return
     what = "loading the model" if rows == 1 else f"loading the model for {rows} styles"
-    with ERR.status(what) as status:
+    with console(stderr=True).status(what) as status:
         yield lambda done, total: status.update(f"scoring: {done} of {total}")
 
 
