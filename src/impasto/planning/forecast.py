@@ -137,7 +137,7 @@ class Forecast:
         if not found:
             seconds = SECONDS[work.kind]
             reason = (
-                f"assumed for lack of an earlier job: {_seconds(seconds)} for each of the "
+                f"assumed, with no earlier job to judge by: {_seconds(seconds)} for each of the "
                 f"{work.noun}, and {_seconds(OVERHEAD)} for a shard's start and end"
             )
             return Pace(seconds, OVERHEAD, known=False, reason=reason)
