@@ -122,7 +122,7 @@ def test_gc_says_what_it_frees(done: Job, tmp_path: Path, monkeypatch: pytest.Mo
     assert freed[-1] == "freed 2.0 kB: 1 temporary folder"
     assert not left.exists()
     assert done.exists()
-    assert call(*words, "--older-than", "1d").stdout == "freed 0 B\n"
+    assert call(*words, "--older-than", "1d").stdout == "nothing to remove\n"
     assert ": 1 job\n" in call(*words, "--state", "done").stdout
     assert not done.exists()
 

@@ -38,6 +38,8 @@ def removals(found: Iterable[Removal], *, dry_run: bool, as_json: bool) -> None:
         say(f"{verb} {size(each.bytes):>8}  {each.kind} {plain(each.name)}")
     if as_json:
         return
+    if not kinds:
+        say("nothing to remove")
+        return
     counts = [f"{count:,} {kind}{'s' if count > 1 else ''}" for kind, count in kinds.items()]
-    of = f": {', '.join(counts)}" if counts else ""
-    say(f"{'would free' if dry_run else 'freed'} {size(total)}{of}")
+    say(f"{'would free' if dry_run else 'freed'} {size(total)}: {', '.join(counts)}")
