@@ -228,7 +228,7 @@ LOG = [
     (events.ShardDone(time=1.0, record=DONE), "shard 0: done: 3 items, 1 failed in 1:06, 5 B"),
     (events.Stopping(time=1.0, why="cancelled", running=2), "stopping: cancelled; 2 workers"),
     (events.Stopped(time=1.0, error="no memory", exit_code=3), "ended: no memory (exit code 3)"),
-    (events.Item(1.0, 0, 29, 1.87, {"loss": 0.5}, name="a.png"), "a.png: 1.87 ms, shard 0"),
+    (events.Item(1.0, 0, 29, 1.87, {"loss": 0.5}, name="a.png"), "a.png: 1.9 ms, shard 0"),
     (events.Unknown({"time": 1.0, "event": "moved", "to": "x"}), "moved to=x"),
 ]
 
@@ -241,6 +241,21 @@ def test_an_event_is_one_line(
     job.journal.write(event)
     (line,) = call("logs", job.id, "--home", tmp_path).stdout.splitlines()
     assert line.startswith(f"{moments.stamp(1.0)}  {said}")
+
+
+def test_a_log_calls_items_what_the_job_does(various: dict[str, Job], tmp_path: Path) -> None:
+    job = various["stopped"]
+    job.journal.write(
+        events.Started(time=1.0, host="vm", pid=7, resumed=1),
+        events.ShardDone(time=2.0, record=DONE),
+        events.Finished(time=3.0, record=result(job)),
+    )
+    said = call("logs", job.id, "--home", tmp_path).stdout.splitlines()
+    assert [line.partition("  ")[2] for line in said] == [
+        "started on vm, process 7, 1 row done before",
+        "shard 0: done: 3 rows, 1 failed in 1:06, 5 B, by ",
+        "finished: out.csv: 6 rows in 1:06, 1.0 kB",
+    ]
 
 
 def test_a_traceback_stands_once_in_a_log(various: dict[str, Job], tmp_path: Path) -> None:

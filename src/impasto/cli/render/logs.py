@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from impasto.cli.job_argument import job_argument
 from impasto.cli.render import moments, traces
-from impasto.cli.render.text import clock, json_line, note, say, shortened, size
+from impasto.cli.render.text import clock, counted, json_line, note, say, shortened, size
 from impasto.cli.render.wording import plain, worded
 from impasto.schema import events
 from impasto.schema.item_names import ItemNames
@@ -54,7 +54,7 @@ class LogView:
     def _words(self, logged: Event) -> str:
         if isinstance(logged, events.Item):
             return _item(logged, logged.name or self._name(logged))
-        return _words(logged)
+        return _words(logged, self._plan.noun if self._plan else "items")
 
     @cached_property
     def _plan(self) -> Plan | None:
@@ -85,11 +85,11 @@ class LogView:
         return traces.lines(trace)
 
 
-def _words(logged: Event) -> str:
-    """Say in one line what happened."""
+def _words(logged: Event, noun: str) -> str:
+    """Say in one line what happened to a job, whose items are called ``noun``."""
     match logged:
         case events.ShardDone():
-            return _done(logged)
+            return _done(logged, noun)
         case events.ShardFailed():
             record = logged.record
             remedy = f"; {record.remedy}" if record.remedy else ""
@@ -102,24 +102,24 @@ def _words(logged: Event) -> str:
         case events.Finished():
             result = logged.record
             aside = f", {result.failed:,} failed" if result.failed else ""
-            facts = f"{result.items:,} items{aside} in {clock(result.seconds)}"
+            facts = f"{counted(result.items, noun)}{aside} in {clock(result.seconds)}"
             return f"finished: {plain(result.output)}: {facts}, {size(result.bytes)}"
         case events.Printed():
             by = f" on {plain(logged.worker)}" if logged.worker else ""
             items = f", scoring {plain(logged.item)}" if logged.item else ""
             return f"printed by the scorer{by}{items}:"
         case _:
-            return _rare(logged)
+            return _rare(logged, noun)
 
 
-def _rare(logged: Event) -> str:
+def _rare(logged: Event, noun: str) -> str:
     match logged:
         case events.Submitted():
             return "submitted to a cluster"
         case events.Cancelled():
             return "cancelled: every driver was asked to stop"
         case events.Started():
-            earlier = f", {logged.resumed:,} items done before" if logged.resumed else ""
+            earlier = f", {counted(logged.resumed, noun)} done before" if logged.resumed else ""
             return f"started on {plain(logged.host)}, process {logged.pid}{earlier}"
         case events.PassedOver():
             return f"{plain(logged.key)}: damaged, so its shard is scored again"
@@ -131,10 +131,10 @@ def _rare(logged: Event) -> str:
             return plain(f"{line['event']} {' '.join(rest)}")[:LONGEST]
 
 
-def _done(logged: events.ShardDone) -> str:
+def _done(logged: events.ShardDone, noun: str) -> str:
     record = logged.record
     aside = f", {len(record.failed):,} failed" if record.failed else ""
-    facts = f"{record.items:,} items{aside} in {clock(record.seconds)}, {size(record.bytes)}"
+    facts = f"{counted(record.items, noun)}{aside} in {clock(record.seconds)}, {size(record.bytes)}"
     return f"shard {record.shard}: done: {facts}, by {plain(record.worker)}"
 
 
@@ -142,7 +142,7 @@ def _item(logged: events.Item, name: str) -> str:
     words = plain(name)
     if logged.error is not None:
         return f"{words}: failed: {plain(logged.error)}"
-    words += f": {logged.score_ms:g} ms, shard {logged.shard}"
+    words += f": {logged.score_ms:,.1f} ms, shard {logged.shard}"
     words += "".join(
         f", {plain(shortened(f'{name} {value}', 60))}" for name, value in logged.facts.items()
     )
