@@ -25,7 +25,7 @@ def standing(opened: OpenJob) -> Result | None:
     """Return a job's earlier result if its output is still where it is wanted."""
     earlier = opened.job.result()
     if earlier and opened.delivery.stands(earlier):
-        changes = {"output": opened.spec.output, "seconds": 0.0, "fps": 0}
+        changes = {"output": opened.spec.output, "seconds": 0.0, "fps": 0, "scored": 0}
         return earlier.model_copy(update=changes)
     return None
 
@@ -127,6 +127,7 @@ class Assembler:
             concealed=sum(len(record.concealed) for record in ledger.records),
             seconds=seconds,
             fps=self.reporter.rate,
+            scored=ledger.scored,
             bytes=size,
             sha256=sha256,
             notes=(prepared.notes if prepared else ()) + notes + self._versions(),

@@ -27,6 +27,7 @@ class Ledger:
         plan: the plan.
         total: items of the plan.
         resumed: items that earlier runs left done.
+        scored: items that this run has scored, of its done shards.
         bases: done records of which only the failed items are tried again, by shard.
         tally: sums over the done records.
         passed_over: keys of done records that were not believed.
@@ -66,9 +67,10 @@ class Ledger:
         self._survived = False
         self._allowed = tolerance.allowed(spec, self.total)
         self._done: dict[int, Done] = {}
+        self.scored = 0
         for record in done:
             self.finish(record)
-        self.resumed = self.tally.items
+        self.resumed, self.scored = self.tally.items, 0
         self._earlier: dict[int, list[Failed]] = {}
         for attempt in failed:
             self._earlier.setdefault(attempt.shard, []).append(attempt)
@@ -157,6 +159,8 @@ class Ledger:
         self._survived = self._survived or record.items > len(record.failed)
         self._done[record.shard] = record
         self.tally.add(record)
+        base = self.bases.get(record.shard)
+        self.scored += len(base.failed) if base else record.items
 
     def fail(self, record: Failed) -> int:
         """Add a failed attempt; returns its number among all attempts at the shard, from 1."""

@@ -138,8 +138,8 @@ class Reporter:
 
     def _show(self, stage: Stage, ledger: Ledger) -> None:
         plan = ledger.plan
-        done = ledger.tally.items + sum(self._running.values())
-        scored = done - ledger.resumed
+        running = sum(self._running.values())
+        done, scored = ledger.tally.items + running, ledger.scored + running
         if scored > self._scored_items:
             self._scored_items = scored
             self.rate = scored / (time.perf_counter() - self.begun)

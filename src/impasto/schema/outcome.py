@@ -131,6 +131,7 @@ class Result(Frozen):
         notes: what the output's container could not carry, one line each.
         warnings: what the user should know about the source, one line each, as the plan has it.
         report: where the failed items are listed, or "".
+        scored: items scored in that run; 0 in results of earlier versions.
     """
 
     job: JobId
@@ -146,6 +147,7 @@ class Result(Frozen):
     notes: tuple[Told, ...] = ()
     warnings: tuple[Told, ...] = ()
     report: PathText = ""
+    scored: Count = 0
 
 
 class Delivered(Frozen):

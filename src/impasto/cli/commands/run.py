@@ -204,8 +204,10 @@ def finish_job(
     if show.as_json:
         display.result_line(result)
     elif not show.quiet:
+        # A command that names a job says where its output is; another says what was typed.
+        output = result.output if found else spec.output
         told = watch.last.warnings if watch.last else ()
-        display.result(result, called, named, plan.media_rate if plan else 0.0, told)
+        display.result(result, output, called, named, plan.media_rate if plan else 0.0, told)
     return result
 
 

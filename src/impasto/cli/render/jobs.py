@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from impasto.cli.job_progress import speed
 from impasto.cli.render.job_facts import reason
-from impasto.cli.render.text import clock, json_line, note, say, size, warn
+from impasto.cli.render.text import clock, counted, json_line, note, say, size, warn
 from impasto.cli.render.wording import plain, worded
 from impasto.errors import ImpastoError, Incomplete
 
@@ -28,12 +28,18 @@ def result_line(done: Result) -> None:
 
 
 def result(
-    done: Result, called: str, named: str, media_rate: float = 0.0, told: Collection[str] = ()
+    done: Result,
+    output: str,
+    called: str,
+    named: str,
+    media_rate: float = 0.0,
+    told: Collection[str] = (),
 ) -> None:
     """Print a finished job as a line for people.
 
     Args:
         done: its result.
+        output: where its output is, as the user calls it.
         called: the name of its items, such as frames.
         named: the job, as commands take it.
         media_rate: frames per second of the video that it made; 0 if it made none.
@@ -43,7 +49,8 @@ def result(
         if line not in told:
             note(line)
     aside(done, called, named)
-    line = f"{done.output}: {done.items} {called if done.items != 1 else called.removesuffix('s')}"
+    part = f"{done.scored:,} of " if 0 < done.scored < done.items else ""
+    line = f"{output}: {part}{counted(done.items, called)}"
     if done.failed:
         line += f", {done.failed} failed"
         line += f" (see {PurePath(done.report).name} beside it)" if done.report else ""
