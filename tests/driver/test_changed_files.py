@@ -71,6 +71,7 @@ def test_an_accepted_change_scores_what_failed_and_is_told_of(
     job = the_job(settings)
     done = call("retry", job.id, "--accept-changes", "--home", settings.home)
     assert done.returncode == 0, done.stderr
+    assert "note: score.py has changed; its new version is used\n" in done.stderr
     assert "made with 2 versions of the job's files" in done.stderr
     lines = (tmp_path / "o.csv").read_text().splitlines()
     assert lines == ["item,output", "0,-3", "1,-6", "2,100", "3,6"]

@@ -84,7 +84,7 @@ class Run:
         opened.check_output(ANY_SUFFIX if earlier else replaceable)
         opened.check_source()
         for line in opened.check_files(accept=self._accept):
-            self._reporter.noted(f"accepted: {line}")
+            self._reporter.noted(line)
         overwrite = self._spec.overwrite or earlier is not None
         assembler = Assembler(opened, self._reporter, overwrite, self._retry)
         try:

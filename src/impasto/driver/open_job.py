@@ -195,7 +195,7 @@ class OpenJob:
                 "starts a new job",
             )
         self.job.notes.accept(change)
-        return change.lines()
+        return change.news()
 
     def check_version(self) -> None:
         """Raise BadInput when the job has gone on with later versions of its files than these."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import PurePath
 
 from pydantic import Field
 
@@ -34,6 +35,14 @@ class Change(Frozen):
 
     time: Seconds = Field(default_factory=time.time)
     files: dict[Word, Replaced]
+
+    def news(self) -> tuple[str, ...]:
+        """Say what is used from now on, one line for each file."""
+        return tuple(
+            f"{f'scorer {each.file}' if name == 'scorer' else PurePath(each.file).name} has "
+            "changed; its new version is used"
+            for name, each in self.files.items()
+        )
 
     def lines(self) -> tuple[str, ...]:
         """Describe the change, one line for each file."""
