@@ -163,12 +163,34 @@ def test_an_id_is_as_short_as_it_can_be() -> None:
     assert shortest(["0123456789ab", "0123456700cd", "f" * 12]) == 9
 
 
-@pytest.mark.parametrize("room", [20, 41, 60])
-def test_long_paths_keep_the_names_of_files(room: int) -> None:
+ROOMS = {
+    20: "clip.mp4 → …/out.mp4",
+    23: "…/clip.mp4 → …/out.mp4",
+    38: "…/summer/clip.mp4 → …/summer/out.mp4",
+    62: "…/films/2026/summer/clip.mp4 → …/bucket/painted/summer/out.mp4",
+    90: "/media/films/2026/summer/clip.mp4 → s3://bucket/painted/summer/out.mp4",
+}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_paths_keep_the_names_of_files_and_then_their_folders(room: int) -> None:
     said = what("/media/films/2026/summer/clip.mp4", "s3://bucket/painted/summer/out.mp4", room)
+    assert said == ROOMS[room]
     assert len(said) <= room
-    assert room < 41 or ("clip.mp4 → " in said and said.endswith("out.mp4"))
+
+
+def test_a_short_path_leaves_its_room_to_the_other() -> None:
     assert what("a.mp4", "/long/path/o.mp4", 24) == "a.mp4 → /long/path/o.mp4"
+    assert what("/long/path/a.mp4", "o.mp4", 23) == "…/path/a.mp4 → o.mp4"
+    assert what("/home/ada/art/photos/", "/home/ada/art/exposure.csv", 30) == (
+        "…/photos → …/art/exposure.csv"
+    )
+
+
+@pytest.mark.parametrize("room", range(7, 80))
+def test_names_that_are_too_long_are_shortened_too(room: int) -> None:
+    said = what(f"/in/{'a' * 40}.mp4", f"az://films/{'b' * 40}.mp4", room)
+    assert len(said) <= room
 
 
 def test_show_tells_all_without_python(various: dict[str, Job], tmp_path: Path) -> None:

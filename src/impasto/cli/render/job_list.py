@@ -76,14 +76,37 @@ def shortest(ids: Sequence[str]) -> int:
 
 
 def what(source: str, output: str, room: int) -> str:
-    """Say what becomes of what, in this many columns; 0 is any number."""
+    """Say what becomes of what, in this many columns; 0 is any number.
+
+    The names of files come first; what is left shows the folders that hold them.
+    """
     source, output = plain(source), plain(output)
     if room and len(source) + len(output) + len(ARROW) > room:
-        half = max(1, (room - len(ARROW)) // 2)
-        left = min(len(source), max(half, room - len(ARROW) - len(output)))
-        source = shortened(source, left)
-        output = shortened(output, max(1, room - len(ARROW) - left))
+        names = _shortest(source), _shortest(output)
+        room = max(4, room - len(ARROW))
+        left = min(len(names[0]), max(room // 2, room - len(names[1])))
+        spare = max(0, room - left - len(names[1]))
+        wide = _within(source, left + spare // 2)
+        output = _within(output, max(2, room - len(wide)))
+        # The output may be short.
+        source = _within(source, max(len(wide), room - len(output)))
     return f"{source}{ARROW}{output}"
+
+
+def _shortest(path: str) -> str:
+    """Return the name alone of a file or folder, if that is shorter."""
+    name = path.rstrip("/").rpartition("/")[2]
+    return min(f"…/{name}", path, key=len)
+
+
+def _within(path: str, width: int) -> str:
+    """Leave out the first folders of a path, and if its name is too long, the name's middle."""
+    if len(path) <= width:
+        return path
+    parts = path.rstrip("/").split("/")
+    ends = (f"…/{'/'.join(parts[n:])}" for n in range(1, len(parts)))
+    fitting = (end for end in ends if len(end) <= width)
+    return next(fitting, "") or shortened(parts[-1], width)
 
 
 def _common(one: str, other: str) -> int:
