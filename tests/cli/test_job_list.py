@@ -226,9 +226,56 @@ def test_options_are_shown_as_they_are_typed() -> None:
     fields = {"start": "5/2", "max_failed": -1, "frames": "png", "params": {"keep_colour": True}}
     spec = JobSpec.model_validate({"source": "a", "output": "b", **fields})
     said = ["--keep-colour", "--frames png", "--start 2.5", "--max-failed all"]
-    assert job_facts.options(spec) == said
+    assert job_facts.options(spec, spec.params) == said
     share = JobSpec(source="a", output="b", max_failed_percent=5)
-    assert job_facts.options(share) == ["--max-failed 5%"]
+    assert job_facts.options(share, {}) == ["--max-failed 5%"]
+
+
+@pytest.mark.parametrize(
+    ("scorer", "params", "said"),
+    [
+        (
+            "python",
+            {"module": "exposure.py", "name": "Exposure", "args": {"top": 3}},
+            ["scorer       python:exposure.py:Exposure", "options      --top 3"],
+        ),
+        (
+            "python",
+            {"module": "/srv/exposure.py", "name": "Exposure", "args": {}},
+            ["scorer       python:/srv/exposure.py:Exposure", "home"],
+        ),
+        ("script", {"script": "score.py"}, ["scorer       script:score.py", "home"]),
+        ("onnx", {"model": "small.onnx"}, ["scorer       onnx:small.onnx", "home"]),
+        ("style", {"style": "blue.jpg"}, ["scorer       style", "options      --style blue.jpg"]),
+        ("gone", {"top": 3}, ["scorer       gone", "options      --top 3"]),
+    ],
+)
+def test_a_scorer_is_shown_as_it_is_typed(
+    scorer: str,
+    params: dict[str, object],
+    said: list[str],
+    home: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = next(iter(params)) if scorer != "gone" else ""
+    here = {name: str(tmp_path / str(params[name])) for name in params if name == file}
+    job = make(home, "0123456789ab", scorer=scorer, params=params | here)
+    lines = call("show", job.id, "--home", tmp_path).stdout.splitlines()
+    shown = lines[[line.split()[0] for line in lines].index("scorer") :][:2]
+    assert [line[: len(words)] for line, words in zip(shown, said, strict=True)] == said
+
+
+def test_show_says_why_shards_are_as_large_as_they_are_on_request(
+    various: dict[str, Job], home: Store, tmp_path: Path
+) -> None:
+    job = make(home, "bbbbbbbbbbbb")
+    job.record(PLAN.model_copy(update={"reasons": ("2 workers",), "warnings": ("no sound",)}))
+    words = ["show", job.id, "--home", tmp_path]
+    notes = [line for line in call(*words).stdout.splitlines() if line.startswith("note")]
+    assert notes == ["note         no sound"]
+    assert "note         2 workers\n" in call(*words, "-v").stdout
 
 
 def test_a_traceback_is_that_of_the_users_own_files() -> None:

@@ -100,6 +100,19 @@ def split_name(scorer: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]
     return name, _with_args(find(name), params, own) if roles.class_args else params
 
 
+def typed_name(scorer: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Put the model back after a scorer's name, as users type it: the reverse of `split_name`.
+
+    Raises:
+        BadInput: the scorer is unknown.
+    """
+    roles, rest = find(scorer).roles, dict(params)
+    for part in (roles.argument, roles.class_name):
+        if part in rest:
+            scorer += f":{rest.pop(part)}"
+    return scorer, rest | rest.pop(roles.class_args, {})
+
+
 def _with_args(entry: Entry, params: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Return parameters of which those of the user's class are in the one that holds them.
 

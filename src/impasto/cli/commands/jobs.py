@@ -84,12 +84,22 @@ def _states(given: list[str] | None) -> set[State]:
     return {each for each in STATES if not given or each in given}
 
 
-def show(job: JobId, home: Home = None, config: Config = None, as_json: AsJson = False) -> None:
+def show(
+    job: JobId,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Also show why its shards are as large as they are."),
+    ] = False,
+    home: Home = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
     """Show a job: its state, what it does, where its time went, what failed and why."""
     from impasto.cli.render import job_facts
     from impasto.jobs.summary import details
 
-    job_facts.job(details(find_job(job, load_settings(config, home))), as_json=as_json)
+    found = details(find_job(job, load_settings(config, home)))
+    job_facts.job(found, as_json=as_json, verbose=verbose)
 
 
 def logs(

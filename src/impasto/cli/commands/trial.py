@@ -233,6 +233,7 @@ def _target(output: str, suffixes: Sequence[str], *, overwrite: bool) -> Path:
 def _paintings(given: Sequence[str], settings: Settings, scorer: str) -> list[str]:
     """Return the paintings that --style names, those of folders and patterns one by one."""
     from impasto.cli.options import open_stores
+    from impasto.cli.render.text import nearby
     from impasto.scorers import registry
     from impasto.scorers.params import Role
     from impasto.sources.images import Images
@@ -253,18 +254,18 @@ def _paintings(given: Sequence[str], settings: Settings, scorer: str) -> list[st
             found += _readable(source.places(), stores, each)
         else:
             found.append(each)
-    return [_relative(each) for each in dict.fromkeys(found)]
+    return [nearby(each) for each in dict.fromkeys(found)]
 
 
 def _readable(paintings: Sequence[str], stores: Stores, folder: str) -> list[str]:
     """Leave out, with a note, what cannot be read; raises BadInput where nothing can."""
-    from impasto.cli.render.text import note
+    from impasto.cli.render.text import nearby, note
     from impasto.media import images
 
     found: list[str] = []
     for each in paintings:
         try:
-            images.read(stores.read(each), _relative(each))
+            images.read(stores.read(each), nearby(each))
         except BadInput as error:
             note(f"left out: {error.fact}")
         else:
@@ -282,12 +283,6 @@ def _listed(more: Sequence[str], style: Sequence[str] | None) -> Sequence[str]:
         return more
     other = next((each for each in more if not is_image(each)), more[0])
     raise BadInput(f"{other}: is a second source", "give one source, and paintings after --style")
-
-
-def _relative(path: str) -> str:
-    """Return a path as it is shortest to type from here; a URL as it is."""
-    place = Path(path)
-    return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else path
 
 
 def _usual_output(made: Preview, source: str) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from impasto.cli.job_argument import job_argument
 from impasto.cli.job_progress import speed
 from impasto.cli.render import moments, traces
-from impasto.cli.render.text import clock, json_line, say, size
+from impasto.cli.render.text import clock, json_line, nearby, say, size
 from impasto.cli.render.wording import plain, worded
+from impasto.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from impasto.jobs.summary import JobDetails
     from impasto.schema.job import JobSpec
@@ -32,12 +34,18 @@ _PLACES = {"source", "output", "scorer", "params", "pins", "overwrite"}
 """Fields of a spec that are told apart from its options, or not at all."""
 
 
-def job(found: JobDetails, *, as_json: bool) -> None:
-    """Print all that is known of a job."""
+def job(found: JobDetails, *, as_json: bool, verbose: bool = False) -> None:
+    """Print all that is known of a job.
+
+    Args:
+        found: what that is.
+        as_json: whether to print for a program.
+        verbose: whether to say why its shards are as large as they are.
+    """
     if as_json:
         json_line(found.model_dump(mode="json", exclude={"result": {"aside"}}))
         return
-    for name, value in _facts(found):
+    for name, value in _facts(found, verbose=verbose):
         say(f"{name:<12} {value}")
     _failed(found.failed, found.noun)
     failure = found.last_failure
@@ -50,7 +58,7 @@ def job(found: JobDetails, *, as_json: bool) -> None:
         say(f"to go on: {NEXT[found.state]} {named}")
 
 
-def _facts(found: JobDetails) -> Iterator[tuple[str, str]]:
+def _facts(found: JobDetails, *, verbose: bool) -> Iterator[tuple[str, str]]:
     """Yield what is known, each with its name."""
     now, spec, result = time.time(), found.spec, found.result
     yield "job", found.job
@@ -63,8 +71,9 @@ def _facts(found: JobDetails) -> Iterator[tuple[str, str]]:
         yield "driver", f"process {driver.pid} on {plain(driver.host)}{engine}, {since}"
     yield "source", plain(spec.source)
     yield "output", plain(result.output if result else spec.output)
-    yield "scorer", plain(spec.scorer)
-    yield from (("" if n else "options", text) for n, text in enumerate(options(spec)))
+    scorer, params = _scorer(spec)
+    yield "scorer", plain(scorer)
+    yield from (("" if n else "options", text) for n, text in enumerate(options(spec, params)))
     yield "home", plain(found.home)
     yield "started", moments.full(found.started, now)
     yield "last change", moments.full(found.changed, now)
@@ -82,7 +91,8 @@ def _facts(found: JobDetails) -> Iterator[tuple[str, str]]:
     yield from (("changed", plain(line)) for line in found.changes)
     if found.concealed:
         yield "concealed", f"{len(found.concealed):,} frames that could not be decoded"
-    notes = (*found.warnings, *(result.notes if result else ()), *found.reasons)
+    notes = (*found.warnings, *(result.notes if result else ()))
+    notes += found.reasons if verbose else ()
     yield from (("note", worded(plain(line))) for line in notes)
 
 
@@ -94,9 +104,26 @@ def _state(found: JobDetails) -> str:
     return words + (f", {found.items_failed:,} failed" if found.items_failed else "")
 
 
-def options(spec: JobSpec) -> list[str]:
-    """Return the options that differ from their defaults, as they are typed."""
-    said = [_option(name, value) for name, value in spec.params.items()]
+def _scorer(spec: JobSpec) -> tuple[str, dict[str, Any]]:
+    """Return the scorer as it is typed, and the parameters that are options."""
+    from impasto.scorers import registry
+
+    # The package that provides it may be gone.
+    with suppress(BadInput):
+        files = registry.find(spec.scorer).files(spec.params)
+        near = {file.name: nearby(file.url) for file in files}
+        return registry.typed_name(spec.scorer, {**spec.params, **near})
+    return spec.scorer, spec.params
+
+
+def options(spec: JobSpec, params: Mapping[str, object]) -> list[str]:
+    """Return the options that differ from their defaults, as they are typed.
+
+    Args:
+        spec: a job's.
+        params: those of the scorer.
+    """
+    said = [_option(name, value) for name, value in params.items()]
     changed = spec.model_dump(exclude_defaults=True, exclude=_PLACES)
     if changed.pop("max_failed_percent", None) is not None:
         said.append(f"--max-failed {spec.max_failed_percent:g}%")

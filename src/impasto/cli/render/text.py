@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impasto.cli.render.wording import plain, worded
@@ -84,6 +85,12 @@ def shortened(text: str, width: int) -> str:
         return text
     end = max(1, 2 * (width - 1) // 3)
     return f"{text[: width - 1 - end]}…{text[-end:]}"
+
+
+def nearby(path: str) -> str:
+    """Return a path as it is shortest to type from here; a URL as it is."""
+    place = Path(path)
+    return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else path
 
 
 def size(count: int) -> str:
