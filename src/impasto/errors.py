@@ -63,15 +63,26 @@ class Incomplete(ImpastoError):
     Attributes:
         output: where the part that is done was written, or "".
         report: where the failed items are listed, or "".
+        failed: how many these are.
+        aside: the first hundred of them, and why, where there are more than the user allows.
     """
 
     exit_code = 3
 
     def __init__(
-        self, fact: str, remedy: str = "", *, job: str = "", output: str = "", report: str = ""
+        self,
+        fact: str,
+        remedy: str = "",
+        *,
+        job: str = "",
+        output: str = "",
+        report: str = "",
+        failed: int = 0,
+        aside: tuple[str, ...] = (),
     ) -> None:
         super().__init__(fact, remedy, job=job)
         self.output, self.report = output, report
+        self.failed, self.aside = failed, tuple(map(redact, aside))
 
 
 class Unavailable(ImpastoError):

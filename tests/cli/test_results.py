@@ -51,3 +51,41 @@ def test_a_run_that_scored_a_part_says_how_many(here: Path) -> None:
     retried = call("retry", job_in(here / "home")).stdout
     assert retried.startswith(f"{here / 'o.csv'}: 2 of 8 rows in ")
     assert call(*RUN).stdout.startswith("o.csv: 8 rows, done already")
+
+
+def test_what_failed_is_named_above_the_line_that_says_what_comes_next(here: Path) -> None:
+    done = call(*RUN, "--shard-frames", 4)
+    job = job_in(here / "home")
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-3:] == [
+        "failed: row 3 (line 4): ValueError: not 2",
+        "failed: row 6 (line 7): ValueError: not 5",
+        f"impasto: job {job}: 6 of 8 rows written to o.csv; 2 failed, see o.failed.jsonl; "
+        f"'impasto retry {job}' tries them again, --max-failed 2 accepts them",
+    ]
+    assert "\nfailed: " not in call(*RUN, "--shard-frames", 4, "--quiet").stderr
+
+
+def test_show_says_once_what_failed_and_how_to_go_on(here: Path) -> None:
+    call(*RUN)
+    job = job_in(here / "home")
+    shown = call("show", job).stdout
+    assert "state        incomplete, 75%: 6 of 8 rows done, 2 failed\n" in shown
+    assert "ended with" not in shown
+    assert shown.count("failed: row 3 (line 4): ValueError: not 2\n") == 1
+    assert shown.endswith(
+        f"to go on: impasto retry {job}\nto accept: impasto resume {job} --max-failed 2\n"
+    )
+    assert f"{job[:6]}  incomplete   75%  " in call("jobs").stdout
+    accepted = call("resume", job, "--max-failed", 2)
+    assert accepted.returncode == 0
+    assert "state        done, 100%: 8 of 8 rows, 2 failed\n" in call("show", job).stdout
+
+
+def test_show_says_once_why_a_shard_failed(here: Path) -> None:
+    (here / "score.py").write_text("def run(mini_batch):\n    return 1\n")
+    call(*RUN, "--shard-frames", 4)
+    shown = call("show", job_in(here / "home")).stdout
+    assert "ended with" not in shown
+    assert "failed: row 1 (line 2), row 2 (line 3), " in shown
+    assert "to accept" not in shown

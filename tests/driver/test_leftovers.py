@@ -60,7 +60,7 @@ def test_the_rows_that_are_done_are_written_and_a_later_run_completes_them(
     tmp_path: Path, settings: Settings
 ) -> None:
     job, output = rows(tmp_path, "2 5", shard_frames=4), tmp_path / "o.csv"
-    with pytest.raises(Incomplete, match=r"6 of 8 rows written to .*o\.csv; 2 failed") as stopped:
+    with pytest.raises(Incomplete, match=r"6 of 8 rows written to o\.csv; 2 failed") as stopped:
         api.run(job, settings=settings)
     assert (stopped.value.output, stopped.value.report) == (
         str(output),
@@ -163,7 +163,7 @@ def test_of_a_film_only_the_list_is_written(
 ) -> None:
     output = tmp_path / "o.mp4"
     job = moody(clip(frames=24), output, 6)
-    with pytest.raises(Incomplete, match=r"see o\.failed\.jsonl beside .*not made yet"):
+    with pytest.raises(Incomplete, match=r"1 of 24 frames failed, see o\.failed\.jsonl;"):
         api.run(job, settings=settings)
     assert not output.exists()
     (left,) = failed(tmp_path / "o.failed.jsonl")
@@ -182,10 +182,8 @@ def test_the_command_says_in_one_line_what_is_written_and_what_comes_next(tmp_pa
     done = call(*words, "--quiet")
     line = done.stderr.splitlines()[-1]
     assert done.returncode == 3
-    written = f"6 of 8 rows written to {tmp_path / 'o.csv'}; 2 failed, see o.failed.jsonl beside it"
-    assert written in line
-    assert "(row 3 (line 4): ValueError: not 2); 'impasto retry " in line
-    assert "tries them again, and --max-failed 2 accepts them" in line
+    assert "6 of 8 rows written to o.csv; 2 failed, see o.failed.jsonl; 'impasto retry " in line
+    assert line.endswith(" tries them again, --max-failed 2 accepts them")
     accepted = call(*words, "--max-failed", "all")
     assert "8 rows, 2 failed (see o.failed.jsonl beside it)" in accepted.stdout
     assert "failed: row 3 (line 4): ValueError: not 2" in accepted.stderr

@@ -73,8 +73,10 @@ def test_a_file_that_kills_workers_is_told_of_and_can_be_tried_again(tmp_path: P
     words = ("run", folder, "--scorer", f"script:{script}", "-o", output, "--workers", 1)
     strict = impasto(*words, "--home", tmp_path / "home")
     assert strict.returncode == 3, strict.stderr
-    assert f"39 of 40 files written to {output}; 1 failed, see out.failed.jsonl" in strict.stderr
-    assert "(poison-kill.bin: the worker died (exit code 3)" in strict.stderr
+    assert (
+        f"39 of 40 files written to {output.name}; 1 failed, see out.failed.jsonl" in strict.stderr
+    )
+    assert "failed: poison-kill.bin: the worker died (exit code 3)" in strict.stderr
     assert "--max-failed 1" in strict.stderr
     assert len(records(output)) == 39
     job = strict.stderr.split("job ")[1].split(":")[0]

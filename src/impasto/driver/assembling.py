@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from impasto.driver import tolerance
 from impasto.driver.leftovers import settle_report
 from impasto.errors import BadInput, ImpastoError
 from impasto.outputs.delivery.digest import digest
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from impasto.driver.ledger import Ledger
     from impasto.driver.open_job import OpenJob
     from impasto.driver.reporter import Reporter
-
-NAMED = 100
-"""Maximum number of items set aside that a result names."""
 
 
 def standing(opened: OpenJob) -> Result | None:
@@ -123,7 +121,7 @@ class Assembler:
             output=self.opened.spec.output,
             items=ledger.tally.items,
             failed=len(failed),
-            aside=tuple(failed[:NAMED]),
+            aside=tuple(failed[: tolerance.NAMED]),
             concealed=sum(len(record.concealed) for record in ledger.records),
             seconds=seconds,
             fps=self.reporter.rate,

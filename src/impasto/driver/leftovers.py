@@ -78,26 +78,29 @@ def _noted(obstacles: list[str]) -> Iterator[None]:
 def too_many(opened: OpenJob, ledger: Ledger, why: Excess) -> Incomplete:
     """Leave what a job has of which more failed than the user allows; return the error to raise."""
     left = leave(opened, ledger)
-    job, noun, total = opened.job.id, ledger.plan.noun, f"{ledger.total:,}"
-    see = f", see {PurePath(left.report).name} beside " if left.report else ""
+    job, of = opened.job.id, f"of {ledger.total:,} {ledger.plan.noun}"
+    see = f", see {_name(left.report)}" if left.report else ""
     if left.output:
-        fact = f"{left.written:,} of {total} {noun} written to {left.output}; {why.failed:,} failed"
-        fact += f"{see and see + 'it'} ({why.first})"
+        fact = f"{left.written:,} {of} written to {_name(left.output)}; {why.failed:,} failed{see}"
     else:
-        fact = f"{why.failed:,} of {total} {noun} failed ({why.first})"
-        fact += see and see + opened.spec.output
-        fact += ", which is not made yet" if see else ""
+        fact = f"{why.failed:,} {of} failed{see}"
     fact += f"; {left.obstacle}" if left.obstacle else ""
     fact += f"; {ledger.open_items:,} are still open" if ledger.open_items else ""
     them = "them" if why.failed > 1 else "it"
-    accepts = f"{why.accepts} accepts {them}"
+    remedy = f"`impasto retry {job}` tries {them} again, {why.accepts} accepts {them}"
     if ledger.plan.output not in {"records", "files"}:
-        accepts += ", with the source's picture instead"
-    remedy = f"`impasto retry {job}` tries {them} again, and {accepts}"
+        remedy += " with the source's picture"
     if ledger.open_items:
-        remedy += f"; `impasto resume {job}` goes on with the open ones"
-    places = {"output": left.output, "report": left.report}
-    return Incomplete(f"job {job}: {fact}", remedy, job=job, **places)
+        remedy += f", `impasto resume {job}` goes on with the open ones"
+    return Incomplete(
+        f"job {job}: {fact}",
+        remedy,
+        job=job,
+        output=left.output,
+        report=left.report,
+        failed=why.failed,
+        aside=why.first,
+    )
 
 
 def with_leftovers(opened: OpenJob, ledger: Ledger, error: Incomplete) -> Incomplete:
@@ -105,12 +108,23 @@ def with_leftovers(opened: OpenJob, ledger: Ledger, error: Incomplete) -> Incomp
     left = leave(opened, ledger)
     fact = error.fact
     if left.output:
-        fact += f"; {left.written:,} {ledger.plan.noun} written to {left.output}"
+        fact += f"; {left.written:,} {ledger.plan.noun} written to {_name(left.output)}"
     if left.report:
-        fact += f"; {left.report} lists what failed"
+        fact += f"; {_name(left.report)} lists what failed"
     fact += f"; {left.obstacle}" if left.obstacle else ""
-    places = {"output": left.output, "report": left.report}
-    return Incomplete(fact, error.remedy, job=error.job, **places)
+    return Incomplete(
+        fact,
+        error.remedy,
+        job=error.job,
+        output=left.output,
+        report=left.report,
+        failed=ledger.tally.failed,
+    )
+
+
+def _name(place: str) -> str:
+    """Return the name of a file or folder: the user has just said, or can be shown, where it is."""
+    return PurePath(place).name or place
 
 
 def settle_report(opened: OpenJob, ledger: Ledger) -> str:

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, Incomplete
 from impasto.schema import events
 from impasto.schema.progress import Progress
 from impasto.schema.workers import WorkerCounts
@@ -118,7 +118,10 @@ class Reporter:
         """
         with suppress(ImpastoError):
             if self._started and self._job.exists():
-                self._job.journal.write(events.Stopped(error=str(error), exit_code=error.exit_code))
+                failed = error.failed or None if isinstance(error, Incomplete) else None
+                self._job.journal.write(
+                    events.Stopped(error=str(error), exit_code=error.exit_code, failed=failed)
+                )
 
     def _show_scoring(self) -> None:
         """Report how far scoring is, once there is a plan; workers may start before that."""

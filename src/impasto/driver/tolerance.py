@@ -11,6 +11,9 @@ from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Done
 from impasto.schema.plan import Plan
 
+NAMED = 100
+"""Maximum number of items set aside that a result or an error names."""
+
 
 def allowed(spec: JobSpec, total: int) -> float:
     """Return how many of a job's ``total`` items may be set aside."""
@@ -29,12 +32,12 @@ class Excess:
 
     Attributes:
         failed: how many.
-        first: the name of the first one, and why it failed.
+        first: the names of the first hundred, and why they failed.
         accepts: the setting that would accept them.
     """
 
     failed: int
-    first: str
+    first: tuple[str, ...]
     accepts: str
 
 
@@ -107,4 +110,5 @@ def excess(spec: JobSpec, plan: Plan, records: Sequence[Done]) -> Excess | None:
         accepts = f"`max_failed_batches={batches}`"
     else:
         return None
-    return Excess(len(failed), f"{failed[0].name(plan.noun)}: {failed[0].error}", accepts)
+    first = tuple(f"{each.name(plan.noun)}: {each.error}" for each in failed[:NAMED])
+    return Excess(len(failed), first, accepts)

@@ -39,11 +39,13 @@ class Standing:
         state: in one word.
         drivers: who runs it.
         error: why its last driver ended; "" if it did not say so, or the job is done.
+        failed: items that it set aside, if that is why it is incomplete.
     """
 
     state: State
     drivers: tuple[Driver, ...] = ()
     error: str = ""
+    failed: int = 0
 
 
 def standing(job: Job, listing: Listing) -> Standing:
@@ -67,7 +69,7 @@ def standing(job: Job, listing: Listing) -> Standing:
         Incomplete.exit_code: "incomplete",
         Interrupted.exit_code: "stopped",
     }
-    return Standing(states.get(last.exit_code, "failed"), error=last.error)
+    return Standing(states.get(last.exit_code, "failed"), error=last.error, failed=last.failed or 0)
 
 
 def _last_word(job: Job, listing: Listing) -> Event | None:

@@ -29,7 +29,8 @@ class JobSummary(Frozen):
         job: its id.
         state: its state.
         percent: how much of it is done; 100 only once it is finished.
-        items_done: items of the shards that are done.
+        items_done: items of the shards that are done; of an incomplete job, without those that
+            failed.
         items: its items; 0 while it is not planned.
         shards_done: shards that have a done record.
         shards: how many shards it has; 0 while it is not planned.
@@ -83,7 +84,8 @@ class JobDetails(Frozen):
         bytes: size of all its objects.
         noun: what its items are called.
         items: items of the source; None while it is not planned.
-        items_done: items of the shards that are done.
+        items_done: items of the shards that are done; of an incomplete job, without those that
+            failed.
         shards: shards of the plan; None while there is none.
         shards_done: shards that are done.
         failed_attempts: attempts at shards that failed.
@@ -133,14 +135,15 @@ def summarize(job: Job) -> JobSummary:
     result = job.result() if listing.finished else None
     plan = job.plan() if not result and "plan.json" in listing.sizes else None
     done = [n for n in listing.done if plan and n < len(plan.shards)]
-    items_done = sum(len(plan.shards[n]) for n in done) if plan else 0
+    stands = standing(job, listing)
+    items_done = max(0, sum(len(plan.shards[n]) for n in done) - stands.failed) if plan else 0
     if result:
         items = items_done = result.items
     else:
         items = plan.count if plan else 0
     return JobSummary(
         job=job.id,
-        state=standing(job, listing).state,
+        state=stands.state,
         percent=100 if result else _percent(items_done, items),
         items_done=items_done,
         items=items,
@@ -179,7 +182,7 @@ def details(job: Job) -> JobDetails:
     for record in records.values():
         for stage, busy in record.stages.items():
             seconds[stage] = seconds.get(stage, 0.0) + busy
-    items_done = sum(record.items for record in records.values())
+    items_done = max(0, sum(record.items for record in records.values()) - stands.failed)
     attempts = job.failed(listing, plan) if plan and not result else []
     open_attempts = [each for each in attempts if each.shard not in records]
     return JobDetails(

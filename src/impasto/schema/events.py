@@ -20,7 +20,7 @@ from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
 from pydantic import Field
 
 from impasto.schema.base import Frozen
-from impasto.schema.bounds import is_number
+from impasto.schema.bounds import Count, is_number
 from impasto.schema.outcome import Done, Failed, Result
 
 Line: TypeAlias = dict[str, Any]
@@ -169,12 +169,14 @@ class Stopped(Entry):
     Attributes:
         error: why, one line.
         exit_code: the driver's, where there was one.
+        failed: how many items it set aside, where it ended because of failures.
     """
 
     EVENT = "stopped"
 
     error: str
     exit_code: int | None = None
+    failed: Count | None = None
 
 
 class Finished(RecordEntry):

@@ -25,7 +25,7 @@ from impasto.cli.options import (
 )
 from impasto.cli.scorer_flags import ScorerCommand
 from impasto.cli.spec_options import takes_spec
-from impasto.errors import BadInput, ImpastoError, Interrupted
+from impasto.errors import BadInput, ImpastoError, Incomplete, Interrupted
 
 if TYPE_CHECKING:
     from impasto.jobs.job import Job
@@ -162,6 +162,7 @@ def finish_job(
     from impasto.cli import interrupt, job_progress, progress
     from impasto.cli.job_argument import job_argument, name_job
     from impasto.cli.render import jobs as display
+    from impasto.cli.render.wording import plain, worded
     from impasto.driver import api
     from impasto.driver.open_job import open_job
     from impasto.driver.submit import submit
@@ -197,6 +198,9 @@ def finish_job(
             display.failure(error, watch.last)
             # It is said; only its exit code is left to be told.
             raise type(error)("") from cause
+        if job and isinstance(error, Incomplete) and not show.quiet:
+            named = job_argument(job.id, settings.home)
+            display.failed([plain(worded(each)) for each in error.aside], error.failed, named)
         raise error from None
     plan = job.plan()
     called = plan.noun if plan else "items"

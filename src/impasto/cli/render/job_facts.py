@@ -12,6 +12,7 @@ from impasto.cli.job_progress import speed
 from impasto.cli.render import moments, traces
 from impasto.cli.render.text import clock, json_line, nearby, say, size
 from impasto.cli.render.wording import plain, worded
+from impasto.driver.tolerance import allowed
 from impasto.errors import BadInput
 
 if TYPE_CHECKING:
@@ -50,12 +51,15 @@ def job(found: JobDetails, *, as_json: bool, verbose: bool = False) -> None:
     _failed(found.failed, found.noun)
     failure = found.last_failure
     if failure:
-        say(f"failed: shard {failure.shard}: {worded(plain(failure.error))}")
+        remedy = f"; {failure.remedy}" if failure.remedy else ""
+        say(f"failed: shard {failure.shard}: {worded(plain(failure.error + remedy))}")
         for line in traces.lines(failure.traceback):
             say(f"    {line}")
     if found.state in NEXT:
         named = job_argument(found.job, found.home)
         say(f"to go on: {NEXT[found.state]} {named}")
+        if _too_many(found):
+            say(f"to accept: impasto resume {named} --max-failed {found.items_failed}")
 
 
 def _facts(found: JobDetails, *, verbose: bool) -> Iterator[tuple[str, str]]:
@@ -63,7 +67,7 @@ def _facts(found: JobDetails, *, verbose: bool) -> Iterator[tuple[str, str]]:
     now, spec, result = time.time(), found.spec, found.result
     yield "job", found.job
     yield "state", _state(found)
-    if found.error:
+    if found.error and not _told(found):
         yield "ended with", worded(plain(found.error))
     for driver in found.drivers:
         engine = f", engine {plain(driver.engine)}" if driver.engine else ""
@@ -101,7 +105,24 @@ def _state(found: JobDetails) -> str:
         return f"{found.state}, not planned yet"
     words = f"{found.state}, {found.percent}%: "
     words += f"{found.items_done:,} of {found.items:,} {found.noun}"
+    words += " done" if found.state == "incomplete" else ""
     return words + (f", {found.items_failed:,} failed" if found.items_failed else "")
+
+
+def _told(found: JobDetails) -> bool:
+    """Return whether the error that made a job incomplete is told by its counts or failures."""
+    if found.state != "incomplete":
+        return False
+    failures = (found.last_failure, *found.failed)
+    if any(each.error and each.error in found.error for each in failures if each):
+        return True
+    return _too_many(found)
+
+
+def _too_many(found: JobDetails) -> bool:
+    """Return whether all items were tried, and more of them failed than the user allows."""
+    tried = found.items_done + found.items_failed
+    return tried == found.items and found.items_failed > allowed(found.spec, tried)
 
 
 def _scorer(spec: JobSpec) -> tuple[str, dict[str, Any]]:

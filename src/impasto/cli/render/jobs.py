@@ -12,7 +12,7 @@ from impasto.cli.render.wording import plain, worded
 from impasto.errors import ImpastoError, Incomplete
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from impasto.schema.outcome import Result
     from impasto.schema.progress import Progress
@@ -67,12 +67,25 @@ def result(
 
 def aside(done: Result, called: str, named: str) -> None:
     """Name the first items that failed, and why."""
-    for each in done.aside[:SHOWN]:
-        warn(f"failed: {plain(each.name(called))}: {reason(each)}")
-    if done.failed > SHOWN:
-        warn(f"and {done.failed - SHOWN} more: see 'impasto show {named}'")
+    failed(
+        [f"{plain(each.name(called))}: {reason(each)}" for each in done.aside], done.failed, named
+    )
     if done.failed:
         warn(f"'impasto retry {named}' tries {'them' if done.failed > 1 else 'it'} again")
+
+
+def failed(first: Sequence[str], count: int, named: str) -> None:
+    """Print the first items that failed, each with why.
+
+    Args:
+        first: these, for people.
+        count: how many there are in all.
+        named: the job, as commands take it.
+    """
+    for each in first[:SHOWN]:
+        warn(f"failed: {each}")
+    if first and count > SHOWN:
+        warn(f"and {count - SHOWN:,} more: see 'impasto show {named}'")
 
 
 def failure(error: ImpastoError, last: Progress | None) -> None:
