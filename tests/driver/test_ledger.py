@@ -96,5 +96,7 @@ def test_items_set_aside_are_tried_again_on_the_base_of_their_record(job: Job, r
     # A retry leaves what was never tried as it is.
     assert [shard.index for shard in ledger.left] == ([1] if retry else [1, 2])
     assert ledger.attempts()[0].base == done(1, 12)
+    assert (ledger.own(1, 10), ledger.own(2, 10)) == (1, 10)
     ledger.finish(done(1))
+    assert ledger.scored == 1
     assert [record.shard for record in ledger.scored_whole] == [0]

@@ -149,6 +149,11 @@ class Ledger:
         """Whether workers have died over every item that they began in this run."""
         return not self._survived and blame.hopeless(self._failures.values(), self.total)
 
+    def own(self, shard: int, items: int) -> int:
+        """Return how many of a shard's items this run has scored, of those that are written."""
+        base = self.bases.get(shard)
+        return min(items, len(base.failed)) if base else items
+
     def written(self, shard: int, items: int) -> None:
         """Note how many items of a running attempt are written, those set aside included."""
         aside = len(blame.set_aside(self._failures.get(shard, ())))
@@ -159,8 +164,7 @@ class Ledger:
         self._survived = self._survived or record.items > len(record.failed)
         self._done[record.shard] = record
         self.tally.add(record)
-        base = self.bases.get(record.shard)
-        self.scored += len(base.failed) if base else record.items
+        self.scored += self.own(record.shard, record.items)
 
     def fail(self, record: Failed) -> int:
         """Add a failed attempt; returns its number among all attempts at the shard, from 1."""

@@ -141,8 +141,8 @@ class Reporter:
 
     def _show(self, stage: Stage, ledger: Ledger) -> None:
         plan = ledger.plan
-        running = sum(self._running.values())
-        done, scored = ledger.tally.items + running, ledger.scored + running
+        done = ledger.tally.items + sum(self._running.values())
+        scored = ledger.scored + sum(ledger.own(*each) for each in self._running.items())
         if scored > self._scored_items:
             self._scored_items = scored
             self.rate = scored / (time.perf_counter() - self.begun)
