@@ -129,13 +129,16 @@ def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
     """Cancel a running job; finished work is kept."""
     from impasto.cli.job_argument import job_argument
     from impasto.cli.render.text import say
+    from impasto.jobs.state import standing
 
     streams.act()
     settings = load_settings(config, home)
     found = find_job(job, settings)
+    runs = standing(found, found.listing()).state == "running"
     found.cancel()
     named = job_argument(found.id, settings.home)
-    say(f"job {found.id}: cancelled; run 'impasto resume {named}' to continue it")
+    what = "is asked to stop, once the work in hand is done" if runs else "cancelled"
+    say(f"job {found.id}: {what}; run 'impasto resume {named}' to continue it")
 
 
 def gc(
