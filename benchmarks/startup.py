@@ -59,7 +59,7 @@ def first_frame() -> dict[str, float]:
                 if process.poll() is not None:
                     sys.exit("the job ended before its first frame")
                 seen = {path.name for path in folder.glob("home/jobs/*/*.json")}
-                if re.search(r"scoring [1-9]", (folder / "told.txt").read_text()):
+                if re.search(r"painting [1-9]", (folder / "told.txt").read_text()):
                     seen.add("frame")
                 for step in seen & set(STEPS):
                     moments.setdefault(step, time.monotonic() - start)
