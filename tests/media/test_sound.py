@@ -14,6 +14,7 @@ from impasto.driver import api
 from impasto.errors import BadInput
 from impasto.jobs import find
 from impasto.media.join.sound import CODECS, fitting_layout
+from impasto.media.verify import verify as checker
 from impasto.storage.stores import Stores
 from support import inprocess
 from support.remake import verify
@@ -152,6 +153,28 @@ def test_a_range_has_the_sound_of_its_time(clip: MakeClip, tmp_path: Path) -> No
     run(clip(".ts", **LATM), output, tmp_path / "home", audio="auto", **times)
     after, _ = heard(output)
     assert len(after) == pytest.approx(RATE, abs=3 * 1024)
+
+
+@pytest.mark.parametrize("codec", ["aac", "libopus", "libmp3lame"])
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_sound_of_a_range_is_whole_from_its_first_packet_on(
+    clip: MakeClip, tmp_path: Path, suffix: str, codec: str
+) -> None:
+    source, output = clip(suffix, audio=(codec,)), tmp_path / "o.mkv"
+    times = {"start": Fraction(1, 2), "end": Fraction(3, 2)}
+    run(source, output, tmp_path / "home", audio="flac", **times)
+    part = (times["start"], times["end"])
+    report = checker.verify(str(source), str(output), source.name, output.name, part=part)
+    assert [check for check in report.checks if check.ok is False] == []
+    (before, at), (after, now) = heard(source), heard(output)
+    # Matroska rounds times to a millisecond, 48 samples; the tone repeats after 109.
+    late = max(-now, 0)
+    assert late <= 1152 + 48
+    errors = [
+        np.abs(before[at + RATE // 2 + late + by :][:2048] - after[max(now, 0) :][:2048]).max()
+        for by in range(-54, 55)
+    ]
+    assert min(errors) < 0.05
 
 
 def test_verify_finds_sound_that_moved_while_it_was_encoded_again(

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from impasto.schema.source import Shift
 
 
+LEAD = Fraction(1, 10)
+"""Seconds of sound to decode before a range, so that its first sound is whole. Packets overlap, a
+decoder may skip the first ones it is given, and Opus takes 80 ms to settle (RFC 7845, 4.6)."""
+
+
 class Ahead(NamedTuple):
     """Facts that Matroska's header needs before any packet is written.
 
@@ -192,6 +197,8 @@ def _moved(packet: Packet[Stream], course: _Course) -> Iterator[Timed]:
     else:
         _keep_on(packet, course)
         if course.window and not _clipped(packet, *course.window, track.timed_text):
+            if track.encoder and _leads(packet, course.window[0]):
+                track.encoder.warm_up(packet)
             return
         _move(packet, course.ticks)
     if track.encoder:
@@ -242,6 +249,12 @@ def _clipped(packet: Packet[Stream], start: int, end: int, lasting: bool) -> boo
     packet.pts = packet.dts = start
     packet.duration = end - start
     return start < end
+
+
+def _leads(packet: Packet[Stream], start: int) -> bool:
+    """Return whether sound comes so shortly before a range of its ticks that decoders need it."""
+    pts = packet.pts if packet.pts is not None else packet.dts or 0
+    return start - LEAD / (packet.time_base or Fraction(1)) <= pts < start
 
 
 def _move(packet: Packet[Stream], ticks: int) -> None:

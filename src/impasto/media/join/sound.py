@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import av
 from av.audio.frame import AudioFrame
@@ -143,6 +143,11 @@ class SoundEncoder:
         self._shape: tuple[int, str, str] | None = None
         self._resampler: AudioResampler | None = None
         self._taken = self._made = 0  # samples from the output's time 0, at either one's rate
+
+    def warm_up(self, packet: Packet[Any]) -> None:
+        """Decode a packet that is not heard, since the next one's sound depends on it."""
+        with suppress(av.FFmpegError):
+            packet.decode()
 
     def encode(self, packet: Packet[AudioStream] | None) -> Iterator[Packet[AudioStream]]:
         """Encode one packet's sound; None gives what is left. Packets come with their times.
