@@ -59,7 +59,7 @@ def test_sound_that_cannot_be_carried_names_the_option_that_helps(
     assert refused.returncode == 2
     assert "choose --audio auto to encode it" in refused.stderr
     planned = call(*job, "--audio", "auto")
-    assert "audio track 1 (aac_latm) is encoded again as flac" in planned.stdout
+    assert "sound track 1 is AAC (LATM); it is encoded again as FLAC" in planned.stdout
 
 
 def test_a_codec_that_the_output_cannot_carry_is_refused_with_those_that_it_can(
@@ -69,15 +69,17 @@ def test_a_codec_that_the_output_cannot_carry_is_refused_with_those_that_it_can(
     job = ["plan", source, "-o", tmp_path / "o.webm", "--scorer", "identity"]
     others = "an output that ends in .mkv, .mp4 or .mov"
     assert call(*job, "--audio", "aac").stderr.endswith(
-        f"--audio aac: webm cannot carry it; choose --audio opus, or {others}\n"
+        f"--audio aac: WebM cannot carry it; choose --audio opus, or {others}\n"
     )
     assert call(*job).stderr.endswith(
-        f"sound track 1 is aac, which webm cannot carry; choose {others}, or --audio auto to "
+        f"sound track 1 is AAC, which WebM cannot carry; choose {others}, or --audio auto to "
         "encode it\n"
     )
-    assert "audio track 1 (aac) is encoded again as opus" in call(*job, "--audio", "auto").stdout
+    assert (
+        "sound track 1 is AAC; it is encoded again as Opus" in call(*job, "--audio", "auto").stdout
+    )
     run = ["run", *job[1:], "--audio", "auto", "--home", tmp_path / "home"]
-    assert call(*run, "--engine", "inline").stderr.count("is encoded again as opus") == 1
+    assert call(*run, "--engine", "inline").stderr.count("is encoded again as Opus") == 1
 
 
 def test_an_assumed_frame_rate_is_said(tmp_path: Path) -> None:
@@ -87,6 +89,29 @@ def test_an_assumed_frame_rate_is_said(tmp_path: Path) -> None:
     said = "the video is made with 25 fps; --fps sets another rate"
     assert said in call(*job).stdout
     assert said not in call(*job, "--fps", "25").stdout
+
+
+def test_what_an_output_cannot_hold_is_said_once_and_before_anything_is_scored(
+    clip: MakeClip, tmp_path: Path
+) -> None:
+    said = ((0, 1, "said"),)
+    deep: dict[str, object] = {"codec": "libx265", "pix_fmt": "yuv420p10le", "frames": 6}
+    source, output = clip(".mkv", subtitles=said, **deep), tmp_path / "o.webm"
+    words = [source, "-o", output, "--scorer", "identity", "--home", tmp_path / "home"]
+    lines = ["subtitle track 1 is dropped: WebM cannot carry it", "10-bit pictures become 8-bit"]
+    planned = call("plan", *words).stdout
+    done = call("run", *words)
+    assert done.returncode == 0, done.stderr
+    before = done.stderr.partition("scoring")[0]
+    for line in lines:
+        assert planned.count(line) == before.count(line) == done.stderr.count(line) == 1
+    name = done.stdout.rpartition("job ")[2].rstrip(")\n")
+    shown = call("show", name, "--home", tmp_path / "home").stdout
+    assert [shown.count(line) for line in lines] == [1, 1]
+    verified = call("verify", name, "--home", tmp_path / "home").stdout
+    assert verified.endswith(
+        "passed: nothing was lost but what WebM cannot carry (picture format, subtitles 1)\n"
+    )
 
 
 @pytest.mark.parametrize("option", [("--stream", 0), ("--deinterlace", "no"), ("--audio", "auto")])

@@ -121,8 +121,9 @@ def test_frame_rates_are_named(clip: MakeClip, fields: dict[str, Any], words: st
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"rotation": 90}, "64x96 (turned 270 degrees clockwise)"),
-        ({"rotation": 180}, "96x64 (turned 180 degrees clockwise)"),
+        ({"rotation": 90}, "64x96 (turned 90 degrees counter-clockwise)"),
+        ({"rotation": -90}, "64x96 (turned 90 degrees clockwise)"),
+        ({"rotation": 180}, "96x64 (turned 180 degrees)"),
         ({"sample_aspect": Fraction(4, 3)}, "128x64 (pixels of 4:3)"),
     ],
 )

@@ -359,7 +359,7 @@ def test_output_does_not_depend_on_how_the_job_is_cut_into_mini_batches(
 def test_sound_that_the_container_cannot_carry_is_refused_before_scoring(
     tmp_path: Path, settings: Settings, clip: MakeClip
 ) -> None:
-    with pytest.raises(BadInput, match=r"aac, which webm cannot carry.*\.mkv"):
+    with pytest.raises(BadInput, match=r"AAC, which WebM cannot carry.*\.mkv"):
         api.run(spec(clip(audio=("aac",)), tmp_path / "o.webm"), settings=settings)
     assert inprocess.InProcess.ran == []
 

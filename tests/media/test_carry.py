@@ -92,7 +92,7 @@ def test_flags_are_kept_as_far_as_the_container_has_them(tmp_path: Path) -> None
     with av.open(str(kept.path)) as container:
         flags = [s.disposition for s in container.streams.audio]
     assert flags == [Disposition.default, Disposition.comment]
-    assert lost.notes == ["audio track 2 loses its flag 'comment'"]
+    assert lost.notes == ["sound track 2 loses its flag 'comment'"]
 
 
 def _flagged(path: Path) -> Path:
@@ -121,8 +121,8 @@ def test_what_the_container_cannot_keep_is_told(clip: MakeClip, tmp_path: Path) 
     fields = {"metadata": {"title": "A title", "mood": "calm"}, "attachment": True}
     output = remake(clip(".mkv", **fields, size=(96, 64)), tmp_path / "output.mp4")
     assert output.notes == [
-        "tags dropped, which mp4 cannot store: mood",
-        "attachment track 1 (attachment) dropped: mp4 cannot carry it",
+        "tags dropped, which MP4 cannot store: mood",
+        "attachment track 1 is dropped: MP4 cannot carry it",
     ]
 
 
@@ -135,8 +135,8 @@ def test_what_pictures_cannot_stay_is_told(clip: MakeClip) -> None:
     assert changes(facts, target(facts, ".mp4", 96, 64)) == []
     assert changes(odd, target(odd, ".mp4", 97, 64)) == [
         "4:2:2 colour becomes 4:2:0",
-        "interlaced pictures become progressive",
         "HDR mastering data, where the source has any, is not kept",
+        "interlaced pictures become progressive",
         "pictures of 97x64 are padded to 98x64",
     ]
     assert changes(odd, target(odd, ".webm", 97, 64))[0] == "10-bit pictures become 8-bit"
@@ -209,7 +209,10 @@ class Counting(FileIO):
 
 @pytest.mark.parametrize(
     ("audio", "suffix", "message"),
-    [("aac", ".webm", "is aac, which webm cannot carry"), ("flac", ".mov", "is flac, which mov")],
+    [
+        ("aac", ".webm", "is AAC, which WebM cannot carry"),
+        ("flac", ".mov", "is FLAC, which QuickTime cannot carry"),
+    ],
 )
 def test_sound_is_never_dropped_or_encoded_again(
     clip: MakeClip, tmp_path: Path, audio: str, suffix: str, message: str

@@ -91,7 +91,7 @@ def test_sound_is_encoded_again_in_step_with_the_pictures(
 ) -> None:
     source, output = clip(".ts", **LATM), tmp_path / f"o{suffix}"
     notes = run(source, output, tmp_path / "home", audio="auto")
-    assert any("audio track 1 (aac_latm) is encoded again as" in note for note in notes)
+    assert any("sound track 1 is AAC (LATM); it is encoded again as" in note for note in notes)
     assert verify(str(source), str(output)).ok
     assert_in_step(source, output)
 

@@ -34,7 +34,7 @@ def test_the_film_is_chosen_and_not_its_cover(covered: Path, tmp_path: Path) -> 
     output = remake(covered, tmp_path / "o.mkv", shard=5)
     assert output.index.facts.stream == 1
     assert len(output.index) == 12
-    assert output.notes == ["video track 0 (png) dropped: only one is scored"]
+    assert output.notes == ["video track 0 is dropped: only one is scored"]
     assert verify(str(covered), str(output.path)).ok
     marked = [line.endswith("[scored]") for line in describe.streams(str(covered), "a", 1)]
     assert marked == [False, True]

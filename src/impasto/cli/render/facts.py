@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from impasto.cli.render.media_names import codec
 from impasto.cli.render.text import console, counted, fact_lines, json_line, note, roughly, say
+from impasto.media.names import codec, container
 
 if TYPE_CHECKING:
     from impasto.driver.preview import Draft
@@ -99,5 +99,9 @@ def verify(report: Report, *, as_json: bool) -> None:
             json_line({"item": check.item, "ok": check.ok, "detail": check.detail})
         else:
             say(f"{marks[check.ok]:<5} {check.item:<16} {check.detail}".rstrip())
-    if not as_json:
-        say("passed: nothing was lost" if report.ok else "failed: see the lines that say LOST")
+    if as_json:
+        return
+    kept = "passed: nothing was lost"
+    if report.lost:
+        kept += f" but what {container(report.family)} cannot carry ({', '.join(report.lost)})"
+    say(kept if report.ok else "failed: see the lines that say LOST")

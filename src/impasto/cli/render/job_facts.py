@@ -97,7 +97,7 @@ def _facts(found: JobDetails, *, verbose: bool) -> Iterator[tuple[str, str]]:
         yield "concealed", f"{len(found.concealed):,} frames that could not be decoded"
     notes = (*found.warnings, *(result.notes if result else ()))
     notes += found.reasons if verbose else ()
-    yield from (("note", worded(plain(line))) for line in notes)
+    yield from (("note", worded(plain(line))) for line in dict.fromkeys(notes))
 
 
 def _state(found: JobDetails) -> str:

@@ -7,9 +7,9 @@ from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from impasto.cli.render import media_names as names
 from impasto.cli.render.text import WIDTH, json_line, say, size
 from impasto.cli.render.wording import worded
+from impasto.media import names
 from impasto.schema.moments import clock
 
 if TYPE_CHECKING:
@@ -105,10 +105,17 @@ def _shown(facts: dict[str, Any]) -> str:
     wide = (round(width * aspect), height) if aspect >= 1 else (width, round(height / aspect))
     turned = facts["rotation"] % 180 == 90
     wide = wide[::-1] if turned else wide
-    how = [f"turned {facts['rotation']} degrees clockwise"] if facts["rotation"] else []
+    how = [_turned(facts["rotation"])] if facts["rotation"] else []
     how += ["mirrored"] if facts["mirrored"] else []
     how += [f"pixels of {aspect.numerator}:{aspect.denominator}"] if aspect != 1 else []
     return f"{wide[0]}x{wide[1]} ({', '.join(how)})" if how else ""
+
+
+def _turned(degrees: int) -> str:
+    """Say how far players turn the pictures, the short way round."""
+    if degrees > 180:
+        return f"turned {360 - degrees} degrees counter-clockwise"
+    return f"turned {degrees} degrees" + (" clockwise" if degrees < 180 else "")
 
 
 def _rate(facts: dict[str, Any]) -> str:

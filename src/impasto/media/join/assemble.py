@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from av.stream import Disposition
 
+from impasto.media import names
 from impasto.media.join.carry import Ahead, look_ahead, packets
 from impasto.media.join.join import Joiner, opened
 from impasto.media.join.streams import codec_name
@@ -20,7 +21,7 @@ from impasto.media.join.tracks import REMADE, add_track, data_kind, encoded, lab
 from impasto.media.read.container import open_source
 from impasto.media.write.encoders import add_encoder, encoder_rate
 from impasto.media.write.sink import clock, closing, open_output, writing
-from impasto.media.write.target import changes
+from impasto.media.write.target import changes, losses
 from impasto.schema.bounds import NEVER
 from impasto.schema.plan import Encoding
 
@@ -141,7 +142,7 @@ def rehearse(
         path = Path(folder) / f"output.{target.family}"
         with _output(path, target, given) as out:
             stream = add_encoder(out, target, Encoding())
-            tracks, _ = _add_others(out, stream, given, target, {}, audio)
+            tracks, notes = _add_others(out, stream, given, target, {}, audio)
             with writing(path):
                 out.start_encoding()
             origin = start_of(facts, [first], None, given)
@@ -149,7 +150,7 @@ def rehearse(
             for timed in packets(given[0], tracks, origin.others, None, 0, shifts, HEAD):
                 with writing(path):
                     out.mux(timed.packet)
-            return [encoded(track) for track in tracks if track.encoder]
+            return notes + losses(facts, target)
 
 
 def _output(
@@ -196,7 +197,11 @@ def _add_others(
     keys = _in_keys(container, family)
     kept, lost = file_tags(container.metadata, family, keys=keys)
     out.metadata.update(kept)
-    notes = [f"tags dropped, which {family} cannot store: {', '.join(lost)}"] if lost else []
+    notes = (
+        [f"tags dropped, which {names.container(family)} cannot store: {', '.join(lost)}"]
+        if lost
+        else []
+    )
     label(stream, picture, family)
     tracks: list[Track] = []
     for source in container.streams:
@@ -206,8 +211,8 @@ def _add_others(
             track = add_track(out, source, family, covers.get(source.index), audio)
         except LookupError as reason:
             if data_kind(source, container) not in REMADE[family]:
-                what = f"{source.type} track {source.index} ({codec_name(source)})"
-                notes.append(f"{what} dropped: {reason}")
+                what = names.track(source.type, source.index)
+                notes.append(f"{what} is dropped: {reason}")
         else:
             tracks += [track] if track else []
             notes += [encoded(track)] if track and track.encoder else []

@@ -12,6 +12,7 @@ import av
 from av.audio.stream import AudioStream
 
 from impasto.media.join.sound import usual_layout
+from impasto.media.names import container
 from impasto.media.write.sink import MUXERS
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def add_copy(out: OutputContainer, source: Stream, family: Family) -> Stream:
     """
     name = codec_name(source)
     if source.codec_context is None or not carries(family, name):
-        raise LookupError(f"{family} cannot carry it")
+        raise LookupError(f"{container(family)} cannot carry it")
     stream = out.add_stream_from_template(source, opaque=True)
     if isinstance(stream, AudioStream):
         # MP4 must state which speakers there are.

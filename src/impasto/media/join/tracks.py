@@ -12,6 +12,9 @@ from impasto.media.join.labels import flags, language
 from impasto.media.join.sound import BEST, CODECS, SoundEncoder
 from impasto.media.join.streams import add_copy, add_subtitles, carries, codec_name, holds
 from impasto.media.join.tags import track_tags
+from impasto.media.names import codec as name
+from impasto.media.names import container
+from impasto.media.names import track as called
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +105,7 @@ def add_track(
 
 def drop_reason(kind: str, family: Family) -> str:
     """Return why a stream other than sound is left out."""
-    return "only one is scored" if kind == "video" else f"{family} cannot carry it"
+    return "only one is scored" if kind == "video" else f"{container(family)} cannot carry it"
 
 
 def label(stream: Stream, source: Stream, family: Family) -> None:
@@ -114,9 +117,10 @@ def label(stream: Stream, source: Stream, family: Family) -> None:
 def unkept(source: Stream, family: Family) -> list[str]:
     """Name the labels of a stream that a container cannot hold, one line each."""
     _, lost = flags(source.disposition, family)
-    notes = [f"{source.type} track {source.index} loses its flag '{f.name}'" for f in lost]
+    named = called(source.type, source.index)
+    notes = [f"{named} loses its flag '{f.name}'" for f in lost]
     if language(source.language, family) is None:
-        notes.append(f"{source.type} track {source.index} loses its language '{source.language}'")
+        notes.append(f"{named} loses its language '{source.language}'")
     return notes
 
 
@@ -137,15 +141,15 @@ def _cover(out: OutputContainer, source: Stream, family: Family) -> Track:
 
 
 def _sound(out: OutputContainer, source: AudioStream, family: Family, audio: Audio) -> Track:
-    codec = codec_name(source)
+    codec, holder = codec_name(source), container(family)
     wanted = audio if audio in CODECS else codec
     if audio in CODECS and not carries(family, audio):
-        raise BadInput(f"`audio={audio}`: {family} cannot carry it", _choices(family, audio))
+        raise BadInput(f"`audio={audio}`: {holder} cannot carry it", _choices(family, audio))
     if carries(family, codec) and codec == wanted:
         return Track(source, add_copy(out, source, family))
-    fact = f"sound track {source.index} is {codec}"
+    fact = f"{called(source.type, source.index)} is {name(codec)}"
     if audio not in CODECS:
-        fact += f", which {family} cannot carry"
+        fact += f", which {holder} cannot carry"
         wanted = BEST[family]
     if audio == "copy" and source.codec_context is not None:
         raise BadInput(fact, _advice(source))
@@ -181,10 +185,9 @@ def _advice(source: AudioStream) -> str:
 def encoded(track: Track) -> str:
     """Say how a sound track is encoded again."""
     assert track.encoder
-    made = codec_name(track.target).removeprefix("lib")
-    return (
-        f"audio track {track.source.index} ({codec_name(track.source)}) is encoded again as {made}"
-    )
+    given, made = (name(codec_name(each)) for each in (track.source, track.target))
+    named = called(track.source.type, track.source.index)
+    return f"{named} is {given}; it is encoded again as {made}"
 
 
 def _attach(out: OutputContainer, source: Stream, data: bytes) -> None:

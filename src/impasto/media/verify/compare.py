@@ -10,6 +10,7 @@ from impasto.media.join.labels import flags, implied, language, same_language
 from impasto.media.join.streams import carries, converts
 from impasto.media.join.tags import file_tags, in_keys, same_tag, track_tags
 from impasto.media.join.tracks import COVERS, REMADE, drop_reason
+from impasto.media.names import codec, container
 from impasto.media.verify.encoded import check_encoded, was_encoded
 from impasto.media.verify.format import check_format
 from impasto.media.verify.pair import MILLISECOND
@@ -42,7 +43,7 @@ def check_streams(pair: Pair) -> Iterator[Check]:
                 yield _lost(f"{name} {place}", stream, pair.target.family)
         for pairing, after in zip_longest(kept, pair.after.of(kind)):
             if pairing is None:
-                yield Check(item=name, ok=False, detail=f"new {after.codec} track")
+                yield Check(item=name, ok=False, detail=f"new {codec(after.codec)} track")
             elif after is None:
                 yield Check(item=pairing[0], ok=False, detail="the whole track is missing")
             else:
@@ -55,7 +56,8 @@ def check_labels(item: str, before: Contents, after: Contents, family: Family) -
     """Compare the language, title and flags of a stream."""
     spoken, heard = same_language(before.tags.get("language")), after.tags.get("language")
     if language(spoken, family) is None:
-        yield Check(item=f"{item} language", ok=None, detail=f"{family} has no code for {spoken}")
+        detail = f"{container(family)} has no code for {spoken}"
+        yield Check(item=f"{item} language", ok=None, detail=detail, lost=True)
     else:
         yield _equal(f"{item} language", spoken, same_language(heard))
     title, found = (track_tags(each.tags, family).get("title") for each in (before, after))
@@ -66,8 +68,8 @@ def check_labels(item: str, before: Contents, after: Contents, family: Family) -
     detail = found_for(_join_names(after.flags), _join_names(kept))
     yield Check(item=f"{item} flags", ok=ok, detail=detail)
     if lost:
-        detail = f"{family} cannot store {_join_names(lost)}"
-        yield Check(item=f"{item} flags", ok=None, detail=detail)
+        detail = f"{container(family)} cannot store {_join_names(lost)}"
+        yield Check(item=f"{item} flags", ok=None, detail=detail, lost=True)
 
 
 def _join_names(disposition: Disposition) -> str:
@@ -116,8 +118,9 @@ def check_tags(pair: Pair) -> Iterator[Check]:
     ]
     detail = f"changed: {', '.join(changed)}" if changed else f"all {len(kept)} unchanged"
     yield Check(item="tags", ok=not changed, detail=detail)
+    holder = container(family)
     for name in lost:
-        yield Check(item=f"tag {name}", ok=None, detail=f"{family} cannot store it")
+        yield Check(item=f"tag {name}", ok=None, detail=f"{holder} cannot store it", lost=True)
 
 
 def _carried(stream: Contents, family: Family) -> bool:
@@ -192,7 +195,8 @@ def _data(pair: Pair) -> Iterator[Check]:
 
 
 def _lost(item: str, stream: Contents, family: Family) -> Check:
-    return Check(item=item, ok=None, detail=f"{stream.codec}: {drop_reason(stream.kind, family)}")
+    detail = f"{codec(stream.codec)}: {drop_reason(stream.kind, family)}"
+    return Check(item=item, ok=None, detail=detail, lost=stream.kind != "video")
 
 
 def _equal(item: str, wanted: str | None, found: str | None) -> Check:

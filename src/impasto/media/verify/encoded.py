@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from impasto.media.join.sound import CODECS, RATE
 from impasto.media.join.streams import carries
+from impasto.media.names import codec, container
 from impasto.media.verify.pair import MILLISECOND
 from impasto.media.verify.report import Check
 
@@ -33,12 +34,14 @@ def was_encoded(before: Contents, after: Contents, family: Family) -> bool:
 def check_encoded(pair: Pair, item: str, before: Contents, after: Contents) -> Iterator[Check]:
     """Check that sound starts, goes on and ends as it did; its samples are not compared."""
     family = pair.target.family
-    why = "" if carries(family, before.codec) else f"{family} cannot carry it; "
-    detail = f"{before.codec}: {why}it is encoded again as {after.codec}"
+    why = "" if carries(family, before.codec) else f"{container(family)} cannot carry it; "
+    detail = f"{codec(before.codec)}: {why}it is encoded again as {codec(after.codec)}"
     yield Check(item=f"{item} packets", ok=None, detail=detail)
     if after.codec not in CODECS:
         yield Check(
-            item=f"{item} format", ok=False, detail=f"{after.codec} is not what jobs encode"
+            item=f"{item} format",
+            ok=False,
+            detail=f"{codec(after.codec)} is not what jobs encode",
         )
         return
     yield _format(item, before, after)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from impasto.media.join.sound import usual_layout
 from impasto.media.join.streams import MOVIE_TEXT, PLAIN_TEXT
+from impasto.media.names import codec, container
 from impasto.media.verify.report import Check, found_for
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def _speakers(item: str, before: Contents, after: Contents, family: Family) -> I
     unsaid = after.layout.endswith("channels") or (before.codec, family) == ("flac", "mp4")
     detail = found_for(found, wanted)
     if unsaid:
-        detail = f"{family} cannot store the layout {wanted} of {before.codec}"
-    yield Check(item=f"{item} speakers", ok=None if unsaid else False, detail=detail)
+        detail = f"{container(family)} cannot store the layout {wanted} of {codec(before.codec)}"
+    yield Check(item=f"{item} speakers", ok=None if unsaid else False, detail=detail, lost=unsaid)
 
 
 def _same_codec(before: str, after: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from impasto.media.formats import Family
 from impasto.schema.base import Frozen
 
 
@@ -12,11 +13,13 @@ class Check(Frozen):
         item: what was looked at, such as ``sound 1 packets``.
         ok: whether it was kept; None when the output's container cannot carry it.
         detail: what was found.
+        lost: whether something is missing because the output's container cannot carry it.
     """
 
     item: str
     ok: bool | None
     detail: str
+    lost: bool = False
 
 
 def found_for(found: object, wanted: object) -> str:
@@ -29,11 +32,18 @@ class Report(Frozen):
 
     Attributes:
         checks: one for each item.
+        family: the output's container.
     """
 
     checks: tuple[Check, ...]
+    family: Family
 
     @property
     def ok(self) -> bool:
         """Whether all that the output's container can carry was kept."""
         return all(check.ok is not False for check in self.checks)
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """The items that the output's container cannot carry, or not whole, each one once."""
+        return tuple(dict.fromkeys(check.item for check in self.checks if check.lost))

@@ -17,7 +17,7 @@ from impasto.media.verify.pair import MILLISECOND, Pair
 from impasto.media.verify.report import Check, Report, found_for
 from impasto.media.write.segment import frame_ticks
 from impasto.media.write.sink import clock, rescale
-from impasto.media.write.target import changes, target
+from impasto.media.write.target import changes, losses, target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,7 @@ def verify(
         *check_chapters(pair),
         *check_tags(pair),
     ]
-    return Report(checks=tuple(checks))
+    return Report(checks=tuple(checks), family=family)
 
 
 def _first(video: Inventory) -> Fraction:
@@ -86,8 +86,9 @@ def _pictures(pair: Pair, size: tuple[int, int] | None) -> Iterator[Check]:
     yield _colour(pair)
     yield from _transparency(pair.after.pictures.facts)
     yield from check_labels("picture", pair.before.picture, pair.after.picture, pair.target.family)
+    lost = losses(pair.before.pictures.facts, pair.target)
     for change in changes(pair.before.pictures.facts, pair.target):
-        yield Check(item="picture format", ok=None, detail=change)
+        yield Check(item="picture format", ok=None, detail=change, lost=change in lost)
 
 
 def _frames(pair: Pair) -> Check:

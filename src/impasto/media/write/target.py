@@ -146,21 +146,27 @@ def sampling(pixel_format: str) -> str:
 
 def changes(facts: VideoFacts, target: Target) -> list[str]:
     """Return how the output's pictures must differ from the source's, one line each."""
+    found = losses(facts, target)
+    if facts.alpha:
+        found.append("transparent pictures become opaque")
+    if facts.interlaced:
+        found.append("interlaced pictures become progressive")
+    if any(target.padding):
+        size = f"{target.coded_width}x{target.coded_height}"
+        found.append(f"pictures of {target.width}x{target.height} are padded to {size}")
+    return found
+
+
+def losses(facts: VideoFacts, target: Target) -> list[str]:
+    """Return what an output's format cannot hold of its source's pictures, one line each."""
     found = []
     depth = bit_depth(facts.pixel_format)
     if depth > target.layout.depth:
         found.append(f"{depth}-bit pictures become {target.layout.depth}-bit")
     if (dense := sampling(facts.pixel_format)) not in {"4:2:0", "grey"}:
         found.append(f"{dense} colour becomes 4:2:0")
-    if facts.alpha:
-        found.append("transparent pictures become opaque")
-    if facts.interlaced:
-        found.append("interlaced pictures become progressive")
     if facts.colour.transfer in HDR:
         found.append("HDR mastering data, where the source has any, is not kept")
-    if any(target.padding):
-        size = f"{target.coded_width}x{target.coded_height}"
-        found.append(f"pictures of {target.width}x{target.height} are padded to {size}")
     return found
 
 

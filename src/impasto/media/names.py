@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from impasto.media.formats import Family
+
 CODECS = {
     "aac": "AAC",
     "aac_latm": "AAC (LATM)",
@@ -79,6 +81,14 @@ CONTAINERS = {
 SUFFIXES = {".mov": "QuickTime", ".webm": "WebM"}
 """Containers that share a demuxer with another, by how their files' names end."""
 
+FAMILIES: dict[Family, str] = {
+    "mp4": "MP4",
+    "mov": "QuickTime",
+    "mkv": "Matroska",
+    "webm": "WebM",
+}
+"""The containers of outputs."""
+
 LANGUAGES = {
     "ara": "Arabic",
     "ces": "Czech",
@@ -119,6 +129,16 @@ def codec(name: str) -> str:
     if match := re.fullmatch(r"pcm_[suf](\d+)(le|be)?", name):
         return f"PCM, {match[1]} bits"
     return CODECS.get(name, name)
+
+
+def container(family: Family) -> str:
+    """Return what people call an output's container."""
+    return FAMILIES[family]
+
+
+def track(kind: str, index: int) -> str:
+    """Return what people call a stream of a file, by FFmpeg's name of its kind."""
+    return f"{'sound' if kind == 'audio' else kind} track {index}"
 
 
 def language(code: str) -> str:
