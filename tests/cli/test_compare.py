@@ -32,7 +32,28 @@ def test_frames_that_are_left_out_are_counted(clip: MakeClip, tmp_path: Path) ->
     source, result = clip(".mp4", frames=12), clip(".mp4", frames=6)
     done = call("compare", source, result, "-o", tmp_path / "o.mp4")
     said = f"{result.name} ends early: the source's last 6 frames are left out"
-    assert f"note: {said}\n" in done.stderr
+    assert f"note: {said}; if it begins later than the source, give --start\n" in done.stderr
+
+
+def test_a_result_begins_where_its_job_began(clip: MakeClip, tmp_path: Path) -> None:
+    source, home = clip(".mp4", frames=12), ("--home", tmp_path / "home")
+    run = ("run", source, "--scorer", "identity", "--start", "0.16", "--end", "0.4", *home, "-o")
+    # The second output is made by the same job, from what the first one left.
+    results = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    for result in results:
+        assert call(*run, result).returncode == 0
+        done = call("compare", source, result, "-o", tmp_path / f"by-job-{result.name}", *home)
+        said = f"{result.name} ends early: the source's last 2 frames are left out"
+        assert f"note: {said}\n" in done.stderr
+        assert call("verify", source, result, *home).returncode == 0
+    (tmp_path / "other").mkdir()
+    told = ("--start", "0.16", "--home", tmp_path / "other")
+    done = call("compare", source, results[0], "-o", tmp_path / "told.mp4", *told)
+    assert done.returncode == 0, done.stderr
+    made = [tmp_path / name for name in ("told.mp4", "by-job-a.mp4", "by-job-b.mp4")]
+    assert len({path.read_bytes() for path in made}) == 1
+    call("compare", source, results[0], "-o", tmp_path / "wrong.mp4", *told[2:])
+    assert (tmp_path / "wrong.mp4").read_bytes() != made[0].read_bytes()
 
 
 def test_two_images_become_one(tmp_path: Path) -> None:

@@ -43,6 +43,18 @@ REFUSED = {
         ("verify", "films", "films"),
         "films: is not a video, and verify compares a video with its source; ",
     ),
+    "a video to verify without its output": (
+        ("verify", "{clip}"),
+        "OUTPUT: is missing; name what was made of",
+    ),
+    "two folders to compare": (
+        ("compare", "films", "films", "-o", "o.jpg"),
+        "films: is a folder; compare shows two videos or two images; name one of its images",
+    ),
+    "an image to compare with a video": (
+        ("compare", "text.jpg", "{clip}", "-o", "o.mp4"),
+        ": only one of them is an image; compare shows two videos or two images",
+    ),
     "a style that is not there": (("run", "{clip}", "--style", "no.jpg", "-o", "o.mp4"), "no.jpg"),
     "a picture that is none": (("run", "text.jpg", *TO[:-1], "o.jpg"), "not a readable picture"),
     "a video that is none": (("run", "text.mp4", *TO), "text.mp4"),

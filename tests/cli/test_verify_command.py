@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from support.command import call
 
@@ -46,3 +48,20 @@ def test_verify_knows_from_the_job_what_was_cut_off_and_scaled(
     wrong = call("verify", source, output, *home, "--end", "2")
     assert wrong.returncode == 1
     assert "LOST  frames" in wrong.stdout
+
+
+def test_only_a_job_that_has_made_a_video_is_verified(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(2):
+        Image.new("RGB", (32, 24), (number, 0, 0)).save(tmp_path / "in" / f"{number}.png")
+    home = ("--home", tmp_path / "home")
+    words = ("run", tmp_path / "in", "--scorer", "identity", *home, "--json", "-o")
+    made = json.loads(call(*words, tmp_path / "out").stdout)["job"]
+    refused = call("verify", made, *home)
+    assert refused.returncode == 2
+    assert "in: is not a video, and verify compares a video with its source" in refused.stderr
+
+    (tmp_path / "home" / "jobs" / made / "result.json").unlink()
+    stopped = call("verify", made, *home)
+    assert stopped.returncode == 2
+    assert f"job {made}: is stopped and has no output yet; 'impasto resume {made}" in stopped.stderr

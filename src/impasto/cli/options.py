@@ -316,3 +316,16 @@ def find_job(job_id: str, settings: Settings) -> Job:
     except BadInput as error:
         name_job(error, "", settings.home)
         raise
+
+
+def find_made(source: str, output: str, settings: Settings) -> Job | None:
+    """Return the job that made an output of a source, if its home has one."""
+    from impasto.jobs import find
+    from impasto.schema.url import normal
+
+    stores = open_stores(settings)
+    place = stores.locate(settings.home)
+    # To open a folder would create it.
+    if place.local and not place.path.is_dir():
+        return None
+    return find.made(stores.open_home(place), normal(source), normal(output))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from impasto.errors import BadInput
 from impasto.jobs.job import Job
 from impasto.jobs.keys import JOB
+from impasto.schema.events import Finished
 from impasto.schema.outcome import Result
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
@@ -38,7 +39,9 @@ def find(home: Store, job_id: str) -> Job:
 
 
 def made(home: Store, source: str, output: str) -> Job | None:
-    """Find the newest job that made an output of a source, by the results of the jobs.
+    """Find the newest job that made an output of a source, by the results and logs of the jobs.
+
+    A job that was run again for another output has that one only in its log.
 
     Args:
         home: the store that holds the jobs.
@@ -47,10 +50,19 @@ def made(home: Store, source: str, output: str) -> Job | None:
     """
     found = jobs(home)
     results = in_order(lambda job: job.folder.load_if_whole("result.json", Result), found, MANY)
-    for job, result in zip(found, results, strict=True):
-        if result and result.output == output and job.spec().source == source:
+    done = [(job, result) for job, result in zip(found, results, strict=True) if result]
+    for job, result in done:
+        if result.output == output and job.spec().source == source:
+            return job
+    for job, _ in done:
+        if job.spec().source == source and output in _outputs(job):
             return job
     return None
+
+
+def _outputs(job: Job) -> set[str]:
+    """Return every output that a job has made."""
+    return {event.record.output for event in job.journal.read() if isinstance(event, Finished)}
 
 
 def leaving(home: Store, output: str) -> Job | None:

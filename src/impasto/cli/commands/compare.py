@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from impasto.cli import streams
-from impasto.cli.options import Config, Quiet, Stream, load_settings, open_stores
+from impasto.cli.options import Config, Home, Quiet, Stream, find_made, load_settings, open_stores
 from impasto.errors import BadInput, Interrupted
 
 if TYPE_CHECKING:
@@ -41,12 +41,13 @@ def compare(
         typer.Option("--as", help="Beside each other, or one on each side of a line that moves."),
     ] = "side",
     start: Annotated[
-        str | None, typer.Option(help="The --start with which RESULT was made.")
+        str | None, typer.Option(help="Where RESULT begins. [default: as its job began]")
     ] = None,
     stream: Stream = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing output.")
     ] = False,
+    home: Home = None,
     config: Config = None,
     quiet: Quiet = False,
 ) -> None:
@@ -62,11 +63,17 @@ def compare(
     from impasto.storage.named_file import File
 
     streams.act()
-    stores = open_stores(load_settings(config))
+    settings = load_settings(config, home)
+    stores = open_stores(settings)
     given = File(stores, source), File(stores, result)
     target = linked(_local(output, given))
     _check_suffix(output, given)
     begin = seconds(start, "--start") if start else None
+    told = begin is not None
+    if not _images(given) and (job := find_made(source, result, settings)):
+        spec, told = job.spec(), True
+        begin = spec.start if begin is None else begin
+        stream = spec.stream if stream is None else stream
     check_output(target, TAG, {target.suffix.lower()} if overwrite else None, folder=False)
     sweep_partial(target, TAG)
     try:
@@ -75,7 +82,7 @@ def compare(
             interrupt.interruptible(shown.stopping, at_once=lambda: True),
             publishing(target, TAG, overwrite=overwrite) as path,
         ):
-            made = _write(stores, given, path, form, begin, stream, shown.update)
+            made = _write(stores, given, path, form, (begin, told), stream, shown.update)
             written = path.stat().st_size
     except KeyboardInterrupt:
         raise Interrupted(f"{output}: stopped, nothing is written") from None
@@ -106,9 +113,17 @@ def _images(given: tuple[File, File]) -> bool:
 
 
 def _check_suffix(output: str, given: tuple[File, File]) -> None:
-    """Refuse an output whose name asks for something else than what is compared."""
-    from impasto.media.formats import WRITABLE, family_of
+    """Refuse what cannot be compared, and an output whose name asks for something else."""
+    from impasto.media.formats import WRITABLE, family_of, is_image
+    from impasto.storage.local import is_folder
 
+    remedy = "compare shows two videos or two images"
+    for each in given:
+        if each.place.local and is_folder(each.place.path):
+            raise BadInput(f"{each.name}: is a folder", f"{remedy}; name one of its images")
+    if is_image(given[0].name) != is_image(given[1].name):
+        names = " and ".join(each.name for each in given)
+        raise BadInput(f"{names}: only one of them is an image", remedy)
     if not _images(given):
         family_of(output)
     elif Path(output).suffix.lower() not in WRITABLE:
@@ -132,11 +147,14 @@ def _write(
     given: tuple[File, File],
     path: Path,
     form: Form,
-    start: Fraction | None,
+    start: tuple[Fraction | None, bool],
     stream: int | None,
     update: Callable[[Progress], None],
 ) -> str:
-    """Write the comparison; returns what it is, for people."""
+    """Write the comparison; returns what it is, for people.
+
+    ``start`` says where the result begins, and whether that is known or only assumed.
+    """
     import os
 
     from impasto.cli.render.text import note
@@ -153,11 +171,12 @@ def _write(
         parts[1],
         path,
         form,
-        start,
+        start[0],
         stream,
         len(os.sched_getaffinity(0)),
         lambda done, total: update(Progress("comparing", "", done, total)),
     )
     if left:
-        note(f"{given[1].name} ends early: the source's last {left:,} frames are left out")
+        said = f"{given[1].name} ends early: the source's last {left:,} frames are left out"
+        note(said if start[1] else f"{said}; if it begins later than the source, give `start`")
     return f"{frames:,} frames"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ from impasto.cli.options import (
     ItemKind,
     Stream,
     find_job,
+    find_made,
     json_lines,
     load_settings,
     open_stores,
@@ -22,6 +24,7 @@ from impasto.errors import BadInput
 
 if TYPE_CHECKING:
     from impasto.jobs.job import Job
+    from impasto.settings import Settings
     from impasto.storage.named_file import File
 
 
@@ -75,23 +78,18 @@ def verify(
     """
     from impasto.cli import times
     from impasto.cli.render import facts
-    from impasto.jobs import find
     from impasto.media.verify import verify as checker
-    from impasto.schema.url import normal
     from impasto.storage.named_file import File
 
     settings = load_settings(config, home)
     stores = open_stores(settings)
-    place = stores.locate(settings.home)
-    job = None
     if output is None:
-        job = find_job(source, settings)
-    elif not place.local or place.path.is_dir():
-        job = find.made(stores.open_home(place), normal(source), normal(output))
+        job: Job | None = _job_alone(source, settings)
+    else:
+        job = find_made(source, output, settings)
     spec = job.spec() if job else None
     if output is None and job and spec:
-        result = job.result()
-        source, output = spec.source, result.output if result else spec.output
+        source, output = spec.source, _output(job, settings)
     asked = (spec.start, spec.end) if spec else (None, None)
     part = (
         times.seconds(start, "--start") if start else asked[0],
@@ -106,6 +104,30 @@ def verify(
     facts.verify(report, as_json=as_json)
     if not report.ok:
         raise Exit(1)
+
+
+def _job_alone(named: str, settings: Settings) -> Job:
+    """Return the job that is named without an output; raises BadInput for a file."""
+    if Path(named).exists() or PurePath(named).suffix or "/" in named:
+        raise BadInput(
+            "OUTPUT: is missing", f"name what was made of {named}, or give only the job's id"
+        )
+    return find_job(named, settings)
+
+
+def _output(job: Job, settings: Settings) -> str:
+    """Return the output of a job; raises BadInput while it has made none."""
+    from impasto.cli.job_argument import job_argument
+    from impasto.jobs.state import standing
+
+    result = job.result()
+    if result:
+        return result.output
+    state, named = standing(job, job.listing()).state, job_argument(job.id, settings.home)
+    remedy = f"`impasto resume {named}` goes on with it"
+    if state == "running":
+        remedy = f"`impasto logs -f {named}` shows how far it is"
+    raise BadInput(f"job {job.id}: is {state} and has no output yet", remedy)
 
 
 def _check_videos(source: File, output: File) -> None:
