@@ -113,4 +113,4 @@ def test_a_pattern_that_the_shell_replaced_is_written_back(
     )
     (tmp_path / "b.jpg").touch()
     said = refused("run", "b.jpg", *names, "--style", "p.jpg", "-o", "out/")
-    assert said.endswith("name a folder, a quoted pattern or a list of them")
+    assert said.endswith(" > sources.txt; impasto run sources.txt --style p.jpg -o out/")

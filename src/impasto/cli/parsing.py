@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
-from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -13,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.exceptions import Exit
 
 from impasto.cli import habits, help_page
+from impasto.cli.surplus import surplus
 from impasto.errors import BadInput, meant
 
 if TYPE_CHECKING:
@@ -209,18 +207,8 @@ class Command(TyperCommand):
         if len(arguments) != 1:
             return BadInput(f"{extra[0]}: is one too many; the command takes {names}", see)
         given = [str(ctx.params[arguments[0].name]), *extra]
-        if not all(Path(each).exists() for each in given):
-            return BadInput(f"{extra[0]}: is one too many; the command takes one {names}", see)
-        fact = f"{len(given)} sources ({given[0]}, {given[1]}, ...): a command takes one"
-        folders = {Path(each).parent for each in given}
-        if len(folders) > 1:
-            return BadInput(fact, "name a folder, a quoted pattern or a list of them")
-        left = Counter(given)
-        rest = [word for word in args if not left[word] or left.subtract([word])]
-        suffixes = {Path(each).suffix for each in given}
-        pattern = folders.pop() / f"*{suffixes.pop() if len(suffixes) == 1 else ''}"
-        command = f"{ctx.command_path} {shlex.join([str(pattern), *rest])}"
-        return BadInput(fact, f"quote the pattern: {command}")
+        output = str(ctx.params.get("output") or "")
+        return surplus(ctx.command_path, args, given, names, output)
 
 
 def plainest(name: str) -> str:

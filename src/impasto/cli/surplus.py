@@ -1,0 +1,106 @@
+"""What to type instead of more arguments than a command takes."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from impasto.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_OUTPUT = {"-o", "--output", "--out"}
+SHOWN = 2
+"""How many sources a message begins with."""
+NAMED = 20
+"""How many sources a command that can be pasted names one by one."""
+
+
+def surplus(
+    command: str, args: Sequence[str], given: Sequence[str], name: str, output: str
+) -> BadInput:
+    """Return the error for several arguments of a command that takes one.
+
+    Args:
+        command: the command, as it is typed.
+        args: all words after it.
+        given: those of them that are arguments.
+        name: what the command calls its argument.
+        output: the value of --output, or "".
+    """
+    left = Counter(given)
+    rest = [word for word in args if not left[word] or left.subtract([word])]
+    joined = " ".join(given)
+    if all(Path(each).exists() for each in given):
+        return _several(command, rest, given, output)
+    if Path(joined).exists():
+        fixed = shlex.join([joined, *rest])
+        return BadInput(f"{given[0]}: no such file", f"quote the name: {command} {fixed}")
+    spaced = not any(Path(each).exists() or Path(each).suffix for each in given[:-1])
+    if spaced and Path(given[-1]).suffix:
+        remedy = f"quote a name with spaces: {shlex.quote(joined)}"
+        return BadInput(f"{given[0]}: no such file", remedy)
+    return BadInput(
+        f"{given[1]}: is one too many; the command takes one {name}", f"see '{command} --help'"
+    )
+
+
+def _several(command: str, rest: Sequence[str], given: Sequence[str], output: str) -> BadInput:
+    """Return the error for several sources that exist, with a command that takes them all."""
+    from impasto.media.formats import is_image
+
+    more = ", ..." if len(given) > SHOWN else ""
+    fact = f"{len(given)} sources ({', '.join(given[:SHOWN])}{more}): a command takes one"
+    pattern = _pattern(given)
+    images = [is_image(each) for each in given]
+    if all(images) and pattern:
+        return BadInput(fact, f"quote the pattern: {command} {shlex.join([pattern, *rest])}")
+    if len(given) > NAMED and not pattern:
+        return BadInput(fact, "name a folder, a quoted pattern or a list of them")
+    if all(images):
+        free = (f"sources{n or ''}.txt" for n in itertools.count())
+        listed = next(each for each in free if not Path(each).exists())
+        names, whole = shlex.join(given), shlex.join([listed, *rest])
+        line = rf"printf '%s\n' {names} > {listed}; {command} {whole}"
+        return BadInput(fact, f"give a list of them: {line}")
+    if any(images) or not all(Path(each).is_file() for each in given):
+        return BadInput(fact, "give each to a command of its own")
+    names = pattern if pattern and shlex.quote(pattern) == f"'{pattern}'" else shlex.join(given)
+    alone = len({Path(each).with_suffix("") for each in given}) == len(given)
+    stem, name = "${f%.*}" if alone else "$f", Path(output).name
+    own = f'"{stem}-{name}"' if shlex.quote(name) == name else f'"{stem}-"{shlex.quote(name)}'
+    words = ['"$f"', *_each(rest, output, own)]
+    loop = f"for f in {names}; do {command} {' '.join(words)}; done"
+    return BadInput(fact, f"give them one at a time: {loop}")
+
+
+def _pattern(given: Sequence[str]) -> str:
+    """Return a pattern that names these files and no others, or ""."""
+    folders = {str(Path(each).parent) for each in given}
+    suffixes = {Path(each).suffix for each in given}
+    if len(folders) > 1 or len(suffixes) > 1:
+        return ""
+    name = f"*{suffixes.pop()}"
+    folder = Path(folders.pop())
+    found = {each for each in folder.glob(name) if each.name[0] != "."}
+    return str(folder / name) if found == set(map(Path, given)) else ""
+
+
+def _each(rest: Sequence[str], output: str, own: str) -> list[str]:
+    """Return words as a shell reads them, with another output."""
+    words = []
+    for before, word in itertools.pairwise(["", *rest]):
+        name, _, value = word.partition("=")
+        if output and word == output and before in _OUTPUT:
+            words.append(own)
+        elif output and name in _OUTPUT and value == output:
+            words.append(f"{name}={own}")
+        elif output and word == f"-o{output}":
+            words.append(f"-o {own}")
+        else:
+            words.append(shlex.quote(word))
+    return words

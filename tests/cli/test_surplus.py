@@ -1,0 +1,94 @@
+"""More sources than a command takes, or none of its output, get a command that works."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from support.command import call
+
+if TYPE_CHECKING:
+    from conftest import MakeClip
+
+
+def refused(*words: object) -> str:
+    """The one line with which a command is refused."""
+    done = call(*words, inline=False)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    (line,) = done.stderr.splitlines()
+    return line.removeprefix("impasto: ")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, and a home."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
+    return work
+
+
+def pasted(line: str) -> None:
+    """Run a line in a shell, in which ``impasto`` is this one."""
+    first = f'impasto() {{ {sys.executable} -m impasto "$@"; }}\n'
+    subprocess.run(["sh", "-e", "-c", first + line], check=True, capture_output=True, timeout=120)
+
+
+def test_several_videos_get_a_loop_that_can_be_pasted(here: Path, clip: MakeClip) -> None:
+    source = clip(frames=3)
+    for name in ("a.mp4", "b c.mp4"):
+        (here / name).write_bytes(source.read_bytes())
+    words = ("--scorer", "identity", "--workers", 1, "--out", "o.mp4")
+    said, loop = refused("run", "a.mp4", "b c.mp4", *words).split("; give them one at a time: ")
+    assert said == "2 sources (a.mp4, b c.mp4): a command takes one"
+    assert loop.startswith('for f in *.mp4; do impasto run "$f" --scorer identity')
+    pasted(loop)
+    assert {each.name for each in here.glob("*-o.mp4")} == {"a-o.mp4", "b c-o.mp4"}
+
+
+@pytest.mark.parametrize(
+    ("names", "loop"),
+    [
+        (("a.mp4", "c.mp4"), 'for f in a.mp4 c.mp4; do impasto run "$f" -o "${f%.*}-o.mp4"; done'),
+        (("a.mp4", "a.mkv"), 'for f in a.mp4 a.mkv; do impasto run "$f" -o "$f-o.mp4"; done'),
+        (("a.mkv", "b.mkv"), 'for f in *.mkv; do impasto run "$f" -o "${f%.*}-o.mp4"; done'),
+    ],
+)
+def test_a_loop_names_what_was_given_and_outputs_that_differ(
+    names: tuple[str, ...], loop: str, here: Path
+) -> None:
+    for name in ("a.mp4", "b.mp4", "c.mp4", "a.mkv", "b.mkv"):
+        (here / name).touch()
+    assert refused("run", *names, "-o", "o.mp4").endswith(f"one at a time: {loop}")
+
+
+def test_some_images_of_a_folder_get_a_list_of_them(here: Path) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        Image.new("RGB", (8, 8)).save(here / name)
+    words = ("-o", "out/", "--scorer", "identity", "--workers", 1)
+    said, line = refused("run", "a.png", "c.png", *words).split("give a list of them: ")
+    assert said.startswith("2 sources (a.png, c.png): ")
+    pasted(line)
+    assert {each.name for each in (here / "out").iterdir()} == {"a.png", "c.png"}
+
+
+def test_all_images_of_a_folder_get_a_quoted_pattern(here: Path) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        (here / name).touch()
+    assert refused("run", "a.png", "b.png", "c.png", "-o", "x/") == (
+        "3 sources (a.png, b.png, ...): a command takes one; "
+        "quote the pattern: impasto run '*.png' -o x/"
+    )
+
+
+def test_a_name_with_spaces_is_to_be_quoted(here: Path) -> None:
+    words = ("run", "my", "clip.mp4", "-o", "o.mp4")
+    assert refused(*words) == "my: no such file; quote a name with spaces: 'my clip.mp4'"
+    (here / "my clip.mp4").touch()
+    assert refused(*words).endswith("quote the name: impasto run 'my clip.mp4' -o o.mp4")
