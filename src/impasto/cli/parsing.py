@@ -10,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.exceptions import Exit
 
 from impasto.cli import habits, help_page
-from impasto.cli.surplus import surplus
+from impasto.cli.surplus import no_output, surplus
 from impasto.errors import BadInput, meant
 
 if TYPE_CHECKING:
@@ -46,9 +46,11 @@ class Group(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
         """Look a command up; raises BadInput when there is none of that name."""
         if args[0] not in self.commands and not args[0].startswith("-"):
+            known = "" if ctx.parent else habits.command(args)
+            likely = known or meant(args[0], self.commands)
             raise BadInput(
                 f"{args[0]}: unknown command",
-                meant(args[0], self.commands) or f"'{ctx.command_path} --help' lists the commands",
+                likely or f"'{ctx.command_path} --help' lists the commands",
             )
         found: tuple[Any, Any, list[str]] = super().resolve_command(ctx, args)
         return found
@@ -103,6 +105,8 @@ class Command(TyperCommand):
         rest: list[str] = []
         foreign: dict[str, str] = {}
         left = iter(args)
+        if error := habits.quality(args, takes):
+            raise error
         for word in left:
             if word == "--":
                 rest += [word, *left]
@@ -119,7 +123,7 @@ class Command(TyperCommand):
                 foreign[word] = next(left, "") if habits.takes_value(word) else ""
                 continue
             if own is None:
-                self.other_option(ctx, word, left)
+                self._elsewhere(ctx, word, left)
                 continue
             rest.append(own + equals + value)
             if takes[own] and not equals:
@@ -128,6 +132,13 @@ class Command(TyperCommand):
             raise habits.refusal(foreign)
         _refuse_twice(rest)
         return rest
+
+    def _elsewhere(self, ctx: Any, word: str, left: Iterator[str]) -> None:
+        """Take an option as `other_option` does; raises BadInput that knows other names."""
+        try:
+            self.other_option(ctx, word, left)
+        except BadInput as error:
+            raise habits.other_name(word, next(left, ""), self.takes_values(ctx)) or error from None
 
     def other_option(self, ctx: Any, word: str, left: Iterator[str]) -> None:
         """Take an option that is not the command's own; raises BadInput when there is none.
@@ -147,6 +158,16 @@ class Command(TyperCommand):
             if isinstance(param, TyperOption)
             for name in (*param.opts, *param.secondary_opts)
         }
+
+    def _arguments(self, ctx: Any, words: Sequence[str]) -> list[str]:
+        """Return those of a command's words, by their proper names, that belong to no option."""
+        takes, found, left = self.takes_values(ctx), [], iter(words)
+        for word in left:
+            if not word.startswith("-"):
+                found.append(word)
+            elif takes.get(word):
+                next(left, None)
+        return found
 
     def more_groups(self, ctx: Any) -> dict[str, list[tuple[str, str]]]:
         """Return groups of options besides the command's own, for its help."""
@@ -183,6 +204,8 @@ class Command(TyperCommand):
             return BadInput(error.message, remedy)
         is_option = param.param_type_name == "option"
         name = max(param.opts, key=len) if is_option else help_page.argument_name(param)
+        if name == "--output" and not error.message:
+            return no_output(ctx.command_path, self._arguments(ctx, words))
         if not error.message:
             # What a line has room for: "What to write: a video, ..." is said by the help.
             text = re.split(r"[.:;](?: |$)", param.help or "")[0]

@@ -49,6 +49,32 @@ def surplus(
     )
 
 
+def no_output(command: str, given: Sequence[str]) -> BadInput:
+    """Return the error for a command without --output.
+
+    Args:
+        command: the command, as it is typed.
+        given: its arguments.
+    """
+    from impasto.media.formats import is_image
+    from impasto.tables.formats import is_table
+
+    fact, takes = "--output: is missing", 2 if command.endswith("compare") else 1
+    if len(given) > takes and not Path(given[-1]).exists():
+        return BadInput(fact, f"write -o {shlex.quote(given[-1])}")
+    source = given[0] if given else ""
+    name = "out.mp4"
+    if command.endswith("preview"):
+        name = "sheet.png"
+    elif any(wild in source for wild in "*?[") or Path(source).is_dir() or source.endswith("/"):
+        name = "out/"
+    elif is_image(source):
+        name = "out.jpg"
+    elif is_table(source):
+        name = "out.jsonl"
+    return BadInput(fact, f"name the output: -o {name}")
+
+
 def _several(command: str, rest: Sequence[str], given: Sequence[str], output: str) -> BadInput:
     """Return the error for several sources that exist, with a command that takes them all."""
     from impasto.media.formats import is_image
