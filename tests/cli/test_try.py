@@ -42,6 +42,25 @@ class Wrong:
     def score(self, batch):
         return [1, 2]
 
+class Nothing:
+    def score(self, batch):
+        return None
+
+class Floats:
+    def score(self, batch):
+        return batch / 255
+
+class Ends:
+    def score(self, batch):
+        raise SystemExit("no model")
+
+class Sets:
+    def setup(self):
+        pass
+
+    def score(self, batch):
+        return batch
+
 class Many:
     def score(self, batch):
         return [[{"box": n} for n in range(30)] for picture in batch]
@@ -155,6 +174,25 @@ def test_a_scorer_that_cannot_be_loaded_shows_why() -> None:
     assert done.returncode == 2
     assert re.findall(r"line \d+, in (\w+)", done.stderr) == ["__init__"]
     assert "Broken() failed (line 18): KeyError: 'weights'; correct it" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "lines"),
+    [
+        ("Nothing", "score() returned None; it must return N pictures, or a list or DataFr", 1),
+        ("Floats", "score() returned float64 (1, 48, 64, 3); pictures must be a numpy array", 1),
+        ("Ends", "SystemExit: no model; its traceback is above", 6),
+        ("Sets", "Sets.setup() does not take the device; write def setup(self, device)", 1),
+    ],
+)
+def test_a_failure_shows_the_users_own_lines_alone(name: str, said: str, lines: int) -> None:
+    done = call("try", f"python:models.py:{name}", "grey.png")
+    assert (done.returncode, done.stdout) == (2, "")
+    shown = done.stderr.splitlines()
+    assert said in shown[-1]
+    assert len(shown) <= lines
+    assert "ScriptError" not in done.stderr
+    assert "/impasto/" not in done.stderr
 
 
 @pytest.mark.parametrize(

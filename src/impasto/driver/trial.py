@@ -22,6 +22,7 @@ from impasto.errors import BadInput, ImpastoError
 from impasto.machine import uses_cuda
 from impasto.media.read.describe import rotation
 from impasto.schema.outcome import ItemError
+from impasto.scorers.user.loading import brief
 from impasto.worker.task import Task
 
 if TYPE_CHECKING:
@@ -294,7 +295,7 @@ def _scored(
         except ImpastoError:
             raise
         except Exception as error:  # noqa: BLE001 (it is shown in place of the result)
-            return " ".join(f"{type(error).__name__}: {error}".split())
+            return brief(error)
 
     pairs = [(trial, item) for trial in trials for item in items]
     told(0, len(pairs))

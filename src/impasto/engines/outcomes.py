@@ -10,6 +10,7 @@ from impasto import secrecy
 from impasto.engines.messages import StartFailed
 from impasto.errors import BadInput, Changed, Denied, ImpastoError, Unavailable
 from impasto.schema.outcome import Failed, FailedKind
+from impasto.scorers.user.loading import brief
 
 if TYPE_CHECKING:
     from impasto.schema.outcome import Attempt, Done
@@ -107,5 +108,4 @@ def parts(error: Exception) -> tuple[str, str]:
     """Return the fact, in one line, and the remedy of an error, without secrets."""
     if isinstance(error, ImpastoError):
         return " ".join(error.fact.split()), " ".join(error.remedy.split())
-    text = secrecy.redact(" ".join(str(error).split()))
-    return f"{type(error).__name__}: {text}", ""
+    return secrecy.redact(brief(error)), ""

@@ -15,6 +15,7 @@ from impasto import secrecy
 from impasto.errors import BadInput
 from impasto.schema.outcome import ItemError
 from impasto.scorers.base import DeviceLost
+from impasto.scorers.user.loading import brief
 
 if TYPE_CHECKING:
     from impasto.outputs.base import Scored
@@ -96,8 +97,7 @@ def divide(
 
 def item_error(item: int, error: Exception) -> ItemError:
     """Describe why an item is set aside, with the end of the scorer's own traceback."""
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return ItemError(item=item, error=reason, traceback=secrecy.explain(error))
+    return ItemError(item=item, error=brief(error), traceback=secrecy.explain(error))
 
 
 def out_of_memory(error: Exception) -> bool:

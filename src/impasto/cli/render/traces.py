@@ -30,10 +30,15 @@ def lines(traceback: str) -> list[str]:
     return own or [plain(line) for line in traceback.splitlines()]
 
 
+def is_own(file: str) -> bool:
+    """Return whether a traceback's file is the user's own."""
+    return not _OTHERS.search(file)
+
+
 def _own(found: list[str]) -> Iterator[str]:
     for line, after in zip_longest(found, found[1:], fillvalue=""):
         match = _FRAME.match(line)
-        if not match or _OTHERS.search(match["file"]):
+        if not match or not is_own(match["file"]):
             continue
         name = f", in {match['name']}" if match["name"] else ""
         code = "" if _FRAME.match(after) else after.strip()

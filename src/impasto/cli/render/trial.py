@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from impasto.cli.render import traces
 from impasto.cli.render.text import console, counted, fact_lines, json_line, note, roughly, say
 from impasto.cli.render.wording import plain
 from impasto.errors import BadInput, ImpastoError
 from impasto.media import images
 from impasto.media.formats import WRITABLE as PICTURES
+from impasto.scorers.user.loading import ScriptError, brief
 from impasto.secrecy import redact
 from impasto.storage.local import mapped
 
@@ -127,20 +129,36 @@ def own_traceback(scorer: str) -> Iterator[None]:
             _explain(error.__cause__)
         raise
     except Exception as error:
-        _explain(error)
-        fact = " ".join(f"{type(error).__name__}: {error}".split())
-        raise BadInput(f"scorer {scorer}: {fact}", "its traceback is above") from error
+        # What tried to end this process is the cause of a ScriptError.
+        broken = isinstance(error, ScriptError)
+        told = _explain((broken and error.__cause__) or error)
+        # Without a line of the user's own it is Impasto that judged a result or a cell.
+        said = broken or (isinstance(error, ValueError) and not told)
+        fact = " ".join(str(error).split()) if said else brief(error)
+        remedy = "its traceback is above" if told else "" if said else "--debug shows where"
+        raise BadInput(f"scorer {scorer}: {fact}", remedy) from error
 
 
-def _explain(error: BaseException) -> None:
+def _explain(error: BaseException) -> bool:
+    """Print what a traceback shows of the user's own code; returns whether that is anything."""
     told = traceback.TracebackException.from_exception(error)
-    each: traceback.TracebackException | None = told
-    while each:
-        each.stack = traceback.StackSummary.from_list(
-            [frame for frame in each.stack if not _ours(frame.filename)] or each.stack
-        )
-        each = each.__cause__ or each.__context__
-    sys.stderr.write(redact("".join(told.format())))
+    each = _cut(told)
+    if each:
+        sys.stderr.write(redact("".join(each.format())))
+    return each is not None
+
+
+def _cut(told: traceback.TracebackException) -> traceback.TracebackException | None:
+    """Leave the frames from the user's first on, without Impasto's; None if there are none."""
+    files = [frame.filename for frame in told.stack]
+    if not any(map(traces.is_own, files)):
+        return None
+    told.stack = traceback.StackSummary.from_list(
+        [frame for frame in told.stack if not _ours(frame.filename)]
+    )
+    told.__cause__ = _cut(told.__cause__) if told.__cause__ else None
+    told.__context__ = _cut(told.__context__) if told.__context__ else None
+    return told
 
 
 def _ours(file: str) -> bool:

@@ -125,7 +125,9 @@ def contained() -> Iterator[None]:
 
 
 def brief(error: BaseException) -> str:
-    """Describe an exception in one line."""
+    """Describe an exception in one line; what broke the protocol is said without its type."""
+    if isinstance(error, ScriptError):
+        return " ".join(str(error).split())
     return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
 
 

@@ -34,6 +34,7 @@ dotted name and may use relative imports. Only the file itself is pinned by its 
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,6 +82,11 @@ class PythonScorer(Scorer):
             self._user: Any = kind(**params.args)
         setup = getattr(self._user, "setup", None)
         if setup is not None:
+            if not _takes_device(setup):
+                raise BadInput(
+                    f"{params.module}: {params.name}.setup() does not take the device",
+                    "write def setup(self, device)",
+                )
             with loading.blamed(params.module, f"{params.name}.setup()"):
                 setup(device)
         self._device = device
@@ -109,6 +115,18 @@ class PythonScorer(Scorer):
             return Scores(records=_records(result, len(batch)))
         _check_count(len(pictures), len(batch))
         return Scores(pictures=_unit(pictures, self._device))
+
+
+def _takes_device(setup: Any) -> bool:
+    """Return whether a function can be called with a device, as far as can be told."""
+    try:
+        inspect.signature(setup).bind("cpu")
+    except TypeError:
+        return False
+    except ValueError:
+        # Compiled code may have no signature.
+        return True
+    return True
 
 
 def _batch(value: object, params: PythonParams) -> int:
