@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from impasto.errors import BadInput
 from impasto.schema.job import JobSpec
+from impasto.schema.outcome import ItemError, Result
+from impasto.settings import Settings
 
 DIGEST = "e6b9d5f9ae4a769f8057704464de79ba5e94aaeb667c00bc0b9523eadc35a59e"
 OLD = f"""{{
@@ -66,3 +71,42 @@ def test_any_number_of_mini_batches_may_be_called_all() -> None:
 def test_a_strange_number_of_items_that_may_fail_is_refused() -> None:
     with pytest.raises(BadInput, match="is not a number, a percentage or 'all'; write 10, 5% or"):
         JobSpec.model_validate({"source": "a", "output": "b", "max_failed": "some"})
+
+
+def test_paths_are_taken_as_their_text() -> None:
+    given: Any = {"source": Path("photos"), "output": Path("/o") / "out.mp4"}
+    spec = JobSpec(**given, params={"style": Path("p.jpg"), "strength": 0.5})
+    assert (spec.source, spec.output) == ("photos", "/o/out.mp4")
+    assert spec.params == {"style": "p.jpg", "strength": 0.5}
+    home: Any = Path("/jobs")
+    assert Settings(home=home).home == "/jobs"
+
+
+def test_fields_are_given_by_name() -> None:
+    kinds: Any = (JobSpec, Settings)
+    for kind, example in zip(kinds, ("source=..., output=...", "home=..."), strict=True):
+        with pytest.raises(BadInput) as caught:
+            kind("photos", "out")
+        name = kind.__name__
+        assert str(caught.value) == f"{name}: takes its fields by name; write {name}({example})"
+
+
+@pytest.mark.parametrize(("seconds", "already"), [(0.0, True), (2.5, False)])
+def test_a_result_is_a_short_line_in_a_notebook(seconds: float, already: bool) -> None:
+    aside = (ItemError(item=1, key="a.png", error="ValueError: no", traceback="Traceback ..."),)
+    result = Result(
+        job="96ae0765f462",
+        output="/out.mp4",
+        items=24,
+        failed=1,
+        aside=aside,
+        concealed=0,
+        seconds=seconds,
+        fps=9.6,
+        bytes=1,
+        sha256="e6b9",
+    )
+    assert result.done_already is already
+    assert repr(result) == (
+        f"Result(output='/out.mp4', items=24, failed=1, seconds={seconds}, job='96ae0765f462')"
+    )

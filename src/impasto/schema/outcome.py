@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from impasto.schema.base import Frozen
 from impasto.schema.bounds import Count, JobId, Name, PathText, Seconds, Told, Trace, Word
 from impasto.schema.plan import Shard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FailedKind = Literal["bad_input", "unavailable", "error", "denied", "changed", "died", "timeout"]
 
@@ -148,6 +151,16 @@ class Result(Frozen):
     warnings: tuple[Told, ...] = ()
     report: PathText = ""
     scored: Count = 0
+
+    @property
+    def done_already(self) -> bool:
+        """Whether the job was finished before, so that nothing was scored."""
+        return not self.seconds
+
+    def __repr_args__(self) -> Iterator[tuple[str, object]]:
+        """Yield what its text shows: a line, without the failed items and their tracebacks."""
+        for name in ("output", "items", "failed", "seconds", "job"):
+            yield name, getattr(self, name)
 
 
 class Delivered(Frozen):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 
+from impasto.errors import BadInput
 from impasto.schema.base import Frozen
 from impasto.schema.refusal import refusal
 from impasto.schema.url import split_signature
@@ -70,15 +72,24 @@ class Signed(Frozen):
     The signatures are kept beside the fields, in this object and its copies in memory.
 
     Attributes:
-        URLS: the fields that hold a URL, or a dict of values of which some are URLs.
+        URLS: the fields that hold a URL or a path, or a dict of values of which some are either;
+            any `os.PathLike` is read as its text.
     """
 
     URLS: ClassVar[tuple[str, ...]] = ()
 
     if not TYPE_CHECKING:  # Editors know the fields from pydantic.
 
-        def __init__(self, **fields: Any) -> None:
+        def __init__(self, *places: Any, **fields: Any) -> None:
             """Build a value; raises BadInput naming the first field that is wrong."""
+            if places:
+                kind, known = type(self), type(self).model_fields
+                names = [name for name in known if known[name].is_required()] or [*known][:1]
+                example = ", ".join(f"{name}=..." for name in names)
+                raise BadInput(
+                    f"{kind.__name__}: takes its fields by name",
+                    f"write {kind.__name__}({example})",
+                )
             try:
                 super().__init__(**fields)
             except ValidationError as error:
@@ -107,6 +118,8 @@ class Signed(Frozen):
         queries: dict[str, str] = {}
 
         def clean(field: str, value: Any) -> Any:
+            if isinstance(value, os.PathLike):
+                value = os.fsdecode(value)
             if not isinstance(value, str):
                 return value
             before, text, after = cls._around_url(field, value)

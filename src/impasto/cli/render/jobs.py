@@ -24,7 +24,7 @@ SHOWN = 5
 def result_line(done: Result) -> None:
     """Print a finished job as a JSON line."""
     facts = done.model_dump(mode="json", exclude={"bytes", "sha256"})
-    json_line({**facts, "done_already": not done.seconds})
+    json_line({**facts, "done_already": done.done_already})
 
 
 def result(
