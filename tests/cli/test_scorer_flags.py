@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from impasto.cli.main import app
 from impasto.cli.scorer_flags import describe
 from impasto.errors import BadInput
 from impasto.scorers.registry import SCORERS
-from support.command import parsed
+from support.command import call, parsed
 
 CLASS = '''
 class Up:
@@ -100,6 +102,60 @@ def test_the_scorers_are_listed_for_people_and_for_programs() -> None:
     names = [parameter["name"] for parameter in json.loads(line)["parameters"]]
     assert {"layout", "range", "fit"} <= set(names)
     assert "model" not in names
+
+
+MODEL = """
+from typing import Literal
+
+class Model:
+    def __init__(self, sizes: list[int] = [1, 2], names: list[str] | None = None,
+                 mode: Literal["one of the first", "one of the second", "one of the third"] = ""):
+        self.sizes = sizes
+
+    def score(self, batch):
+        return [{"sum": sum(self.sizes)} for picture in batch]
+"""
+
+
+@pytest.mark.parametrize("scorer", ["", "python", "python:model.py:Model"])
+def test_the_list_of_scorers_fits_a_terminal_and_cuts_nothing(
+    scorer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("model.py").write_text(MODEL)
+    listed = CliRunner().invoke(app, ["scorers", *filter(None, [scorer])]).stdout.splitlines()
+    assert not [line for line in listed if len(line) > 80 or line != line.rstrip() or "…" in line]
+    whole = "\n".join(listed)
+    assert not re.search(r"\bstr\b|\[\]|\[\[|\('|list\[", whole)
+    if not scorer:
+        assert "--range auto|unit|signed|byte|imagenet" in whole
+    elif scorer == "python":
+        assert "'impasto scorers" in whole
+        assert "python:FILE.py:CLASS' lists them" in whole
+    else:
+        assert [line.split(maxsplit=2)[:2] for line in listed[1:4]] == [
+            ["--sizes", "N,..."],
+            ["--names", "TEXT,..."],
+            ["--mode", "CHOICE"],
+        ]
+
+
+def test_a_list_of_numbers_is_an_option_with_commas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("model.py").write_text(MODEL)
+    Image.new("RGB", (8, 8)).save("a.png")
+    words = ("try", "python:model.py:Model", "a.png", "--sizes")
+    assert "sum: 12" in call(*words, "3, 4,5").stdout
+    assert "`sizes`" not in (said := call(*words, "3,x").stderr)
+    assert said.startswith("impasto: --sizes: 'x' is not a whole number; see 'impasto scorers")
+
+
+@pytest.mark.parametrize("command", ["run", "preview", "plan"])
+def test_help_states_limits_in_words(command: str) -> None:
+    page = CliRunner().invoke(app, [command, "--help"]).stdout
+    assert not re.search(r"x[<>]=|<=x", page)
 
 
 @pytest.mark.parametrize(

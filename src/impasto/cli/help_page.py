@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ EXAMPLES = {
 _COLUMN = 28
 """Maximum width of the column of names."""
 _TYPES = {"<str>": "TEXT", "<int>": "N", "<float>": "NUMBER", "<bool>": ""}
+_LIMITS = re.compile(r"; [\d.]+<=x(?:<=[\d.]+)?(?=\])| \[x[<>]=[\d.]+\]| \[[\d.]+<=x[^\]]*\]")
+"""Limits as Typer writes them; errors and texts say them in words."""
 _HARD = "\N{NO-BREAK SPACE}"
 
 
@@ -128,19 +132,25 @@ def _row(param: Any, ctx: Any) -> tuple[str, str]:
     names = ", ".join(sorted(param.opts, key=len))
     kind = "" if param.is_flag or param.count else param.display_type_rich(ctx=ctx)
     kind = _TYPES.get(kind, kind.strip("<>"))
-    return f"{names} {kind}".rstrip(), text
+    return f"{names} {kind}".rstrip(), _LIMITS.sub("", text)
 
 
 def _write_row(formatter: Any, name: str, text: str, column: int) -> None:
     indent = " " * formatter.current_indent
-    width = formatter.width - len(indent) - column
-    lines = textwrap.wrap(_unbroken(text, width), max(width, 20)) or [""]
-    if len(name) > column - 2:
-        formatter.write(f"{indent}{name}\n")
-        name = ""
-    for line in lines:
-        formatter.write(f"{indent}{name:<{column}}{line.replace(_HARD, ' ')}".rstrip() + "\n")
-        name = ""
+    for line in row_lines(name, text, column, formatter.width - len(indent)):
+        formatter.write(f"{indent}{line}\n")
+
+
+def row_lines(name: str, text: str, column: int, width: int) -> list[str]:
+    """Return the lines of a name and its text, which begins in a column."""
+    room = max(width - column, 20)
+    lines = textwrap.wrap(_unbroken(text, room), room)
+    if lines and len(name) > column - 2:
+        lines = ["", *lines]
+    return [
+        f"{left:<{column}}{line.replace(_HARD, ' ')}".rstrip()
+        for left, line in zip_longest([name], lines, fillvalue="")
+    ]
 
 
 def _unbroken(text: str, width: int) -> str:

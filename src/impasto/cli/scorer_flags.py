@@ -26,7 +26,18 @@ PARAMS = "impasto.params"
 """The key of the scorer's parameters in a command's context."""
 SCORER = "impasto.scorer"
 """The key of the scorer's name there."""
-_TYPES = {"str": "TEXT", "int": "N", "float": "NUMBER", "": "VALUE"}
+_TYPES = {
+    "str": "TEXT",
+    "int": "N",
+    "float": "NUMBER",
+    "": "VALUE",
+    "list[str]": "TEXT,...",
+    "list[int]": "N,...",
+    "list[float]": "NUMBER,...",
+}
+_NUMBER = re.compile(r"\d+\.\d*")
+_WIDEST = 50
+"""Characters of a flag and its choices, beyond which these are among its text."""
 REQUIRED = "required"
 """Placeholder for the default of a parameter that has none."""
 
@@ -140,9 +151,7 @@ class ScorerCommand(Command):
         own = self.takes_values(ctx)
         others = [flag for flag in flags if flag.flag not in own]
         rows = [_row(flag, is_file=flag.name in roles.files) for flag in others]
-        if not flags and roles.class_args:
-            rows = [("--NAME VALUE", "An argument of the class, by its name.")]
-        return {title: rows}
+        return {title: rows or _unread(scorer, roles)}
 
 
 class FirstArgumentCommand(ScorerCommand):
@@ -166,6 +175,21 @@ class FirstArgumentCommand(ScorerCommand):
         return "style"
 
 
+def rows(scorer: str) -> list[tuple[str, str]]:
+    """Return a name and a text for each parameter of a scorer; raises what `describe` does."""
+    roles = _roles(scorer)
+    found = [_row(flag, is_file=flag.name in roles.files) for flag in describe(scorer)[1]]
+    return found or _unread(scorer, roles)
+
+
+def _unread(scorer: str, roles: Roles) -> list[tuple[str, str]]:
+    """Return the row for arguments of a class that is not named, or in a store."""
+    if not roles.class_args or (":" in scorer and "://" not in scorer):
+        return []
+    page = f"'impasto scorers {scorer.partition(':')[0]}:FILE.py:CLASS'"
+    return [("--NAME VALUE", f"An argument of the class, by its name; {page} lists them.")]
+
+
 def _roles(scorer: str) -> Roles:
     """Return the roles of a scorer's parameters; raises BadInput when there is no such scorer."""
     from impasto.scorers import registry
@@ -176,11 +200,14 @@ def _roles(scorer: str) -> Roles:
 def _row(flag: Flag, *, is_file: bool) -> tuple[str, str]:
     """Return a flag and its text, as a row of help."""
     kind = "FILE" if is_file else _TYPES.get(flag.type, flag.type)
-    name = flag.flag if flag.switch else f"{flag.flag} {kind}"
+    name = (flag.flag if flag.switch else f"{flag.flag} {kind}").rstrip()
     about = flag.about[:1].upper() + flag.about[1:]
-    default = "" if flag.switch or not flag.default else f"[default: {flag.default}]"
+    if len(name) > _WIDEST:
+        name, about = f"{flag.flag} CHOICE", f"{about} One of {kind.replace('|', ', ')}.".lstrip()
+    value = f"{float(flag.default):g}" if _NUMBER.fullmatch(flag.default) else flag.default
+    default = "" if flag.switch or not flag.default else f"[default: {value}]"
     last = "[required]" if flag.default == REQUIRED else default
-    return name.rstrip(), f"{about} {last}".strip()
+    return name, f"{about} {last}".strip()
 
 
 def _find(scorer: str, name: str, own: Iterable[str], command: str) -> Flag:
@@ -251,6 +278,8 @@ def _of_field(name: str, info: FieldInfo, about: str) -> Flag:
 
 
 def _shown(default: object) -> str:
+    if isinstance(default, (list, tuple)):
+        return ",".join(map(str, default))
     return "" if default is None else str(default)
 
 

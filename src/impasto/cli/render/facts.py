@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-from rich.text import Text
-
-from impasto.cli.render.text import console, counted, fact_lines, json_line, note, roughly, say
+from impasto.cli import help_page
+from impasto.cli.render.text import counted, fact_lines, json_line, note, roughly, say
 from impasto.media.names import codec, container
 
 if TYPE_CHECKING:
@@ -16,10 +15,14 @@ if TYPE_CHECKING:
     from impasto.media.verify.report import Report
     from impasto.media.write.target import Target
 
+WIDTH = 80
+COLUMN = 22
+"""Where the texts of a scorer's parameters begin."""
+
 
 def scorers(name: str | None, *, as_json: bool) -> None:
     """Print the scorers with their parameters, or one of them; or one JSON line per scorer."""
-    from impasto.cli.scorer_flags import REQUIRED, describe
+    from impasto.cli.scorer_flags import describe, rows
     from impasto.scorers import registry
 
     names, problems = ([name], []) if name else registry.find_all()
@@ -33,12 +36,12 @@ def scorers(name: str | None, *, as_json: bool) -> None:
             )
             continue
         argument = ":FILE" if ":" not in each and registry.find(each).roles.argument else ""
-        say(f"{each}{argument}: {about}")
-        table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
-        for flag in flags:
-            default = flag.default if flag.default == REQUIRED else f"[{flag.default}]"
-            table.add_row(f"  {flag.flag}", flag.type, Text(default), Text(flag.about))
-        console(stderr=False).print(table)
+        title = f"{each}{argument}: {about}".rstrip(": ")
+        for line in textwrap.wrap(title, WIDTH, subsequent_indent="  ", break_long_words=False):
+            say(line)
+        for row in rows(each):
+            for line in help_page.row_lines(*row, COLUMN, WIDTH - 2):
+                say(f"  {line}")
 
 
 def plan(draft: Draft, *, as_json: bool) -> None:

@@ -25,7 +25,8 @@ class Argument:
 
     Attributes:
         name: as in Python.
-        type: int, float, str or bool; "" where it is anything else.
+        type: int, float, str or bool, or a list of the first three such as ``list[int]``; "" where
+            it is anything else.
         default: a literal, or why there is none.
         choices: the values that a Literal allows.
         optional: whether it may be None.
@@ -182,6 +183,10 @@ def _kind(annotation: ast.expr) -> tuple[str, tuple[Any, ...]]:
         choices = tuple(_default(member) for member in members)
         kinds = {type(choice).__name__ for choice in choices}
         return (kinds.pop() if len(kinds) == 1 else ""), choices
+    if isinstance(annotation, ast.Subscript) and _last(annotation.value) in {"list", "List"}:
+        inner = annotation.slice
+        if isinstance(inner, ast.Name) and inner.id in {"int", "float", "str"}:
+            return f"list[{inner.id}]", ()
     return "", ()
 
 

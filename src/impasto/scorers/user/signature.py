@@ -133,6 +133,10 @@ def _convert(argument: Argument, value: Any) -> Any:
             if isinstance(value, str) and value == str(choice):
                 return choice
         raise ValueError(f"{value!r} is not one of {', '.join(map(str, argument.choices))}")
+    if argument.type.startswith("list[") and isinstance(value, str | list | tuple):
+        each = Argument(argument.name, argument.type[5:-1])
+        parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+        return [_convert(each, part) for part in parts]
     kind = declared.TYPES.get(argument.type)
     if kind is None or type(value) is kind:
         return value
