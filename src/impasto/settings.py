@@ -50,7 +50,7 @@ class WorkerRange(Frozen):
         if match is None or not (match[1] or match[3]):
             raise ValueError("is neither a number nor a range such as 0:8")
         if match[3] and int(match[3]) < 1:
-            raise ValueError("has a maximum of 0")
+            raise ValueError("must be 1 at least")
         return {"least": match[1] or 0, "most": match[3]}
 
     @model_validator(mode="after")

@@ -80,3 +80,13 @@ def test_a_partly_failed_job_names_commands_that_can_be_pasted(tmp_path: Path) -
     for command in commands:
         if command.startswith("retry"):
             assert call(*shlex.split(command), inline=False).returncode == 3
+
+
+def test_jobs_that_an_id_begins_are_named(tmp_path: Path) -> None:
+    ids = [f"ab{n}765f462d1a"[:12] for n in range(5)]
+    for each in ids:
+        (tmp_path / "jobs" / each).mkdir(parents=True)
+        (tmp_path / "jobs" / each / "spec.json").write_text("{}")
+    done = call("show", "ab", "--home", tmp_path)
+    assert done.returncode == 2
+    assert f"job ab: matches 5 jobs ({', '.join(ids[:4])}, ...); type more of the id" in done.stderr

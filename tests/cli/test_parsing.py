@@ -39,6 +39,8 @@ RUN = ("run", "in.mp4", "-o", "o.mp4")
         ((*RUN, "--crf"), "--crf: needs a value; see 'impasto run --help'"),
         ((*RUN, "--crf", "--preset", "fast"), "--crf: needs a value"),
         ((*RUN, "--crf", "low"), "--crf low: must be a whole number; see 'impasto run --help'"),
+        ((*RUN, "--scorer", "identity", "--workers", "0"), "--workers 0: must be 1 at least"),
+        (("preview", "a.jpg", "-o", "s.png", "-n", "0"), "-n 0: must be from 1 to 60; see"),
         ((*RUN, "--timeout", "x"), "--timeout x: must be a number"),
         ((*RUN, "--engine", "loca"), "--engine loca: must be one of local, ray, inline; did you"),
         ((*RUN, "-o", "p.mp4"), "-o: is given twice; leave one out"),

@@ -64,6 +64,14 @@ REFUSED = {
     ),
     "sound that the output cannot carry": (("run", "{clip}", *TO[:-1], "o.webm"), "--audio auto"),
     "an output of another kind": (("run", "{clip}", *TO[:-1], "o.xyz"), "cannot become .xyz"),
+    "records of a scorer that makes none": (
+        ("run", "{clip}", *TO[:-1], "o.xyz"),
+        "choose .mp4, .m4v, .mov, .mkv, .webm or a folder",
+    ),
+    "a parameter out of range": (
+        ("run", "{clip}", "--style", "text.jpg", "--strength", "2", "-o", "o.mp4"),
+        "--strength 2: must be from 0 to 1; see 'impasto scorers style'",
+    ),
     "a stream that is none": (("run", "{clip}", *TO, "--stream", 9), "its stream 9 is not a video"),
     "a job that is not there": (("show", "abc"), "job abc: not found"),
 }

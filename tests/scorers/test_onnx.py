@@ -509,9 +509,9 @@ def test_a_dictionary_of_probabilities_is_a_record_a_row() -> None:
 
 
 def test_items_of_the_wrong_kind_are_refused_with_the_remedy() -> None:
-    with pytest.raises(BadInput, match="takes rows, not pictures; set `items=rows`"):
+    with pytest.raises(BadInput, match="takes rows, not pictures; give a table"):
         scorer(_linear()).score(pictures())
-    with pytest.raises(BadInput, match="takes pictures, not rows; set `items=pictures`"):
+    with pytest.raises(BadInput, match="takes pictures, not rows; give pictures"):
         scorer(blur()).score(pd.DataFrame({"a": [1]}))
 
 

@@ -498,6 +498,10 @@ def test_wrong_values_are_named_in_one_line(given: dict[str, Any], message: str)
     with pytest.raises(BadInput) as caught:
         signature.check(signature.arguments(UPSCALE.encode(), "Upscale"), given)
     assert str(caught.value) == f"{message}; {HELP}"
+    with pytest.raises(BadInput, match=r"see `impasto scorers python:up.py:Upscale`$"):
+        signature.check(
+            signature.arguments(UPSCALE.encode(), "Upscale"), given, "python:up.py:Upscale"
+        )
 
 
 @pytest.mark.parametrize(

@@ -48,11 +48,19 @@ def test_every_scorer_of_the_table_is_where_it_says(name: str) -> None:
         ("dir/net.PTH", "write checkpoint:dir/net.PTH"),
         ("up.py", "write python:up.py:CLASS or script:up.py"),
         ("dir/up.py:Up", "scorer 'dir/up.py:Up': is a file; write python:dir/up.py:Up"),
+        ("no.onnx", "scorer no.onnx: no such file; check the path, and write onnx:no.onnx"),
+        ("onxx:my.onnx", "scorer 'onxx' is unknown; did you mean onnx:?"),
         ("identiy", "scorer 'identiy' is unknown; did you mean identity?"),
         ("zzz", "scorer 'zzz' is unknown; choose one of style, gatys, script, "),
     ],
 )
-def test_a_scorer_that_there_is_not_says_what_was_meant(scorer: str, said: str) -> None:
+def test_a_scorer_that_there_is_not_says_what_was_meant(
+    scorer: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dir").mkdir()
+    for name in ("my.onnx", "dir/net.PTH", "up.py", "dir/up.py"):
+        Path(name).touch()
     with pytest.raises(BadInput) as refused:
         find(scorer)
     assert str(refused.value).startswith(said) or str(refused.value).endswith(said)

@@ -219,6 +219,10 @@ class Command(TyperCommand):
         if choices:
             likely = meant(given, choices)
             return BadInput(f"{shown}: must be one of {', '.join(choices)}", likely or remedy)
+        info = param.type_descriptor.parameter_info
+        limits = [getattr(info, name, None) for name in ("min", "max")]
+        if None not in limits and re.fullmatch(r"-?\d+", given):
+            return BadInput(f"{shown}: must be from {limits[0]} to {limits[1]}", remedy)
         kind = _KINDS.get(param.type_descriptor.annotation)
         return BadInput(f"{shown}: must be {kind}" if kind else f"{name}: {error.message}", remedy)
 

@@ -36,7 +36,9 @@ def since_moment(text: str, option: str) -> float:
     try:
         return datetime.fromisoformat(text.strip()).timestamp()
     except (ValueError, OverflowError, OSError):
+        minutes = re.fullmatch(r"(\d+)\s*m", text.strip())
         remedy = "write 2d, 12h, 30min or a date such as 2026-11-01"
+        remedy = f"did you mean {minutes[1]}min?" if minutes else remedy
         raise BadInput(f"{option} {text}: is not a time", remedy) from None
 
 

@@ -95,12 +95,12 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> Pinned:
     params |= {file.name: normal(file.url) for file in entry.files(params)}
     pins = {file.name: _pin(stores, file, home) for file in entry.files(params, *PINNED)}
     if entry.roles.class_args:
-        _check_args(entry.roles, params, stores)
+        _check_args(entry.roles, params, stores, spec.scorer)
         _refuse_signed(params[entry.roles.class_args], spec)
     if entry.distribution:
         pins["scorer"] = entry.distribution
     _refuse_unwritable(params)
-    parsed = entry.parse(params)
+    parsed = entry.parse(params, scorer)
     requirements = normal(spec.requirements) if spec.requirements else None
     if requirements:
         stores.check_trusted(requirements, home)
@@ -143,11 +143,11 @@ def _pin(stores: Stores, file: ParamFile, home: str) -> str:
     return staged(file.url, home) or _sha256(stores, file.url)
 
 
-def _check_args(roles: Roles, params: dict[str, Any], stores: Stores) -> None:
-    """Check and convert the arguments of the user's class; raises BadInput."""
+def _check_args(roles: Roles, params: dict[str, Any], stores: Stores, scorer: str) -> None:
+    """Check and convert the arguments of the user's class, as a spec names it; raises BadInput."""
     url = params[roles.argument]
     known = signature.arguments(stores.read(url), params[roles.class_name], url)
-    params[roles.class_args] = signature.check(known, params.get(roles.class_args, {}))
+    params[roles.class_args] = signature.check(known, params.get(roles.class_args, {}), scorer)
 
 
 def _sha256(stores: Stores, url: str) -> str:

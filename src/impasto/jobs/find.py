@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from impasto.schema.outcome import Delivered
     from impasto.storage.store import Store
 
+NAMED = 4
+"""How many of the jobs that an id's beginning matches are named."""
+
 
 def jobs(home: Store) -> list[Job]:
     """List the jobs of a home, newest spec first."""
@@ -32,9 +35,13 @@ def find(home: Store, job_id: str) -> Job:
         BadInput: there is none, or more than one.
     """
     matching = [known for known in _ids(home) if known.startswith(job_id)]
-    if len(matching) != 1:
-        fact = f"matches {len(matching)} jobs" if matching else f"not found in {home.place}"
-        raise BadInput(f"job {job_id}: {fact}", "see `impasto jobs`, or give its `home`")
+    if not matching:
+        fact = f"job {job_id}: not found in {home.place}"
+        raise BadInput(fact, "see `impasto jobs`, or give its `home`")
+    if len(matching) > 1:
+        more = ", ..." if len(matching) > NAMED else ""
+        fact = f"matches {len(matching)} jobs ({', '.join(sorted(matching)[:NAMED])}{more})"
+        raise BadInput(f"job {job_id}: {fact}", "type more of the id")
     return Job(home, matching[0])
 
 

@@ -66,9 +66,15 @@ class Entry:
             if (not roles or role in roles) and isinstance(params.get(name), str)
         ]
 
-    def parse(self, params: Mapping[str, Any]) -> Frozen:
-        """Check a job's parameters; raises BadInput naming the first that is wrong."""
-        return parse(self.params, params, "see `impasto scorers`")
+    def parse(self, params: Mapping[str, Any], scorer: str = "") -> Frozen:
+        """Check a job's parameters; raises BadInput naming the first that is wrong.
+
+        Args:
+            params: the parameters.
+            scorer: its name in the table, for the error.
+        """
+        page = f"impasto scorers {scorer}".rstrip()
+        return parse(self.params, params, f"see `{page}`")
 
     def load(self) -> type[Scorer]:
         """Import the scorer's class.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from impasto.errors import BadInput, meant
@@ -148,13 +148,20 @@ def find(scorer: str) -> Entry:
         return plugins.load(name)
     names = [*SCORERS, *plugins.offered()]
     named = _CLASS.search(scorer)
+    likely = meant(name, names)
+    if likely and name != scorer:
+        # Only the name before the model is wrong.
+        raise BadInput(f"scorer {name!r} is unknown", likely.replace("?", ":?"))
     if forms := _MODELS.get(PurePath(scorer[: named.start()] if named else scorer).suffix.lower()):
         shown = [f"{each}:{scorer}" for each in forms]
         if forms[0] == "python":
             shown = shown[:1] if named else [f"{shown[0]}:CLASS", *shown[1:]]
-        raise BadInput(f"scorer {scorer!r}: is a file", f"write {' or '.join(shown)}")
-    remedy = meant(name, names) or f"choose one of {', '.join(names)}"
-    raise BadInput(f"scorer {name!r} is unknown", remedy)
+        written = f"write {' or '.join(shown)}"
+        file = scorer[: named.start()] if named else scorer
+        if "://" not in file and not Path(file).exists():
+            raise BadInput(f"scorer {file}: no such file", f"check the path, and {written}")
+        raise BadInput(f"scorer {scorer!r}: is a file", written)
+    raise BadInput(f"scorer {name!r} is unknown", likely or f"choose one of {', '.join(names)}")
 
 
 def find_all() -> tuple[list[str], list[str]]:

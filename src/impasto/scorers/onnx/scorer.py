@@ -80,14 +80,17 @@ class OnnxScorer(Scorer):
         """
         if is_tensor(batch):
             if self._pictures is None:
-                raise self._misfit("rows", "pictures")
+                raise BadInput(
+                    f"{self._name}: takes rows, not pictures",
+                    "give a table (.csv, .jsonl, .parquet)",
+                )
             return self._pictures.score(batch)
         if self._pictures is not None:
-            raise self._misfit("pictures", "rows")
+            raise BadInput(
+                f"{self._name}: takes pictures, not rows",
+                "give pictures; a table that lists their paths needs `items=pictures`",
+            )
         return Scores(records=[[record] for record in self._rows(batch)])
-
-    def _misfit(self, wants: str, gets: str) -> BadInput:
-        return BadInput(f"{self._name}: takes {wants}, not {gets}", f"set `items={wants}`")
 
     def _rows(self, frame: pd.DataFrame) -> list[Record]:
         from impasto.scorers.onnx import rows

@@ -12,7 +12,6 @@ from impasto.errors import BadInput
 from impasto.scorers.user import declared
 from impasto.scorers.user.declared import Argument, Default
 
-_HELP = "see `impasto scorers python:FILE.py:CLASS`"
 _TRUTH = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
@@ -97,8 +96,13 @@ def text(source: bytes, name: str, where: str = "the file") -> str:
     return "\n".join(filter(None, texts))
 
 
-def check(arguments: list[Argument], given: Mapping[str, Any]) -> dict[str, Any]:
+def check(arguments: list[Argument], given: Mapping[str, Any], scorer: str = "") -> dict[str, Any]:
     """Check values for arguments, and convert those that come as text from the command line.
+
+    Args:
+        arguments: those of the class.
+        given: the values, by name.
+        scorer: the class as a spec names it, for the error.
 
     Raises:
         BadInput: names are unknown, or values are missing or of the wrong type; one line names all.
@@ -118,7 +122,8 @@ def check(arguments: list[Argument], given: Mapping[str, Any]) -> dict[str, Any]
         if argument.default is Default.REQUIRED and argument.name not in given:
             wrong.append(f"{argument.reference}: is missing")
     if wrong:
-        raise BadInput("; ".join(wrong), _HELP)
+        named = scorer if ":" in scorer else "python:FILE.py:CLASS"
+        raise BadInput("; ".join(wrong), f"see `impasto scorers {named}`")
     return checked
 
 
