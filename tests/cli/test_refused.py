@@ -141,3 +141,14 @@ def test_a_plan_makes_no_home(place: Path) -> None:
     Image.new("RGB", (32, 24)).save("a.png")
     assert call("plan", "a.png", *TO[:-1], "o.png", inline=False).returncode == 0
     assert list((place / "home").iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("run", "notes.txt", *TO), ("probe", "notes.txt")])
+def test_a_text_that_is_no_list_of_paths_says_how_it_was_read(
+    words: tuple[str, ...], place: Path
+) -> None:
+    (place / "work" / "notes.txt").write_text("# mine\nhello\n")
+    done = call(*words, inline=False)
+    assert done.returncode == 2
+    said = "notes.txt line 2: 'hello' is not a file; a .txt is read as a list of paths\n"
+    assert done.stderr.endswith(said)

@@ -18,7 +18,7 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from impasto.errors import BadInput
+from impasto.errors import BadInput, Missing
 from impasto.schema.url import check_key, parse
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def read(stores: Stores, url: str | Url) -> list[Url]:
     """Return what a manifest names, in its order.
 
     Raises:
+        Missing: nothing that it names exists.
         BadInput: there is no such manifest, it is malformed or empty, or a line names something
             twice or something it may not; the message says which line.
         Unavailable: its store does not answer.
@@ -47,6 +48,7 @@ def read(stores: Stores, url: str | Url) -> list[Url]:
     place = stores.locate(url)
     home = None if place.local else stores.open_parent(place)[0].root
     seen: dict[Url, int] = {}
+    first = ""
     for line, text in _entries(place, stores.read(place)):
         where = f"{place}: line {line}"
         named = _at_home(text, place, home, where) if home else _anywhere(text, place, where)
@@ -55,6 +57,11 @@ def read(stores: Stores, url: str | Url) -> list[Url]:
         if named in seen:
             raise BadInput(f"{where}: names the same as line {seen[named]}", "remove one of them")
         seen[named] = line
+        first = first or f"{place} line {line}: {text!r} is not a file"
+    if seen and all(named.local and not named.path.exists() for named in seen):
+        # A text that is no list is taken for one.
+        suffix = PurePath(place.name).suffix.lower()
+        raise Missing(first, f"a {suffix} is read as a list of paths")
     if not seen:
         raise BadInput(f"{place}: names no items", "write one URL or path per line")
     return list(seen)
