@@ -138,3 +138,14 @@ def test_pictures_left_out_are_named_once_a_run_and_in_show(tmp_path: Path) -> N
         assert done.stderr.count(line) == 1
     name = done.stdout.rpartition("job ")[2].rstrip(")\n")
     assert call("show", name, *home).stdout.count(line) == 1
+
+
+@pytest.mark.parametrize(("output", "told"), [("out", True), ("out/", False), ("o.mp4", False)])
+def test_a_video_that_becomes_images_by_its_outputs_name_says_so(
+    output: str, told: bool, clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = call("run", clip(frames=2), "--scorer", "identity", "-o", output, "--home", "h")
+    assert done.returncode == 0, done.stderr
+    said = "out is a folder of PNG images; for a video, write --output out.mp4"
+    assert (said in done.stderr) is told

@@ -98,6 +98,10 @@ def plan(
         warnings += survey.rehearse(PurePath(spec.output).suffix, width, height)
     if made == "video" and source.kind != "video" and spec.fps is None:
         warnings += (f"the video is made with {DEFAULT_FPS} fps; `fps` sets another rate",)
+    bare = made == "folder" and spec.frames is None and not PurePath(spec.output).suffix
+    if bare and source.kind == "video" and not spec.output.endswith("/"):
+        name = PurePath(spec.output).name
+        warnings += (f"{name} is a folder of PNG images; for a video, write `output={name}.mp4`",)
     wanted = size(survey.count, width, height)
     return Plan(
         source=kind.source,
