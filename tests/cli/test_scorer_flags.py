@@ -152,6 +152,22 @@ def test_a_list_of_numbers_is_an_option_with_commas(
     assert said.startswith("impasto: --sizes: 'x' is not a whole number; see 'impasto scorers")
 
 
+def test_an_argument_that_an_option_hides_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    head = "class Up:\n    def __init__(self, device{}): ...\n    def score(self, b): return b"
+    Image.new("RGB", (8, 8)).save("a.png")
+    said = (
+        "--device is an option of 'impasto try', so it does not set the class's argument 'device'"
+    )
+    for default, code in ((": str = 'cpu'", 0), ("", 2)):
+        Path("up.py").write_text(head.format(default))
+        done = call("try", "python:up.py:Up", "a.png")
+        assert done.returncode == code
+        assert f"python:up.py:Up: {said}; rename the argument" in " ".join(done.stderr.split())
+
+
 @pytest.mark.parametrize("command", ["run", "preview", "plan"])
 def test_help_states_limits_in_words(command: str) -> None:
     page = CliRunner().invoke(app, [command, "--help"]).stdout

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from impasto.cli.parsing import Command, next_value, plainest, unknown, value_of
+from impasto.cli.render.text import note
 from impasto.errors import BadInput
 
 if TYPE_CHECKING:
@@ -122,7 +123,25 @@ class ScorerCommand(Command):
         """Take the scorer's parameters out; raises BadInput when one is unknown or has no value."""
         ctx.meta[SCORER] = self.scorer(args)
         ctx.meta[PARAMS] = {}
-        return super().own_words(ctx, args)
+        words = super().own_words(ctx, args)
+        if not {*ctx.help_option_names} & {*args}:
+            self._tell_hidden(ctx)
+        return words
+
+    def _tell_hidden(self, ctx: Any) -> None:
+        """Say which arguments of the user's class no option can reach; raises BadInput."""
+        scorer = ctx.meta[SCORER]
+        if ":" not in scorer or "://" in scorer or not _roles(scorer).class_args:
+            return
+        own = self.takes_values(ctx)
+        for flag in describe(scorer)[1]:
+            if flag.flag not in own:
+                continue
+            fact = f"{scorer}: {flag.flag} is an option of '{ctx.command_path}', so it does not set"
+            fact += f" the class's argument {flag.name!r}"
+            if flag.default == REQUIRED:
+                raise BadInput(fact, "rename the argument")
+            note(f"{fact}; rename the argument to set it")
 
     def scorer(self, args: Sequence[str]) -> str:
         """Return the scorer that the arguments name."""
