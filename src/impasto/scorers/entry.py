@@ -73,8 +73,8 @@ class Entry:
             params: the parameters.
             scorer: its name in the table, for the error.
         """
-        page = f"impasto scorers {scorer}".rstrip()
-        return parse(self.params, params, f"see `{page}`")
+        remedy = f"see `impasto scorers {scorer}`" if scorer else "see `impasto scorers`"
+        return parse(self.params, params, remedy)
 
     def load(self) -> type[Scorer]:
         """Import the scorer's class.
