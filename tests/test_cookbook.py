@@ -159,4 +159,6 @@ def words(command: str, job: str) -> list[str]:
 def alike(line: str) -> str:
     """Return a line of output without what differs from run to run."""
     line = JOB.sub("job ID", line.replace(f"{Path.cwd()}/", ""))
-    return re.sub(r"\b[\d.,]+ ?(ms|s|fps|[a-z]+/s|[kM]?B|x)(?!\w)", r"N \1", line)
+    line = re.sub(r"\b[\d.,]+ ?(ms|s|fps|[a-z]+/s|[kM]?B|x)(?!\w)", r"N \1", line)
+    # What takes no time has no speed.
+    return re.sub(r", N [kM]?B/s$", "", line)

@@ -170,6 +170,7 @@ def test_a_scorer_that_ends_its_process_at_every_item_ends_the_run_early(tmp_pat
     )
     assert done.returncode == 3
     line = done.stderr.splitlines()[-1]
-    assert "killed its worker; the last: the worker died (signal 6): no device" in line
+    died = "the worker died (signal 6); it printed last: no device"
+    assert f"killed its worker; the last: {died}" in line
     assert "0 of 20 images are done" in line
     assert len(list(home.glob("jobs/*/failed/*.json"))) <= 3 * blame.HOPELESS

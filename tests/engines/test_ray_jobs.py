@@ -519,10 +519,12 @@ def test_following_ends_when_a_driver_gives_up_and_says_why(tmp_path: Path) -> N
     )
     rows = tmp_path / "rows.csv"
     rows.write_text("x\n1\n")
-    words = ("run", rows, "--scorer", f"python:{broken}:Model", "-o", tmp_path / "o.jsonl")
-    failed = call(*words, "--home", tmp_path, "--quiet")
+    scorer = f"python:{broken}:Model"
+    spec = JobSpec(source=str(rows), output=str(tmp_path / "o.jsonl"), scorer=scorer)
+    # A job that a command has just begun would be removed again.
+    name = submit(open_job(spec, Settings(home=str(tmp_path)))).id
+    failed = call("resume", name, "--home", tmp_path, "--quiet")
     assert failed.returncode == 2
-    name = next((tmp_path / "jobs").iterdir()).name
     following = call("logs", "-f", name, "--home", tmp_path)
     assert following.returncode == 0
     assert "no weights" in following.stderr

@@ -372,7 +372,7 @@ def test_columns_choose_the_features() -> None:
     frame = pd.DataFrame({"id": ["x", "y"], "a": [3, 4], "b": [True, False]})
     with pytest.raises(BadInput, match=r"takes 2 features, but the table has 3.*`columns`"):
         scorer(_linear()).score(frame)
-    with pytest.raises(ValueError, match=r"'id' holds 'x', which is not a number.*`columns`"):
+    with pytest.raises(ValueError, match=r"'id' holds 'x', which is not a number"):
         scorer(_linear(), columns="id,a").score(frame)
     frame["day"] = pd.Timestamp("2024-01-01")
     with pytest.raises(BadInput, match="'day' is not numeric"):

@@ -8,6 +8,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from impasto.scorers import plugins
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -57,6 +59,8 @@ def write(name: str, text: str) -> None:
 
 def write_package(folder: Path) -> None:
     """Let Python believe that the package which the guide to models describes is installed."""
+    # Another test may have looked already.
+    plugins.offered.cache_clear()
     info = folder / "impasto_dim-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: impasto-dim\nVersion: 1.0\n")

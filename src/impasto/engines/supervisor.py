@@ -137,7 +137,7 @@ class Supervisor:
         error = f"the worker died ({self._process.exit_reason()})"
         lines = self._process.output_tail().strip().splitlines()
         if lines:
-            error += f"; the last that it printed: {lines[-1]}"
+            error += f"; it printed last: {lines[-1]}"
         return self._failed(error, "died", self._scoring)
 
     def request_exit(self) -> None:
