@@ -85,7 +85,7 @@ BAD = {
     ),
     "a strange time": ([*RUN, "--start", "noon"], "--start"),
     "an unknown option": (["run", "{clip}", "--nope"], "--nope"),
-    "no output": (["run", "{clip}"], "see 'impasto run --help'"),
+    "no output": (["run", "{clip}"], "name the output: -o out.mp4"),
     "an unknown command": (["nope"], "nope"),
     "an unknown job": (["show", "abcdef"], "abcdef"),
     "an unknown job to resume": (["resume", "abcdef"], "abcdef"),
