@@ -20,7 +20,7 @@ QUICK := tests/test_rules.py tests/test_documents.py tests/schema tests/planning
 
 demo: .venv/installed  ## paint a real clip and show where the result is
 	$(BIN)/impasto demo --output demo --home demo/jobs
-	@echo "Your own videos: $(BIN)/impasto run, or impasto run after '. $(BIN)/activate'"
+	@echo "Your own videos: $(BIN)/impasto run clip.mp4 --style painting.jpg -o out.mp4"
 
 quick: .venv/installed-dev  ## format, lint, types and the fast tests, for every save: a minute or less
 	$(BIN)/ruff format --check --quiet .
