@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from impasto.driver.open_job import OpenJob
     from impasto.media.frame import Frame
+    from impasto.schema.job import Items
     from impasto.schema.kinds import SourceKind
     from impasto.schema.plan import OutputKind, Shard
     from impasto.schema.source import VideoFacts
@@ -52,13 +53,13 @@ class Sampled:
     def __init__(self, opened: OpenJob) -> None:
         """Look the source over; raises BadInput when it cannot be read."""
         source = opened.source
-        items = {"table": "rows", "files": "files"}.get(source.kind, "pictures")
+        items = _ITEMS.get(source.kind, "pictures")
         self._source = source
         self._survey = source.survey(opened.spec, MOST[items])
         self.plan = Plan(
             source=_PLANNED[source.kind],
             output=_MADE[source.kind],
-            items=items,  # type: ignore[arg-type]
+            items=items,
             base=self._survey.base,
             table=self._survey.table,
             facts=self._survey.facts,
@@ -151,6 +152,7 @@ class Sampled:
         return bisect_right(range(stop), moment, lo=start, key=self._moment) - 1
 
 
+_ITEMS: dict[SourceKind, Items] = {"table": "rows", "files": "files"}
 _PLANNED: dict[SourceKind, Literal["video", "images", "files", "table"]] = {
     "video": "video",
     "image": "images",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, starmap
@@ -17,9 +17,11 @@ from impasto.driver.open_job import open_draft
 from impasto.driver.sampling import Sampled
 from impasto.engines.base import Control
 from impasto.engines.inline import breakpoints
+from impasto.engines.one_thread import one_thread
 from impasto.engines.open import open_engine
 from impasto.errors import BadInput, ImpastoError
 from impasto.machine import uses_cuda
+from impasto.media.frame import Frame
 from impasto.media.read.describe import rotation
 from impasto.schema.outcome import ItemError
 from impasto.scorers.user.loading import brief
@@ -146,9 +148,8 @@ def preview(
     """
     since = time.perf_counter()
     drafts = [open_draft(spec, settings) for spec in specs]
-    for draft in drafts:
-        # A painting that is missing is known before anything takes long.
-        draft.pictures  # noqa: B018
+    # Read first: a painting that is missing is known before anything takes long.
+    named = [dict(draft.pictures) for draft in drafts]
     sampled = Sampled(drafts[0])
     chosen = sampled.at(moments) if moments else sampled.spread(number)
     items = [sampled.read(each) for each in chosen]
@@ -159,8 +160,9 @@ def preview(
             for draft in drafts
         ]
         start = time.perf_counter() - since
-        pictures = sampled.plan.items == "pictures"
-        sources = tuple(trials[0].picture(item) if pictures else None for item in items)  # type: ignore[arg-type]
+        sources = tuple(
+            trials[0].picture(item) if isinstance(item, Frame) else None for item in items
+        )
         cells = _scored(trials, items, workers, told)
         scored = [cell.seconds for row in cells for cell in row if not isinstance(cell, str)]
         if not scored:
@@ -177,7 +179,7 @@ def preview(
     return Preview(
         chosen=tuple(chosen),
         sources=sources,
-        rows=tuple(Row(dict(d.pictures), row) for d, row in zip(drafts, cells, strict=True)),
+        rows=tuple(starmap(Row, zip(named, cells, strict=True))),
         turn=rotation(facts) if facts else 0,
         aspect=facts.sample_aspect if facts else Fraction(1),
         count=sampled.count,
@@ -205,7 +207,6 @@ def attempt(
         Exception: whatever the scorer raises.
     """
     draft = open_draft(spec, settings)
-    draft.pictures  # noqa: B018
     sampled = Sampled(draft)
     chosen = sampled.row(row or 1) if moment is None else sampled.at([moment])[0]
     item = sampled.read(chosen)
@@ -253,9 +254,7 @@ def loaded(opened: OpenJob, source: OpenJob, plan: Plan, sample: Shard) -> Itera
         sample: a shard of it.
     """
     settings = opened.settings
-    # The driver does not import torch until it has to score itself.
-    import torch
-
+    # The driver loads no model's library until it has to score itself.
     from impasto.worker.trial import Trial
 
     task = Task(
@@ -267,13 +266,13 @@ def loaded(opened: OpenJob, source: OpenJob, plan: Plan, sample: Shard) -> Itera
         sample=sample,
     )
     cuda = uses_cuda(settings.device)
-    with ExitStack() as stack:
-        if not cuda:
-            # As in a worker's process: sums, and so pictures, may depend on it.
-            stack.callback(torch.set_num_threads, torch.get_num_threads())
-            torch.set_num_threads(1)
-        device = "cuda:0" if cuda else "cpu"
-        yield stack.enter_context(Trial(task, device, opened.stores, source.source))
+    device = "cuda:0" if cuda else "cpu"
+    with (
+        # As in a worker's process: sums, and so pictures, may depend on it.
+        nullcontext() if cuda else one_thread(),
+        Trial(task, device, opened.stores, source.source) as trial,
+    ):
+        yield trial
 
 
 def _workers(opened: OpenJob, settings: Settings) -> int:

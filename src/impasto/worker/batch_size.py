@@ -12,6 +12,12 @@ from impasto.machine import machine_memory
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from impasto.media.frame import Layout
+
+PIXELS = {"cpu": 16 << 20, "cuda": 256 << 20}
+"""Pixels of the largest mini-batch that is tried."""
+ROWS = 4096
+"""Rows or files of the largest mini-batch that is tried."""
 GAIN = 1.1
 """The speed-up per item that makes a mini-batch of twice the size worth it."""
 SLOW = 2.0
@@ -21,6 +27,15 @@ SPARE = 4
 ROOM = 0.4
 """Share of its memory that a worker may hold before a larger mini-batch would take too much: of the
 CUDA device's, where two are scored at a time, or of the machine's, divided by its cores."""
+
+
+def largest(item: object, device: str) -> int:
+    """Return the size of the largest mini-batch that is tried, of items like this one."""
+    layout: Layout | None = getattr(item, "layout", None)
+    if layout is None:
+        return ROWS
+    pixels = PIXELS[device.partition(":")[0]]
+    return max(1, pixels // (layout.width * layout.height))
 
 
 def best_size(

@@ -9,30 +9,31 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING, Any, TypeAlias
-
-import torch
 
 from impasto.media.frame import Frame
 from impasto.scorers import registry
 from impasto.scorers.base import Scorer, Scores
+from impasto.scorers.results import is_tensor
 from impasto.sources.item import Blob, Rows
 from impasto.tables.write import jsonl
-from impasto.worker.batch_size import best_size
+from impasto.worker.batch_size import best_size, largest
 from impasto.worker.inputs import JobInputs
-from impasto.worker.pictures import PictureScoring
-from impasto.worker.worker import PIXELS, ROWS, check_cuda
+from impasto.worker.worker import check_cuda
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from impasto.scorers.base import Record
     from impasto.sources.base import Source
     from impasto.storage.stores import Stores
+    from impasto.worker.pictures import PictureScoring
     from impasto.worker.task import Task
 
     Picture: TypeAlias = NDArray[np.uint8]
@@ -101,7 +102,7 @@ class Trial:
             self._scorer: Scorer = kind(params, prepared, self._inputs, self._device)
             stack.callback(self._scorer.close)
             self._stack = stack.pop_all()
-        self._pictures = PictureScoring(self._scorer, self._device, task.spec.max_size)
+        self._longest = task.spec.max_size
         self.notes, self.serial = self._scorer.notes, self._scorer.serial
         self.single = (task.spec.mini_batch or self._scorer.batch) == 1
 
@@ -111,10 +112,16 @@ class Trial:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    @cached_property
+    def _pictures(self) -> PictureScoring:
+        # Only pictures need torch.
+        from impasto.worker.pictures import PictureScoring
+
+        return PictureScoring(self._scorer, self._device, self._longest)
+
     def picture(self, frame: Frame) -> Picture:
         """Return a frame as the scorer gets it."""
-        with torch.inference_mode():
-            return _shown(self._pictures.rgb([frame])[0])
+        return _shown(self._pictures.rgb([frame])[0])
 
     def written(self) -> list[str]:
         """Return the names of the files that a script has written."""
@@ -135,9 +142,7 @@ class Trial:
         if made is not None:
             if made.ndim != 4 or made.shape[:2] != (1, 3):
                 raise ValueError(f"the scorer made {tuple(made.shape)} of one picture")
-            with torch.inference_mode():
-                shown = _shown(made[0])
-            return Tried(time.perf_counter() - since, shown)
+            return Tried(time.perf_counter() - since, _shown(made[0]))
         seconds = time.perf_counter() - since
         if scores.records is None or len(scores.records) != 1:
             raise ValueError("the scorer made neither a picture nor the records of one item")
@@ -160,13 +165,9 @@ class Trial:
             return median(pool.map(lambda item: self._timed(item, size), items)) / size
 
     def _probed(self, item: Readable) -> int:
-        most = ROWS
-        if isinstance(item, Frame):
-            area = item.layout.width * item.layout.height
-            most = max(1, PIXELS[self._device.partition(":")[0]] // area)
         return best_size(
             lambda count: self._scores(item, count),
-            most,
+            largest(item, self._device),
             self._device,
             timeout=self._spec.timeout,
         )
@@ -179,6 +180,8 @@ class Trial:
     def _scores(self, item: Readable, count: int) -> Scores:
         """Score copies of an item as one mini-batch."""
         if isinstance(item, Frame):
+            import torch
+
             with torch.inference_mode():
                 return _as_scores(self._scorer.score(self._pictures.rgb([item] * count)))
         batch: Any = [str(item.path)] * count if isinstance(item, Blob) else _repeated(item, count)
@@ -192,7 +195,7 @@ def _repeated(rows: Rows, count: int) -> Any:
 
 
 def _as_scores(scores: torch.Tensor | Scores) -> Scores:
-    return Scores(pictures=scores) if isinstance(scores, torch.Tensor) else scores
+    return Scores(pictures=scores) if is_tensor(scores) else scores
 
 
 def _written(record: Record) -> Record:
@@ -204,8 +207,8 @@ def _written(record: Record) -> Record:
 
 def _shown(rgb: torch.Tensor) -> Picture:
     """Return a picture in [0, 1], (3, H, W) on any device, as (H, W, 3) in 8 bits."""
-    if not bool(torch.isfinite(rgb).all()):
+    if not bool(rgb.isfinite().all()):
         raise ValueError("the scorer made values that are not finite")
-    codes = (rgb * 255).round().clamp(0, 255).byte().permute(1, 2, 0)
+    codes = (rgb.detach() * 255).round().clamp(0, 255).byte().permute(1, 2, 0)
     picture: Picture = codes.contiguous().cpu().numpy()
     return picture

@@ -29,7 +29,7 @@ from impasto.sources.item import Rows
 from impasto.sources.open import open_planned
 from impasto.sources.selection import WILD
 from impasto.storage.stores import Stores
-from impasto.worker.batch_size import best_size
+from impasto.worker.batch_size import best_size, largest
 from impasto.worker.batches import Batches, MiniBatch, SetAside
 from impasto.worker.inputs import JobInputs
 from impasto.worker.items import FileScoring, RowScoring
@@ -48,10 +48,6 @@ if TYPE_CHECKING:
 
 AHEAD = 4
 """Items, or mini-batches when those are larger, that may wait between two stages."""
-PIXELS = {"cpu": 16 << 20, "cuda": 256 << 20}
-"""Pixels of the largest mini-batch that is tried."""
-ROWS = 4096
-"""Rows of the largest mini-batch that is tried."""
 
 
 class Worker:
@@ -232,14 +228,10 @@ class Worker:
     def _batch_size(self, one: MiniBatch) -> int:
         """Return the size of mini-batches; on the first call it may have to be found."""
         if self._size == 0:
-            most = ROWS
-            if not isinstance(one.items, Rows):
-                layout = getattr(one.items[0], "layout", None)
-                area = layout.width * layout.height if layout else 1
-                most = max(1, PIXELS[self._kind] // area)
+            item = one.items if isinstance(one.items, Rows) else one.items[0]
             self._size = best_size(
                 lambda count: self._try(one, count),
-                most,
+                largest(item, self._device),
                 self._device,
                 memory=self._task.memory,
                 timeout=self._task.spec.timeout,
