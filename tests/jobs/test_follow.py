@@ -9,24 +9,13 @@ from impasto.jobs.job import Job
 from impasto.jobs.presence import present
 from impasto.schema.events import Cancelled, Finished, Printed, Started, Stopped, Submitted
 from impasto.schema.job import JobSpec
-from impasto.schema.outcome import Result
 from impasto.storage.stores import Stores
+from support.jobs import RESULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-RESULT = Result(
-    job="0123456789ab",
-    output="out.csv",
-    items=1,
-    failed=0,
-    concealed=0,
-    seconds=1.0,
-    fps=1.0,
-    bytes=1,
-    sha256="",
-)
 SUBMITTED = Submitted(time=1.0)
 STARTED = Started(time=2.0, host="vm", pid=1, resumed=0)
 STOPPED = Stopped(time=3.0, error="no weights", exit_code=2)

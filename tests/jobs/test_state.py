@@ -18,23 +18,11 @@ from impasto.jobs.state import LOOKS, standing
 from impasto.schema.driver import Driver
 from impasto.schema.events import Item, Started, Stopped
 from impasto.schema.job import JobSpec
-from impasto.schema.outcome import Result
 from impasto.storage.stores import Stores
+from support.jobs import RESULT
 
 if TYPE_CHECKING:
     from impasto.jobs.state import State
-
-RESULT = Result(
-    job="0123456789ab",
-    output="out.csv",
-    items=1,
-    failed=0,
-    concealed=0,
-    seconds=1.0,
-    fps=1.0,
-    bytes=1,
-    sha256="",
-)
 
 
 @pytest.fixture

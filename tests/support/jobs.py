@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
 import numpy as np
 
-from impasto import JobSpec, Settings
+from impasto import JobSpec, Result, Settings
 from impasto.jobs import find
 from impasto.jobs.job import Job
 from impasto.storage.stores import Stores
 
-if TYPE_CHECKING:
-    pass
+RESULT = Result(
+    job="0123456789ab",
+    output="out.csv",
+    items=1,
+    failed=0,
+    concealed=0,
+    seconds=1.0,
+    fps=1.0,
+    bytes=1,
+    sha256="",
+)
+"""The result of a job that was recorded by hand."""
 
 
 def spec(source: Path, output: Path, **fields: Any) -> JobSpec:
