@@ -139,6 +139,15 @@ def test_overwrite_replaces_what_another_job_left(tmp_path: Path, settings: Sett
     assert not (tmp_path / "o.failed.jsonl").exists()
 
 
+@pytest.mark.parametrize("mine", ["", "[1]\n", '{"item": 1}\n', "text\n"])
+def test_overwrite_leaves_a_file_that_is_no_list_of_what_failed(
+    tmp_path: Path, settings: Settings, mine: str
+) -> None:
+    (tmp_path / "o.failed.jsonl").write_text(mine)
+    assert api.run(rows(tmp_path, "", overwrite=True), settings=settings).failed == 0
+    assert (tmp_path / "o.failed.jsonl").read_text() == mine
+
+
 def test_pictures_that_are_done_are_written_without_the_sources_of_failed_ones(
     tmp_path: Path, settings: Settings
 ) -> None:

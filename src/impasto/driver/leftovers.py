@@ -161,10 +161,10 @@ def _remove_stale(place: Url) -> None:
     if not place.local or not place.path.is_file():
         return
     with mapped(str(place.path)), suppress(ValueError):
-        for line in place.path.read_text("utf-8").splitlines():
-            if not {"item", "reason", "attempts"} <= json.loads(line).keys():
-                return
-        place.path.unlink()
+        found = [json.loads(line) for line in place.path.read_text("utf-8").splitlines()]
+        known = {"item", "reason", "attempts"}
+        if found and all(isinstance(line, dict) and known <= line.keys() for line in found):
+            place.path.unlink()
 
 
 def _report_place(opened: OpenJob) -> Url | None:
