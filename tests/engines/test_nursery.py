@@ -126,11 +126,13 @@ def test_the_end_of_a_worker_is_known_and_ends_what_it_started(nursery: Nursery)
 
 
 def test_workers_end_with_their_nursery_even_when_they_are_stopped(nursery: Nursery) -> None:
-    nursery.fork()
+    worker = nursery.fork()
     wait_for(workers)
     (process,) = workers()
     process.suspend()
     nursery.stop()
+    # Till here, for a worker ends when its socket is closed.
+    del worker
     assert psutil.wait_procs([process], 10)[1] == []
     assert not nursery.alive
 
