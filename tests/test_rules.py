@@ -26,6 +26,7 @@ LAYERS = [
     {"worker"},
     {"engines"},
     {"doctor", "driver"},
+    {"watch"},
     {"cli"},
 ]
 """Packages, and modules beside them, from the lowest layer to the highest."""

@@ -1,0 +1,1 @@
+"""New media in a store becomes a job, exactly once."""
