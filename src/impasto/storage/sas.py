@@ -15,10 +15,9 @@ from urllib.parse import parse_qs, quote
 from impasto import secrecy
 from impasto.errors import BadInput, Denied, Unavailable
 from impasto.schema.url import parse
-from impasto.storage import credentials
+from impasto.storage import credentials, identities
 
 if TYPE_CHECKING:
-    from azure.core.credentials import AccessToken
     from azure.storage.blob import UserDelegationKey
 
     from impasto.schema.profile import StoreProfile
@@ -264,25 +263,14 @@ def _delegation(
         ) from None
 
 
-def _sign_in(signed: Credential) -> _Token:
+def _sign_in(signed: Credential) -> identities.Token:
     from azure.core.exceptions import AzureError
 
     try:
-        return _Token(signed.provider() if signed.provider else {})
+        fields = signed.provider() if signed.provider else {}
     except AzureError:
         raise BadInput(
             f"{signed.endpoint}: no Azure identity is signed in here",
             "run 'az login' or use a machine with a managed identity",
         ) from None
-
-
-class _Token:
-    """An existing token, in the form that the service's library expects."""
-
-    def __init__(self, fields: dict[str, Any]) -> None:
-        self._fields = fields
-
-    def get_token(self, *_: str, **__: Any) -> AccessToken:
-        from azure.core.credentials import AccessToken
-
-        return AccessToken(self._fields["token"], int(self._fields["expires_at"].timestamp()))
+    return identities.Token(lambda: fields)

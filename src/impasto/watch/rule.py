@@ -64,6 +64,8 @@ class Rule(Frozen):
         settle: seconds for which an object must not have changed.
         interval: seconds between two listings of the inbox.
         queue: URL of the queue that announces new objects; "" if there is none.
+        queue_secret: environment variable with a SAS, an account's key or a connection string for
+            a queue in Azure; "" opens it with what opens the inbox.
         triggers: whether it takes trigger files.
         allow: parameters and fields of a spec that a trigger file may set.
         after: what becomes of the object once its jobs are done.
@@ -88,6 +90,7 @@ class Rule(Frozen):
     settle: float = 0.0
     interval: float = 60.0
     queue: str = ""
+    queue_secret: str = ""
     triggers: bool = True
     allow: tuple[str, ...] = ()
     after: After = "stay"
