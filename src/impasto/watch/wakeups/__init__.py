@@ -1,0 +1,1 @@
+"""What tells a watcher to look before the next listing."""
