@@ -89,6 +89,15 @@ class FolderWakeup(Wakeup):
                 self._pass_on(root, changes)
         except OSError as error:
             self._give_up(error)
+        except RuntimeError as error:
+            if "decode" not in str(error):
+                raise
+            # The library fails where such a name appears, and for as long as it is a folder's.
+            raise Unavailable(
+                f"{self.name}: holds a name that is not valid Unicode, so the system's "
+                "announcements cannot be read",
+                "rename it; meanwhile listing finds what is new at the rule's interval",
+            ) from None
 
     def _pass_on(self, root: Path, changes: set[FileChange]) -> None:
         """Give hints of what has changed, of files in new folders too."""
