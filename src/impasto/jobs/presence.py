@@ -75,20 +75,20 @@ def drivers(folder: JobFolder, listing: Listing) -> list[Driver]:
     now = time.time()
     fresh = (key for key in listing.drivers if now - listing.times[key] < STALE)
     known = (folder.load_if_whole(key, Driver) for key in fresh)
-    return [driver for driver in known if driver and not _has_ended(driver)]
+    return [each for each in known if each and not has_ended(each.host, each.pid)]
 
 
-def _has_ended(driver: Driver) -> bool:
-    """Return whether a driver was on this machine, and is no more."""
-    if driver.host != os.uname().nodename:
+def has_ended(host: str, pid: int) -> bool:
+    """Return whether a process was on this machine, and is no more."""
+    if host != os.uname().nodename:
         return False
     try:
-        os.kill(driver.pid, 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return True
     except PermissionError:
         return False
-    return _is_zombie(driver.pid)
+    return _is_zombie(pid)
 
 
 def _is_zombie(pid: int) -> bool:

@@ -5,11 +5,16 @@ watch/<rule>/open/<ticket>.json       the same, while it has not ended
 watch/<rule>/tries/<ticket>-<n>.json  a try that failed
 watch/<rule>/done/<ticket>.json       how it ended: its output was made
 watch/<rule>/failed/<ticket>.json     how it ended: it failed too often
+watch/<rule>/superseded/<ticket>.json how it ended: another version came before its job
 watch/<rule>/poison/<name>.json       how it ended: it can never become a job
+watch/<rule>/forgotten/<ticket>.json  tells watchers that a ticket is to count as new
 watch/<rule>/outputs/<digest>.json    which object an output is made of
 watch/<rule>/hooks/<ticket>.json      a webhook that is not delivered yet
-watch/claims/<subject>/<n>.json       who drives a ticket or a job
-watch/watchers/<id>.json              a watcher, kept fresh while it lives
+watch/_claims/<subject>/<n>.json      who drives a ticket or a job
+watch/_watchers/<id>.json             a watcher, kept fresh while it lives
+
+No rule's name begins with an underscore. A poison record is named after its ticket, after the
+object that never got one, or after the content of a message.
 """
 
 from __future__ import annotations
@@ -94,8 +99,9 @@ class Ended(Frozen):
         job: the job's id, if it came to that.
         output: URL of the output, if there is one.
         error: why there is no output.
-        size: of the object, in bytes.
+        size: of the object or the message, in bytes.
         sender: as in `Ticket`.
+        excerpt: how a message begins, as text.
     """
 
     state: End
@@ -106,6 +112,23 @@ class Ended(Frozen):
     error: Told = ""
     size: Count = 0
     sender: PathText = ""
+    excerpt: Told = ""
+
+
+class Hook(Frozen):
+    """A webhook that is not delivered yet; what it says is in the record of how the ticket ended.
+
+    Attributes:
+        kind: which of the rule's URLs it goes to.
+        ticket: the ticket's name.
+        tries: how often it was sent in vain.
+        since: when it was due first, seconds since 1970.
+    """
+
+    kind: Literal["done", "failed"]
+    ticket: TicketName
+    tries: Count = 0
+    since: Seconds = 0.0
 
 
 class OutputOwner(Frozen):
@@ -138,6 +161,7 @@ class RuleNews(Frozen):
         settling: how many of them are still being written, as far as one can tell.
         held: how many wait because of a limit, without a ticket yet.
         unannounced: how many came without a message in the rule's queue, since it began.
+        dropped: messages that it could not read and only counted, since it began.
         error: why the inbox could not be listed; "" if it could.
     """
 
@@ -145,6 +169,7 @@ class RuleNews(Frozen):
     settling: Count = 0
     held: Count = 0
     unannounced: Count = 0
+    dropped: Count = 0
     error: Told = ""
 
 
@@ -154,6 +179,7 @@ class Watcher(Frozen):
     Attributes:
         host: its machine.
         pid: its process id there.
+        space: where that id is valid: the machine's start and the namespace of processes.
         began: when it began, seconds since 1970.
         beat: counts its signs of life, so that each one changes the object.
         rules: what it last saw of its rules, by name.
@@ -161,6 +187,7 @@ class Watcher(Frozen):
 
     host: Word
     pid: Annotated[int, Field(ge=1, le=1 << 30)]
+    space: Word = ""
     began: Seconds = 0.0
     beat: Count = 0
     rules: dict[RuleName, RuleNews] = Field(default_factory=dict)

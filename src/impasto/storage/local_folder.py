@@ -28,7 +28,10 @@ def files(root: Path, prefix: str) -> Iterator[tuple[str, int, str, float]]:
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(key)
             elif entry.is_file(follow_symlinks=False) and not UNFINISHED.search(key):
-                stat = entry.stat(follow_symlinks=False)
+                try:
+                    stat = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
                 tag = f"{stat.st_ino:x}-{stat.st_mtime_ns // 1000:x}-{stat.st_size:x}"
                 yield key, stat.st_size, tag, stat.st_mtime
 

@@ -243,10 +243,17 @@ class Store:
         """
         if not self.place.local:
             return self.list_all(prefix)
+        return sorted(self.walk_ours(prefix), key=lambda stat: stat.key)
+
+    def walk_ours(self, prefix: str = "") -> Iterator[Stat]:
+        """Yield what `list_ours` lists, in bounded memory and in no order."""
+        if not self.place.local:
+            yield from self.walk(prefix)
+            return
         self._requests.below(prefix)
         with self._requests.mapped(prefix):
-            found = [Stat(*each) for each in local_folder.files(self.place.path, prefix)]
-        return sorted(found, key=lambda stat: stat.key)
+            for each in local_folder.files(self.place.path, prefix):
+                yield Stat(*each)
 
     def folders(self, prefix: str = "") -> list[str]:
         """List the folders one level below a prefix, sorted; leaves out what `list_ours` does."""

@@ -1,0 +1,273 @@
+"""Which watcher drives what: claims by put-if-absent, and heartbeats on the store's clock.
+
+    watch/_watchers/<id>.json         written again at each beat
+    watch/_claims/<subject>/<n>.json  the n-th claim of a ticket or a job; the highest counts
+
+A claim is never replaced. Who takes over from a watcher that is gone creates the next generation,
+which works on every store and has one winner. The former owner, if it lives after all, finds the
+higher generation, or none of its own, at its next beat, and stops.
+
+Ages are differences of what the store itself says: "now" is when it last changed this watcher's own
+object. The clock of this machine only measures how long ago that was, and suspends the watcher when
+it is too long: by then, others may have taken over. It counts while the machine sleeps.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from impasto.jobs.presence import has_ended
+from impasto.schema.watch import Claim, Watcher
+from impasto.storage.parallel import in_order
+from impasto.storage.store import MANY
+from impasto.watch.folder import CLAIMS, WATCHERS, load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from impasto.schema.watch import RuleNews
+    from impasto.storage.store import Stat, Store
+
+SLACK = 2.0
+"""Seconds that a heartbeat may look older than it is: some stores only tell whole seconds."""
+OLD = 3600.0
+"""Seconds after which the objects of watchers that are gone are deleted."""
+
+_WATCHER = re.compile(rf"{WATCHERS}([0-9a-f]{{12}})\.json")
+_CLAIM = re.compile(rf"{CLAIMS}([0-9a-z_-]+/[0-9a-f-]+)/(\d{{1,9}})\.json")
+
+
+class Claims:
+    """What a watcher may drive, and what others do. Threads may share it.
+
+    Every method raises Unavailable when the store does not answer.
+    """
+
+    def __init__(self, home: Store, watcher: str, stale: float) -> None:
+        """Make a watcher known; nothing is sent before the first `beat`.
+
+        Args:
+            home: the control store.
+            watcher: its id, 12 hexadecimal digits that no other process has.
+            stale: seconds without a heartbeat after which a watcher counts as gone.
+        """
+        self._home = home
+        self._id = watcher
+        self._stale = stale
+        self._self = Watcher(
+            host=os.uname().nodename, pid=os.getpid(), space=_space(), began=time.time()
+        )
+        self._lock = Lock()
+        self._held: dict[str, int] = {}
+        self._lost: set[str] = set()
+        self._busy: set[str] = set()
+        self._owners: dict[str, str] = {}
+        self._others: dict[str, Watcher | None] = {}
+        self._alive: dict[str, float] = {}
+        self._dead: set[str] = set()
+        self._now = 0.0
+        self._beaten: float | None = None
+
+    def beat(self, news: Mapping[str, RuleNews]) -> None:
+        """Give a sign of life, and learn from two listings who else lives and drives what.
+
+        Args:
+            news: what this watcher last saw of its rules, by name.
+        """
+        # Taken before the request, so that it is never later than the store's own stamp.
+        asked = _clock()
+        with self._lock:
+            held = dict(self._held)
+        self._self = self._self.model_copy(
+            update={"beat": self._self.beat + 1, "rules": dict(news)}
+        )
+        key = f"{WATCHERS}{self._id}.json"
+        self._home.put(key, self._self.model_dump_json().encode())
+        watchers = {
+            match[1]: stat
+            for stat in self._home.list_ours(WATCHERS)
+            if (match := _WATCHER.fullmatch(stat.key))
+        }
+        claims = _generations(self._home.list_ours(CLAIMS))
+        if self._id not in watchers:
+            # Somebody has deleted it; the next beat writes it again.
+            return
+        self._now = watchers[self._id].modified
+        self._learn(watchers)
+        with self._lock:
+            for subject, generation in held.items():
+                latest = max(claims.get(subject, {}), default=0)
+                if latest != generation and self._held.get(subject) == generation:
+                    self._lost.add(subject)
+            self._beaten = asked
+        self._look(claims)
+        self._sweep(watchers, claims)
+
+    def take(self, subject: str) -> bool:
+        """Claim something, unless a watcher that lives has claimed it.
+
+        The winner still has to look whether the work is done already: another may have claimed,
+        done and released it a moment ago.
+
+        Args:
+            subject: ``RULE/TICKET`` or ``_jobs/JOB``.
+        """
+        with self._lock:
+            if subject in self._held:
+                return subject not in self._lost
+        if self.doubtful:
+            return False
+        found = _generations(self._home.list_ours(f"{CLAIMS}{subject}/")).get(subject, {})
+        latest = max(found, default=0)
+        if latest:
+            owner = self._owner(found[latest].key)
+            if owner != self._id and not self._is_gone(owner, found[latest].modified):
+                return False
+        if not latest or owner != self._id:
+            latest += 1
+            claim = Claim(watcher=self._id).model_dump_json().encode()
+            if not self._home.create(_key(subject, latest), claim):
+                return False
+        with self._lock:
+            self._held[subject] = latest
+            self._lost.discard(subject)
+        return True
+
+    def release(self, subject: str) -> None:
+        """Give a claim up, so that anybody may make one; one that is not held is no error."""
+        with self._lock:
+            generation = self._held.get(subject, 0)
+        # The highest goes last: if this is interrupted, it still counts. Higher ones are others'.
+        found = _generations(self._home.list_ours(f"{CLAIMS}{subject}/")).get(subject, {})
+        for each in sorted(found):
+            if each <= generation:
+                self._home.delete(found[each].key)
+        with self._lock:
+            self._held.pop(subject, None)
+            self._lost.discard(subject)
+
+    def lost(self) -> set[str]:
+        """Return what this watcher must stop driving, because another has taken it over."""
+        with self._lock:
+            return set(self._lost)
+
+    def busy(self) -> set[str]:
+        """Return what watchers that live, this one too, drove at the last beat."""
+        with self._lock:
+            return self._busy | self._held.keys()
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the last beat is so long ago that others may have taken over what is held.
+
+        Whoever drives jobs stops them until the next beat.
+        """
+        return self._beaten is None or _clock() - self._beaten > self._stale
+
+    def leave(self) -> None:
+        """Give up all claims, and be known no longer."""
+        with self._lock:
+            held = [*self._held]
+        for _ in in_order(self.release, held, MANY):
+            pass
+        self._home.delete(f"{WATCHERS}{self._id}.json")
+
+    def _learn(self, watchers: Mapping[str, Stat]) -> None:
+        """Find out which watchers live."""
+        new = [each for each in watchers if each not in self._others and each != self._id]
+        keys = (f"{WATCHERS}{each}.json" for each in new)
+        found = in_order(lambda key: load(self._home, key, Watcher), keys, MANY)
+        self._others.update(zip(new, found, strict=True))
+        self._others = {each: it for each, it in self._others.items() if each in watchers}
+        self._dead = {
+            each
+            for each, known in self._others.items()
+            if known and known.space == self._self.space and has_ended(known.host, known.pid)
+        }
+        self._alive = {each: stat.modified for each, stat in watchers.items()}
+
+    def _is_gone(self, watcher: str, claimed: float) -> bool:
+        """Return whether a watcher is gone, of which there is a claim since some moment.
+
+        One that has no object counts as new for a while, since it may have come after the listing.
+        """
+        if watcher == self._id:
+            return False
+        seen = self._alive.get(watcher, claimed)
+        return watcher in self._dead or self._now - seen > self._stale + SLACK
+
+    def _look(self, claims: Mapping[str, Mapping[int, Stat]]) -> None:
+        """Find out what is driven by watchers that live."""
+        last = {subject: found[max(found)] for subject, found in claims.items()}
+        keys = {stat.key for stat in last.values()}
+        self._owners = {key: owner for key, owner in self._owners.items() if key in keys}
+        for _ in in_order(self._owner, keys - self._owners.keys(), MANY):
+            pass
+        busy = {
+            subject
+            for subject, stat in last.items()
+            if not self._is_gone(self._owner(stat.key), stat.modified)
+        }
+        with self._lock:
+            self._busy = busy
+
+    def _owner(self, key: str) -> str:
+        """Return the watcher of a claim, or "" if that cannot be read."""
+        known = self._owners.get(key)
+        if known is None:
+            claim = load(self._home, key, Claim)
+            known = claim.watcher if claim else ""
+            if claim:
+                self._owners[key] = known
+        return known
+
+    def _sweep(
+        self, watchers: Mapping[str, Stat], claims: Mapping[str, Mapping[int, Stat]]
+    ) -> None:
+        """Delete what watchers have left that are gone for long."""
+        old = [
+            stat
+            for subject, found in claims.items()
+            if subject not in self._busy
+            for stat in found.values()
+        ]
+        old += [stat for each, stat in watchers.items() if each != self._id]
+        self._home.delete(*(stat.key for stat in old if self._now - stat.modified > OLD))
+
+
+def _generations(stats: list[Stat]) -> dict[str, dict[int, Stat]]:
+    """Return the claims of each subject, by generation."""
+    found: dict[str, dict[int, Stat]] = {}
+    for subject, generation, stat in _claims(stats):
+        found.setdefault(subject, {})[generation] = stat
+    return found
+
+
+def _claims(stats: list[Stat]) -> Iterator[tuple[str, int, Stat]]:
+    for stat in stats:
+        if match := _CLAIM.fullmatch(stat.key):
+            yield match[1], int(match[2]), stat
+
+
+def _key(subject: str, generation: int) -> str:
+    return f"{CLAIMS}{subject}/{generation}.json"
+
+
+def _clock() -> float:
+    """Return seconds that also count while this machine sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def _space() -> str:
+    """Return what tells apart machines, their starts, and containers: where process ids count."""
+    known = []
+    with suppress(OSError):
+        known.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        known.append(str(Path("/proc/self/ns/pid").readlink()))
+    return " ".join(known)
