@@ -247,12 +247,17 @@ def meet(barrier: Barrier) -> None:
     _barrier = barrier
 
 
+def wait_for_all() -> None:
+    """Wait until all processes that `meet` has prepared are here."""
+    assert _barrier
+    _barrier.wait(60)
+
+
 def race(backend: Backend, secrets: dict[str, str], keys: list[str], data: bytes) -> list[str]:
     """Wait for the other processes, create every key in some threads, and return those won."""
     os.environ.update(secrets)
     store = backend.open()
-    assert _barrier
-    _barrier.wait(60)
+    wait_for_all()
     with ThreadPoolExecutor(4) as pool:
         won = pool.map(lambda key: store.create(key, data), keys)
         return [key for key, mine in zip(keys, won, strict=True) if mine]

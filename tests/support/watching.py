@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from impasto.schema.job import JobSpec
@@ -9,6 +11,8 @@ from impasto.schema.url import parse
 from impasto.schema.watch import Ended, Ticket
 from impasto.storage.store import Store
 from impasto.watch.arrival import Arrival
+from impasto.watch.claims import Claims
+from support.stores import wait_for_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,3 +88,17 @@ def dying(at: int) -> Callable[[int], None]:
             raise Died
 
     return before
+
+
+def race_to_take(place: Backend, secrets: dict[str, str], watcher: str, subject: str) -> bool:
+    """Wait until a claim is old, and for all processes; returns whether this one takes it over."""
+    os.environ.update(secrets)
+    own, deadline = Claims(place.open(), watcher, 1.0), time.monotonic() + 30
+    own.beat({})
+    while subject in own.busy():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+        own.beat({})
+    wait_for_all()
+    own.beat({})
+    return own.take(subject)
