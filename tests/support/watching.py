@@ -12,7 +12,8 @@ from impasto.schema.watch import Ended, Ticket
 from impasto.storage.store import Store
 from impasto.watch.arrival import Arrival
 from impasto.watch.claims import Claims
-from support.stores import wait_for_all
+from impasto.watch.rule import Rule
+from support.stores import keys, wait_for_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,21 @@ def ending(of: Ticket, state: str = "done", **fields: Any) -> Ended:
 def arrival(key: str = "ann/a.mp4", version: str = "v1") -> Arrival:
     """An object in an inbox."""
     return Arrival(key, 7, version, 5.0)
+
+
+def kinds(place: Backend) -> dict[str, int]:
+    """Return how many records there are of each kind."""
+    found: dict[str, int] = {}
+    for key in keys(place.open(), "watch"):
+        kind = key.split("/")[2]
+        found[kind] = found.get(kind, 0) + 1
+    return found
+
+
+def rule(inbox: str, **fields: Any) -> Rule:
+    """A rule that makes the tickets of this module."""
+    facts = {"name": RULE, "patterns": ("**/*.mp4",), "output": "/out/{name}.mp4"}
+    return Rule.model_validate({**facts, "inbox": inbox, "variants": [{"recipe": "r1"}], **fields})
 
 
 class Died(BaseException):

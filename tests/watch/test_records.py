@@ -11,7 +11,7 @@ from impasto.schema.watch import Hook, Try
 from impasto.watch import records
 from impasto.watch.records import Records, refused_name
 from support import stores
-from support.watching import RULE, Died, Watched, arrival, dying, ending, ticket
+from support.watching import RULE, Died, Watched, arrival, dying, ending, kinds, ticket
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,15 +34,6 @@ def anywhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 def records_of(place: Backend) -> Records:
     return Records(place.open())
-
-
-def kinds(place: Backend) -> dict[str, int]:
-    """Return how many records there are of each kind."""
-    found: dict[str, int] = {}
-    for key in stores.keys(place.open(), "watch"):
-        kind = key.split("/")[2]
-        found[kind] = found.get(kind, 0) + 1
-    return found
 
 
 def work(own: Records, ran: list[str], held: set[str]) -> None:

@@ -35,13 +35,15 @@ class Removal:
         bytes: how large it is.
         kept: why it stays after all; "" if it does not.
         job: the job's id, if it is one.
+        count: how many things they are, if they are told together.
     """
 
-    kind: Literal["job", "staged file", "temporary folder"]
+    kind: Literal["job", "staged file", "temporary folder", "record"]
     name: str
     bytes: int
     kept: str = ""
     job: str = ""
+    count: int = 1
 
 
 def remove(job: Job) -> int:

@@ -18,6 +18,7 @@ import os
 import re
 import time
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ from impasto.storage.store import MANY
 from impasto.watch.folder import CLAIMS, WATCHERS, load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from impasto.schema.watch import RuleNews
     from impasto.storage.store import Stat, Store
@@ -89,11 +90,7 @@ class Claims:
         )
         key = f"{WATCHERS}{self._id}.json"
         self._home.put(key, self._self.model_dump_json().encode())
-        watchers = {
-            match[1]: stat
-            for stat in self._home.list_ours(WATCHERS)
-            if (match := _WATCHER.fullmatch(stat.key))
-        }
+        watchers = _ids(self._home)
         claims = _generations(self._home.list_ours(CLAIMS))
         if self._id not in watchers:
             # Somebody has deleted it; the next beat writes it again.
@@ -185,11 +182,7 @@ class Claims:
         found = in_order(lambda key: load(self._home, key, Watcher), keys, MANY)
         self._others.update(zip(new, found, strict=True))
         self._others = {each: it for each, it in self._others.items() if each in watchers}
-        self._dead = {
-            each
-            for each, known in self._others.items()
-            if known and known.space == self._self.space and has_ended(known.host, known.pid)
-        }
+        self._dead = {each for each, known in self._others.items() if known and _ended(known)}
         self._alive = {each: stat.modified for each, stat in watchers.items()}
 
     def _is_gone(self, watcher: str, claimed: float) -> bool:
@@ -241,6 +234,49 @@ class Claims:
         self._home.delete(*(stat.key for stat in old if self._now - stat.modified > OLD))
 
 
+def known_watchers(home: Store) -> dict[str, tuple[Watcher, float]]:
+    """Read the objects of watchers, by id, each with when it changed last, in seconds since 1970.
+
+    Those of processes that are known to have ended are left out.
+    """
+    ids = {
+        match[1]: stat
+        for stat in home.list_ours(WATCHERS)
+        if (match := _WATCHER.fullmatch(stat.key))
+    }
+    found = in_order(lambda stat: load(home, stat.key, Watcher), ids.values(), MANY)
+    pairs = zip(ids.items(), found, strict=True)
+    return {
+        each: (known, stat.modified) for (each, stat), known in pairs if known and not _ended(known)
+    }
+
+
+def claimed(home: Store, watchers: Collection[str]) -> dict[str, float]:
+    """List what some watchers have claimed, and since when, in seconds since 1970, by subject."""
+    found = _generations(home.list_ours(CLAIMS))
+    last = {subject: each[max(each)] for subject, each in found.items()}
+    owners = in_order(lambda stat: load(home, stat.key, Claim), last.values(), MANY)
+    return {
+        subject: stat.modified
+        for (subject, stat), claim in zip(last.items(), owners, strict=True)
+        if claim and claim.watcher in watchers
+    }
+
+
+def left_over(home: Store, alive: Collection[str]) -> list[Stat]:
+    """List the objects of watchers that are not alive, and the claims that no watcher holds."""
+    watchers = [stat for each, stat in _ids(home).items() if each not in alive]
+    held = claimed(home, alive)
+    claims = _claims(home.list_ours(CLAIMS))
+    return watchers + [stat for subject, _, stat in claims if subject not in held]
+
+
+def _ids(home: Store) -> dict[str, Stat]:
+    """List the objects of watchers, by id."""
+    found = ((_WATCHER.fullmatch(stat.key), stat) for stat in home.list_ours(WATCHERS))
+    return {match[1]: stat for match, stat in found if match}
+
+
 def _generations(stats: list[Stat]) -> dict[str, dict[int, Stat]]:
     """Return the claims of each subject, by generation."""
     found: dict[str, dict[int, Stat]] = {}
@@ -264,6 +300,12 @@ def _clock() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
+def _ended(known: Watcher) -> bool:
+    """Return whether a watcher was a process that this one could see, and is no more."""
+    return known.space == _space() and has_ended(known.host, known.pid)
+
+
+@cache
 def _space() -> str:
     """Return what tells apart machines, their starts, and containers: where process ids count."""
     known = []

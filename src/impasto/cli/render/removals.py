@@ -27,15 +27,19 @@ def removals(found: Iterable[Removal], *, dry_run: bool, as_json: bool) -> None:
     for each in found:
         if as_json:
             fields = {"kind": each.kind, "name": each.name, "bytes": each.bytes}
+            fields |= {"count": each.count} if each.kind == "record" else {}
             json_line({**fields, "kept": each.kept, "removed": not (dry_run or each.kept)})
             continue
         if each.kept:
-            note(f"{each.kind} {each.name} stays: {each.kept}")
+            stays = "records {} stay" if each.kind == "record" else f"{each.kind} {{}} stays"
+            note(f"{stays.format(each.name)}: {each.kept}")
             continue
-        kinds[each.kind] += 1
+        kinds[each.kind] += each.count
         total += each.bytes
         verb = "would remove" if dry_run else "removed"
-        say(f"{verb} {size(each.bytes):>8}  {each.kind} {plain(each.name)}")
+        many = f"{each.count:,} " if each.kind == "record" else ""
+        kind = f"{many}{each.kind}{'s' if each.count > 1 else ''}"
+        say(f"{verb} {size(each.bytes):>8}  {kind} {plain(each.name)}")
     if as_json:
         return
     if not kinds:

@@ -1,0 +1,249 @@
+"""What people change of tickets: they are tried again, made again, or forgotten.
+
+Each change writes ``open/`` before it deletes the record that a ticket has ended, and once more
+afterwards, since a watcher that claims the ticket between the two finds it ended and closes it. A
+change that is interrupted may be repeated.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Literal
+from uuid import uuid4
+
+from impasto.errors import BadInput, meant
+from impasto.jobs.job import Job
+from impasto.jobs.removal import remove
+from impasto.schema.url import normal
+from impasto.schema.watch import End, Ended, Ticket, ticket_name
+from impasto.storage.parallel import in_order
+from impasto.storage.store import MANY
+from impasto.watch.claims import claimed
+from impasto.watch.folder import rules as rules_of
+from impasto.watch.records import ENDS
+from impasto.watch.status import watchers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from impasto.watch.folder import Kind, RuleFolder
+    from impasto.watch.records import Records
+    from impasto.watch.rule import Rule
+
+READ = 10_000
+"""Records of each kind, the newest first, that are read to find what no name gives away."""
+
+_NAME = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}|message-[0-9a-f]{32}")
+
+State = End | Literal["open", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A ticket, or something that never got one.
+
+    Attributes:
+        rule: the rule's name.
+        name: its name in the rule's folders.
+        state: ``open``, how it ended, or ``lost`` if it neither is open nor has ended.
+        at: when it was seen first, seconds since 1970.
+    """
+
+    rule: str
+    name: str
+    state: State
+    at: float
+
+
+def find(records: Records, rules: Sequence[Rule], item: str, rule: str | None) -> list[Entry]:
+    """Find all versions of an item, the newest first.
+
+    Args:
+        records: all that is known.
+        rules: the rules of the configuration.
+        item: an object's URL, path, or key below its inbox; or a record's name.
+        rule: the only rule to look at.
+
+    Raises:
+        BadInput: there is no such rule or item, or several rules have one.
+    """
+    known = {each.name: each for each in rules}
+    names = [*dict.fromkeys([*known, *rules_of(records.home)])]
+    if rule is not None and rule not in names:
+        raise BadInput(f"rule {rule}: is not known", meant(rule, names) or _list())
+    found: dict[str, list[Entry]] = {}
+    for name in names if rule is None else [rule]:
+        keys = _keys(item, known.get(name))
+        if entries := _of_item(records, name, known.get(name), item, keys):
+            found[name] = entries
+    if len(found) > 1:
+        several, first = ", ".join(found), next(iter(found))
+        raise BadInput(f"{item}: is in several rules ({several})", f"add `rule={first}`")
+    for entries in found.values():
+        return sorted(entries, key=lambda each: -each.at)
+    raise BadInput(f"{item}: is not known", meant(item, _some_keys(records, names)) or _list())
+
+
+def _list() -> str:
+    return "see `impasto watch status`"
+
+
+def _keys(item: str, rule: Rule | None) -> set[str]:
+    """Return what an item may be called below a rule's inbox."""
+    keys = {item.strip("/")}
+    # A key may look like a URL that no store has.
+    with suppress(BadInput):
+        place = normal(item)
+        inbox = f"{normal(rule.inbox).rstrip('/')}/" if rule else place
+        keys.add(place.removeprefix(inbox).rstrip("/") if place.startswith(inbox) else "")
+    return keys - {""}
+
+
+def _of_item(
+    records: Records, rule: str, known: Rule | None, item: str, keys: set[str]
+) -> list[Entry]:
+    folder = records.folder(rule)
+    if _NAME.fullmatch(item):
+        return _entries(folder, rule, lambda name: name == item)
+    recipes = {"", *(variant.recipe for variant in known.variants)} if known else {""}
+    begins = {ticket_name(rule, recipe, key, "")[:16] for recipe in recipes for key in keys}
+    if found := _entries(folder, rule, lambda name: name[:16] in begins):
+        return found
+    # The rule was another then, or is known no longer.
+    named = {name for name, key in _known_keys(folder) if key in keys}
+    return _entries(folder, rule, lambda name: name in named) if named else []
+
+
+def _entries(folder: RuleFolder, rule: str, wanted: Callable[[str], bool]) -> list[Entry]:
+    found: dict[str, Entry] = {}
+    kinds: tuple[Kind, ...] = ("seen", *reversed(ENDS), "open")
+    for kind in kinds:
+        for name, stat in folder.names(kind):
+            if wanted(name):
+                state: State = "lost" if kind == "seen" else kind  # type: ignore[assignment]
+                first = found.get(name)
+                at = min(stat.modified, first.at) if first else stat.modified
+                found[name] = Entry(rule, name, state, at)
+    return [*found.values()]
+
+
+def _known_keys(folder: RuleFolder) -> Iterable[tuple[str, str]]:
+    """Yield the names of the newest records of all kinds, and the keys that these name."""
+    for kind in ENDS:
+        yield from _read_keys(folder, kind, Ended)
+    yield from _read_keys(folder, "open", Ticket)
+
+
+def _read_keys(
+    folder: RuleFolder, kind: Kind, model: type[Ended | Ticket]
+) -> Iterable[tuple[str, str]]:
+    newest = sorted(folder.names(kind), key=lambda pair: -pair[1].modified)[:READ]
+    names = [name for name, _ in newest]
+    read = in_order(lambda name: folder.load(kind, name, model), names, MANY)
+    return ((name, each.key) for name, each in zip(names, read, strict=True) if each)
+
+
+def _some_keys(records: Records, rules: Iterable[str]) -> set[str]:
+    return {key for rule in rules for _, key in _known_keys(records.folder(rule)) if key}
+
+
+def failed(records: Records, rule: str) -> list[Entry]:
+    """List the failed tickets of a rule."""
+    names = records.folder(rule).names("failed")
+    return [Entry(rule, name, "failed", stat.modified) for name, stat in names]
+
+
+def newest(entries: Iterable[Entry]) -> list[Entry]:
+    """Return, of entries in any order, the newest version under each recipe."""
+    found: dict[tuple[str, str], Entry] = {}
+    for each in sorted(entries, key=lambda each: each.at):
+        found[each.rule, each.name if each.name[0] == "m" else each.name[:16]] = each
+    return [*found.values()]
+
+
+def retry(records: Records, entry: Entry) -> bool:
+    """Open a ticket again that failed or is poison, as if it had never been tried.
+
+    An object that was refused without a ticket counts as new.
+
+    Returns:
+        Whether there was anything to retry.
+    """
+    if entry.state in {"done", "open", "superseded"} or entry.name.startswith("message-"):
+        return False
+    ticket = records.stored(entry.rule, entry.name)
+    if ticket is None:
+        forget(records, entry)
+    else:
+        _reopen(records, ticket)
+    return True
+
+
+def redo(records: Records, entry: Entry) -> bool:
+    """Open a ticket again that is done, and remove its job, so that all of it runs again.
+
+    The new output replaces the old one.
+
+    Returns:
+        Whether it was done.
+
+    Raises:
+        BadInput: somebody runs its job.
+    """
+    ticket, ended = records.stored(entry.rule, entry.name), None
+    if entry.state == "done":
+        ended = records.ended(entry.rule, entry.name)
+    if ticket is None or ended is None:
+        return False
+    if ended.job:
+        remove(Job(records.home, ended.job))
+    if ended.output:
+        records.output_made(entry.rule, ended.output, ticket.key)
+    _reopen(records, ticket)
+    return True
+
+
+def forget(records: Records, entry: Entry) -> None:
+    """Remove all records of a ticket, so that its object counts as new at the next listing.
+
+    The record that it was seen goes last, so that this can be repeated if it is interrupted; before
+    that, watchers are told, which have it in memory.
+    """
+    folder, name = records.folder(entry.rule), entry.name
+    folder.delete("open", name)
+    _clear(folder, name)
+    folder.delete("hooks", name)
+    if not name.startswith("message-"):
+        folder.put_raw("forgotten", name, uuid4().hex.encode())
+    folder.delete("seen", name)
+
+
+def check_idle(records: Records, entries: Iterable[Entry]) -> None:
+    """Raise BadInput if a watcher works on one of these."""
+    running = claimed(records.home, watchers(records.home).keys())
+    for each in entries:
+        if f"{each.rule}/{each.name}" in running:
+            raise BadInput(
+                f"{each.rule}: a watcher works on that now",
+                "wait until `impasto watch status` shows that it has ended",
+            )
+
+
+def _reopen(records: Records, ticket: Ticket) -> None:
+    folder = records.folder(ticket.rule)
+    folder.put("open", ticket.name, ticket)
+    _clear(folder, ticket.name)
+    folder.put("open", ticket.name, ticket)
+
+
+def _clear(folder: RuleFolder, name: str) -> None:
+    """Delete the tries of a ticket, and how it ended."""
+    for n in count(1):
+        if not folder.exists("tries", f"{name}-{n}"):
+            break
+        folder.delete("tries", f"{name}-{n}")
+    for end in ENDS:
+        folder.delete(end, name)
