@@ -8,12 +8,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
+from impasto.jobs.waiting import Undriven
+from impasto.storage.stores import Stores
 from support.command import (
     call,
     found,
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import MakeClip
+    from impasto.jobs.job import Job
 
 SHARDS, LENGTH = 6, 10
 
@@ -51,6 +55,12 @@ def painting(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("style") / "painting.png"
     Image.fromarray(np.moveaxis(picture(7, 256, 256), 0, 2)).save(path)
     return path
+
+
+def undriven(folder: Path) -> list[Job]:
+    """The jobs that a watcher would finish, an hour from now."""
+    home = Stores({}).open_home(str(folder / "home"))
+    return Undriven(home, lambda: time.time() + 3600).find()
 
 
 def command(source: Path, painting: Path, folder: Path, workers: int = 2) -> list[object]:
@@ -152,6 +162,7 @@ def test_a_job_killed_again_and_again_still_ends_the_same(
         process = start(*words)
         wait_for(lambda n=shards: found(tmp_path, "home/jobs/*/done/*.json") >= n)  # type: ignore[misc]
         kill_tree(process)
+        assert undriven(tmp_path), "a watcher would not go on with it"
     assert impasto(*words).returncode == 0
     assert (tmp_path / "out.mp4").read_bytes() == uninterrupted
 
@@ -254,4 +265,5 @@ def test_the_second_ctrl_c_stops_at_once(source: Path, painting: Path, tmp_path:
     assert process.returncode == 130
     assert json.loads(out)["error"].startswith("stopped: ")
     assert not psutil.wait_procs(workers, 10)[1]
+    assert not undriven(tmp_path), "a watcher would go on with it"
     assert not list(tmp_path.glob("*out.mp4*"))

@@ -43,6 +43,10 @@ STORED: dict[str, tuple[str, events.Event]] = {
         '{"time": 1.5, "event": "submitted"}',
         events.Submitted(time=1.5),
     ),
+    "detached": (
+        '{"time": 1.5, "event": "detached"}',
+        events.Detached(time=1.5),
+    ),
     "cancelled": (
         '{"time": 1.5, "event": "cancel"}',
         events.Cancelled(time=1.5),

@@ -20,7 +20,9 @@ GROUPS = {
         *("engine", "device", "workers", "memory", "mini_batch", "shard_frames", "timeout"),
         *("max_failed", "max_failed_batches", "accept_changes", "as_submitted", "home", "config"),
     ],
-    "A cluster": ["address", "gpus_per_worker", "cpus_per_worker", "speculate", "requirements"],
+    "A cluster": [
+        *("detach", "address", "gpus_per_worker", "cpus_per_worker", "speculate", "requirements"),
+    ],
     "Output of the command": ["plot", "as_json", "verbose", "quiet", "help"],
 }
 """The options of large commands, by group; smaller commands have a single group."""
@@ -49,6 +51,7 @@ EXAMPLES = {
     "submit": [
         "impasto submit az://media/in.mp4 --style painting.jpg -o az://media/out.mp4 \\",
         "        --address http://127.0.0.1:8265 --home az://control/impasto",
+        "impasto submit clip.mp4 --style painting.jpg -o out.mp4 --detach",
     ],
 }
 

@@ -1,4 +1,4 @@
-"""The handover of a job to a cluster."""
+"""The handover of a job to a cluster, or to whichever watcher comes first."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from impasto.schema.events import Stopped, Submitted
 from impasto.schema.url import is_local, is_loopback
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from impasto.engines.ray.submission import Cluster
     from impasto.jobs.job import Job
     from impasto.schema.job import JobSpec
@@ -26,18 +28,18 @@ _NO_NEWS = {"overwrite", "pins"}
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """The outcome of handing a job to a cluster.
+    """The outcome of handing a job to others.
 
     Attributes:
-        state: whether the cluster has the job now, had it before, or its output is already in
-            place.
+        state: whether the cluster or the watchers have the job now, had it before, or its output is
+            already in place.
         job: the job's id.
         output: where the output is, or will be.
-        submission: the cluster's name for it; None when the output is in place.
+        submission: the cluster's name for it; None for watchers, or when the output is in place.
         ignored: fields of the spec that the driver that is already running will ignore.
     """
 
-    state: Literal["submitted", "already submitted", "done"]
+    state: Literal["submitted", "already submitted", "already running", "done"]
     job: str
     output: str
     submission: str | None = None
@@ -60,7 +62,7 @@ def hand_over(spec: JobSpec, settings: Settings) -> HandOver:
         return HandOver("done", job.id, spec.output)
     running = cluster.standing(job.id, settings.home)
     if running:
-        ignored = _check_running(job, spec)
+        ignored = check_running(job, spec)
         return HandOver("already submitted", job.id, spec.output, running.id, ignored)
     job.notes.uncancel()
     if job.spec() != spec:
@@ -76,7 +78,7 @@ def hand_over(spec: JobSpec, settings: Settings) -> HandOver:
     return HandOver("submitted" if new else "already submitted", job.id, spec.output, made.id)
 
 
-def _check_running(job: Job, spec: JobSpec) -> tuple[str, ...]:
+def check_running(job: Job, spec: JobSpec) -> tuple[str, ...]:
     """Refuse what an already running driver would not do; returns other fields that differ.
 
     Raises:
@@ -86,7 +88,7 @@ def _check_running(job: Job, spec: JobSpec) -> tuple[str, ...]:
     if job.notes.cancelled():
         raise Unavailable(
             f"job {job.id}: is being cancelled",
-            "submit it again once it is cancelled; see `impasto cluster status`",
+            "submit it again once it is cancelled; see `impasto show`",
         )
     running = job.spec()
     if running.output != spec.output:
@@ -120,14 +122,23 @@ def _check_travels(spec: JobSpec, settings: Settings) -> None:
             machine.
     """
     refuse_signatures(spec, settings)
-    if is_loopback(urlsplit(str(settings.address)).netloc):
-        return
-    urls = named_urls(spec, settings)
+    if not is_loopback(urlsplit(str(settings.address)).netloc):
+        refuse_local(named_urls(spec, settings), "but the cluster is not")
+
+
+def refuse_local(urls: Mapping[str, str], why: str) -> None:
+    """Refuse places on this machine that a driver elsewhere could not reach.
+
+    Args:
+        urls: those of the job, by their names for people.
+        why: where the driver is, for people.
+
+    Raises:
+        BadInput: the source, the output or the home is on this machine.
+    """
     for what in ("source", "output", "`home`"):
         if is_local(urls[what]):
             remedy = f"copy it to a store: `impasto cp {urls[what]} az://CONTAINER/`"
             if what != "source":
                 remedy = "name one in a store"
-            raise BadInput(
-                f"{what} {urls[what]}: is on this machine, but the cluster is not", remedy
-            )
+            raise BadInput(f"{what} {urls[what]}: is on this machine, {why}", remedy)

@@ -53,10 +53,18 @@ def placed(spec: JobSpec, stores: Stores, settings: Settings) -> Pinned:
     """
     refuse_signatures(spec, settings)
     pinned = absolute(spec, stores, settings.home)
-    if settings.engine != "ray":
-        return pinned
-    staged = stage(pinned.spec, stores, settings.home)
-    return pinned if staged == pinned.spec else absolute(staged, stores, settings.home)
+    return travelling(pinned, stores, settings.home) if settings.engine == "ray" else pinned
+
+
+def travelling(pinned: Pinned, stores: Stores, home: str) -> Pinned:
+    """Copy the local files that a spec names to where other machines see them.
+
+    Raises:
+        BadInput: a file is missing.
+        Unavailable: the store does not answer.
+    """
+    staged = stage(pinned.spec, stores, home)
+    return pinned if staged == pinned.spec else absolute(staged, stores, home)
 
 
 def named_urls(spec: JobSpec, settings: Settings) -> dict[str, str]:
@@ -73,14 +81,27 @@ def refuse_signatures(spec: JobSpec, settings: Settings) -> None:
     Raises:
         BadInput: there is one.
     """
-    if settings.engine != "ray" or not settings.address:
-        return
+    if settings.engine == "ray" and settings.address:
+        refuse_any_signature(spec, settings, "for a cluster")
+
+
+def refuse_any_signature(spec: JobSpec, settings: Settings, why: str) -> None:
+    """Refuse a signature in a URL.
+
+    Args:
+        spec: the job.
+        settings: how it runs.
+        why: for whom the job is, for people.
+
+    Raises:
+        BadInput: there is one.
+    """
     signatures = settings.signatures | spec.signatures
     for what, url in named_urls(spec, settings).items():
         if "://" in url and signatures.nearest(url):
             raise BadInput(
                 f"{what} {url}: its signature stays in this process",
-                "for a cluster, add a profile of its store to impasto.toml instead",
+                f"{why}, add a profile of its store to impasto.toml instead",
             )
 
 

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from impasto.errors import ImpastoError, Incomplete
+from impasto.errors import ImpastoError, Incomplete, Interrupted
 from impasto.schema import events
 from impasto.schema.progress import Progress
 from impasto.schema.workers import WorkerCounts
@@ -30,11 +30,18 @@ class Reporter:
         rate: items that this pass has scored, per second from its start to the last of them.
     """
 
-    def __init__(self, job: Job, on_progress: OnProgress) -> None:
+    def __init__(self, job: Job, on_progress: OnProgress, *, new: bool = False) -> None:
+        """Prepare; nothing is reported yet.
+
+        Args:
+            job: the job.
+            on_progress: called with what the caller should know.
+            new: whether this process has submitted the job.
+        """
         self.begun = time.perf_counter()
         self.rate = 0.0
         self._scored_items = 0
-        self._job = job
+        self._job, self._new = job, new
         self._on_progress = on_progress
         self._scored: Ledger | None = None
         self._running: dict[int, int] = {}
@@ -114,10 +121,12 @@ class Reporter:
     def stopped(self, error: ImpastoError) -> None:
         """Log why this driver stops, for readers of the log; the error itself matters more.
 
-        A command that was refused before it did anything leaves the job as it is.
+        A command that was refused before it did anything leaves the job as it is; a user who stops
+        a new job is heard, so that no watcher goes on with it.
         """
+        heard = self._started or (self._new and isinstance(error, Interrupted))
         with suppress(ImpastoError):
-            if self._started and self._job.exists():
+            if heard and self._job.exists():
                 failed = error.failed or None if isinstance(error, Incomplete) else None
                 self._job.journal.write(
                     events.Stopped(error=str(error), exit_code=error.exit_code, failed=failed)

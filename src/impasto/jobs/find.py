@@ -22,7 +22,7 @@ NAMED = 4
 
 def jobs(home: Store) -> list[Job]:
     """List the jobs of a home, newest spec first."""
-    found = [Job(home, job_id) for job_id in _ids(home)]
+    found = [Job(home, job_id) for job_id in ids(home)]
     stats = in_order(lambda job: job.folder.stat("spec.json"), found, MANY)
     known = [(stat.modified, job) for job, stat in zip(found, stats, strict=True) if stat]
     return [job for _, job in sorted(known, key=lambda pair: -pair[0])]
@@ -34,7 +34,7 @@ def find(home: Store, job_id: str) -> Job:
     Raises:
         BadInput: there is none, or more than one.
     """
-    matching = [known for known in _ids(home) if known.startswith(job_id)]
+    matching = [known for known in ids(home) if known.startswith(job_id)]
     if not matching:
         fact = f"job {job_id}: not found in {home.place}"
         raise BadInput(fact, "see `impasto jobs`, or give its `home`")
@@ -83,6 +83,7 @@ def _partial(noted: Delivered | None) -> bool:
     return noted is not None and noted.partial
 
 
-def _ids(home: Store) -> list[str]:
+def ids(home: Store) -> list[str]:
+    """Return the ids of the jobs of a home, from one listing; some may be without a spec."""
     names = (folder.rpartition("/")[2] for folder in home.folders("jobs"))
     return [name for name in names if JOB.fullmatch(name)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from impasto.errors import Incomplete, Interrupted, Unavailable
 from impasto.jobs.presence import drivers
-from impasto.schema.events import Finished, Stopped, Submitted
+from impasto.schema.events import Detached, Finished, Stopped, Submitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,7 +82,8 @@ def _state(job: Job, last: Event | None) -> State | None:
 
 def _abandoned(job: Job, last: Event | None) -> bool:
     """Return whether a driver had begun, and none is there any more."""
-    return not isinstance(last, Submitted | None) and not drivers(job.folder, job.listing())
+    waits = isinstance(last, Submitted | Detached | None)
+    return not waits and not drivers(job.folder, job.listing())
 
 
 def _late(state: State, last: Event | None, quiet: int) -> bool:

@@ -162,7 +162,7 @@ class Job:
         return f"segments/{shard:05d}-{uuid4().hex[:8]}{suffix}"
 
     def reopen(self) -> None:
-        """Withdraw the result, because items that were set aside are tried again."""
+        """Withdraw the result, because items are tried again, or the output is made again."""
         self.folder.delete("result.json")
 
     def discard(self) -> None:

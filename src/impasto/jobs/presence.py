@@ -65,14 +65,15 @@ def present(folder: JobFolder, engine: str) -> Iterator[None]:
             folder.delete(key)
 
 
-def drivers(folder: JobFolder, listing: Listing) -> list[Driver]:
+def drivers(folder: JobFolder, listing: Listing, now: float | None = None) -> list[Driver]:
     """Return the drivers that run a job now.
 
     Args:
         folder: the job's.
         listing: what is in it.
+        now: the time by the store's clock, seconds since 1970; None takes this machine's.
     """
-    now = time.time()
+    now = time.time() if now is None else now
     fresh = (key for key in listing.drivers if now - listing.times[key] < STALE)
     known = (folder.load_if_whole(key, Driver) for key in fresh)
     return [each for each in known if each and not has_ended(each.host, each.pid)]

@@ -62,7 +62,7 @@ def standing(job: Job, listing: Listing) -> Standing:
         return Standing("done")
     if "cancel" in listing.sizes:
         return Standing("cancelled")
-    last = _last_word(job, listing)
+    last = last_word(job, listing)
     if not isinstance(last, Stopped):
         return Standing("stopped")
     states: dict[int | None, State] = {
@@ -72,7 +72,7 @@ def standing(job: Job, listing: Listing) -> Standing:
     return Standing(states.get(last.exit_code, "failed"), error=last.error, failed=last.failed or 0)
 
 
-def _last_word(job: Job, listing: Listing) -> Event | None:
+def last_word(job: Job, listing: Listing) -> Event | None:
     """Return the last event that is not a worker's, if it is near the end of the log."""
     keys = sorted(listing.logs, key=lambda key: (listing.times[key], key))
     for key in reversed(keys[-LOOKS:]):

@@ -87,6 +87,12 @@ class Submitted(Entry):
     EVENT = "submitted"
 
 
+class Detached(Entry):
+    """The job was left to whichever watcher of its home comes first."""
+
+    EVENT = "detached"
+
+
 class Cancelled(Entry):
     """Every driver of the job was asked to stop."""
 
@@ -318,6 +324,7 @@ class Torn:
 
 Event: TypeAlias = (
     Submitted
+    | Detached
     | Cancelled
     | Started
     | PassedOver

@@ -9,6 +9,7 @@ from impasto.errors import ImpastoError
 from impasto.schema.bounds import is_number
 from impasto.schema.events import (
     Cancelled,
+    Detached,
     Entry,
     Event,
     Finished,
@@ -35,6 +36,7 @@ _ENTRIES: dict[str, type[Entry]] = {
     kind.EVENT: kind
     for kind in (
         Submitted,
+        Detached,
         Cancelled,
         Started,
         PassedOver,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -35,6 +35,12 @@ Address = Annotated[
     str | None,
     typer.Option(help=f"The cluster's dashboard. [default: {DASHBOARD}]", metavar="URL"),
 ]
+Detach = Annotated[
+    bool,
+    typer.Option(
+        "--detach", help="Leave the job to 'impasto watch', which finishes what is in its home."
+    ),
+]
 
 
 def add(app: typer.Typer) -> None:
@@ -47,7 +53,20 @@ def add(app: typer.Typer) -> None:
     app.add_typer(group, name="cluster", help="Show a running cluster: 'impasto cluster status'.")
 
 
+class Handed(NamedTuple):
+    """Who runs a submitted job, and with which settings.
+
+    Attributes:
+        settings: how it runs.
+        detach: whether a watcher runs it, and not a cluster.
+    """
+
+    settings: Settings
+    detach: bool
+
+
 def _handed(
+    detach: Detach = False,
     address: Address = None,
     workers: Workers = None,
     gpus_per_worker: GpusPerWorker = None,
@@ -57,18 +76,24 @@ def _handed(
     memory: Memory = None,
     home: Home = None,
     config: Config = None,
-) -> Settings:
-    return _settings(
-        address,
-        config,
-        workers=workers,
-        gpus_per_worker=gpus_per_worker,
-        cpus_per_worker=cpus_per_worker,
-        speculate=speculate,
-        device=device,
-        memory=memory,
-        home=home,
-    )
+) -> Handed:
+    flags = {
+        "workers": workers,
+        "gpus_per_worker": gpus_per_worker,
+        "cpus_per_worker": cpus_per_worker,
+        "speculate": speculate,
+        "device": device,
+        "memory": memory,
+    }
+    if not detach:
+        return Handed(_settings(address, config, **flags, home=home), detach)
+    from impasto.settings import load
+
+    given = [name for name, value in {"address": address, **flags}.items() if value is not None]
+    if given:
+        flag = f"--{given[0].replace('_', '-')}"
+        raise BadInput(f"{flag}: is the watcher's to decide", "leave it out, or --detach")
+    return Handed(load(config, home=home), detach)
 
 
 def _settings(address: str | None, config: str | None, **flags: object) -> Settings:
@@ -95,15 +120,17 @@ def _dashboard(address: str) -> str:
 
 
 @takes_spec
-@takes("settings", _handed)
-def submit(spec: JobSpec, settings: Settings, as_json: AsJson = False) -> None:
-    """Submit a job to a running cluster, and return at once."""
+@takes("handed", _handed)
+def submit(spec: JobSpec, handed: Handed, as_json: AsJson = False) -> None:
+    """Submit a job to a running cluster or to 'impasto watch', and return at once."""
     from impasto.cli.job_argument import job_argument
     from impasto.cli.render.text import json_line, note, say
+    from impasto.driver.detaching import detach
     from impasto.driver.handover import hand_over
 
     streams.act()
-    made = hand_over(spec, settings)
+    settings = handed.settings
+    made = detach(spec, settings) if handed.detach else hand_over(spec, settings)
     if as_json:
         fields = ("job", "output", "ignored", "state", "submission")
         json_line({name: getattr(made, name) for name in fields})
@@ -115,8 +142,13 @@ def submit(spec: JobSpec, settings: Settings, as_json: AsJson = False) -> None:
         say(f"{made.output}: done already (job {made.job})")
         return
     named = job_argument(made.job, settings.home)
+    to = f"to {settings.address} as {made.submission}"
+    if handed.detach:
+        to = f"to {settings.home}, where 'impasto watch' runs it"
+    if made.state == "already running":
+        to = "by a driver that has begun before"
     say(
-        f"job {made.job}: {made.state} to {settings.address} as {made.submission}; "
+        f"job {made.job}: {made.state} {to}; "
         f"see 'impasto logs -f {named}', 'impasto show {named}', 'impasto cancel {named}'"
     )
 

@@ -116,6 +116,8 @@ def _rare(logged: Event, noun: str) -> str:
     match logged:
         case events.Submitted():
             return "submitted to a cluster"
+        case events.Detached():
+            return "left to a watcher of its home"
         case events.Cancelled():
             return "cancelled: every driver was asked to stop"
         case events.Started():
