@@ -8,11 +8,11 @@ from __future__ import annotations
 import io
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from impasto.errors import BadInput
+from impasto.errors import BadInput, ImpastoError
 from impasto.media.exif import ORIENTATION, about_picture
 from impasto.media.formats import WRITABLE
 from impasto.media.frame import NOTHING, About, Frame, Layout
@@ -68,6 +68,22 @@ def size(data: bytes, name: str) -> tuple[int, int]:
         return image.width, image.height
 
 
+def stated_size(file: BinaryIO, name: str) -> tuple[int, int]:
+    """Return the width and height that a file states, as they are stored; decodes no picture.
+
+    Args:
+        file: the file, which is read as far as that takes.
+        name: what to call it in errors.
+
+    Raises:
+        BadInput: the file is not a picture, or states far more than `MAX_PIXELS`.
+    """
+    from PIL import Image
+
+    with _blamed(name), Image.open(file, formats=FORMATS) as image:
+        return image.width, image.height
+
+
 def write(
     rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, suffix: str, about: About = NOTHING
 ) -> bytes:
@@ -110,22 +126,31 @@ def _opened(data: bytes, name: str) -> Iterator[tuple[Image, Image, int]]:
     """
     from PIL import Image, ImageOps
 
+    with _blamed(name, empty=not data):
+        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+        _refuse_bombs(image.width, image.height, name)
+        orientation = getattr(image, "tag_v2", {}).get(ORIENTATION, 1)
+        image.load()
+        yield ImageOps.exif_transpose(image), image, orientation
+
+
+@contextmanager
+def _blamed(name: str, *, empty: bool = False) -> Iterator[None]:
+    """Blame whatever Pillow raises in a block on the picture that it reads."""
+    from PIL import Image
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
-            _refuse_bombs(image.width, image.height, name)
-            orientation = getattr(image, "tag_v2", {}).get(ORIENTATION, 1)
-            image.load()
-            yield ImageOps.exif_transpose(image), image, orientation
-    except (BadInput, MemoryError):
+            yield
+    except (ImpastoError, MemoryError):
         raise
     except Image.DecompressionBombError:
         raise BadInput(f"{name}: is over {MAX_PIXELS} pixels", "scale it down first") from None
     except Exception as error:  # noqa: BLE001
         # On a damaged file Pillow's decoders raise whatever they run into: struct.error, KeyError,
         # ZeroDivisionError, ... All of it concerns this one picture only.
-        reason = "it is empty" if not data else _message(error)
+        reason = "it is empty" if empty else _message(error)
         raise BadInput(f"{name}: not a readable picture ({reason})", "replace the file") from None
 
 

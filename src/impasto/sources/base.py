@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from impasto.schema.kinds import SourceKind
 from impasto.sources.item import Blob, Rows
@@ -21,6 +21,20 @@ if TYPE_CHECKING:
     from impasto.tables.read.scan import Wanted
 
     Item: TypeAlias = Frame | Rows | Blob | ItemError
+
+
+class Extent(NamedTuple):
+    """How large a picture is.
+
+    Attributes:
+        name: the picture's name, or the video's.
+        width: in pixels.
+        height: in pixels.
+    """
+
+    name: str
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +113,26 @@ class Source(Protocol):
 
     def facts(self) -> dict[str, Any]:
         """Describe the source for people; raises BadInput when it cannot be read."""
+        ...
+
+    def objects(self) -> int:
+        """Count the files or objects that it consists of."""
+        ...
+
+    def count(self, spec: JobSpec) -> int:
+        """Count the items that a job takes; a video's are counted once for this and `survey`.
+
+        Raises:
+            BadInput: it cannot be read, or no item is in the range that the job takes.
+        """
+        ...
+
+    def largest(self, spec: JobSpec) -> Extent | None:
+        """Find the largest picture by what files say of themselves; None if it has no pictures.
+
+        Raises:
+            BadInput: it cannot be read; of several pictures, such ones are passed over.
+        """
         ...
 
     def survey(self, spec: JobSpec, size: Wanted) -> Survey:

@@ -12,6 +12,7 @@ from impasto.media.traits import HEAD, Traits, may_matter, traits
 from impasto.schema.outcome import ItemError
 from impasto.schema.plan import Plan, Shard
 from impasto.schema.source import VideoFacts
+from impasto.sources.base import Extent
 from impasto.sources.listed import Listed
 from impasto.sources.selection import natural
 from impasto.storage.objects import Objects
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from impasto.media.frame import Frame
+    from impasto.schema.job import JobSpec
     from impasto.schema.kinds import SourceKind
     from impasto.schema.url import Url
     from impasto.sources.selection import Selection
@@ -66,6 +68,14 @@ class Images(Listed):
             "shardable": True,
             "warnings": list(self._warnings()),
         }
+
+    def largest(self, spec: JobSpec) -> Extent:
+        """Find the largest image by the first bytes of each, which costs stores a request each."""
+        names = [*self.found.etags]
+        remote = any(self.found.objects.local(name) is None for name in names)
+        look = partial(_extent, self.found.objects, alone=self.kind == "image")
+        found = in_order(look, names, MANY) if remote else map(look, names)
+        return max(found, key=lambda extent: extent.width * extent.height)
 
     def read(self, plan: Plan, shard: Shard, threads: int) -> Iterator[Frame | ItemError]:
         """Decode the shard's images; of several, those that cannot be read become ItemErrors."""
@@ -123,6 +133,17 @@ class Images(Listed):
             time_base=1 / fps,
             rate=fps,
         )
+
+
+def _extent(objects: Objects, name: str, *, alone: bool) -> Extent:
+    """Look how large an image is; of several, one that cannot be read has no size."""
+    try:
+        with objects.open(name, HEAD) as file:
+            return Extent(name, *images.stated_size(file, name))
+    except BadInput:
+        if alone:
+            raise
+        return Extent(name, 0, 0)
 
 
 def _traits(objects: Objects, name: str) -> Traits:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from impasto.schema.plan import Shard
 from impasto.sources import selection
-from impasto.sources.base import Survey
+from impasto.sources.base import Extent, Survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +56,18 @@ class Listed:
     def base(self) -> Url | None:
         """The folder that the objects' names are under, or None."""
         return self.found.objects.base
+
+    def objects(self) -> int:
+        """Count them; raises what `found` does."""
+        return len(self.found.etags)
+
+    def count(self, spec: JobSpec) -> int:
+        """Count them; raises what `found` does."""
+        return self.objects()
+
+    def largest(self, spec: JobSpec) -> Extent | None:
+        """Return None: what is in them is unknown."""
+        return None
 
     def survey(self, spec: JobSpec, size: Wanted) -> Survey:
         """List the objects; raises what `found` does."""

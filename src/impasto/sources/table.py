@@ -72,6 +72,17 @@ class Table:
             "shardable": True,
         }
 
+    def objects(self) -> int:
+        """Return 1."""
+        return 1
+
+    def count(self, spec: JobSpec) -> int:
+        """Count the rows: reads all of a table that is text; raises as `survey` does."""
+        return self._whole.rows
+
+    def largest(self, spec: JobSpec) -> None:
+        """Return None: a table has no pictures."""
+
     def survey(self, spec: JobSpec, size: Wanted) -> Survey:
         """Read all of the table once; where rows are lines, that finds the cuts.
 

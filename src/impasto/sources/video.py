@@ -14,7 +14,7 @@ from impasto.media.write.target import bit_depth, sampling, target
 from impasto.schema.bounds import NEVER
 from impasto.schema.moments import clock
 from impasto.schema.plan import Plan, Shard
-from impasto.sources.base import Survey
+from impasto.sources.base import Extent, Survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +41,7 @@ class Video:
         self.base = file.place.parent
         self.name = file.name
         self._file = file
+        self._scanned: dict[int | None, index.VideoIndex] = {}
 
     def facts(self) -> dict[str, Any]:
         """Scan the packets and name every stream."""
@@ -77,6 +78,20 @@ class Video:
             "warnings": [*scanned.warnings, *_pictures(facts, "auto")],
         }
 
+    def objects(self) -> int:
+        """Return 1."""
+        return 1
+
+    def count(self, spec: JobSpec) -> int:
+        """Count the frames in the range of time that a job takes; raises as `survey` does."""
+        start, stop = self._range(self._scan(spec.stream), spec)
+        return stop - start
+
+    def largest(self, spec: JobSpec) -> Extent:
+        """Return the size of the frames; raises BadInput when there are none."""
+        facts = self._scan(spec.stream).facts
+        return Extent(self.name, facts.width, facts.height)
+
     def survey(self, spec: JobSpec, size: Wanted) -> Survey:
         """Scan the packets; cuts at keyframes cost nothing.
 
@@ -84,14 +99,13 @@ class Video:
             BadInput: no frame is in the range of time that the job takes.
         """
         opened = self._file.open()
-        scanned = index.scan(opened, self.name, spec.stream)
+        scanned = self._scanned.pop(spec.stream, None)
+        scanned = scanned or index.scan(opened, self.name, spec.stream)
         facts = scanned.facts
         if facts.interlaced and spec.deinterlace == "auto":
             facts = facts.model_copy(update={"deinterlace": True})
             scanned = replace(scanned, facts=facts)
-        start, stop = index.select(scanned, spec.start, spec.end)
-        if start >= stop:
-            raise BadInput(f"{self.url}: {_without_frames(scanned, spec)}", _WIDEN)
+        start, stop = self._range(scanned, spec)
         ranged = spec.start is not None or spec.end is not None
 
         def shard(number: int, first: int, past: int) -> Shard:
@@ -125,6 +139,18 @@ class Video:
         with self._file.reading(plan.etag):
             opened = self._file.open(shard.cut.span)
             yield from decode.read(opened, self.name, plan.facts, shard.cut, shard.start, threads)
+
+    def _scan(self, stream: int | None) -> index.VideoIndex:
+        """Scan the packets once before the survey, which takes what was found, and frees it."""
+        if stream not in self._scanned:
+            self._scanned[stream] = index.scan(self._file.open(), self.name, stream)
+        return self._scanned[stream]
+
+    def _range(self, scanned: index.VideoIndex, spec: JobSpec) -> tuple[int, int]:
+        start, stop = index.select(scanned, spec.start, spec.end)
+        if start >= stop:
+            raise BadInput(f"{self.url}: {_without_frames(scanned, spec)}", _WIDEN)
+        return start, stop
 
 
 def _pictures(facts: VideoFacts, mode: Deinterlace) -> list[str]:
