@@ -30,7 +30,9 @@ class InProcess(InlineEngine):
 
     ran: list[int]
 
-    def __init__(self, settings: Settings, spec: JobSpec, control: Control, stores: Stores) -> None:
+    def __init__(
+        self, settings: Settings, spec: JobSpec, control: Control, stores: Stores, _: object
+    ) -> None:
         super().__init__(settings, control, spec, stores)
 
     def score(self, task: Task, attempt: Attempt) -> Iterator[Done | Failed]:

@@ -16,6 +16,7 @@ from impasto.schema.outcome import Result
 from impasto.settings import Settings, load
 
 if TYPE_CHECKING:
+    from impasto.engines.warm import WarmWorkers
     from impasto.schema.progress import OnProgress
 
 
@@ -25,6 +26,7 @@ def run(
     settings: Settings | None = None,
     on_progress: OnProgress | None = None,
     stop: threading.Event | None = None,
+    warm: WarmWorkers | None = None,
 ) -> Result:
     """Run a job, or resume it where an earlier call stopped.
 
@@ -34,6 +36,8 @@ def run(
         on_progress: called in this thread as items are written.
         stop: once set, the running shards are finished, and `Interrupted` is raised unless they
             were the last ones.
+        warm: keeps workers of the local engine, with their scorers loaded, from one job to the
+            next; None ends them with the job.
 
     Returns:
         The result, once the output is complete and in place.
@@ -46,7 +50,7 @@ def run(
     """
     opened = open_job(spec, settings or load())
     submit(opened)
-    return finish_open(opened, on_progress=on_progress, stop=stop)
+    return finish_open(opened, on_progress=on_progress, stop=stop, warm=warm)
 
 
 def finish(
@@ -59,6 +63,7 @@ def finish(
     retry: bool = False,
     as_submitted: bool = False,
     accept_changes: bool = False,
+    warm: WarmWorkers | None = None,
 ) -> Result:
     """Finish what is left of a job; raises what `run` does.
 
@@ -73,6 +78,7 @@ def finish(
         as_submitted: whether an earlier cancellation remains in force; otherwise it is withdrawn.
         accept_changes: whether scripts, models and weights may have changed; what is scored from
             now on is scored by the new ones, and the job notes it.
+        warm: as for `run`.
     """
     opened = open_job(spec or job.spec(), settings or load(), job)
     return finish_open(
@@ -82,6 +88,7 @@ def finish(
         retry=retry,
         as_submitted=as_submitted,
         accept_changes=accept_changes,
+        warm=warm,
     )
 
 
@@ -93,6 +100,7 @@ def finish_open(
     retry: bool = False,
     as_submitted: bool = False,
     accept_changes: bool = False,
+    warm: WarmWorkers | None = None,
 ) -> Result:
     """Finish what is left of an open job; takes and raises what `finish` does."""
     job = opened.job
@@ -109,6 +117,7 @@ def finish_open(
             retry=retry,
             accept_changes=accept_changes,
             as_submitted=as_submitted,
+            warm=warm,
         ).finish()
     except ImpastoError as error:
         reporter.stopped(error)

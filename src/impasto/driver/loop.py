@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from impasto.driver.open_job import OpenJob
     from impasto.driver.reporter import Reporter
     from impasto.engines.base import Engine
+    from impasto.engines.warm import WarmWorkers
     from impasto.schema.plan import Plan
 
 BACKOFF = 1.0
@@ -52,6 +53,7 @@ class Run:
         retry: bool,
         accept_changes: bool = False,
         as_submitted: bool = False,
+        warm: WarmWorkers | None = None,
     ) -> None:
         """Prepare the pass; nothing is read before `finish`.
 
@@ -62,11 +64,12 @@ class Run:
             retry: whether to try what failed and nothing else.
             accept_changes: whether scripts, models and weights may have changed.
             as_submitted: whether an earlier cancellation remains in force.
+            warm: keeps workers from one job to the next.
         """
         self._opened, self._reporter, self._retry = opened, reporter, retry
         self._job, self._spec = opened.job, opened.spec
         self._stop, self._accept = stop, accept_changes
-        self._as_submitted = as_submitted
+        self._as_submitted, self._warm = as_submitted, warm
         self._ledger: Ledger | None = None
         self._leaves_nothing = False
         self._stopping = StopCheck(opened.job, stop, reporter)
@@ -127,7 +130,8 @@ class Run:
             self._written, self._stopping, self._reporter.workers_changed, self._reporter.noted
         )
         opened = self._opened
-        with open_engine(opened.settings, opened.spec, control, opened.stores) as engine:
+        there = opened.settings, opened.spec, control, opened.stores
+        with open_engine(*there, self._warm) as engine:
             self._ledger = ledger = ledger or self._open_ledger(self._make_plan(engine))
             self._score(ledger, engine)
         return ledger

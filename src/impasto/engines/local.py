@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import Counter, deque
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Self
@@ -12,7 +11,7 @@ from impasto.engines.base import AS_HERE, ASKED_FOR, Control, encoder_threads
 from impasto.engines.messages import StartFailed
 from impasto.engines.outcomes import REPLACE_AFTER
 from impasto.engines.process import Nursery, take
-from impasto.engines.supervisor import GRACE, POLL, Supervisor, memory_limit
+from impasto.engines.supervisor import POLL, Supervisor, exit_cleanly, memory_limit
 from impasto.errors import Unavailable
 from impasto.machine import cuda_devices, uses_cuda
 from impasto.schema.job import Items
@@ -22,8 +21,9 @@ from impasto.settings import Settings
 from impasto.worker.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from impasto.engines.warm import WarmWorkers
     from impasto.schema.signatures import Signatures
 
 STILLBORN = 4
@@ -34,7 +34,13 @@ class LocalEngine:
     """Runs shards on processes of this machine: one per core, or one per CUDA device."""
 
     def __init__(
-        self, settings: Settings, control: Control, signatures: Signatures, kind: Items
+        self,
+        settings: Settings,
+        control: Control,
+        signatures: Signatures,
+        kind: Items,
+        warm: WarmWorkers | None = None,
+        key: str = "",
     ) -> None:
         """Configure; nothing starts before the context is entered.
 
@@ -43,6 +49,8 @@ class LocalEngine:
             control: how the caller watches and stops the engine.
             signatures: the signatures of URLs, for the workers.
             kind: what workers will probably score.
+            warm: keeps processes from one job to the next; None ends them with the context.
+            key: what the scorer is loaded from; "" is a scorer that no worker may keep.
         """
         self._workers = settings.workers.most
         self._device = settings.device
@@ -50,6 +58,7 @@ class LocalEngine:
         self._control = control
         self._signatures = signatures
         self._kind = kind
+        self._warm, self._key = warm, key
         self._nursery: Nursery | None = None
         self._children: list[Supervisor] = []
         self._stillborn = 0
@@ -72,10 +81,12 @@ class LocalEngine:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Stop every worker: cleanly when all went well, else at once."""
-        if not any(error):
-            _exit_cleanly(worker for worker in self._children if worker.ready and not worker.shard)
-        for worker in self._children:
+        """Keep workers, if that is wanted; stop others, cleanly only when all went well."""
+        clean = not any(error)
+        left = [worker for worker in self._children if not self._kept(worker, clean=clean)]
+        if clean:
+            exit_cleanly(worker for worker in left if worker.ready and not worker.shard)
+        for worker in left:
             worker.stop()
         self._children.clear()
         if self._nursery:
@@ -98,7 +109,7 @@ class LocalEngine:
                 outcome = outcome or worker.fault(self._memory)
                 if outcome is None:
                     continue
-                worker.finish()
+                worker.finish(outcome)
                 if not worker.alive or (
                     isinstance(outcome, Failed) and outcome.kind in REPLACE_AFTER
                 ):
@@ -118,7 +129,18 @@ class LocalEngine:
         for worker in self._children:
             worker.assign(task, self._signatures)
 
+    def _kept(self, worker: Supervisor, *, clean: bool) -> bool:
+        """Keep a worker for another job, if it may be; returns whether it is kept."""
+        if not self._warm or not self._key or worker.shard:
+            return False
+        # One that the job has not come to is as it was before.
+        fit = clean and worker.ready if worker.assigned else worker.warm
+        return fit and self._warm.keep(worker, self._key, self._kind, self._memory)
+
     def _new_worker(self, device: str) -> Supervisor:
+        if self._warm:
+            kept = self._warm.take(self._key, device)
+            return kept or Supervisor(self._warm.nursery(self._kind).fork(), device)
         if self._nursery and not self._nursery.alive:
             self._nursery.stop()
             self._nursery = None
@@ -152,16 +174,6 @@ class LocalEngine:
         idle = sum(worker.shard is None and worker.ready for worker in self._children)
         starting = len(self._children) - running - idle
         self._control.workers_changed(WorkerCounts(starting=starting, running=running, idle=idle))
-
-
-def _exit_cleanly(idle: Iterable[Supervisor]) -> None:
-    """Let idle workers exit cleanly, within a time limit."""
-    asked = list(idle)
-    for worker in asked:
-        worker.request_exit()
-    until = time.monotonic() + GRACE
-    for worker in asked:
-        worker.wait_exit(max(0.0, until - time.monotonic()))
 
 
 def _dispatch(workers: list[Supervisor], waiting: deque[Attempt]) -> None:

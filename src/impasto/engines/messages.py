@@ -47,5 +47,13 @@ class BatchMark(Frozen):
     begun: bool
 
 
+class Rest(Frozen):
+    """The order to let a job go, keep its scorer, and wait for another job."""
+
+
+class Resting(Frozen):
+    """The worker has no job, and would load the same scorer for another one."""
+
+
 class Alive(Frozen):
     """The worker is working on a mini-batch that takes long."""

@@ -12,10 +12,17 @@ from impasto.settings import Settings
 
 if TYPE_CHECKING:
     from impasto.engines.base import Control, Engine
+    from impasto.engines.warm import WarmWorkers
     from impasto.storage.stores import Stores
 
 
-def open_engine(settings: Settings, spec: JobSpec, control: Control, stores: Stores) -> Engine:
+def open_engine(
+    settings: Settings,
+    spec: JobSpec,
+    control: Control,
+    stores: Stores,
+    warm: WarmWorkers | None = None,
+) -> Engine:
     """Choose the engine that the settings name; nothing starts before its context is entered.
 
     Args:
@@ -24,6 +31,7 @@ def open_engine(settings: Settings, spec: JobSpec, control: Control, stores: Sto
         control: how the caller watches and stops the engine.
         stores: the driver's stores. Workers on this machine receive their signatures, which no
             `Task` holds.
+        warm: keeps workers of the local engine from one job to the next.
 
     Raises:
         BadInput: the settings contradict each other, or the engine is not installed.
@@ -44,6 +52,9 @@ def open_engine(settings: Settings, spec: JobSpec, control: Control, stores: Sto
 
         return InlineEngine(settings, control, spec, stores)
     from impasto.engines.local import LocalEngine
+    from impasto.engines.warm import key_of
 
     kind = probable_kind(spec.scorer, spec.source, spec.items)
-    return LocalEngine(settings, control, stores.signatures, kind)
+    signatures = stores.signatures
+    key = key_of(spec, settings, signatures, kind) if warm else ""
+    return LocalEngine(settings, control, signatures, kind, warm, key)

@@ -7,9 +7,10 @@ fell silent.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from impasto.engines.messages import BatchMark, StartFailed
+from impasto.engines.messages import BatchMark, Rest, Resting, StartFailed
 from impasto.machine import machine_memory
 from impasto.schema.outcome import Attempt, Done, Failed, FailedKind
 from impasto.schema.plan import Shard
@@ -46,6 +47,8 @@ class Supervisor:
         shard: the shard that it scores, or None.
         ready: whether it has loaded its scorer.
         alive: False once it has ended, or must be ended.
+        sound: False once an attempt at a shard has failed.
+        warm: whether it has a scorer loaded, from an earlier job.
     """
 
     def __init__(self, process: WorkerProcess, device: str) -> None:
@@ -57,12 +60,19 @@ class Supervisor:
         self._looked = 0.0
         self._scoring: dict[tuple[int, ...], float] = {}
         self.alive = True
+        self.sound = True
+        self.warm = False
         self.ready = False
         self._process = process
         self.conn = self._process.conn
 
+    @property
+    def assigned(self) -> bool:
+        """Whether it has a job."""
+        return self._task is not None
+
     def assign(self, task: Task, signatures: Signatures) -> None:
-        """Send the worker its task, once, and the signatures of the URLs in it."""
+        """Send the worker its task, once a job, and the signatures of the URLs in it."""
         if self._task is None:
             self._task = task
             # What the worker prints when it dies passes through here.
@@ -102,9 +112,35 @@ class Supervisor:
                 return message
         return None
 
-    def finish(self) -> None:
+    def finish(self, outcome: Done | Failed | StartFailed) -> None:
         """Forget the shard, whose outcome is known."""
         self.shard = None
+        self.sound = self.sound and isinstance(outcome, Done)
+
+    def rest(self, seconds: float) -> bool:
+        """Let a worker without a shard leave its job, if it has one.
+
+        Args:
+            seconds: how long it may take.
+
+        Returns:
+            Whether it can go on to another job.
+        """
+        if not (self.alive and self.sound):
+            return False
+        self._send(Rest())
+        until = time.monotonic() + seconds
+        with suppress(EOFError, OSError):
+            while self.conn.poll(max(0.0, until - time.monotonic())):
+                if isinstance(self.conn.recv(), Resting):
+                    self._task, self.ready, self.warm = None, False, True
+                    return True
+        self.alive = False
+        return False
+
+    def resident(self) -> int:
+        """Return the bytes of memory that the process holds, 0 when it has ended."""
+        return self._process.resident()
 
     def fault(self, memory: int) -> Failed | None:
         """Describe why a busy worker must be stopped, or return None when it need not be."""
@@ -121,7 +157,7 @@ class Supervisor:
         late = [items for items, since in self._scoring.items() if limit and now - since > limit]
         if late:
             return self._failed(f"scoring took over {limit:g} s (`timeout`)", "timeout", late)
-        held = self._process.resident()
+        held = self.resident()
         if held > memory:
             return self._failed(
                 f"the worker used {held / 1e9:.1f} GB of memory, over {memory / 1e9:.1f} GB "
@@ -172,3 +208,13 @@ class Supervisor:
             self.conn.send(message)
         except OSError:
             self.alive = False
+
+
+def exit_cleanly(idle: Iterable[Supervisor]) -> None:
+    """Let workers without a shard exit cleanly, within a time limit."""
+    asked = list(idle)
+    for worker in asked:
+        worker.request_exit()
+    until = time.monotonic() + GRACE
+    for worker in asked:
+        worker.wait_exit(max(0.0, until - time.monotonic()))

@@ -1,4 +1,4 @@
-"""The inside of a local worker process: takes shards from a socket until it closes."""
+"""The inside of a local worker process: takes jobs and their shards from a socket."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from impasto import secrecy
-from impasto.engines.messages import Alive, BatchMark
+from impasto.engines.messages import Alive, BatchMark, Rest, Resting
 from impasto.engines.one_thread import one_thread
 from impasto.engines.outcomes import BatchMarks, outcomes, start_failed
 from impasto.machine import own_device
 from impasto.schema.outcome import Attempt
 from impasto.schema.signatures import Signatures
+from impasto.worker.kept import KeptScorer
+from impasto.worker.task import Task
 from impasto.worker.worker import Worker
 
 if TYPE_CHECKING:
-    from impasto.worker.task import Task
+    from typing import TypeAlias
 
 PRINTED = 100_000
 """Characters of a worker's output during a mini-batch that are logged, counted from its end."""
@@ -31,6 +33,8 @@ KEPT = 1000
 """Texts that wait to be logged; of more, the oldest are dropped."""
 OFTEN = 0.02
 """Seconds between two reports of a shard's progress."""
+Order: TypeAlias = "Attempt | Rest | tuple[Task, Signatures] | None"
+"""What the driver wants: a shard scored, the job left, another job begun, or an orderly end."""
 
 
 class _Channel(BatchMarks):
@@ -38,7 +42,7 @@ class _Channel(BatchMarks):
 
     Attributes:
         threads: how many mini-batches may be scored at once.
-        attempts: the shards to score; None asks the worker to exit cleanly.
+        orders: what the driver wants, in order.
     """
 
     def __init__(self, conn: Connection) -> None:
@@ -49,7 +53,7 @@ class _Channel(BatchMarks):
         self._said: list[tuple[str, tuple[int, ...]]] = []
         self._printed = 0
         self.threads = 1
-        self.attempts: queue.Queue[Attempt | None] = queue.Queue()
+        self.orders: queue.Queue[Order] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def send(self, message: object) -> None:
@@ -79,6 +83,14 @@ class _Channel(BatchMarks):
             said, self._said = self._said, []
         return said
 
+    def forget(self) -> None:
+        """Forget what was printed, which is in the log of the job that is left."""
+        with self._reading:
+            # Else a process that lives for weeks would fill the disk.
+            os.ftruncate(1, 0)
+            os.lseek(1, 0, os.SEEK_SET)
+            self._printed = 0
+
     def _collect(self, items: tuple[int, ...], *, whole: bool = False) -> None:
         """Take the lines that were printed since the last time, while these items were scored."""
         sys.stdout.flush()
@@ -107,50 +119,78 @@ class _Channel(BatchMarks):
                 match self._conn.recv():
                     case (Attempt() as attempt, int() as count):
                         self.threads = count
-                        self.attempts.put(attempt)
+                        self.orders.put(attempt)
                     case int() as count:
                         self.threads = count
-                    case None:
-                        self.attempts.put(None)
+                    case (Task() as task, _, queries):
+                        self.orders.put((task, Signatures(queries)))
+                    case Rest() | None as order:
+                        self.orders.put(order)
         except (EOFError, OSError):
             os._exit(0)
 
 
 def serve(fd: int) -> None:
-    """Be a worker process: take shards from a socket until it closes."""
+    """Be a worker process: take jobs and their shards from a socket until it closes."""
     conn = Connection(fd)
     secrecy.guard()
     try:
         task, device, queries = conn.recv()
     except EOFError:
         return
-    signatures = Signatures(queries)
     channel = _Channel(conn)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A print is one write, so that a secret in it is never read in halves.
         sys.stdout.reconfigure(line_buffering=True)
     with one_thread() if device == "cpu" else nullcontext():
-        _run(task, device, channel, signatures)
+        _run(task, Signatures(queries), own_device(device), channel)
 
 
-def _run(task: Task, device: str, channel: _Channel, signatures: Signatures) -> None:
-    """Load the scorer and score shards until no more come."""
-    try:
-        worker = Worker(task, own_device(device), channel, signatures)
-    except Exception as error:  # noqa: BLE001 (the driver raises it)
-        channel.send(start_failed(error))
-        return
-    # From here on its end is the end of an attempt, not a failure to start.
-    channel.alive()
-    while attempt := channel.attempts.get():
-        reported = 0.0
-        for step in outcomes(worker, attempt, lambda: channel.threads, channel):
-            now = time.monotonic()
-            if not isinstance(step, int) or now - reported > OFTEN:
-                reported = now
-                channel.send(step)
-    worker.close()
+def _run(task: Task, signatures: Signatures, device: str, channel: _Channel) -> None:
+    """Work for one job after the other until no more come, or one cannot begin."""
+    kept = KeptScorer(device)
+    order: Order = (task, signatures)
+    while isinstance(order, tuple):
+        try:
+            worker = Worker(order[0], device, channel, order[1], kept)
+        except Exception as error:  # noqa: BLE001 (the driver raises it)
+            channel.send(start_failed(error))
+            return
+        # From here on its end is the end of an attempt, not a failure to start.
+        channel.alive()
+        order = _score(worker, channel)
+        if order is None:
+            worker.close()
+            break
+        worker.leave()
+        channel.forget()
+        order = _rest(order, kept, channel)
+    else:
+        kept.close()
     sys.stdout.flush()
     sys.stderr.flush()
     # Threads of libraries may be waiting for ever; nothing is left to be written.
     os._exit(0)
+
+
+def _score(worker: Worker, channel: _Channel) -> Order:
+    """Score shards until another order comes, and return that."""
+    while isinstance(order := channel.orders.get(), Attempt):
+        reported = 0.0
+        for step in outcomes(worker, order, lambda: channel.threads, channel):
+            now = time.monotonic()
+            if not isinstance(step, int) or now - reported > OFTEN:
+                reported = now
+                channel.send(step)
+    return order
+
+
+def _rest(order: Order, kept: KeptScorer, channel: _Channel) -> Order:
+    """Wait for another job, and say whenever asked that there is none; None is an orderly end."""
+    while isinstance(order, Rest):
+        if not kept.fresh():
+            # A new process would import what is there now.
+            return None
+        channel.send(Resting())
+        order = channel.orders.get()
+    return order

@@ -41,15 +41,17 @@ Record: TypeAlias = dict[str, Any]
 
 
 class Inputs(Protocol):
-    """The data a scorer may read while it prepares a job, is loaded, or scores.
+    """The data a scorer may read while it prepares a job, is loaded, or scores."""
 
-    Attributes:
-        consecutive: whether pictures come as the consecutive frames of a video.
-        files: folder into which a script may write files, which become the output.
-    """
+    @property
+    def consecutive(self) -> bool:
+        """Whether pictures come as the consecutive frames of a video."""
+        ...
 
-    consecutive: bool
-    files: Path
+    @property
+    def files(self) -> Path:
+        """Folder into which a script may write files, which become the output."""
+        ...
 
     def trusted(self, url: str) -> bytes:
         """Read weights or a script, verified, from this machine or a control store.
@@ -108,6 +110,10 @@ class DeviceLost(RuntimeError):
 
 class Scorer(ABC):
     """A model: mini-batch in, mini-batch out. Loaded once per worker.
+
+    A watcher's worker may go on to other jobs with the same parameters and files, unless the
+    `Entry` says otherwise. What the scorer reads from its inputs besides is compared; where another
+    job gives something else, the scorer is loaded again.
 
     Attributes:
         batch: items of a mini-batch on this device; 0 lets a probe of speed and memory decide.

@@ -31,6 +31,8 @@ class Entry:
         batched: whether a mini-batch's size may change the output.
         losses: whether it reports the losses of each picture, to be plotted.
         sequential: whether it builds each frame of a video on the one before.
+        warm: whether a process that has loaded it may go on to another job with the same parameters
+            and files; if it is False or `sequential` is True, each job's workers are its own.
         extra: the extra of its package that installs what it imports, or "".
         distribution: name and version of the package that offers it, filled in when it is looked
             up; "" is Impasto itself.
@@ -45,6 +47,7 @@ class Entry:
     batched: bool = False
     losses: bool = False
     sequential: bool = False
+    warm: bool = True
     extra: str = ""
     distribution: str = ""
 

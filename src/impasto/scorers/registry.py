@@ -40,6 +40,8 @@ SCORERS: dict[str, Entry] = {
         takes=("files", "rows"),
         gives=("records", "files"),
         batched=True,
+        # Its init() and shutdown() are called for each job.
+        warm=False,
     ),
     "python": Entry(
         "impasto.scorers.user.python:PythonScorer",

@@ -47,6 +47,7 @@ class JobInputs:
             for file in registry.find(spec.scorer).files(spec.params)
             if file.name in spec.pins
         }
+        self._pictures: dict[str, bytes] = {}
         self._beat = 0.0
         self._stack = ExitStack()
         self.consecutive = task.plan.source == "video"
@@ -100,8 +101,14 @@ class JobInputs:
         """Read a picture as RGB, (H, W, 3); see `base.Inputs`."""
         from impasto.media import images
 
-        picture: NDArray[np.uint8] = images.read(self._stores.read(url), url).planes[0].astype("u1")
+        picture: NDArray[np.uint8] = images.read(self.encoded(url), url).planes[0].astype("u1")
         return picture
+
+    def encoded(self, url: str) -> bytes:
+        """Return a picture's file, which is read once a job; raises BadInput or Unavailable."""
+        if url not in self._pictures:
+            self._pictures[url] = self._stores.read(url)
+        return self._pictures[url]
 
     def sample(self) -> NDArray[np.uint8]:
         """Read the job's first picture as RGB, (H, W, 3); see `base.Inputs`."""

@@ -1,4 +1,4 @@
-"""A worker: loads the scorer once, then runs shards: read -> mini-batch -> score -> write.
+"""A worker: has its scorer loaded, then runs shards: read -> mini-batch -> score -> write.
 
 Reading, scoring and writing overlap in threads with bounded queues, so memory is a few
 mini-batches whatever the length of a shard.
@@ -14,17 +14,15 @@ from contextlib import ExitStack, suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from impasto.errors import BadInput, Unavailable
+from impasto.errors import Unavailable
 from impasto.jobs.job import Job
 from impasto.media.frame import Frame
 from impasto.outputs.base import Scored
 from impasto.outputs.open import layout_of, open_shard, sized
 from impasto.schema.item_names import ItemNames
 from impasto.schema.outcome import Done
-from impasto.schema.plan import PictureSize, Prepared
+from impasto.schema.plan import PictureSize
 from impasto.schema.url import parse
-from impasto.scorers import registry
-from impasto.scorers.base import Scorer
 from impasto.sources.item import Rows
 from impasto.sources.open import open_planned
 from impasto.sources.selection import WILD
@@ -33,6 +31,7 @@ from impasto.worker.batch_size import best_size, largest
 from impasto.worker.batches import Batches, MiniBatch, SetAside
 from impasto.worker.inputs import JobInputs
 from impasto.worker.items import FileScoring, RowScoring
+from impasto.worker.kept import KeptScorer
 from impasto.worker.prints import Prints
 from impasto.worker.report import ShardReport
 from impasto.worker.scoring import Scoring
@@ -54,15 +53,21 @@ class Worker:
     """Runs shards of one job on one device."""
 
     def __init__(
-        self, task: Task, device: str, watch: WorkerEvents, signatures: Signatures
+        self,
+        task: Task,
+        device: str,
+        watch: WorkerEvents,
+        signatures: Signatures,
+        kept: KeptScorer | None = None,
     ) -> None:
-        """Load the scorer.
+        """Load the scorer, unless it is the one that is loaded already.
 
         Args:
             task: the job and its plan.
             device: ``cpu`` or ``cuda:<n>``.
             watch: notified of what is being scored.
             signatures: those of the URLs in the task.
+            kept: what this process has loaded for an earlier job, on the same device.
 
         Raises:
             BadInput: the scorer's files are wrong.
@@ -86,10 +91,11 @@ class Worker:
         with ExitStack() as stack:
             files = JobInputs(task, stores, self._source, watch.alive)
             self._inputs = stack.enter_context(files)
+            stack.callback(self._pool.shutdown, wait=False)
+            self._loaded = kept or KeptScorer(device)
             with self._prints.repeated():
-                self._scorer = self._load()
+                self._scorer = self._loaded.load(task.spec, self._job.notes, self._inputs)
             stack.callback(self._prints.close)
-            stack.callback(self._scorer.close)
             self._stack = stack.pop_all()
         if device != "cpu":
             _await_weights(device)
@@ -104,6 +110,11 @@ class Worker:
 
     def close(self) -> None:
         """Let the scorer end in order."""
+        with self._stack:
+            self._loaded.close()
+
+    def leave(self) -> None:
+        """Let go of all that belongs to the job; its scorer stays loaded."""
         self._stack.close()
 
     def _check_seen(self) -> None:
@@ -269,29 +280,6 @@ class Worker:
         longest = self._task.spec.max_size
         layout = layout_of(self._task.spec, plan)
         return PictureScoring(self._scorer, self._device, longest, layout=layout, wants=wants)
-
-    def _load(self) -> Scorer:
-        spec = self._task.spec
-        entry = registry.find(spec.scorer)
-        began = spec.pins.get("scorer", "")
-        if entry.distribution != began:
-            raise BadInput(
-                f"scorer {spec.scorer}: comes from {entry.distribution or 'Impasto'} here, but "
-                f"from {began or 'Impasto'} where the job began",
-                "install the one that it began with",
-            )
-        params = entry.parse(spec.params)
-        kind = entry.load()
-        prepared = self._job.notes.prepared()
-        state = kind.prepare(params, self._inputs) if prepared is None else prepared.state
-        scorer = kind(params, state, self._inputs, self._device)
-        if prepared is None:
-            prepared = Prepared(state=state, notes=scorer.notes)
-            stands = self._job.notes.settle_prepared(prepared)
-            if stands.state != state:
-                scorer.close()
-                scorer = kind(params, stands.state, self._inputs, self._device)
-        return scorer
 
     def _settle_size(self, attempt: Attempt) -> None:
         """Find out, once per job, how large a video's pictures are after scoring."""

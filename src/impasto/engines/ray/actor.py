@@ -112,7 +112,7 @@ class WorkerActor:
     ) -> Done | Failed | StartFailed:
         """Replace the worker if necessary; one that died before it was ready could not start."""
         ready = worker.ready
-        worker.finish()
+        worker.finish(outcome)
         if isinstance(outcome, Done):
             return outcome
         if not worker.alive or isinstance(outcome, StartFailed) or outcome.kind in REPLACE_AFTER:
