@@ -4,6 +4,7 @@ ImpastoError
 ├── BadInput       the user: the input or the request is wrong; never retried
 │   ├── Missing    the named thing does not exist
 │   ├── Exists     something is in the way that may not be replaced
+│   ├── BadRules   rules of a watcher are wrong; holds one line for each problem
 │   └── Changed    it has changed since the job was planned
 ├── Unavailable    time or the operator: something did not answer; retried
 │   └── Denied     a store refuses access; ends the job at once
@@ -107,6 +108,20 @@ class Missing(BadInput):
 
 class Exists(BadInput):
     """Something of that name already exists."""
+
+
+class BadRules(BadInput):
+    """Rules of a watcher are wrong.
+
+    Attributes:
+        problems: what is wrong, one line each.
+    """
+
+    def __init__(
+        self, fact: str, remedy: str = "", *, job: str = "", problems: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(fact, remedy, job=job)
+        self.problems = tuple(map(redact, problems))
 
 
 class Changed(BadInput):

@@ -25,6 +25,8 @@ from impasto.schema.signatures import Signatures, Signed
 from impasto.secrecy import remember_all
 
 CONFIG_FILE = "impasto.toml"
+WATCH_TABLES = ("watch", "rules")
+"""Tables of the config file that only a watcher reads (`impasto.watch.rules`)."""
 ENVIRONMENT = threading.RLock()
 """Held while variables are hidden from a store's client; taken by what reads them meanwhile, or
 starts a process that inherits them."""
@@ -208,8 +210,14 @@ def _config(named: str | None) -> dict[str, object]:
     path = config_file(named)
     if path is None:
         return {}
+    config = _rooted(read_config(path), path.parent)
+    return {name: value for name, value in config.items() if name not in WATCH_TABLES}
+
+
+def read_config(path: Path) -> dict[str, object]:
+    """Return all that a config file holds, unchecked; raises BadInput if it cannot be read."""
     try:
-        return _rooted(tomllib.loads(path.read_text()), path.parent)
+        return tomllib.loads(path.read_text())
     except FileNotFoundError:
         raise BadInput(f"{path}: no such config file", "check the path") from None
     except (OSError, ValueError) as error:

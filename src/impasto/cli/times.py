@@ -8,8 +8,8 @@ from datetime import datetime
 from fractions import Fraction
 
 from impasto.errors import BadInput
+from impasto.schema.moments import UNITS
 
-_UNITS = {"min": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*(min|h|d|w)")
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")
 
@@ -32,7 +32,7 @@ def since_moment(text: str, option: str) -> float:
         BadInput: it is neither.
     """
     if match := _AGO.fullmatch(text.strip()):
-        return time.time() - float(match[1]) * _UNITS[match[2]]
+        return time.time() - float(match[1]) * UNITS[match[2]]
     try:
         return datetime.fromisoformat(text.strip()).timestamp()
     except (ValueError, OverflowError, OSError):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FORMAT = 2
 """Incremented when the same spec would give another output; older jobs are then not resumed."""
 RUNTIME_FIELDS = {"source", "scorer", "params", "output", "overwrite", "timeout"} | {
+    "exact",
     "pins",
     "requirements",
     "max_failed",

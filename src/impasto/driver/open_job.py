@@ -257,7 +257,7 @@ class OpenJob:
     def fresh_source(self) -> Source:
         """Look the source up again; raises what `open_source` does."""
         items = decide_items(self.spec, self.entry.takes)
-        return open_source(self.stores, self.source_url, items)
+        return open_source(self.stores, self.source_url, items, exact=self.spec.exact)
 
     def changed(self, fresh: Source) -> str:
         """Say that the source or a picture has changed since the job began; "" if they have not.

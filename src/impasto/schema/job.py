@@ -107,6 +107,8 @@ class JobSpec(Signed):
             change, by the parameter that names it, or ``requirements``; and under ``scorer``, the
             name and version of the package that provides the scorer, unless that is Impasto itself.
         overwrite: whether a file already at ``output`` may be replaced.
+        exact: whether the source is only what bears exactly this name: an object, or a folder of
+            which links are left out; never a pattern or a manifest. For what others have put there.
     """
 
     NOUN: ClassVar[str] = "field"
@@ -136,6 +138,7 @@ class JobSpec(Signed):
     requirements: str | None = None
     pins: dict[str, str] = Field(default_factory=dict)
     overwrite: bool = False
+    exact: bool = False
 
     @model_validator(mode="before")
     @classmethod

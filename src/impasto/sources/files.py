@@ -36,9 +36,11 @@ class Files(Listed):
     ACCEPTED = "files"
     kind: SourceKind = "files"
 
-    def __init__(self, stores: Stores, url: str | Url, form: Selection) -> None:
+    def __init__(
+        self, stores: Stores, url: str | Url, form: Selection, *, exact: bool = False
+    ) -> None:
         """Set where the files are; nothing is listed until it is needed."""
-        super().__init__(stores, url, form)
+        super().__init__(stores, url, form, exact=exact)
         self._stack = ExitStack()
         # Copies outlive the reading of a shard, since their consumer may lag behind.
         weakref.finalize(self, self._stack.close)

@@ -42,9 +42,11 @@ class Images(Listed):
     ACCEPTED = f"images ({', '.join(formats.SUFFIXES)})"
     _accept = staticmethod(formats.is_image)
 
-    def __init__(self, stores: Stores, url: str | Url, form: Selection) -> None:
+    def __init__(
+        self, stores: Stores, url: str | Url, form: Selection, *, exact: bool = False
+    ) -> None:
         """Set where the images are; nothing is listed until it is needed."""
-        super().__init__(stores, url, form)
+        super().__init__(stores, url, form, exact=exact)
         self.kind: SourceKind = "image" if form == "one" else "folder"
 
     def places(self) -> list[str]:

@@ -31,16 +31,25 @@ class Listed:
 
     ACCEPTED: ClassVar[str]
 
-    def __init__(self, stores: Stores, url: str | Url, form: Selection) -> None:
+    def __init__(
+        self, stores: Stores, url: str | Url, form: Selection, *, exact: bool = False
+    ) -> None:
         """Set where they are; nothing is listed until it is needed."""
         self._place = stores.locate(url)
         self.url = str(self._place)
-        self._stores, self._form = stores, form
+        self._stores, self._form, self._exact = stores, form, exact
 
     @cached_property
     def found(self) -> Selected:
         """The objects; raises what `selection.find` does."""
-        return selection.find(self._stores, self._place, self._form, self._accept, self.ACCEPTED)
+        return selection.find(
+            self._stores,
+            self._place,
+            self._form,
+            self._accept,
+            self.ACCEPTED,
+            links=not self._exact,
+        )
 
     @property
     def etag(self) -> str:

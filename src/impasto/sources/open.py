@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     from impasto.storage.stores import Stores
 
 
-def open_source(stores: Stores, url: str | Url, items: Items | None = None) -> Source:
+def open_source(
+    stores: Stores, url: str | Url, items: Items | None = None, *, exact: bool = False
+) -> Source:
     """Open a source.
 
     Args:
         stores: what may be opened.
         url: URL or path.
         items: what to read it as; None reads a table as rows, and anything else as pictures.
+        exact: as in a job's spec.
 
     Raises:
         BadInput: there is none.
@@ -35,18 +38,18 @@ def open_source(stores: Stores, url: str | Url, items: Items | None = None) -> S
     """
     place = stores.locate(url)
     items = items or ("rows" if is_table(place.name) else "pictures")
-    form = selection_of(stores, url)
+    form = selection_of(stores, url, exact=exact)
     if items == "rows":
-        if form != "manifest":
+        if form != ("one" if exact else "manifest"):
             raise BadInput(
                 f"{url}: rows must come from one table", "give the file or object itself"
             )
         return _table(File(stores, place))
     if items == "files":
-        files = _files(stores, place, form)
+        files = _files(stores, place, form, exact=exact)
         return files if form != "one" or _exists(files) else _files(stores, place, "folder")
     if form != "one" or is_image(place.name):
-        return _images(stores, place, form)
+        return _images(stores, place, form, exact=exact)
     try:
         return _video(File(stores, place))
     except Missing:
@@ -96,13 +99,13 @@ def _table(file: File) -> Source:
     return Table(file)
 
 
-def _files(stores: Stores, place: str | Url, form: Selection) -> Files:
+def _files(stores: Stores, place: str | Url, form: Selection, *, exact: bool = False) -> Files:
     from impasto.sources.files import Files
 
-    return Files(stores, place, form)
+    return Files(stores, place, form, exact=exact)
 
 
-def _images(stores: Stores, place: str | Url, form: Selection) -> Images:
+def _images(stores: Stores, place: str | Url, form: Selection, *, exact: bool = False) -> Images:
     from impasto.sources.images import Images
 
-    return Images(stores, place, form)
+    return Images(stores, place, form, exact=exact)

@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import takewhile
@@ -23,7 +24,7 @@ from impasto.errors import BadInput, Missing
 from impasto.media.formats import is_video
 from impasto.sources import manifest
 from impasto.storage.content import version
-from impasto.storage.local import is_folder, list_files
+from impasto.storage.local import is_folder, list_files, mapped
 from impasto.storage.objects import Objects
 from impasto.storage.stores import Stores
 
@@ -79,13 +80,21 @@ class Selected:
         return hashlib.sha256(facts.encode(errors="surrogateescape")).hexdigest()
 
 
-def selection_of(stores: Stores, url: str | Url) -> Selection:
+def selection_of(stores: Stores, url: str | Url, *, exact: bool = False) -> Selection:
     """Return what a URL or path names, judged by what exists; raises Missing for a missing file.
 
     Something that exists under exactly that name is meant, even if the name has a ``*`` or ``[``.
     An object that may yet turn out to be a prefix counts as ``one``.
+
+    Args:
+        stores: what may be opened.
+        url: the URL or path.
+        exact: whether only what has exactly that name counts; raises BadInput for a link, a pipe or
+            a device.
     """
     place = stores.locate(url)
+    if exact:
+        return _exactly(place)
     wild = WILD.search(place.key)
     if place.local:
         if is_folder(place.path):
@@ -101,8 +110,27 @@ def selection_of(stores: Stores, url: str | Url) -> Selection:
     return "manifest" if manifest.is_manifest(place.name) else "one"
 
 
+def _exactly(place: Url) -> Selection:
+    """Return whether a place is one object or a folder; raises BadInput if it leads elsewhere."""
+    if not place.local:
+        return "folder" if place.key.endswith("/") or not place.key else "one"
+    with mapped(str(place)):
+        mode = place.path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        raise BadInput(f"{place}: is a link", "put the file itself there")
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise BadInput(f"{place}: is a pipe, a device or a socket", "put a file there")
+    return "folder" if stat.S_ISDIR(mode) else "one"
+
+
 def find(
-    stores: Stores, url: str | Url, form: Selection, accept: Callable[[str], bool], what: str
+    stores: Stores,
+    url: str | Url,
+    form: Selection,
+    accept: Callable[[str], bool],
+    what: str,
+    *,
+    links: bool = True,
 ) -> Selected:
     """Find the files or objects that a source names.
 
@@ -112,6 +140,7 @@ def find(
         form: what `selection_of` returned.
         accept: returns whether a name is wanted; not called for what is named one by one.
         what: what is wanted, for people, such as ``images``.
+        links: whether links to files count as files of a folder.
 
     Raises:
         Missing: there is nothing of the kind.
@@ -132,7 +161,7 @@ def find(
     objects = Objects(stores, folder, place)
     listed = {
         name: version
-        for name, version in _listed(objects, pattern)
+        for name, version in _listed(objects, pattern, links=links)
         if not any(part[0] == "." for part in name.split("/"))
     }
     found = {name: version for name, version in listed.items() if accept(name)}
@@ -181,20 +210,20 @@ def _split(place: Url) -> tuple[Url, list[str]]:
     return place.at(above or "/" if place.local else above), parts[first:]
 
 
-def _listed(objects: Objects, pattern: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _listed(objects: Objects, pattern: Sequence[str], *, links: bool) -> Iterator[tuple[str, str]]:
     """Yield the names under the base that match a pattern, with their etags."""
     assert objects.base
     flat = len(pattern) == 1 and pattern != ["**"]
     if objects.base.local:
         root = objects.base.path
-        names = iter(list_files(root)) if flat else _walk(str(root), "", pattern)
-        yield from ((name, version(root / name)) for name in names if _matches(name, pattern))
+        names = iter(list_files(root, links=links)) if flat else _walk(str(root), "", pattern)
+        yield from ((name, version(root / name)) for name in names if matches(name, pattern))
         return
     store = objects.store(objects.base)
-    for stat in store.list_folder()[0] if flat else store.walk():
+    for each in store.list_folder()[0] if flat else store.walk():
         # A key that ends in a slash marks a folder.
-        if stat.key and stat.key[-1] != "/" and _matches(stat.key, pattern):
-            yield stat.key, stat.etag
+        if each.key and each.key[-1] != "/" and matches(each.key, pattern):
+            yield each.key, each.etag
 
 
 def _walk(root: str, below: str, pattern: Sequence[str]) -> Iterator[str]:
@@ -212,7 +241,8 @@ def _walk(root: str, below: str, pattern: Sequence[str]) -> Iterator[str]:
                 yield from _walk(root, f"{name}/", pattern)
 
 
-def _matches(name: str, pattern: Sequence[str]) -> bool:
+def matches(name: str, pattern: Sequence[str]) -> bool:
+    """Return whether a relative path matches the parts of a pattern."""
     return len(pattern) in _reached(name.split("/"), pattern)
 
 

@@ -89,10 +89,22 @@ def etag(path: Path) -> str:
     return f"{facts.st_ino:x}-{facts.st_mtime_ns:x}-{facts.st_size:x}"
 
 
-def list_files(folder: Path) -> list[str]:
-    """List the files directly in a folder, except hidden ones; raises BadInput or Unavailable."""
+def list_files(folder: Path, *, links: bool = True) -> list[str]:
+    """List the files directly in a folder, except hidden ones.
+
+    Args:
+        folder: the folder.
+        links: whether links to files count as files.
+
+    Raises:
+        BadInput, Unavailable: the file system refuses.
+    """
     with mapped(str(folder)), os.scandir(folder) as entries:
-        return [each.name for each in entries if each.name[0] != "." and each.is_file()]
+        return [
+            each.name
+            for each in entries
+            if each.name[0] != "." and each.is_file(follow_symlinks=links)
+        ]
 
 
 def is_stray(name: str) -> bool:
