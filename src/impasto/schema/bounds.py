@@ -9,9 +9,10 @@ from fractions import Fraction
 from functools import partial
 from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from impasto.errors import BadInput
+from impasto.schema.moments import duration
 from impasto.schema.url import check_key
 from impasto.secrecy import end_of, start_of
 
@@ -60,6 +61,8 @@ def _path(text: str) -> str:
 Count: TypeAlias = Annotated[int, Field(ge=0, le=MOST)]
 """A number of things, or the index of one."""
 Seconds: TypeAlias = Annotated[float, Field(ge=0, le=1e10)]
+Duration: TypeAlias = Annotated[float, BeforeValidator(duration), Field(ge=0, le=1e9)]
+"""Seconds, as a number or as people write them: ``2s``, ``1m``, ``12h``, ``30d``."""
 Moment: TypeAlias = Annotated[int, Field(gt=-LATEST, lt=LATEST)]
 """A timestamp, in some stream's time base."""
 Delay: TypeAlias = Annotated[int, Field(ge=-NEVER, le=NEVER)]

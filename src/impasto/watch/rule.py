@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from impasto.schema.base import Frozen
+from impasto.schema.bounds import Duration
 from impasto.schema.watch import RuleName
 
 After = Literal["stay", "move", "tag"]
@@ -111,7 +112,9 @@ class WatchSettings(Frozen):
         beat: seconds between two signs of life.
     """
 
-    jobs: int | None = None
-    grace: float = 60.0
-    idle: float = 60.0
-    beat: float = 10.0
+    NOUN: ClassVar[str] = "key"
+
+    jobs: Annotated[int, Field(ge=1, le=1000)] | None = None
+    grace: Duration = 60.0
+    idle: Duration = 60.0
+    beat: Annotated[Duration, Field(ge=0.1, le=600)] = 10.0

@@ -145,10 +145,7 @@ def place_below(base: Url, key: str, *, folder: bool = False) -> str:
     Raises:
         BadInput: the key leads out of it, or stores cannot hold it.
     """
-    parts = check_key(key, ascii(key[-60:])).split("/")
-    if not key or any(len(part.encode()) > LONGEST_NAME for part in parts):
-        raise BadInput(f"{key[-60:]!a}: the name is empty or too long", "rename it")
-    place = base.child(key)
+    place = base.child(check_key(key, ascii(key[-60:])))
     above = base.key.rstrip("/")
     # What is written has to be read as the same place by whoever gets it.
     if parse(str(place)) != place or not place.key.startswith(f"{above}/" if above else ""):
@@ -187,7 +184,9 @@ def below(base: Url, place: Url) -> str | None:
     return key[len(above) :].lstrip("/")
 
 
-def fields_of(key: str, version: str, style: str, rule: str, *, folder: bool = False) -> dict[str, str]:
+def fields_of(
+    key: str, version: str, style: str, rule: str, *, folder: bool = False
+) -> dict[str, str]:
     """Return the values of all fields for an object.
 
     Args:
