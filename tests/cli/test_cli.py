@@ -40,6 +40,7 @@ COMMANDS = [
 ]
 COMMANDS += ["preview", "try"]
 COMMANDS += ["ls", "cp", "rm", "sas", "doctor"]
+COMMANDS += ["watch"]
 
 
 def test_every_command_is_listed_here() -> None:

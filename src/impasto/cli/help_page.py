@@ -34,6 +34,7 @@ COMMANDS = {
     "Score": ["run", "plan", "resume", "retry", "demo"],
     "Look": ["preview", "try", "probe", "verify", "compare", "scorers"],
     "Jobs": ["jobs", "show", "logs", "cancel", "gc"],
+    "By itself": ["watch"],
     "Stores": ["ls", "cp", "rm", "sas", "doctor"],
     "Cluster": ["submit", "cluster"],
 }

@@ -14,7 +14,18 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from impasto import secrecy
 from impasto.cli import debugging, streams
-from impasto.cli.commands import access, cluster, compare, demo, inspect, jobs, move, run, trial
+from impasto.cli.commands import (
+    access,
+    cluster,
+    compare,
+    demo,
+    inspect,
+    jobs,
+    move,
+    run,
+    trial,
+    watch,
+)
 from impasto.cli.options import app
 from impasto.cli.render.wording import STOPPED, plain, worded
 from impasto.errors import BadInput, ImpastoError, Interrupted, StoppedAtOnce
@@ -41,7 +52,7 @@ def _main(
     """Score media with deep-learning models; the flagship paints videos in any style."""
 
 
-for _commands in (run, trial, jobs, inspect, compare, demo, move, access, cluster):
+for _commands in (run, trial, jobs, inspect, compare, demo, move, access, cluster, watch):
     _commands.add(app)
 
 

@@ -64,7 +64,7 @@ class Group(TyperGroup):
         }
         groups = {
             title: [rows.pop(name) for name in names if name in rows]
-            for title, names in help_page.COMMANDS.items()
+            for title, names in (help_page.COMMANDS if ctx.parent is None else {}).items()
         }
         groups["Other commands" if any(groups.values()) else "Commands"] = [*rows.values()]
         help_page.write_groups(

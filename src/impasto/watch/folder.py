@@ -96,3 +96,8 @@ def rules(home: Store) -> list[str]:
     """List the rules that have records, by name."""
     names = (folder.rpartition("/")[2] for folder in home.folders(WATCH.rstrip("/")))
     return [name for name in names if _RULE.fullmatch(name)]
+
+
+def used(home: Store) -> bool:
+    """Return whether a watcher has ever kept anything in a home."""
+    return bool(home.folders(WATCH.rstrip("/")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,12 +22,17 @@ from impasto.cli.options import (
     open_stores,
 )
 from impasto.cli.times import since_moment
-from impasto.errors import BadInput, Interrupted
+from impasto.errors import BadInput, Interrupted, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from impasto.cli.render.logs import LogView
     from impasto.jobs.job import Job
+    from impasto.jobs.removal import Removal
     from impasto.jobs.state import State
+    from impasto.settings import Settings
+    from impasto.storage.store import Store
 
 FOLLOW = 2.0
 """Seconds between two checks for new events of a log."""
@@ -144,7 +150,10 @@ def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
 def gc(
     older_than: Annotated[
         str | None,
-        typer.Option(help="Also remove jobs that have not changed for this long: 30d, 12h."),
+        typer.Option(
+            help="Also remove jobs that have not changed for this long, and what 'impasto watch' "
+            "has kept for as long about objects that are gone: 30d, 12h."
+        ),
     ] = None,
     state: Annotated[
         list[str] | None,
@@ -174,8 +183,33 @@ def gc(
     settings = load_settings(config, home)
     store = open_stores(settings).open_home(settings.home)
     states = _states(asked) if asked else set()
-    found = clean(store, states, before, dry_run=dry_run)
+    found: Iterator[Removal] = clean(store, states, before, dry_run=dry_run)
+    if older_than:
+        found = chain(found, _records(store, settings, config, before, dry_run=dry_run))
     removals.removals(found, dry_run=dry_run, as_json=as_json)
+
+
+def _records(
+    home: Store, settings: Settings, config: str | None, before: float, *, dry_run: bool
+) -> Iterator[Removal]:
+    """Remove what watchers need no more; a home that none has used costs one listing."""
+    from impasto.jobs.removal import Removal
+    from impasto.watch.folder import used
+    from impasto.watch.inbox import Inbox
+    from impasto.watch.records import Records
+    from impasto.watch.retention import retire
+    from impasto.watch.rules import load_rules
+
+    if not used(home):
+        return
+    stores = open_stores(settings)
+    try:
+        _, rules = load_rules(config, settings, stores)
+    except (BadInput, Unavailable) as error:
+        yield Removal("record", "of rules", 0, error.fact)
+        return
+    keys = lambda rule: (each.key for each in Inbox(rule.inbox, stores).walk())  # noqa: E731
+    yield from retire(Records(home), rules, keys, before, dry_run=dry_run)
 
 
 def _follow(job: Job, view: LogView) -> None:

@@ -1,0 +1,175 @@
+"""Commands about what rules have seen: watch status, retry, redo, forget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from impasto.cli import streams
+from impasto.cli.options import Config, Home, json_lines, load_settings, open_stores
+from impasto.cli.parsing import App, Group
+from impasto.errors import BadInput, Unavailable, meant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from impasto.watch.by_hand import Entry
+    from impasto.watch.records import Records
+    from impasto.watch.rule import Rule
+
+Item = Annotated[
+    str,
+    typer.Argument(
+        help="An object's URL, path, or key below its rule's inbox; or the name that 'impasto "
+        "watch status' shows.",
+        metavar="ITEM",
+    ),
+]
+OneRule = Annotated[
+    str | None, typer.Option("--rule", help="The item's rule, if several have it.", metavar="NAME")
+]
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    group = App(cls=Group, rich_markup_mode=None)
+    for command in (status, retry, redo, forget):
+        group.command()(command)
+    app.add_typer(group, name="watch", help="Turn new media in a store into jobs, by rules.")
+
+
+def status(
+    rule: Annotated[
+        str | None, typer.Argument(help="The only rule to show.", metavar="[RULE]")
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show all that failed, not only the newest.")
+    ] = False,
+    home: Home = None,
+    config: Config = None,
+    as_json: Annotated[bool, json_lines("rule")] = False,
+) -> None:
+    """Show how many items each rule has seen, what waits, what runs and what failed."""
+    from impasto.cli.render import watch as words
+    from impasto.watch.status import statuses, watchers
+
+    records, rules = _known(home, config)
+    alive = watchers(records.home)
+    found = statuses(records.home, [each.name for each in rules], alive, every=verbose)
+    if rule:
+        names = [each.rule for each in found]
+        if rule not in names:
+            raise BadInput(
+                f"rule {rule}: is not known",
+                meant(rule, names) or f"there are {', '.join(names) or 'none'}",
+            )
+        found = [each for each in found if each.rule == rule]
+    words.statuses(found, [*alive.values()], as_json=as_json)
+
+
+def retry(
+    item: Annotated[str | None, *Item.__metadata__] = None,
+    every: Annotated[
+        bool, typer.Option("--failed", help="Try all again that failed, instead of one item.")
+    ] = False,
+    rule: OneRule = None,
+    home: Home = None,
+    config: Config = None,
+) -> None:
+    """Try an item again that failed, or that was set aside."""
+    from impasto.cli.render.text import counted, say
+    from impasto.cli.render.wording import plain
+    from impasto.watch import by_hand
+    from impasto.watch.folder import rules as rules_of
+
+    streams.act()
+    if every == (item is not None):
+        raise BadInput(
+            "ITEM: give an item, or --failed for all", "see 'impasto watch retry --help'"
+        )
+    if item is not None:
+        _change(item, rule, home, config, by_hand.retry, "is tried again")
+        return
+    records, _ = _known(home, config)
+    names = rules_of(records.home)
+    if rule and rule not in names:
+        raise BadInput(f"rule {rule}: has no records", meant(rule, names))
+    found = [
+        each for name in names if rule in {None, name} for each in by_hand.failed(records, name)
+    ]
+    done = sum(by_hand.retry(records, each) for each in found)
+    say(plain(f"{counted(done, 'items')} will be tried again" if done else "nothing has failed"))
+
+
+def redo(item: Item, rule: OneRule = None, home: Home = None, config: Config = None) -> None:
+    """Make an item's output again, in place of the one that is there."""
+    from impasto.watch import by_hand
+
+    streams.act()
+    _change(item, rule, home, config, by_hand.redo, "is made again")
+
+
+def forget(item: Item, rule: OneRule = None, home: Home = None, config: Config = None) -> None:
+    """Forget all about an item, so that it counts as new; outputs and jobs stay."""
+    from impasto.watch import by_hand
+
+    def drop(records: Records, entry: Entry) -> bool:
+        by_hand.forget(records, entry)
+        return True
+
+    streams.act()
+    _change(item, rule, home, config, drop, "is forgotten, and counts as new", every=True)
+
+
+def _known(home: str | None, config: str | None) -> tuple[Records, Sequence[Rule]]:
+    """Return what is kept in the home, and the rules; a note says so if these are wrong."""
+    from impasto.cli.render.text import note
+    from impasto.watch.records import Records
+    from impasto.watch.rules import load_rules
+
+    settings = load_settings(config, home)
+    stores = open_stores(settings)
+    rules: Sequence[Rule] = ()
+    try:
+        _, rules = load_rules(config, settings, stores)
+    except (BadInput, Unavailable) as error:
+        note(f"{error.fact}; only what is recorded is known")
+    return Records(stores.open_home(settings.home)), rules
+
+
+def _change(
+    item: str,
+    rule: str | None,
+    home: str | None,
+    config: str | None,
+    act: Callable[[Records, Entry], bool],
+    what: str,
+    *,
+    every: bool = False,
+) -> None:
+    """Change what is known of an item, and say so.
+
+    Args:
+        item: as the user names it.
+        rule: its rule, if it was given.
+        home: the home, if it was given.
+        config: the settings file, if it was given.
+        act: changes one version of the item; returns whether there was anything to change.
+        what: what becomes of the item.
+        every: whether this is for all versions of the item, not only the newest.
+    """
+    from impasto.cli.render.text import say
+    from impasto.cli.render.watch import unchanged
+    from impasto.cli.render.wording import plain
+    from impasto.watch import by_hand
+
+    records, rules = _known(home, config)
+    found = by_hand.find(records, rules, item, rule)
+    entries = found if every else by_hand.newest(found)
+    by_hand.check_idle(records, entries)
+    changed = [each for each in entries if act(records, each)]
+    if not changed:
+        raise unchanged(item, entries[0])
+    several = f" ({len(changed)} jobs)" if len(changed) > 1 and not every else ""
+    say(plain(f"{changed[0].rule}: {item} {what}{several}"))
