@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from impasto.watch.rules import load_rules
 
 from impasto.jobs.job import Job
 from impasto.schema.watch import RuleNews
@@ -18,6 +17,7 @@ from impasto.settings import load
 from impasto.storage.stores import Stores
 from impasto.watch.claims import Claims
 from impasto.watch.records import Records
+from impasto.watch.rules import load_rules
 from support.command import call
 from support.jobs import RESULT, spec
 from support.watching import RULE, WATCHERS, ending, ticket
@@ -112,8 +112,12 @@ def test_status_says_what_watchers_see(place: Place) -> None:
     claims = Claims(place.home, WATCHERS[0], 30.0)
     claims.beat({RULE: RuleNews(objects=9, settling=2, unannounced=3, dropped=1, error="away")})
     done = place.call("watch", "status", RULE)
-    told = ("9 in the inbox, 2 still being written", "3 objects came without a message")
-    told += ("1 message could not be read", "the inbox cannot be listed: away")
+    told = (
+        "9 in the inbox, 2 still being written",
+        "3 objects came without a message",
+        "1 message could not be read",
+        "the inbox cannot be listed: away",
+    )
     assert all(each in done.stdout for each in told), done.stdout
     assert f"watcher: process {os.getpid()}" in done.stdout
     assert place.status()["watchers"] == 1

@@ -28,7 +28,7 @@ from impasto.cli.commands import (
 )
 from impasto.cli.options import app
 from impasto.cli.render.wording import STOPPED, plain, worded
-from impasto.errors import BadInput, ImpastoError, Interrupted, StoppedAtOnce
+from impasto.errors import BadInput, BadRules, ImpastoError, Interrupted, StoppedAtOnce
 
 __all__ = ["app", "main"]
 
@@ -98,6 +98,8 @@ def _run() -> int:
 def _explain(error: BaseException) -> int:
     """Print one line for an error and return its exit code."""
     words = " ".join(str(error).split())
+    for problem in error.problems if isinstance(error, BadRules) else ():
+        print(secrecy.redact(f"impasto: {plain(worded(problem))}"), file=sys.stderr)
     match error:
         case ImpastoError():
             line, code = worded(str(error)), error.exit_code

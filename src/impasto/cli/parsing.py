@@ -30,11 +30,11 @@ class App(typer.Typer):
 
 
 class Group(TyperGroup):
-    """Commands in groups; without one of them, it prints its help."""
+    """Commands in groups; without one of them, it prints its help, unless it acts by itself."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Print help when there are no arguments; raises BadInput for an unknown option."""
-        if not args and not ctx.resilient_parsing:
+        if not args and not ctx.resilient_parsing and not self.invoke_without_command:
             print(ctx.get_help())
             raise Exit
         options = {name for param in self.get_params(ctx) for name in param.opts}

@@ -54,7 +54,7 @@ class Nursery:
         self._count = 0
         self._pids: dict[int, int] = {}
         self._codes: dict[int, int] = {}
-        self._said = _temporary()
+        self._said = output_file()
         code = f"from impasto.engines.nursery import serve; serve({theirs.fileno()}, {kind!r})"
         # Workers inherit the mask, so that Ctrl-C reaches the driver alone, from the start.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -81,7 +81,7 @@ class Nursery:
         """Return a new worker, which waits for a task as soon as the libraries are imported."""
         self._count += 1
         ours, theirs = socket.socketpair()
-        said = _temporary()
+        said = output_file()
         with theirs, suppress(OSError):
             files = [theirs.fileno(), said.fileno()]
             socket.send_fds(self._control, [f"fork {self._count}".encode()], files)
@@ -122,7 +122,7 @@ class Nursery:
 
     def output_tail(self) -> str:
         """Return the end of what it has printed, such as why an import failed."""
-        return _tail(self._said)
+        return tail_of(self._said)
 
     def stop(self) -> None:
         """End it and all of its workers at once."""
@@ -173,7 +173,7 @@ class WorkerProcess:
 
     def output_tail(self) -> str:
         """Return the end of what the process has printed."""
-        said = _tail(self._said)
+        said = tail_of(self._said)
         # It never existed if the nursery could not import what it needs.
         return said if said or self._nursery.alive else self._nursery.output_tail()
 
@@ -234,12 +234,14 @@ def take(kind: Items) -> Nursery:
     return _spare.pop() if _spare else Nursery(kind)
 
 
-def _temporary() -> IO[bytes]:
+def output_file() -> IO[bytes]:
+    """Return a file without a name, for what a process prints."""
     with mapped(tempfile.gettempdir()):
         return tempfile.TemporaryFile()
 
 
-def _tail(said: IO[bytes]) -> str:
+def tail_of(said: IO[bytes]) -> str:
+    """Return the end of what a process has printed, without secrets."""
     start = max(0, said.seek(0, os.SEEK_END) - TAIL - LONGEST)
     said.seek(start)
     return end_of(said.read().decode(errors="replace"), TAIL, cut=start > 0)

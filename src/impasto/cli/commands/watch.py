@@ -1,4 +1,4 @@
-"""Commands about what rules have seen: watch status, retry, redo, forget."""
+"""Commands about rules: watch, and what they have seen: watch status, retry, redo, forget."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from impasto.cli import streams
 from impasto.cli.options import Config, Home, json_lines, load_settings, open_stores
 from impasto.cli.parsing import App, Group
-from impasto.errors import BadInput, Unavailable, meant
+from impasto.errors import BadInput, Incomplete, Unavailable, meant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,10 +33,37 @@ OneRule = Annotated[
 
 def add(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    group = App(cls=Group, rich_markup_mode=None)
+    group = App(cls=Group, rich_markup_mode=None, invoke_without_command=True)
+    group.callback()(watch)
     for command in (status, retry, redo, forget):
         group.command()(command)
-    app.add_typer(group, name="watch", help="Turn new media in a store into jobs, by rules.")
+    app.add_typer(group, name="watch")
+
+
+def watch(
+    ctx: typer.Context,
+    once: Annotated[
+        bool, typer.Option("--once", help="Do what there is to do, and exit: for cron.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", "-n", help="Only show what each object there would become."),
+    ] = False,
+    home: Home = None,
+    config: Config = None,
+    as_json: Annotated[bool, json_lines("event")] = False,
+) -> None:
+    """Run the rules of impasto.toml: new media in a folder or store becomes a job."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from impasto.cli.watching import dry, run
+
+    streams.act()
+    if dry_run:
+        dry(home, config, as_json=as_json)
+        return
+    if not run(home, config, once=once, as_json=as_json):
+        raise typer.Exit(Incomplete.exit_code)
 
 
 def status(

@@ -1,0 +1,97 @@
+"""`impasto watch` in the foreground: signals, and what it prints."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from impasto.cli.options import load_settings, open_stores
+from impasto.cli.render import watch_news
+from impasto.errors import BadInput, StoppedAtOnce
+from impasto.settings import CONFIG_FILE, config_file
+from impasto.watch.dry_run import prospects
+from impasto.watch.given import Given, Rules
+from impasto.watch.records import Records
+from impasto.watch.rules import load_rules
+from impasto.watch.watcher import Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from impasto.settings import Settings
+    from impasto.storage.stores import Stores
+
+
+def run(home: str | None, config: str | None, *, once: bool, as_json: bool) -> bool:
+    """Run the rules until a signal, or until nothing is left to do.
+
+    Args:
+        home: the home, if it was given.
+        config: the settings file, if it was given.
+        once: whether to end when nothing is left to do.
+        as_json: whether to print each event as JSON.
+
+    Returns:
+        Whether nothing failed.
+
+    Raises:
+        BadInput: a rule is wrong, or there is none.
+        Unavailable: the control store does not answer.
+        StoppedAtOnce: a second Ctrl-C did not let the jobs finish their shards.
+    """
+    settings = load_settings(config, home)
+    stores = open_stores(settings)
+    load = partial(_load, config, settings, stores)
+    on_news = partial(watch_news.news, as_json=as_json)
+    watcher = Watcher(Given(config, home, settings, load, on_news), once=once)
+    if not once:
+        watch_news.watching(watcher.rules, as_json=as_json)
+    with _steered(watcher):
+        fine = watcher.run()
+    if watcher.hurried:
+        raise StoppedAtOnce("")
+    return fine or not once
+
+
+def dry(home: str | None, config: str | None, *, as_json: bool) -> None:
+    """Print what each object in the inboxes would become; raises as `run` does."""
+    settings = load_settings(config, home)
+    stores = open_stores(settings)
+    _, rules = _load(config, settings, stores)
+    records = Records(stores.open_home(settings.home))
+    for rule in rules:
+        found = prospects(rule, rules, stores, records)
+        watch_news.prospects(rule, found, as_json=as_json)
+
+
+def _load(config: str | None, settings: Settings, stores: Stores) -> Rules:
+    watch, rules = load_rules(config, settings, stores)
+    if not rules:
+        file = config_file(config) or CONFIG_FILE
+        raise BadInput(
+            f"{file}: has no rules",
+            "write one: a table [rules.NAME] with `inbox`, `style` and `output`; see docs/watch.md",
+        )
+    return watch, rules
+
+
+@contextmanager
+def _steered(watcher: Watcher) -> Iterator[None]:
+    """Let signals stop the watcher in order, then at once, and let SIGHUP read the rules again."""
+    handlers = {
+        signal.SIGINT: watcher.stop,
+        signal.SIGTERM: watcher.stop,
+        signal.SIGHUP: watcher.reload,
+    }
+
+    def on_signal(number: int, _: object) -> None:
+        handlers[signal.Signals(number)]()
+
+    before = {number: signal.signal(number, on_signal) for number in handlers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,316 @@
+"""One order, from its record to its end: what a driver process does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
+from typing import TYPE_CHECKING, Literal
+
+from impasto.driver.api import finish_open
+from impasto.driver.handover import hand_over
+from impasto.driver.open_job import open_job
+from impasto.driver.submit import submit
+from impasto.driver.weight import check_weight
+from impasto.errors import (
+    BadInput,
+    Changed,
+    Exists,
+    ImpastoError,
+    Incomplete,
+    Interrupted,
+    Missing,
+    Unavailable,
+)
+from impasto.jobs import find
+from impasto.jobs.job import Job
+from impasto.jobs.state import standing
+from impasto.schema.events import Detached
+from impasto.schema.watch import Ended, Hook, Ticket, Try, ticket_name
+from impasto.secrecy import redact
+from impasto.storage.stores import Stores
+from impasto.watch.after import put_away
+from impasto.watch.inbox import Inbox
+from impasto.watch.inside import check_inside
+from impasto.watch.orders import Alive, Began, Outcome, Remark
+from impasto.watch.records import Records
+
+if TYPE_CHECKING:
+    from impasto.driver.open_job import OpenJob
+    from impasto.engines.warm import WarmWorkers
+    from impasto.schema.job import JobSpec
+    from impasto.schema.outcome import Result
+    from impasto.schema.progress import Progress
+    from impasto.schema.watch import End
+    from impasto.settings import Settings
+    from impasto.watch.rule import Rule
+
+POLL = 5.0
+"""Seconds between two looks at a job that a cluster drives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What an order is driven with.
+
+    Attributes:
+        settings: how jobs run.
+        warm: workers of earlier jobs.
+        stop: once set, running shards are finished, and the order ends as ``stopped``.
+        tell: called with `orders.Began` and `orders.Alive`.
+    """
+
+    settings: Settings
+    warm: WarmWorkers | None
+    stop: Event
+    tell: Callable[[object], None]
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether jobs are handed to a cluster, which drives them itself."""
+        address = self.settings.address or ""
+        return self.settings.engine == "ray" and address.startswith("http")
+
+    def on_progress(self, _: Progress) -> None:
+        """Give a sign of life."""
+        self.tell(Alive())
+
+
+class _Elsewhere(Exception):
+    """Another driver is at the job."""
+
+
+def drive_job(job_id: str, means: Means) -> Outcome:
+    """Finish a job that nobody drives; raises only what the control store does.
+
+    Raises:
+        Unavailable: the control store does not answer.
+    """
+    stores = Stores.of(means.settings)
+    job = find.find(stores.open_home(means.settings.home), job_id)
+    means.tell(Began(job.id))
+    try:
+        if means.hands_over:
+            hand_over(job.spec(), means.settings)
+            result = _follow(job, means)
+        else:
+            opened = open_job(job.spec(), means.settings, job)
+            result = _run(opened, means, retry=False)
+    except _Elsewhere:
+        return Outcome("waits", job.id, error="another driver is at it")
+    except Interrupted as error:
+        if not means.stop.is_set():
+            return Outcome("failed", job.id, error=str(error))
+        # Its last word is that it was stopped, which would leave it to people.
+        job.journal.write(Detached())
+        return Outcome("stopped", job.id)
+    except Unavailable as error:
+        return Outcome("waits", job.id, error=str(error))
+    except ImpastoError as error:
+        return Outcome("failed", job.id, error=str(error))
+    except Exception as error:  # noqa: BLE001 (the watcher goes on)
+        return Outcome("failed", job.id, error=_words(error))
+    return Outcome("done", job.id, result.output, items=result.items)
+
+
+def drive_ticket(rule: Rule, name: str, means: Means) -> Outcome:
+    """Drive a ticket until it ends, or until this try of it does.
+
+    Raises:
+        Unavailable: the control store does not answer.
+    """
+    return _TicketRun(rule, name, means).run()
+
+
+class _TicketRun:
+    """One try of a ticket."""
+
+    def __init__(self, rule: Rule, name: str, means: Means) -> None:
+        self._rule, self._name, self._means = rule, name, means
+        self._stores = Stores.of(means.settings)
+        self._home = self._stores.open_home(means.settings.home)
+        self._records = Records(self._home)
+        self._inbox = Inbox(rule.inbox, self._stores)
+        self._job = ""
+
+    def run(self) -> Outcome:
+        """Run the job unless the ticket has ended, and do what comes afterwards."""
+        rule, name, records = self._rule.name, self._name, self._records
+        ticket, ended = records.ticket(rule, name), records.ended(rule, name)
+        items, known = 0, False
+        if ended is None and ticket is not None:
+            try:
+                result = self._finish(ticket)
+            except Exception as error:  # noqa: BLE001 (whatever it is, the watcher goes on)
+                outcome = self._explain(ticket, error)
+            else:
+                records.output_made(rule, ticket.spec.output, ticket.key)
+                items = result.items
+                outcome = Outcome("done", result.job, result.output, items=items)
+            if outcome.state in {"tried", "waits", "stopped"}:
+                return outcome
+            ended = self._end(ticket, outcome)
+        else:
+            known = True
+        if ticket is not None and ended is not None:
+            self._wind_up(ticket, ended)
+        records.close(rule, name)
+        if ended is None:
+            return Outcome("superseded", known=True)
+        return Outcome(ended.state, ended.job, ended.output, ended.error, items, known)
+
+    def _finish(self, ticket: Ticket) -> Result:
+        """Run the ticket's job to its end; raises what it raises."""
+        rule, means = self._rule, self._means
+        if not self._is_there(ticket):
+            raise Changed(f"{ticket.key}: is not there any more, or has changed", "")
+        spec = self._spec(ticket)
+        check_inside(rule, spec, self._stores)
+        if means.hands_over:
+            self._began(hand_over(spec, means.settings).job)
+            return _follow(Job(self._home, self._job), means)
+        opened = open_job(spec, means.settings)
+        if not opened.job.exists():
+            limits = rule.limits
+            check_weight(
+                opened,
+                max_objects=limits.max_objects,
+                max_frames=limits.max_frames,
+                max_pixels=limits.max_pixels,
+            )
+        self._began(opened.id)
+        submit(opened)
+        return _run(opened, means, retry=True)
+
+    def _spec(self, ticket: Ticket) -> JobSpec:
+        """Return what to do; raises Exists if the output is made of another object."""
+        spec = ticket.spec
+        made = self._records.own_output(ticket.rule, spec.output, ticket.key)
+        if made is None:
+            raise Exists(
+                f"{spec.output}: is what another object of the rule becomes",
+                "tell the two apart in the rule's output, such as by {ext}",
+            )
+        return spec.model_copy(update={"overwrite": True}) if made else spec
+
+    def _began(self, job: str) -> None:
+        self._job = job
+        self._means.tell(Began(job))
+
+    def _explain(self, ticket: Ticket, error: Exception) -> Outcome:
+        """Return what an error means for the ticket."""
+        text = _words(error)
+        state: End
+        match error:
+            case _Elsewhere():
+                return Outcome("waits", self._job, error="another driver is at its job")
+            case Interrupted() if self._means.stop.is_set():
+                return Outcome("stopped", self._job)
+            case Interrupted():
+                state = "failed"
+            case Unavailable():
+                return Outcome("waits", self._job, error=text)
+            case _ if not self._is_there(ticket):
+                state = "superseded"
+            case Exists() | Missing():
+                # Not the object's fault.
+                state = "failed"
+            case BadInput():
+                state = "poison"
+            case _:
+                self._records.add_try(ticket.rule, ticket.name, Try(error=text, job=self._job))
+                if len(self._records.tries(ticket.rule, ticket.name)) < self._rule.tries:
+                    return Outcome("tried", self._job, error=text)
+                state = "failed"
+        return Outcome(state, self._job, error=text)
+
+    def _is_there(self, ticket: Ticket) -> bool:
+        """Return whether the object is the version that the ticket is for."""
+        there = self._inbox.look(ticket.key)
+        return there is not None and there.version == ticket.version
+
+    def _end(self, ticket: Ticket, outcome: Outcome) -> Ended:
+        ended = Ended.model_validate(
+            {
+                "state": outcome.state,
+                "key": ticket.key,
+                "ticket": ticket.name,
+                "job": outcome.job,
+                "output": outcome.output,
+                "error": outcome.error,
+                "size": ticket.size,
+                "sender": ticket.sender,
+            }
+        )
+        self._records.end(ticket, ended)
+        return self._records.ended(ticket.rule, ticket.name) or ended
+
+    def _wind_up(self, ticket: Ticket, ended: Ended) -> None:
+        """Do what the rule says comes afterwards; all of it may be repeated."""
+        rule = self._rule
+        if ended.state == "superseded":
+            return
+        kind: Literal["done", "failed"] = "done" if ended.state == "done" else "failed"
+        if rule.on_done if kind == "done" else rule.on_failed:
+            hook = Hook(kind=kind, ticket=ticket.name, since=time.time())
+            self._records.add_hook(rule.name, hook)
+        if rule.after == "stay":
+            return
+        ends = [ended, *(self._records.ended(rule.name, name) for name in self._siblings(ticket))]
+        if None not in ends:
+            failed = any(each.state != "done" for each in ends if each)
+            look = self._inbox.look
+            version = ticket.version
+            why = put_away(rule, ticket.key, version, self._stores, look, failed=failed)
+            if why:
+                self._means.tell(Remark(why))
+
+    def _siblings(self, ticket: Ticket) -> list[str]:
+        """Return the other tickets of the same version of the object."""
+        names = [
+            ticket_name(ticket.rule, variant.recipe, ticket.key, ticket.version)
+            for variant in self._rule.variants
+        ]
+        return [name for name in names if name != ticket.name] if ticket.name in names else []
+
+
+def _run(opened: OpenJob, means: Means, *, retry: bool) -> Result:
+    """Finish an open job, unless another driver is at it.
+
+    Args:
+        opened: the job.
+        means: what it is run with.
+        retry: whether to try again what failed, if it is incomplete.
+    """
+    state = standing(opened.job, opened.job.listing())
+    if state.drivers:
+        raise _Elsewhere
+    return finish_open(
+        opened,
+        on_progress=means.on_progress,
+        stop=means.stop,
+        retry=retry and state.state == "incomplete",
+        as_submitted=True,
+        warm=means.warm,
+    )
+
+
+def _words(error: Exception) -> str:
+    """Say in one line what an error is."""
+    text = str(error) if isinstance(error, ImpastoError) else f"{type(error).__name__}: {error}"
+    return redact(" ".join(text.split()))
+
+
+def _follow(job: Job, means: Means) -> Result:
+    """Wait for a job that a cluster drives; raises how it ended."""
+    while not (result := job.result()):
+        if means.stop.wait(POLL):
+            raise Interrupted(f"job {job.id}: goes on on the cluster", job=job.id)
+        means.tell(Alive())
+        state = standing(job, job.listing())
+        if state.state == "incomplete":
+            raise Incomplete(state.error, job=job.id)
+        if state.state in {"failed", "cancelled"}:
+            raise Incomplete(f"job {job.id}: {state.error or state.state}", job=job.id)
+    return result

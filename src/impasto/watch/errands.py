@@ -1,0 +1,126 @@
+"""What a watcher does at intervals beside its rules: signs of life, jobs of others, clearing up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from impasto.errors import ImpastoError
+from impasto.jobs.waiting import Undriven
+from impasto.watch.dispatch import Waiting
+from impasto.watch.news import News
+from impasto.watch.retention import Expiry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from impasto.jobs.job import Job
+    from impasto.watch.claims import Claims
+    from impasto.watch.given import Given
+    from impasto.watch.records import Records
+    from impasto.watch.rule_watch import RuleWatch
+
+LOOK = 15.0
+"""Seconds between two looks for jobs that nobody drives."""
+HOUR = 3600.0
+
+
+class Errands:
+    """Threads that do so.
+
+    Attributes:
+        looked: set once jobs that nobody drives were looked for.
+    """
+
+    def __init__(
+        self,
+        given: Given,
+        claims: Claims,
+        records: Records,
+        offer: Callable[[Waiting], None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            given: what the watcher is given.
+            claims: gives the signs of life.
+            records: what is known of tickets.
+            offer: called with each job that nobody drives.
+        """
+        self.looked = threading.Event()
+        self._given, self._claims, self._offer = given, claims, offer
+        self._undriven, self._expiry = Undriven(records.home), Expiry(records)
+        self._stopped = threading.Event()
+        self._silent = ""
+
+    @contextmanager
+    def running(self, watches: Mapping[str, RuleWatch], beat: float) -> Iterator[None]:
+        """Run until the end of the block.
+
+        Args:
+            watches: the rules at work, which may change.
+            beat: seconds between two signs of life.
+        """
+        threads = [
+            threading.Thread(target=self._beat, args=(watches, beat), daemon=True, name="beat"),
+            threading.Thread(target=self._look, args=(watches,), daemon=True, name="errands"),
+        ]
+        for each in threads:
+            each.start()
+        try:
+            yield
+        finally:
+            self._stopped.set()
+            for each in threads:
+                # A request to a dead network may take minutes.
+                each.join(1.0)
+
+    def _beat(self, watches: Mapping[str, RuleWatch], seconds: float) -> None:
+        while not self._stopped.wait(seconds):
+            try:
+                self._claims.beat({name: each.news for name, each in [*watches.items()]})
+            except ImpastoError as error:
+                self._fall_silent(str(error))
+            else:
+                self._fall_silent("")
+
+    def _fall_silent(self, error: str) -> None:
+        """Tell once that the control store does not answer, and once that it does again."""
+        if error and not self._silent:
+            self._tell(f"{error}; waiting for it", warning=True)
+        elif self._silent and not error:
+            self._tell("the control store answers again")
+        self._silent = error
+
+    def _look(self, watches: Mapping[str, RuleWatch]) -> None:
+        due = 0.0
+        while not self._stopped.is_set():
+            try:
+                for job in self._undriven.find():
+                    self._offer_job(job)
+                self.looked.set()
+                if time.monotonic() >= due:
+                    due = time.monotonic() + HOUR
+                    self._clear_up(watches)
+            except ImpastoError:
+                # The sign of life tells that the store does not answer.
+                pass
+            self._stopped.wait(LOOK)
+
+    def _offer_job(self, job: Job) -> None:
+        try:
+            spec = job.spec()
+        except ImpastoError:
+            return
+        self._offer(Waiting(time.time(), spec.source, job.id, output=spec.output))
+
+    def _clear_up(self, watches: Mapping[str, RuleWatch]) -> None:
+        for watch in [*watches.values()]:
+            if gone := self._expiry.expire(watch.rule):
+                text = f"removed {gone} finished job{'s' if gone > 1 else ''}"
+                self._given.on_news(News(text, watch.rule.name))
+
+    def _tell(self, text: str, *, warning: bool = False) -> None:
+        self._given.on_news(News(text, warning=warning))

@@ -1,0 +1,31 @@
+"""What a watcher is given by whoever starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from impasto.settings import Settings
+from impasto.watch.news import OnNews
+from impasto.watch.rule import Rule, WatchSettings
+
+Rules = tuple[WatchSettings, Sequence[Rule]]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a watcher is given.
+
+    Attributes:
+        config: the config file, as it was given.
+        home: the jobs' home, as it was given.
+        settings: how jobs run.
+        load: reads the rules; raises BadInput where one is wrong.
+        on_news: called with what happens, by any thread.
+    """
+
+    config: str | None
+    home: str | None
+    settings: Settings
+    load: Callable[[], Rules]
+    on_news: OnNews

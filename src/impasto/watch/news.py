@@ -1,0 +1,36 @@
+"""What a watcher tells its user while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something that happened.
+
+    Attributes:
+        text: what, for people, without secrets.
+        rule: which rule it concerns; "" for none.
+        key: the object, below the rule's inbox.
+        state: how the object's ticket ended, ``began`` when its job began; "" for other news.
+        job: the job's id.
+        output: where the output is.
+        seconds: how long the job took.
+        items: how many items it scored.
+        warning: whether somebody should look at it.
+    """
+
+    text: str
+    rule: str = ""
+    key: str = ""
+    state: str = ""
+    job: str = ""
+    output: str = ""
+    seconds: float = 0.0
+    items: int = 0
+    warning: bool = False
+
+
+OnNews = Callable[[News], None]

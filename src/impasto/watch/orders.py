@@ -1,0 +1,73 @@
+"""What a watcher and its driver processes tell each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from impasto.watch.rule import Rule
+
+State = Literal["done", "failed", "poison", "superseded", "tried", "waits", "stopped"]
+"""How an order ended: as `schema.watch.End`, or: ``tried``, a try failed and another one follows;
+``waits``, something does not answer or another driver is at it; ``stopped``, as asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Something to drive.
+
+    Attributes:
+        name: a ticket's name, or a job's id.
+        rule: the ticket's rule; None for a job.
+        config: the config file, as it was given.
+        home: the jobs' home.
+        settings: settings that differ from those of the config file.
+        idle: seconds after which workers that have nothing to do are ended.
+    """
+
+    name: str
+    rule: Rule | None
+    config: str | None
+    home: str | None = field(repr=False)
+    settings: dict[str, Any]
+    idle: float
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """An order's job has begun."""
+
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """A sign of life."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What went wrong beside a job."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an order ended.
+
+    Attributes:
+        state: in one word.
+        job: the job's id, if it came to that.
+        output: where its output is.
+        error: why there is none.
+        items: how many items were scored.
+        known: whether it had ended before, and others have told so.
+    """
+
+    state: State
+    job: str = ""
+    output: str = ""
+    error: str = ""
+    items: int = 0
+    known: bool = False
