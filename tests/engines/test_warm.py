@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,20 @@ class Tells:
         return [helper.times(self.scale, a) for a in batch["a"]]
 """
 HELPER = "def times(scale, a):\n    return scale * int(a)\n"
+DRIVER = """
+import sys
+from impasto.driver import api
+from impasto.engines.warm import WarmWorkers
+from impasto.schema.job import JobSpec
+from impasto.settings import Settings
+
+source, output, scorer, home = sys.argv[1:]
+with WarmWorkers() as warm:
+    spec = JobSpec(source=source, output=output, scorer=scorer)
+    api.run(spec, settings=Settings(home=home, workers=1, device="cpu"), warm=warm)
+    print("done", flush=True)
+    sys.stdin.read()
+"""
 SCRIPT = """
 from pathlib import Path
 import os
@@ -209,6 +225,18 @@ def test_nobody_notices_that_an_idle_worker_has_gone(
     assert desk.results[1].failed == 0
     assert not [key for key, _ in desk.job(1).folder.list_all("failed")]
     assert not worker.is_running()
+
+
+def test_an_idle_worker_ends_when_its_driver_is_killed(desk: Desk) -> None:
+    rows, home = desk.rows("rows.csv", 1), desk.folder / "home"
+    words = [sys.executable, "-c", DRIVER, rows, desk.folder / "out.jsonl", tells(desk), home]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as driver:
+        assert driver.stdout
+        assert driver.stdout.readline() == b"done\n"
+        started = psutil.Process(driver.pid).children(recursive=True)
+        assert {each.name() for each in started} > {WORKER}
+        driver.kill()
+    assert psutil.wait_procs(started, 15)[1] == []
 
 
 def test_a_worker_outlives_its_nursery_only_until_it_is_missed(desk: Desk) -> None:
