@@ -5,20 +5,23 @@ from __future__ import annotations
 import errno
 import os
 import time
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from impasto.errors import BadInput, Unavailable
+from impasto.schema.url import parse
 from impasto.watch import inbox as module
 from impasto.watch.inbox import Inbox
 from support.queues import put_object
-from support.stores import KINDS, REMOTE, Backend, backend_of
+from support.stores import KINDS, REMOTE, Backend, amazon, azure, backend_of, signed_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from impasto.storage.store import Stat
     from impasto.watch.arrival import Arrival
     from support.cloud import Azurite, MotoS3
 
@@ -223,8 +226,6 @@ def test_a_few_bytes_are_read_and_no_more(place: Place) -> None:
 
 
 def test_objects_that_stand_for_folders_are_left_out(s3: MotoS3, monkeypatch: Env) -> None:
-    from support.stores import amazon
-
     place = Place(amazon(monkeypatch, s3))
     bucket = place.inbox.place.container
     for key in ("in/", "in/sub/", "in/sub.mp4"):
@@ -236,12 +237,58 @@ def test_objects_that_stand_for_folders_are_left_out(s3: MotoS3, monkeypatch: En
 def test_folders_of_a_store_that_others_make_are_left_out(
     azurite: Azurite, monkeypatch: Env
 ) -> None:
-    from support.stores import azure
-
     place = Place(azure(monkeypatch, azurite))
     for key in ("sub", "sub/a.mp4", "sub-b.mp4"):
         place.store.put(key, b"" if key == "sub" else b"1")
     assert sorted(place.found()) == ["sub-b.mp4", "sub/a.mp4"]
+
+
+@pytest.mark.parametrize("auth", ["key", "sas", "connection_string", "identity"])
+def test_a_name_that_the_client_refuses_hides_nothing_else_in_azure(
+    auth: Any, azurite: Azurite, monkeypatch: Env
+) -> None:
+    writer = azure(monkeypatch, azurite)
+    with signed_in(monkeypatch, azurite.token()), azurite._client("dataacct") as client:
+        container = client.get_container_client(parse(writer.url).container)
+        for name in ("a.mp4", "b//c.mp4", "d.mp4", "e\nf.mp4", "g/h é.mp4"):
+            container.upload_blob(f"in/{name}", b"1")
+        place = Place(azure(monkeypatch, azurite, container.container_name, auth=auth))
+        for _ in range(2):
+            found = place.found()
+            assert sorted(found) == ["a.mp4", "d.mp4", "g/h é.mp4"]
+        assert all(place.inbox.look(key) == each for key, each in found.items())
+        assert len(place.told) == 2
+
+
+def test_a_name_that_the_client_refuses_hides_nothing_else_in_s3(
+    s3: MotoS3, monkeypatch: Env
+) -> None:
+    place = Place(amazon(monkeypatch, s3))
+    for name in ("a.mp4", "b/c.mp4", "b//x.mp4", "../y", "back\\slash"):
+        put_object(s3, place.inbox.place.container, f"in/{name}", b"1")
+    found = place.found()
+    assert sorted(found) == ["a.mp4", "b/c.mp4"]
+    assert all(place.inbox.look(key) == each for key, each in found.items())
+    assert [each.key for each in place.inbox.below("b")] == ["b/c.mp4"]
+    assert len(place.told) == 3
+
+
+@pytest.mark.parametrize("kind", REMOTE)
+def test_a_listing_goes_on_where_the_client_gave_up(
+    kind: str, place_of: Callable[[str], Place], monkeypatch: Env
+) -> None:
+    place, names = place_of(kind), [f"sub/{n}.mp4" for n in range(5)]
+    for name in names:
+        place.store.put(name, b"1")
+    listed = place.inbox._store.walk
+
+    def give_up(prefix: str = "") -> Iterator[Stat]:
+        yield from islice(listed(prefix), 3)
+        raise BadInput("a name that it refuses")
+
+    monkeypatch.setattr(place.inbox._store, "walk", give_up)
+    assert list(place.found()) == names
+    assert [each.key for each in place.inbox.below("sub")] == names
 
 
 @pytest.mark.parametrize("kind", REMOTE)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from impasto.errors import BadInput
 from impasto.secrecy import remember, remember_query
 from impasto.settings import secret
-from impasto.storage import credentials, identities
+from impasto.storage import credentials, identities, sdk
 
 if TYPE_CHECKING:
     from azure.storage.queue import QueueClient
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from impasto.schema.profile import StoreProfile
     from impasto.schema.queue import QueueUrl
     from impasto.schema.url import Url
-
-LONG_POLL = 10
-"""Seconds that a request to SQS waits for messages."""
-_PATIENCE: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 30, "retry_total": 1}
 
 
 def azure(queue: QueueUrl, own: str, place: Url, profile: StoreProfile | None) -> QueueClient:
@@ -45,35 +41,26 @@ def azure(queue: QueueUrl, own: str, place: Url, profile: StoreProfile | None) -
         credential=_own(queue, own) if own else _shared(queue, place, profile),
         connection_verify=(profile and profile.ca) or True,
         use_env_settings=not queue.loopback,
-        **_PATIENCE,
+        **sdk.PATIENCE,
     )
 
 
-def amazon(queue: QueueUrl, profile: StoreProfile | None) -> Any:
-    """Return boto3's client of SQS; takes and raises what `azure` does."""
-    try:
-        from boto3 import Session
-        from botocore.config import Config
-    except ImportError:
-        raise identities.uninstalled("boto3", "s3") from None
-    keys = {}
-    auth = profile.auth if profile else "identity"
-    if auth == "anonymous":
+def amazon(queue: QueueUrl, profile: StoreProfile | None, seconds: float) -> Any:
+    """Return boto3's client of SQS; no request is sent yet.
+
+    Args:
+        queue: which.
+        profile: how the store that it tells of is reached, and so the queue.
+        seconds: how long to wait for an answer.
+
+    Raises:
+        BadInput: nothing there opens a queue, or the library is missing.
+    """
+    if profile and profile.auth == "anonymous":
         raise _no_way(queue, "anonymous requests")
-    if auth == "key" and profile:
-        keys = {
-            "aws_access_key_id": secret(profile.key_id or ""),
-            "aws_secret_access_key": secret(profile.secret or ""),
-        }
-    patient: dict[str, Any] = {"proxies": {}} if queue.loopback else {}
-    patient |= {"connect_timeout": 10, "read_timeout": LONG_POLL + 20}
     region = queue.region or (profile and profile.region) or "us-east-1"
-    return Session(**keys).client(
-        "sqs",
-        region_name=region,
-        endpoint_url=queue.endpoint,
-        verify=(profile and profile.ca) or None,
-        config=Config(retries={"total_max_attempts": 2}, **patient),
+    return sdk.amazon_client(
+        "sqs", queue.endpoint, region, profile, seconds=seconds, loopback=queue.loopback
     )
 
 
@@ -90,16 +77,12 @@ def _own(queue: QueueUrl, variable: str) -> Any:
 def _shared(queue: QueueUrl, place: Url, profile: StoreProfile | None) -> Any:
     """Return what opens a store as a credential for a queue, in the library's form."""
     signed = credentials.credential(place, profile)
-    fields = signed.fields or {}
-    if "access_key" in fields and signed.account == queue.account:
-        return {"account_name": queue.account, "account_key": fields["access_key"]}
-    sas = fields.get("sas_token", "")
+    sas = (signed.fields or {}).get("sas_token", "")
     # Only the SAS of an account names services; that of a container opens nothing else.
     services = dict(part.partition("=")[::2] for part in sas.split("&")).get("ss", "")
-    if "q" in services and signed.account == queue.account:
-        return sas
-    if signed.provider:
-        return identities.Token(signed.provider)
+    opens = signed.account == queue.account and signed.fields and (not sas or "q" in services)
+    if opens or signed.provider:
+        return sdk.azure_credential(signed)
     raise _no_way(queue, signed.asker)
 
 

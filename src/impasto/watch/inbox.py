@@ -7,12 +7,13 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput, Unavailable
 from impasto.schema.url import check_key
-from impasto.storage import inside
+from impasto.storage import any_name, inside
 from impasto.watch.arrival import Arrival
 from impasto.watch.settling import Renames
 
@@ -69,7 +70,7 @@ class Inbox:
                 yield self._file(key, facts)
         else:
             with _reached():
-                yield from map(_object, self._without_folders(self._store.walk(folder)))
+                yield from map(_object, self._without_folders(self._stats(folder)))
 
     def look(self, key: str) -> Arrival | None:
         """Return one object as it is now, or None if there is no such object."""
@@ -121,6 +122,24 @@ class Inbox:
         stamp = f"{facts.st_mtime_ns:x}-{facts.st_ctime_ns:x}-{facts.st_size:x}-{facts.st_ino:x}"
         renamed, modified = self.renames.see(key, facts), min(max(0.0, facts.st_mtime), LATEST)
         return Arrival(key, facts.st_size, version, modified, stamp, renamed)
+
+    def _stats(self, folder: str) -> Iterator[Stat]:
+        last = ""
+        try:
+            for each in self._store.walk(folder):
+                yield each
+                last = each.key
+        except BadInput:
+            # A name that the client refuses, or there is no such container.
+            signed = self._store.signed
+            if signed is None or self.place.scheme not in any_name.PLATFORMS:
+                raise
+            profile = self._stores.profile(self.place)
+            base = f"{folder}/" if folder else ""
+            place = self.place.child(folder) if folder else self.place
+            after = last.removeprefix(base)
+            for each in any_name.walk(place, profile, signed, after):
+                yield replace(each, key=base + each.key)
 
     def _without_folders(self, found: Iterator[Stat]) -> Iterator[Stat]:
         """Leave out names that no folder could hold, and empty objects that stand for folders.

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from impasto.errors import Denied, Unavailable
-from impasto.storage import queues
+from impasto.storage import queues, sdk
 from impasto.storage.parallel import in_order
 from impasto.watch.wakeups import messages
 from impasto.watch.wakeups.base import Message, Queue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from azure.storage.queue import QueueClient
 
     from impasto.schema.profile import StoreProfile
@@ -60,7 +56,9 @@ class AzureQueue(Queue):
         self._connect = partial(queues.azure, queue, secret, place, profile)
 
     def _listen(self) -> None:
-        with self._mapped(), self._connect() as client:
+        remedy = "give its credential the right to process messages"
+        client = self._connect()
+        with sdk.azure_errors(self.name, remedy), client:
             while not self._stopping.is_set():
                 # The library would decode messages, and fails for the whole page if one is odd.
                 pages = client.receive_messages(
@@ -81,25 +79,6 @@ class AzureQueue(Queue):
     def _delete(self, client: QueueClient, found: list[Message]) -> None:
         for _ in in_order(partial(_delete, client), found, DELETIONS):
             pass
-
-    @contextmanager
-    def _mapped(self) -> Iterator[None]:
-        """Turn the library's errors, which are several lines long, into Impasto's."""
-        from azure.core.exceptions import AzureError, HttpResponseError
-
-        try:
-            yield
-        except HttpResponseError as error:
-            code = getattr(error, "error_code", None) or error.status_code
-            if error.status_code in {401, 403}:
-                raise Denied(
-                    f"{self.name}: access is refused ({code})",
-                    "give its credential the right to process messages",
-                ) from None
-            raise Unavailable(f"{self.name}: answers {code}", "check the queue") from None
-        except AzureError as error:
-            fact = type(error).__name__
-            raise Unavailable(f"{self.name}: does not answer ({fact})", "check the queue") from None
 
 
 def _delete(client: QueueClient, message: Message) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from impasto.errors import Denied, Unavailable
-from impasto.storage import queues
+from impasto.storage import queues, sdk
 from impasto.watch.wakeups import messages
 from impasto.watch.wakeups.base import Message, Queue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from impasto.schema.profile import StoreProfile
     from impasto.schema.queue import QueueUrl
     from impasto.schema.url import Url
@@ -24,13 +20,8 @@ AT_ONCE = 10
 HIDDEN = 60
 """Seconds for which other watchers do not see a message that was handed out."""
 
-_LACKING = {
-    "AccessDenied",
-    "AccessDeniedException",
-    "ExpiredToken",
-    "InvalidClientTokenId",
-    "SignatureDoesNotMatch",
-}
+LONG_POLL = 10
+"""Seconds that a request waits for messages."""
 
 
 class SqsQueue(Queue):
@@ -56,16 +47,16 @@ class SqsQueue(Queue):
             reject: as for every queue.
         """
         super().__init__(str(queue), ring, tell, reject, partial(messages.keys, inbox=place))
-        self._connect = partial(queues.amazon, queue, profile)
+        self._connect = partial(queues.amazon, queue, profile, LONG_POLL + 20)
 
     def _listen(self) -> None:
-        with self._mapped():
-            client = self._connect()
+        client = self._connect()
+        with sdk.amazon_errors(self.name, "allow sqs:ReceiveMessage and sqs:DeleteMessage"):
             while not self._stopping.is_set():
                 answer = client.receive_message(
                     QueueUrl=self.name,
                     MaxNumberOfMessages=AT_ONCE,
-                    WaitTimeSeconds=queues.LONG_POLL,
+                    WaitTimeSeconds=LONG_POLL,
                     VisibilityTimeout=HIDDEN,
                 )
                 self._works()
@@ -86,22 +77,3 @@ class SqsQueue(Queue):
         entries = [{"Id": str(n), "ReceiptHandle": each.receipt} for n, each in enumerate(found)]
         if entries:
             client.delete_message_batch(QueueUrl=self.name, Entries=entries)
-
-    @contextmanager
-    def _mapped(self) -> Iterator[None]:
-        """Turn the library's errors into Impasto's."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            yield
-        except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", "")).rpartition(".")[2]
-            if code in _LACKING:
-                raise Denied(
-                    f"{self.name}: access is refused ({code})",
-                    "allow sqs:ReceiveMessage and sqs:DeleteMessage",
-                ) from None
-            raise Unavailable(f"{self.name}: answers {code}", "check the queue") from None
-        except BotoCoreError as error:
-            fact = type(error).__name__
-            raise Unavailable(f"{self.name}: does not answer ({fact})", "check the queue") from None
