@@ -31,10 +31,9 @@ if TYPE_CHECKING:
 CONFIG = f"""
 [rules.{RULE}]
 inbox = "in"
-patterns = ["**/*.csv"]
+patterns = ["**/*.mp4"]
 scorer = "identity"
-items = "rows"
-output = "out/{{path}}/{{name}}.csv"
+output = "out/{{path}}/{{name}}.mp4"
 """
 
 
@@ -89,9 +88,9 @@ def place(tmp_path: Path) -> Place:
 
 
 def test_status_is_a_table_with_what_failed_below(place: Place) -> None:
-    place.records.admit(place.ticket("waits.csv"))
-    place.ended("ann/a.csv", "done")
-    place.ended("ann/b.csv", error="the shard \x1b[2J was hard", job="0123456789ab")
+    place.records.admit(place.ticket("waits.mp4"))
+    place.ended("ann/a.mp4", "done")
+    place.ended("ann/b.mp4", error="the shard \x1b[2J was hard", job="0123456789ab")
     place.records.reject_message(RULE, b"{\x1b[2J", "is no JSON")
     done = place.call("watch", "status")
     assert done.returncode == 0
@@ -101,7 +100,7 @@ def test_status_is_a_table_with_what_failed_below(place: Place) -> None:
     assert "the oldest waits for " in ages
     assert "the last was done " in ages
     text = "\n".join(rest)
-    assert "paint: ann/b.csv (job 0123456789ab): the shard ?[2J was hard" in text
+    assert "paint: ann/b.mp4 (job 0123456789ab): the shard ?[2J was hard" in text
     assert "is no JSON" in text
     assert "\x1b" not in done.stdout
     assert max(map(len, (head, row, ages))) <= 80
@@ -125,7 +124,7 @@ def test_status_says_what_watchers_see(place: Place) -> None:
 
 def test_only_the_newest_failures_are_shown_unless_all_are_asked_for(place: Place) -> None:
     for n in range(8):
-        place.ended(f"{n}.csv", error="no")
+        place.ended(f"{n}.mp4", error="no")
     few, everything = place.call("watch", "status"), place.call("watch", "status", "-v")
     assert few.stdout.count("failed  ") == 6
     assert "3 older ones are left out; add -v" in few.stderr
@@ -139,9 +138,9 @@ def test_an_unknown_rule_gets_a_hint(place: Place) -> None:
 
 
 def test_an_item_that_failed_is_tried_again(place: Place) -> None:
-    place.ended("ann/a.csv")
-    for item in ("ann/a.csv", place.root / "in/ann/a.csv"):
-        place.ended("ann/a.csv")
+    place.ended("ann/a.mp4")
+    for item in ("ann/a.mp4", place.root / "in/ann/a.mp4"):
+        place.ended("ann/a.mp4")
         done = place.call("watch", "retry", item)
         assert (done.returncode, done.stdout) == (0, f"{RULE}: {item} is tried again\n")
         assert place.status()["waiting"] == 1
@@ -152,8 +151,8 @@ def test_an_item_that_failed_is_tried_again(place: Place) -> None:
 
 def test_all_that_failed_is_tried_again(place: Place) -> None:
     for n in range(3):
-        place.ended(f"{n}.csv")
-    place.ended("p.csv", "poison")
+        place.ended(f"{n}.mp4")
+    place.ended("p.mp4", "poison")
     done = place.call("watch", "retry", "--failed")
     assert (done.returncode, done.stdout) == (0, "3 items will be tried again\n")
     assert (place.status()["waiting"], place.status()["poison"]) == (3, 1)
@@ -164,40 +163,40 @@ def test_all_that_failed_is_tried_again(place: Place) -> None:
 
 def test_an_item_that_is_done_is_made_again_by_redo_only(place: Place) -> None:
     job = Job(place.home, "0123456789ab")
-    job.record(spec(place.root / "in/a.csv", place.root / "out/a.csv"))
+    job.record(spec(place.root / "in/a.mp4", place.root / "out/a.mp4"))
     job.record(RESULT)
-    place.ended("a.csv", "done", job=job.id, output=str(place.root / "out/a.csv"))
-    refused = place.call("watch", "retry", "a.csv")
+    place.ended("a.mp4", "done", job=job.id, output=str(place.root / "out/a.mp4"))
+    refused = place.call("watch", "retry", "a.mp4")
     assert refused.returncode == 2
-    assert "a.csv: is done; 'impasto watch redo' makes its output again" in refused.stderr
-    done = place.call("watch", "redo", "a.csv")
-    assert (done.returncode, done.stdout) == (0, f"{RULE}: a.csv is made again\n")
+    assert "a.mp4: is done; 'impasto watch redo' makes its output again" in refused.stderr
+    done = place.call("watch", "redo", "a.mp4")
+    assert (done.returncode, done.stdout) == (0, f"{RULE}: a.mp4 is made again\n")
     assert not job.exists()
     assert place.status()["waiting"] == 1
 
 
 def test_a_forgotten_item_counts_as_new(place: Place) -> None:
-    made = place.ended("a.csv")
-    done = place.call("watch", "forget", "a.csv")
+    made = place.ended("a.mp4")
+    done = place.call("watch", "forget", "a.mp4")
     assert (done.returncode, done.stdout) == (
         0,
-        f"{RULE}: a.csv is forgotten, and counts as new\n",
+        f"{RULE}: a.mp4 is forgotten, and counts as new\n",
     )
     assert place.status()["seen"] == 0
     assert place.records.admit(made)
 
 
 def test_an_unknown_item_gets_a_hint(place: Place) -> None:
-    place.ended("ann/a.csv")
-    done = place.call("watch", "forget", "ann/b.csv")
+    place.ended("ann/a.mp4")
+    done = place.call("watch", "forget", "ann/b.mp4")
     assert done.returncode == 2
-    assert done.stderr == "impasto: ann/b.csv: is not known; did you mean ann/a.csv?\n"
+    assert done.stderr == "impasto: ann/b.mp4: is not known; did you mean ann/a.mp4?\n"
 
 
 def test_wrong_rules_do_not_hide_what_is_recorded(place: Place) -> None:
-    place.ended("ann/a.csv")
+    place.ended("ann/a.mp4")
     (place.root / "impasto.toml").write_text("[rules.paint]\nnope = 1\n")
-    done = place.call("watch", "retry", "ann/a.csv")
+    done = place.call("watch", "retry", "ann/a.mp4")
     assert done.returncode == 0
     assert "only what is recorded is known" in done.stderr
 
@@ -209,11 +208,11 @@ def aged(place: Place) -> None:
 
 
 def test_gc_removes_old_records_of_objects_that_are_gone(place: Place) -> None:
-    place.ended("gone.csv", "done")
-    place.ended("here.csv", "done")
+    place.ended("gone.mp4", "done")
+    place.ended("here.mp4", "done")
     aged(place)
     assert "nothing to remove" in place.call("gc", "--older-than", "30d").stdout
-    (place.root / "in/gone.csv").unlink()
+    (place.root / "in/gone.mp4").unlink()
     would = place.call("gc", "--older-than", "30d", "--dry-run")
     assert "  1 record of rule paint: seen\n" in would.stdout
     assert place.status()["seen"] == 2
@@ -224,9 +223,9 @@ def test_gc_removes_old_records_of_objects_that_are_gone(place: Place) -> None:
 
 
 def test_gc_keeps_everything_while_an_inbox_is_away_or_rules_are_wrong(place: Place) -> None:
-    place.ended("gone.csv", "done")
+    place.ended("gone.mp4", "done")
     aged(place)
-    (place.root / "in/gone.csv").unlink()
+    (place.root / "in/gone.mp4").unlink()
     empty = place.call("gc", "--older-than", "30d")
     assert "records of rule paint stay: the inbox is empty" in empty.stderr
     (place.root / "in").rmdir()
