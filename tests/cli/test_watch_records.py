@@ -91,7 +91,7 @@ def test_status_is_a_table_with_what_failed_below(place: Place) -> None:
     place.records.admit(place.ticket("waits.mp4"))
     place.ended("ann/a.mp4", "done")
     place.ended("ann/b.mp4", error="the shard \x1b[2J was hard", job="0123456789ab")
-    place.records.reject_message(RULE, b"{\x1b[2J", "is no JSON")
+    place.records.reject_message(RULE, b"{\x1b[2J" * 99, "is no JSON")
     done = place.call("watch", "status")
     assert done.returncode == 0
     head, row, ages, *rest = done.stdout.splitlines()
@@ -101,7 +101,8 @@ def test_status_is_a_table_with_what_failed_below(place: Place) -> None:
     assert "the last was done " in ages
     text = "\n".join(rest)
     assert "paint: ann/b.mp4 (job 0123456789ab): the shard ?[2J was hard" in text
-    assert "is no JSON" in text
+    assert r"is no JSON, and begins with {\x1b[2J{" in text
+    assert max(map(len, rest)) < 160
     assert "\x1b" not in done.stdout
     assert max(map(len, (head, row, ages))) <= 80
     assert done.stderr == "note: no watcher runs; 'impasto watch' starts one\n"
@@ -125,10 +126,13 @@ def test_status_says_what_watchers_see(place: Place) -> None:
 def test_only_the_newest_failures_are_shown_unless_all_are_asked_for(place: Place) -> None:
     for n in range(8):
         place.ended(f"{n}.mp4", error="no")
+    # Others' messages do not hide what failed.
+    for n in range(8):
+        place.records.reject_message(RULE, bytes([n]), "is no JSON")
     few, everything = place.call("watch", "status"), place.call("watch", "status", "-v")
-    assert few.stdout.count("failed  ") == 6
-    assert "3 older ones are left out; add -v" in few.stderr
-    assert everything.stdout.count("failed  ") == 9
+    assert [few.stdout.count(each) for each in ("\nfailed ", "\npoison ")] == [5, 5]
+    assert "6 older ones are left out; add -v" in few.stderr
+    assert [everything.stdout.count(each) for each in ("\nfailed ", "\npoison ")] == [8, 8]
 
 
 def test_an_unknown_rule_gets_a_hint(place: Place) -> None:
@@ -142,7 +146,7 @@ def test_an_item_that_failed_is_tried_again(place: Place) -> None:
     for item in ("ann/a.mp4", place.root / "in/ann/a.mp4"):
         place.ended("ann/a.mp4")
         done = place.call("watch", "retry", item)
-        assert (done.returncode, done.stdout) == (0, f"{RULE}: {item} is tried again\n")
+        assert (done.returncode, done.stdout) == (0, f"{RULE}: {item} will be tried again\n")
         assert place.status()["waiting"] == 1
         again = place.call("watch", "retry", item)
         assert again.returncode == 2
@@ -170,7 +174,7 @@ def test_an_item_that_is_done_is_made_again_by_redo_only(place: Place) -> None:
     assert refused.returncode == 2
     assert "a.mp4: is done; 'impasto watch redo' makes its output again" in refused.stderr
     done = place.call("watch", "redo", "a.mp4")
-    assert (done.returncode, done.stdout) == (0, f"{RULE}: a.mp4 is made again\n")
+    assert (done.returncode, done.stdout) == (0, f"{RULE}: a.mp4 will be made again\n")
     assert not job.exists()
     assert place.status()["waiting"] == 1
 
@@ -239,3 +243,26 @@ def test_gc_keeps_everything_while_an_inbox_is_away_or_rules_are_wrong(place: Pl
     assert "records of rule paint stay: no rule is configured here" in none.stderr
     assert [each.returncode for each in (empty, away, wrong, none)] == [0] * 4
     assert place.status()["seen"] == 1
+
+
+HOSTILE = (b"", b"[" * 5000, b'{"state": "done", "x": 1}', b"\xff\xfe\x00", b'{"key": "../../x"}')
+
+
+def test_records_that_others_have_written_are_passed_over(place: Place) -> None:
+    place.records.admit(place.ticket("open.mp4"))
+    for state in ("done", "failed", "poison", "superseded"):
+        place.ended(f"{state}.mp4", state)
+    place.records.reject_message(RULE, b"{", "is no JSON")
+    claims = Claims(place.home, WATCHERS[0], 30.0)
+    claims.beat({})
+    claims.take(f"{RULE}/{place.ticket('open.mp4').name}")
+    files = sorted((place.root / "home/watch").rglob("*.json"))
+    assert len(files) >= 13
+    for hostile in HOSTILE:
+        for path in files:
+            path.write_bytes(hostile)
+        for words in (["status", "-v"], ["retry", "failed.mp4"], ["redo", "done.mp4"]):
+            done = place.call("watch", *words)
+            assert done.returncode in {0, 2}, done.stderr
+            assert "internal error" not in done.stderr
+    assert place.call("watch", "forget", "done.mp4").returncode == 0

@@ -171,10 +171,10 @@ def test_what_a_watcher_works_on_is_left_alone(place: Backend) -> None:
     claims = Claims(place.open(), WATCHERS[0], 30.0)
     claims.beat({})
     assert claims.take(f"{RULE}/{TICKET.name}")
-    with pytest.raises(BadInput, match="a watcher works on that now"):
-        by_hand.check_idle(own, find(own, KEY))
+    with pytest.raises(BadInput, match="a watcher works on it now; try again once"):
+        by_hand.check_idle(own, KEY, find(own, KEY))
     claims.leave()
-    by_hand.check_idle(own, find(own, KEY))
+    by_hand.check_idle(own, KEY, find(own, KEY))
 
 
 CHANGES = {"retry": ("failed", by_hand.retry), "redo": ("done", by_hand.redo)}

@@ -221,15 +221,11 @@ def forget(records: Records, entry: Entry) -> None:
     folder.delete("seen", name)
 
 
-def check_idle(records: Records, entries: Iterable[Entry]) -> None:
-    """Raise BadInput if a watcher works on one of these."""
+def check_idle(records: Records, item: str, entries: Iterable[Entry]) -> None:
+    """Raise BadInput if a watcher works on an item now."""
     running = claimed(records.home, watchers(records.home).keys())
-    for each in entries:
-        if f"{each.rule}/{each.name}" in running:
-            raise BadInput(
-                f"{each.rule}: a watcher works on that now",
-                "wait until `impasto watch status` shows that it has ended",
-            )
+    if any(f"{each.rule}/{each.name}" in running for each in entries):
+        raise BadInput(f"{item}: a watcher works on it now", "try again once that has ended")
 
 
 def _reopen(records: Records, ticket: Ticket) -> None:

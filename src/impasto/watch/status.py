@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from impasto.storage.store import Store
 
 SHOWN = 5
-"""Failed tickets, and poison, that are shown of a rule unless all are asked for."""
+"""Failed tickets of a rule that are shown unless all are asked for, and as many of its poison."""
 GONE = 60.0
 """Seconds without a sign of life after which a watcher is not shown; clocks may differ."""
 
@@ -146,8 +146,10 @@ def _troubles(
     folder: RuleFolder, rule: str, troubled: dict[End, dict[str, float]], most: int | None
 ) -> tuple[Troubled, ...]:
     """Read the newest records of what failed."""
-    found = [(at, end, name) for end, names in troubled.items() for name, at in names.items()]
-    newest = sorted(found, reverse=True)[:most]
+    newest: list[tuple[float, End, str]] = []
+    for end, names in troubled.items():
+        newest += sorted(((at, end, name) for name, at in names.items()), reverse=True)[:most]
+    newest.sort(reverse=True)
     records = in_order(lambda each: folder.load(each[1], each[2], Ended), newest, MANY)
     return tuple(
         Troubled(rule=rule, at=at, ended=ended or Ended(state=end, error="damaged"), name=name)

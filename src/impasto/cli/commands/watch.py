@@ -116,7 +116,7 @@ def retry(
             "ITEM: give an item, or --failed for all", "see 'impasto watch retry --help'"
         )
     if item is not None:
-        _change(item, rule, home, config, by_hand.retry, "is tried again")
+        _change(item, rule, home, config, by_hand.retry, "will be tried again")
         return
     records, _ = _known(home, config)
     names = rules_of(records.home)
@@ -134,7 +134,7 @@ def redo(item: Item, rule: OneRule = None, home: Home = None, config: Config = N
     from impasto.watch import by_hand
 
     streams.act()
-    _change(item, rule, home, config, by_hand.redo, "is made again")
+    _change(item, rule, home, config, by_hand.redo, "will be made again")
 
 
 def forget(item: Item, rule: OneRule = None, home: Home = None, config: Config = None) -> None:
@@ -194,7 +194,7 @@ def _change(
     records, rules = _known(home, config)
     found = by_hand.find(records, rules, item, rule)
     entries = found if every else by_hand.newest(found)
-    by_hand.check_idle(records, entries)
+    by_hand.check_idle(records, item, entries)
     changed = [each for each in entries if act(records, each)]
     if not changed:
         raise unchanged(item, entries[0])

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 COUNTS = ("seen", "waiting", "running", "done", "failed", "poison")
 INDENT = "    "
+EXCERPT = 40
+"""Characters of a message that are shown."""
 
 
 def statuses(found: Sequence[RuleStatus], alive: Sequence[Watcher], *, as_json: bool) -> None:
@@ -92,7 +94,7 @@ def _trouble(found: Troubled, now: float) -> str:
     ended = found.ended
     thing = ended.key or found.name
     job = f" (job {ended.job})" if ended.job else ""
-    begins = f", which begins with {ended.excerpt!r}" if ended.excerpt else ""
+    begins = f", and begins with {ended.excerpt[:EXCERPT]}" if ended.excerpt else ""
     when = f"{found.ended.state:<6}  {moments.short(found.at, now)}"
     return plain(f"{when}  {found.rule}: {thing}{job}: {worded(ended.error)}{begins}")
 
