@@ -173,6 +173,12 @@ def test_an_item_that_is_done_is_made_again_by_redo_only(place: Place) -> None:
     refused = place.call("watch", "retry", "a.mp4")
     assert refused.returncode == 2
     assert "a.mp4: is done; 'impasto watch redo' makes its output again" in refused.stderr
+    source = place.root / "in/a.mp4"
+    source.rename(place.root / "moved.mp4")
+    gone = place.call("watch", "redo", "a.mp4")
+    assert gone.returncode == 2
+    assert "a.mp4: is no longer in its inbox; move it back" in gone.stderr
+    (place.root / "moved.mp4").rename(source)
     done = place.call("watch", "redo", "a.mp4")
     assert (done.returncode, done.stdout) == (0, f"{RULE}: a.mp4 will be made again\n")
     assert not job.exists()

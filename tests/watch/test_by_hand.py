@@ -14,6 +14,7 @@ from impasto.schema.watch import Try
 from impasto.watch import by_hand
 from impasto.watch.claims import Claims
 from impasto.watch.records import Records
+from impasto.watch.resetting import forget
 from support import stores
 from support.jobs import RESULT
 from support.watching import (
@@ -148,7 +149,7 @@ def test_what_is_forgotten_counts_as_new_also_where_it_was_in_memory(place: Back
     own = ended(place)
     seen = own.seen(RULE)
     (entry,) = find(own, KEY)
-    by_hand.forget(own, entry)
+    forget(own.folder(RULE), entry.name)
     assert own.forgotten(RULE, seen) == 1
     assert TICKET.name not in seen
     assert own.forgotten(RULE, seen) == 0
@@ -161,7 +162,7 @@ def test_a_message_can_be_forgotten(place: Backend) -> None:
     ((name, _),) = own.folder(RULE).names("poison")
     (entry,) = find(own, name)
     assert not by_hand.retry(own, entry)
-    by_hand.forget(own, entry)
+    forget(own.folder(RULE), entry.name)
     assert kinds(place) == {}
 
 
@@ -223,7 +224,7 @@ def test_a_forgotten_ticket_is_never_lost_to_a_watcher(tmp_path: Path) -> None:
             tidy(place)
 
         other = Records(Watched.of(place, _at(at, meanwhile)))
-        by_hand.forget(other, find(other, KEY)[0])
+        forget(other.folder(RULE), find(other, KEY)[0].name)
         own.forgotten(RULE, seen)
         if TICKET.name not in seen:
             own.admit(TICKET)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 A, B, C = WATCHERS
 SUBJECT = "paint/0123456789abcdef-0123456789abcdef"
-FOLDER = f"watch/_claims/{SUBJECT}"
+CLAIM = f"watch/_claims/{SUBJECT}"
 STALE = 30.0
 
 
@@ -73,7 +73,7 @@ def elsewhere(place: Backend, name: str) -> None:
 
 
 def claim(place: Backend, name: str, generation: int = 1) -> str:
-    key = f"{FOLDER}/{generation}.json"
+    key = f"{CLAIM}-{generation}.json"
     assert place.open().create(key, Claim(watcher=name).model_dump_json().encode())
     return key
 
@@ -92,7 +92,7 @@ def test_what_one_watcher_drives_no_other_takes(anywhere: Backend) -> None:
     other.leave()
     assert one.take(SUBJECT)
     assert stores.keys(anywhere.open(), "watch") == [
-        f"{FOLDER}/1.json",
+        f"{CLAIM}-1.json",
         f"watch/_watchers/{A}.json",
     ]
 
@@ -108,7 +108,7 @@ def test_of_many_threads_one_wins_each_time(anywhere: Backend) -> None:
 
 def test_of_many_processes_one_takes_over_from_one_that_is_gone(anywhere: Backend) -> None:
     # It has no heartbeat, and cannot be read: nobody's, once it is old enough.
-    anywhere.open().put(f"{FOLDER}/1.json", b"{")
+    anywhere.open().put(f"{CLAIM}-1.json", b"{")
     secrets = anywhere.secrets
     context = get_context("spawn")
     barrier = context.Barrier(4)
@@ -117,7 +117,7 @@ def test_of_many_processes_one_takes_over_from_one_that_is_gone(anywhere: Backen
         jobs = [(anywhere, secrets, name, SUBJECT) for name in ids]
         won = pool.starmap(race_to_take, jobs)
     assert won.count(True) == 1
-    assert f"{FOLDER}/2.json" in stores.keys(anywhere.open(), "watch")
+    assert f"{CLAIM}-2.json" in stores.keys(anywhere.open(), "watch")
 
 
 def test_a_watcher_without_a_sign_of_life_loses_what_it_held(place: Backend) -> None:
@@ -163,7 +163,7 @@ def test_a_claim_that_others_have_taken_over_and_ended_is_lost_too(place: Backen
     other = watcher(place, B)
     assert other.take(SUBJECT)
     other.release(SUBJECT)
-    assert stores.keys(place.open(), FOLDER) == []
+    assert stores.keys(place.open(), "watch/_claims") == []
     away.beat({})
     assert away.lost() == {SUBJECT}
 
@@ -173,7 +173,7 @@ def test_who_releases_what_was_taken_over_leaves_the_new_claim(place: Backend) -
     assert away.take(SUBJECT)
     claim(place, B, 2)
     away.release(SUBJECT)
-    assert stores.keys(place.open(), FOLDER) == [f"{FOLDER}/2.json"]
+    assert stores.keys(place.open(), "watch/_claims") == [f"{CLAIM}-2.json"]
 
 
 def test_a_claim_of_an_unknown_watcher_counts_until_it_is_old(place: Backend) -> None:
@@ -244,13 +244,13 @@ def test_what_is_old_and_nobodys_is_swept(place: Backend) -> None:
     elsewhere(place, B)
     key = claim(place, B)
     own = watcher(place, A)
-    assert own.take("paint/mine")
-    for each in (key, f"watch/_watchers/{B}.json", "watch/_claims/paint/mine/1.json"):
+    assert own.take("paint/abc")
+    for each in (key, f"watch/_watchers/{B}.json", "watch/_claims/paint/abc-1.json"):
         age(place, each, module.OLD + 60)
     place.open().put("watch/_claims/notes.txt", b"mine")
     own.beat({})
     assert stores.keys(place.open(), "watch") == [
         "watch/_claims/notes.txt",
-        "watch/_claims/paint/mine/1.json",
+        "watch/_claims/paint/abc-1.json",
         f"watch/_watchers/{A}.json",
     ]

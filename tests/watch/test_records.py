@@ -142,11 +142,11 @@ def test_damaged_records_count_as_absent_and_stop_nothing(place: Backend) -> Non
     assert own.ticket(RULE, TICKET.name) == TICKET
     store.put(open_key, ticket("other.mp4").model_dump_json().encode())
     store.put(seen_key, b"\xff" * 99)
+    seen = own.seen(RULE)
     assert own.ticket(RULE, TICKET.name) is None
-    assert own.open_tickets(RULE) == {}
-    ended = own.ended(RULE, TICKET.name)
-    assert ended
-    assert "damaged" in ended.error
+    # Its object counts as new.
+    assert own.forgotten(RULE, seen) == 1
+    assert own.admit(TICKET)
     store.put(f"watch/{RULE}/done/{TICKET.name}.json", b"")
     assert own.end(TICKET, ending(TICKET))
     ended = own.ended(RULE, TICKET.name)
@@ -186,6 +186,10 @@ def test_a_ticket_that_neither_is_open_nor_has_ended_is_opened_again(place: Back
     assert own.mend(RULE) == 0
     own.close(RULE, TICKET.name)
     assert own.mend(RULE) == 1
+    own.close(RULE, TICKET.name)
+    place.open().put(f"watch/{RULE}/seen/{TICKET.name}.json", b"")
+    assert own.mend(RULE) == 1
+    assert own.admit(TICKET)
     assert {*own.open_tickets(RULE)} == {TICKET.name, ticket("c.mp4").name}
 
 

@@ -10,7 +10,8 @@ watch/<rule>/poison/<name>.json       how it ended: it can never become a job
 watch/<rule>/forgotten/<ticket>.json  tells watchers that a ticket is to count as new
 watch/<rule>/outputs/<digest>.json    which object an output is made of
 watch/<rule>/hooks/<ticket>.json      a webhook that is not delivered yet
-watch/_claims/<subject>/<n>.json      who drives a ticket or a job
+watch/_claims/<rule>/<ticket>-<n>.json  who drives a ticket; the highest n counts
+watch/_claims/_jobs/<job>-<n>.json    who drives a job without a ticket
 watch/_watchers/<id>.json             a watcher, kept fresh while it lives
 
 No rule's name begins with an underscore. A poison record is named after its ticket, after the

@@ -1,18 +1,11 @@
-"""What people change of tickets: they are tried again, made again, or forgotten.
-
-Each change writes ``open/`` before it deletes the record that a ticket has ended, and once more
-afterwards, since a watcher that claims the ticket between the two finds it ended and closes it. A
-change that is interrupted may be repeated.
-"""
+"""What people change of tickets: they are tried again, made again, or forgotten."""
 
 from __future__ import annotations
 
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING, Literal
-from uuid import uuid4
 
 from impasto.errors import BadInput, meant
 from impasto.jobs.job import Job
@@ -22,8 +15,9 @@ from impasto.schema.watch import End, Ended, Ticket, ticket_name
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 from impasto.watch.claims import claimed
+from impasto.watch.folder import ENDS
 from impasto.watch.folder import rules as rules_of
-from impasto.watch.records import ENDS
+from impasto.watch.resetting import forget, reopen
 from impasto.watch.status import watchers
 
 if TYPE_CHECKING:
@@ -176,9 +170,9 @@ def retry(records: Records, entry: Entry) -> bool:
         return False
     ticket = records.stored(entry.rule, entry.name)
     if ticket is None:
-        forget(records, entry)
+        forget(records.folder(entry.rule), entry.name)
     else:
-        _reopen(records, ticket)
+        reopen(records.folder(entry.rule), ticket)
     return True
 
 
@@ -202,23 +196,8 @@ def redo(records: Records, entry: Entry) -> bool:
         remove(Job(records.home, ended.job))
     if ended.output:
         records.output_made(entry.rule, ended.output, ticket.key)
-    _reopen(records, ticket)
+    reopen(records.folder(entry.rule), ticket)
     return True
-
-
-def forget(records: Records, entry: Entry) -> None:
-    """Remove all records of a ticket, so that its object counts as new at the next listing.
-
-    The record that it was seen goes last, so that this can be repeated if it is interrupted; before
-    that, watchers are told, which have it in memory.
-    """
-    folder, name = records.folder(entry.rule), entry.name
-    folder.delete("open", name)
-    _clear(folder, name)
-    folder.delete("hooks", name)
-    if not name.startswith("message-"):
-        folder.put_raw("forgotten", name, uuid4().hex.encode())
-    folder.delete("seen", name)
 
 
 def check_idle(records: Records, item: str, entries: Iterable[Entry]) -> None:
@@ -226,20 +205,3 @@ def check_idle(records: Records, item: str, entries: Iterable[Entry]) -> None:
     running = claimed(records.home, watchers(records.home).keys())
     if any(f"{each.rule}/{each.name}" in running for each in entries):
         raise BadInput(f"{item}: a watcher works on it now", "try again once that has ended")
-
-
-def _reopen(records: Records, ticket: Ticket) -> None:
-    folder = records.folder(ticket.rule)
-    folder.put("open", ticket.name, ticket)
-    _clear(folder, ticket.name)
-    folder.put("open", ticket.name, ticket)
-
-
-def _clear(folder: RuleFolder, name: str) -> None:
-    """Delete the tries of a ticket, and how it ended."""
-    for n in count(1):
-        if not folder.exists("tries", f"{name}-{n}"):
-            break
-        folder.delete("tries", f"{name}-{n}")
-    for end in ENDS:
-        folder.delete(end, name)

@@ -1,7 +1,7 @@
 """Which watcher drives what: claims by put-if-absent, and heartbeats on the store's clock.
 
     watch/_watchers/<id>.json         written again at each beat
-    watch/_claims/<subject>/<n>.json  the n-th claim of a ticket or a job; the highest counts
+    watch/_claims/<subject>-<n>.json  the n-th claim of a ticket or a job; the highest counts
 
 A claim is never replaced. Who takes over from a watcher that is gone creates the next generation,
 which works on every store and has one winner. The former owner, if it lives after all, finds the
@@ -41,7 +41,7 @@ OLD = 3600.0
 """Seconds after which the objects of watchers that are gone are deleted."""
 
 _WATCHER = re.compile(rf"{WATCHERS}([0-9a-f]{{12}})\.json")
-_CLAIM = re.compile(rf"{CLAIMS}([0-9a-z_-]+/[0-9a-f-]+)/(\d{{1,9}})\.json")
+_CLAIM = re.compile(rf"{CLAIMS}([0-9a-z_-]+/[0-9a-f-]+)-(\d{{1,9}})\.json")
 
 
 class Claims:
@@ -120,7 +120,7 @@ class Claims:
                 return subject not in self._lost
         if self.doubtful:
             return False
-        found = _generations(self._home.list_ours(f"{CLAIMS}{subject}/")).get(subject, {})
+        found = self._list(subject)
         latest = max(found, default=0)
         if latest:
             owner = self._owner(found[latest].key)
@@ -141,7 +141,7 @@ class Claims:
         with self._lock:
             generation = self._held.get(subject, 0)
         # The highest goes last: if this is interrupted, it still counts. Higher ones are others'.
-        found = _generations(self._home.list_ours(f"{CLAIMS}{subject}/")).get(subject, {})
+        found = self._list(subject)
         for each in sorted(found):
             if each <= generation:
                 self._home.delete(found[each].key)
@@ -174,6 +174,12 @@ class Claims:
         for _ in in_order(self.release, held, MANY):
             pass
         self._home.delete(f"{WATCHERS}{self._id}.json")
+
+    def _list(self, subject: str) -> dict[int, Stat]:
+        """List the claims of a subject, by generation."""
+        # No folder for each: what is empty would stay where the home is one.
+        near = self._home.list_ours(f"{CLAIMS}{subject.partition('/')[0]}/")
+        return _generations(near).get(subject, {})
 
     def _learn(self, watchers: Mapping[str, Stat]) -> None:
         """Find out which watchers live."""
@@ -292,7 +298,7 @@ def _claims(stats: list[Stat]) -> Iterator[tuple[str, int, Stat]]:
 
 
 def _key(subject: str, generation: int) -> str:
-    return f"{CLAIMS}{subject}/{generation}.json"
+    return f"{CLAIMS}{subject}-{generation}.json"
 
 
 def _clock() -> float:

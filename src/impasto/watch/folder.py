@@ -14,6 +14,7 @@ from impasto.schema.base import Frozen, read
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from impasto.schema.watch import End
     from impasto.storage.store import Stat, Store
 
 WATCH = "watch/"
@@ -25,6 +26,8 @@ Kind = (
     | Literal["forgotten", "outputs", "hooks"]
 )
 """The folders of a rule."""
+ENDS: tuple[End, ...] = ("done", "poison", "failed", "superseded")
+"""How tickets end. If two watchers once thought that a ticket was theirs, the first counts."""
 
 _TICKET = r"[0-9a-f]{16}-[0-9a-f]{16}"
 _NAMES: dict[Kind, str] = {

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING
 from impasto.schema.watch import Ended, Hook, OutputOwner, Ticket, Try, ticket_name
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
-from impasto.watch.folder import Kind, RuleFolder
+from impasto.watch.folder import ENDS, Kind, RuleFolder
+from impasto.watch.resetting import forget
 from impasto.watch.seen import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from impasto.schema.watch import End
     from impasto.storage.store import Store
     from impasto.watch.arrival import Arrival
 
@@ -37,8 +37,6 @@ MOST_MESSAGES = 10_000
 MOST_TRIES = 1000
 EXCERPT = 200
 """Bytes of a message that are kept, to find out who sends it."""
-ENDS: tuple[End, ...] = ("done", "poison", "failed", "superseded")
-"""How tickets end. If two watchers once thought that a ticket was theirs, the first counts."""
 
 
 class Records:
@@ -116,17 +114,15 @@ class Records:
     def ticket(self, rule: str, name: str) -> Ticket | None:
         """Read an open ticket, or return None if it is open no longer.
 
-        One whose records are both damaged ends here, as poison.
+        One whose records are both damaged is forgotten, so that its object counts as new.
         """
         folder = self.folder(rule)
         if not folder.exists("open", name):
             return None
-        if ticket := self._whole(rule, name, "open") or self._whole(rule, name, "seen"):
-            return ticket
-        why = "its record is damaged; forget it, so that it counts as new"
-        folder.create("poison", name, Ended(state="poison", ticket=name, error=why))
-        folder.delete("open", name)
-        return None
+        ticket = self._whole(rule, name, "open") or self._whole(rule, name, "seen")
+        if ticket is None:
+            forget(folder, name)
+        return ticket
 
     def _whole(self, rule: str, name: str, kind: Kind) -> Ticket | None:
         ticket = self.folder(rule).load(kind, name, Ticket)
@@ -187,8 +183,8 @@ class Records:
     def mend(self, rule: str) -> int:
         """Open the tickets again that neither are open nor have ended.
 
-        There are none unless a command was killed that changed them, or somebody deleted records.
-        Costs a few listings.
+        There are none unless a command was killed that changed them, the power failed, or somebody
+        deleted records. Costs a few listings.
 
         Returns:
             How many there were.
@@ -203,12 +199,12 @@ class Records:
                     lost.discard(name)
         if not lost:
             return 0
-        mended = 0
-        for name, _ in folder.names("seen"):
-            if name in lost and (ticket := self._whole(rule, name, "seen")):
+        for name in [name for name, _ in folder.names("seen") if name in lost]:
+            if ticket := self._whole(rule, name, "seen"):
                 folder.put("open", name, ticket)
-                mended += 1
-        return mended
+            else:
+                forget(folder, name)
+        return len(lost)
 
     def reject(self, rule: str, arrival: Arrival, reason: str, sender: str = "") -> str:
         """Set an object aside that can never become a job, once.

@@ -17,8 +17,7 @@ from impasto.schema.watch import Ended, OutputOwner, ticket_name
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 from impasto.watch.claims import left_over
-from impasto.watch.folder import Kind, rules
-from impasto.watch.records import ENDS
+from impasto.watch.folder import ENDS, Kind, rules
 from impasto.watch.seen import Seen
 from impasto.watch.status import watchers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ from impasto.errors import BadInput, Incomplete, Unavailable, meant
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from impasto.storage.stores import Stores
     from impasto.watch.by_hand import Entry
     from impasto.watch.records import Records
     from impasto.watch.rule import Rule
@@ -81,9 +83,10 @@ def status(
     from impasto.cli.render import watch as words
     from impasto.watch.status import statuses, watchers
 
-    records, rules = _known(home, config)
-    alive = watchers(records.home)
-    found = statuses(records.home, [each.name for each in rules], alive, every=verbose)
+    known = _known(home, config)
+    store, names = known.records.home, [each.name for each in known.rules]
+    alive = watchers(store)
+    found = statuses(store, names, alive, every=verbose)
     if rule:
         names = [each.rule for each in found]
         if rule not in names:
@@ -106,27 +109,23 @@ def retry(
 ) -> None:
     """Try an item again that failed, or that was set aside."""
     from impasto.cli.render.text import counted, say
-    from impasto.cli.render.wording import plain
     from impasto.watch import by_hand
     from impasto.watch.folder import rules as rules_of
 
     streams.act()
     if every == (item is not None):
-        raise BadInput(
-            "ITEM: give an item, or --failed for all", "see 'impasto watch retry --help'"
-        )
+        raise BadInput("ITEM: give one item, or --failed for all", "see 'impasto watch status'")
+    known = _known(home, config)
     if item is not None:
-        _change(item, rule, home, config, by_hand.retry, "will be tried again")
+        _change(known, item, rule, by_hand.retry, "will be tried again")
         return
-    records, _ = _known(home, config)
-    names = rules_of(records.home)
+    names = rules_of(known.records.home)
     if rule and rule not in names:
         raise BadInput(f"rule {rule}: has no records", meant(rule, names))
-    found = [
-        each for name in names if rule in {None, name} for each in by_hand.failed(records, name)
-    ]
-    done = sum(by_hand.retry(records, each) for each in found)
-    say(plain(f"{counted(done, 'items')} will be tried again" if done else "nothing has failed"))
+    chosen = [rule] if rule else names
+    found = [each for name in chosen for each in by_hand.failed(known.records, name)]
+    done = sum(by_hand.retry(known.records, each) for each in found)
+    say(f"{counted(done, 'items')} will be tried again" if done else "nothing has failed")
 
 
 def redo(item: Item, rule: OneRule = None, home: Home = None, config: Config = None) -> None:
@@ -134,23 +133,56 @@ def redo(item: Item, rule: OneRule = None, home: Home = None, config: Config = N
     from impasto.watch import by_hand
 
     streams.act()
-    _change(item, rule, home, config, by_hand.redo, "will be made again")
+    known = _known(home, config)
+
+    def again(records: Records, entry: Entry) -> bool:
+        if entry.state == "done" and known.is_gone(entry):
+            raise BadInput(
+                f"{item}: is no longer in its inbox", "move it back there and repeat the command"
+            )
+        return by_hand.redo(records, entry)
+
+    _change(known, item, rule, again, "will be made again")
 
 
 def forget(item: Item, rule: OneRule = None, home: Home = None, config: Config = None) -> None:
     """Forget all about an item, so that it counts as new; outputs and jobs stay."""
-    from impasto.watch import by_hand
+    from impasto.watch import resetting
 
     def drop(records: Records, entry: Entry) -> bool:
-        by_hand.forget(records, entry)
+        resetting.forget(records.folder(entry.rule), entry.name)
         return True
 
     streams.act()
-    _change(item, rule, home, config, drop, "is forgotten, and counts as new", every=True)
+    known = _known(home, config)
+    _change(known, item, rule, drop, "is forgotten, and counts as new", versions=True)
 
 
-def _known(home: str | None, config: str | None) -> tuple[Records, Sequence[Rule]]:
-    """Return what is kept in the home, and the rules; a note says so if these are wrong."""
+@dataclass(frozen=True)
+class _Known:
+    """What is known of a home.
+
+    Attributes:
+        records: what watchers have kept in it.
+        rules: the rules; none if they are wrong.
+        stores: opens their inboxes.
+    """
+
+    records: Records
+    rules: Sequence[Rule]
+    stores: Stores
+
+    def is_gone(self, entry: Entry) -> bool:
+        """Return whether an item's object is in its inbox no longer."""
+        from impasto.watch.inbox import Inbox
+
+        ticket = self.records.stored(entry.rule, entry.name)
+        inboxes = [rule.inbox for rule in self.rules if rule.name == entry.rule]
+        return any(ticket and not Inbox(url, self.stores).look(ticket.key) for url in inboxes)
+
+
+def _known(home: str | None, config: str | None) -> _Known:
+    """Return what is known; a note says so if the rules are wrong."""
     from impasto.cli.render.text import note
     from impasto.watch.records import Records
     from impasto.watch.rules import load_rules
@@ -162,41 +194,37 @@ def _known(home: str | None, config: str | None) -> tuple[Records, Sequence[Rule
         _, rules = load_rules(config, settings, stores)
     except (BadInput, Unavailable) as error:
         note(f"{error.fact}; only what is recorded is known")
-    return Records(stores.open_home(settings.home)), rules
+    return _Known(Records(stores.open_home(settings.home)), rules, stores)
 
 
 def _change(
+    known: _Known,
     item: str,
     rule: str | None,
-    home: str | None,
-    config: str | None,
     act: Callable[[Records, Entry], bool],
     what: str,
     *,
-    every: bool = False,
+    versions: bool = False,
 ) -> None:
     """Change what is known of an item, and say so.
 
     Args:
+        known: what is known.
         item: as the user names it.
         rule: its rule, if it was given.
-        home: the home, if it was given.
-        config: the settings file, if it was given.
         act: changes one version of the item; returns whether there was anything to change.
         what: what becomes of the item.
-        every: whether this is for all versions of the item, not only the newest.
+        versions: whether this is for all versions of the item, not only the newest.
     """
     from impasto.cli.render.text import say
     from impasto.cli.render.watch import unchanged
-    from impasto.cli.render.wording import plain
     from impasto.watch import by_hand
 
-    records, rules = _known(home, config)
-    found = by_hand.find(records, rules, item, rule)
-    entries = found if every else by_hand.newest(found)
-    by_hand.check_idle(records, item, entries)
-    changed = [each for each in entries if act(records, each)]
+    found = by_hand.find(known.records, known.rules, item, rule)
+    entries = found if versions else by_hand.newest(found)
+    by_hand.check_idle(known.records, item, entries)
+    changed = [each for each in entries if act(known.records, each)]
     if not changed:
         raise unchanged(item, entries[0])
-    several = f" ({len(changed)} jobs)" if len(changed) > 1 and not every else ""
-    say(plain(f"{changed[0].rule}: {item} {what}{several}"))
+    several = f" ({len(changed)} jobs)" if len(changed) > 1 and not versions else ""
+    say(f"{changed[0].rule}: {item} {what}{several}")
