@@ -118,7 +118,7 @@ def _folder(where: str) -> Iterator[None]:
 
 
 def _remedy(code: str, until: datetime | None) -> str:
-    if until and until.replace(tzinfo=until.tzinfo or UTC) < datetime.now(UTC):
+    if until and until < datetime.now(UTC):
         return "it has expired: get a new one, such as `impasto sas` makes"
     if code in _UNKNOWN:
         return "it is wrong, or belongs to another account or container"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Never
 from urllib.parse import unquote
 
@@ -145,10 +145,18 @@ def _signed(sas: str, asker: str, account: str, endpoint: str) -> Credential:
     secrecy.remember(fields["sig"])
     says = f"{asker}, which allows {fields.get('sp', '?')!r}"
     says += f" until {fields['se'].replace('%3A', ':')}" if "se" in fields else ""
-    until = None
-    with suppress(ValueError):
-        until = datetime.fromisoformat(unquote(fields.get("se", "")))
-    return Credential(says, account, endpoint, {"sas_token": token}, until=until)
+    return Credential(says, account, endpoint, {"sas_token": token}, until=end_of_sas(token))
+
+
+def end_of_sas(token: str) -> datetime | None:
+    """Return when a SAS ends, or None if it does not say so."""
+    for part in token.lstrip("?").split("&"):
+        name, _, value = part.partition("=")
+        if name == "se":
+            with suppress(ValueError):
+                until = datetime.fromisoformat(unquote(value))
+                return until.replace(tzinfo=until.tzinfo or UTC)
+    return None
 
 
 def _connection_string(
