@@ -20,7 +20,7 @@ from impasto.secrecy import redact
 from impasto.watch import hooks, webhook
 from impasto.watch.hooks import ORPHANED, WAITS, HookDelivery
 from impasto.watch.rule import Rule, Variant
-from impasto.watch.webhook import Answer, check_hook_url, message, message_id, send
+from impasto.watch.webhook import Answer, check_receiver, message, message_id, send
 from support.command import wait_for
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ def test_a_secret_that_cannot_sign_is_refused_and_not_repeated(bad: str) -> None
         "ftp://127.0.0.1/",
         "https:///path",
         "https://host:99999/",
+        "https://[::1",
         "https://host/a b",
         "https://host/a\r\nX: 1",
         "file:///etc/passwd",
@@ -139,15 +140,15 @@ def test_a_secret_that_cannot_sign_is_refused_and_not_repeated(bad: str) -> None
 )
 def test_a_webhook_goes_to_encrypted_places_only(url: str) -> None:
     with pytest.raises(BadInput) as refused:
-        check_hook_url(url)
+        check_receiver(url)
     assert str(refused.value).isprintable()
 
 
 def test_what_is_secret_in_a_url_is_hidden() -> None:
     url = "https://prod.logic.example.com/workflows?sp=run&sig=c2VjcmV0LXNpZ25hdHVyZQ"
-    assert check_hook_url(url) == url
+    assert check_receiver(url) == url
     assert "c2VjcmV0" not in redact(f"it is {url}")
-    assert check_hook_url("http://localhost:8080/hook")
+    assert check_receiver("http://localhost:8080/hook")
 
 
 @pytest.mark.parametrize(

@@ -132,22 +132,6 @@ class Hook(Frozen):
     since: Seconds = 0.0
 
 
-class Hook(Frozen):
-    """A webhook that is not delivered yet; what it says is in the record of how the ticket ended.
-
-    Attributes:
-        kind: which of the rule's URLs it goes to.
-        ticket: the ticket's name.
-        tries: how often it was sent in vain.
-        since: when it was due first, seconds since 1970.
-    """
-
-    kind: Literal["done", "failed"]
-    ticket: TicketName
-    tries: Count = 0
-    since: Seconds = 0.0
-
-
 class OutputOwner(Frozen):
     """Which object an output is made of, so that no other object's job replaces it.
 

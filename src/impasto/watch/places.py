@@ -13,6 +13,7 @@ from impasto.errors import BadInput
 from impasto.schema.url import Url, is_loopback, parse
 from impasto.sources.selection import WILD
 from impasto.watch.template import Template, below, parse_template
+from impasto.watch.webhook import check_receiver, signing_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,22 +107,16 @@ def check_afterwards(written: Written, place: Url) -> None:
 
 
 def check_hook(url: str, secret: str) -> None:
-    """Check a URL that is told of the end of jobs; raises BadInput."""
+    """Check a URL that is told of the end of jobs, and what signs that; raises BadInput."""
     try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        parts, host = urlsplit(""), None
-    loopback = parts.scheme == "http" and is_loopback(parts.netloc)
-    if not host or "@" in parts.netloc or not (parts.scheme == "https" or loopback):
-        raise BadInput(
-            "on_done, on_failed: must be an https:// URL without a user name", "correct it"
-        )
+        check_receiver(url)
+    except BadInput as error:
+        raise BadInput(f"on_done, on_failed: {error.fact}", error.remedy) from None
     if not secret:
         raise BadInput(
             "hook_secret: is missing", "name the environment variable that holds the secret"
         )
-    all_settings.secret(secret)
+    signing_key(all_settings.secret(secret))
 
 
 def _place(what: str, text: str) -> Url:

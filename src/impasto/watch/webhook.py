@@ -65,24 +65,23 @@ class Answer:
     wait: float = 0.0
 
 
-def check_hook_url(url: str) -> str:
+def check_receiver(url: str) -> str:
     """Return the URL of a receiver; what is secret in it is hidden from all text from then on.
 
     Raises:
         BadInput: it is not an https: URL, nor an http: URL of this machine.
     """
-    parts = urlsplit(url)
-    shown = f"{parts.scheme}://{parts.netloc}"
     try:
+        parts = urlsplit(url)
         usable = bool(parts.hostname) and parts.port != 0 and not _ODD.search(url)
     except ValueError:
-        usable = False
+        parts, usable = urlsplit(""), False
     if not usable or parts.scheme not in {"http", "https"} or "@" in parts.netloc:
         raise BadInput(
             f"{_ODD.sub('?', url)}: is not the URL of a webhook", "give https://HOST/..."
         )
     if parts.scheme == "http" and not is_loopback(parts.netloc):
-        raise BadInput(f"{shown}: is not encrypted", "use https://")
+        raise BadInput(f"http://{parts.netloc}: is not encrypted", "use https://")
     remember_query(parts.query)
     return url
 
@@ -131,14 +130,11 @@ def message_id(ticket: str, body: bytes) -> str:
     return f"msg_{hashlib.sha256(facts.encode()).hexdigest()[:32]}"
 
 
-def signature(secret: str, name: str, stamp: int, body: bytes) -> str:
-    """Return the header that proves where a webhook comes from.
+def signing_key(secret: str) -> bytes:
+    """Return the key in a secret, which is hidden from all text from then on.
 
     Args:
         secret: ``whsec_`` and a key in base64, or any text of 24 bytes or more.
-        name: the webhook's id.
-        stamp: when it is sent, seconds since 1970.
-        body: what it says.
 
     Raises:
         BadInput: the secret is too short, or is not what it claims to be.
@@ -154,7 +150,12 @@ def signature(secret: str, name: str, stamp: int, body: bytes) -> str:
         raise BadInput(
             f"hook_secret: has {len(key)} bytes, fewer than {SHORTEST_KEY}", "choose a longer one"
         )
-    digest = hmac.digest(key, f"{name}.{stamp}.".encode() + body, "sha256")
+    return key
+
+
+def _signature(secret: str, name: str, stamp: int, body: bytes) -> str:
+    """Return the header that proves where a webhook comes from; raises as `signing_key` does."""
+    digest = hmac.digest(signing_key(secret), f"{name}.{stamp}.".encode() + body, "sha256")
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
@@ -162,7 +163,7 @@ def send(url: str, secret: str, name: str, body: bytes) -> Answer:
     """Try once to deliver a webhook; follows no redirect and reads no more than the headers.
 
     Args:
-        url: the receiver, checked by `check_hook_url`.
+        url: the receiver, checked by `check_receiver`.
         secret: signs it; "" sends it without a signature.
         name: its id.
         body: what it says.
@@ -178,7 +179,7 @@ def send(url: str, secret: str, name: str, body: bytes) -> Answer:
         "webhook-timestamp": str(stamp),
     }
     if secret:
-        headers["webhook-signature"] = signature(secret, name, stamp, body)
+        headers["webhook-signature"] = _signature(secret, name, stamp, body)
     parts = urlsplit(url)
     target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
     with closing(_connection(url)) as connection:
