@@ -225,8 +225,8 @@ def _refuse_shared(rule: Rule, rules: Sequence[Rule], arrival: Arrival, place: U
         key = below(parse(other.inbox), place)
         if key and takes(other, key):
             theirs = {output_of(other, each, key, arrival.version) for each in other.variants}
-            if shared := mine & theirs:
-                raise BadInput(f"{min(shared)}: rule {other.name} makes it of the same object")
+            if mine & theirs:
+                raise BadInput(f"rule {other.name} makes the same output of it")
 
 
 def _matches(key: str, patterns: Sequence[str]) -> bool:

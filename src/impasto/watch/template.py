@@ -145,6 +145,8 @@ def place_below(base: Url, key: str, *, folder: bool = False) -> str:
     Raises:
         BadInput: the key leads out of it, or stores cannot hold it.
     """
+    if not key:
+        raise BadInput("the name is empty", "choose another")
     place = base.child(check_key(key, ascii(key[-60:])))
     above = base.key.rstrip("/")
     # What is written has to be read as the same place by whoever gets it.
