@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Never
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 
 MOST_FIELDS, DEEPEST, LONGEST_TEXT = 100, 5, 1024
 _OWN = ("source", "style", "output")
+_WORD = re.compile(r"[A-Za-z][\w .,+-]{0,99}|\d{1,9}/[1-9]\d{0,8}|[\d,]{1,60}", re.ASCII)
+"""Words, ratios and lists of numbers. A number such as 1e999999999 would take all memory to read
+as a fraction."""
 
 
 def read_trigger(
@@ -261,7 +265,7 @@ def _allowed(rule: Rule, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dic
     for name, value in fields.items():
         if name in _OWN:
             continue
-        text = isinstance(value, str) and len(value) <= 200 and value.isprintable()
+        text = isinstance(value, str) and _WORD.fullmatch(value)
         if not (text or isinstance(value, bool) or is_number(value)):
             raise BadInput(f"{_shown(name)}: must be a number, a word, true or false", "correct it")
         (spec if name in JobSpec.model_fields else params)[name] = value
