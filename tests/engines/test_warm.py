@@ -229,7 +229,8 @@ def test_nobody_notices_that_an_idle_worker_has_gone(
 
 def test_an_idle_worker_ends_when_its_driver_is_killed(desk: Desk) -> None:
     rows, home = desk.rows("rows.csv", 1), desk.folder / "home"
-    words = [sys.executable, "-c", DRIVER, rows, desk.folder / "out.jsonl", tells(desk), home]
+    files = [rows, desk.folder / "out.jsonl", tells(desk), home]
+    words = [sys.executable, "-c", DRIVER, *map(str, files)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as driver:
         assert driver.stdout
         assert driver.stdout.readline() == b"done\n"

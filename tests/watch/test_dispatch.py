@@ -141,7 +141,7 @@ def test_what_is_known_is_not_queued_twice() -> None:
 def test_jobs_of_the_last_hour_are_counted_with_those_of_an_earlier_watcher() -> None:
     clock = Clock()
     limit = HourlyLimit(clock)
-    limit.seed({"paint": iter((10.0, HOUR - 10.0))})
+    limit.seed("paint", (10.0, HOUR - 10.0))
     limit.begin("paint")
     assert limit.count("paint") == 3
     clock.now += 20.0

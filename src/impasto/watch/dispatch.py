@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 HOUR = 3600.0
@@ -217,11 +217,10 @@ class HourlyLimit:
         self._now = now
         self._begun: dict[str, deque[float]] = {}
 
-    def seed(self, ages: Mapping[str, Iterator[float]]) -> None:
-        """Count jobs that began before, by rule, each by its age in seconds."""
+    def seed(self, rule: str, ages: Iterable[float]) -> None:
+        """Count anew the jobs of a rule, each by how many seconds ago it began."""
         now = self._now()
-        for rule, each in ages.items():
-            self._begun[rule] = deque(sorted(now - age for age in each))
+        self._begun[rule] = deque(sorted(now - age for age in ages))
 
     def begin(self, rule: str) -> None:
         """Count a job that begins now."""

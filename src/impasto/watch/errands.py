@@ -1,30 +1,42 @@
-"""What a watcher does at intervals beside its rules: signs of life, jobs of others, clearing up."""
+"""What a watcher does beside its rules: signs of life, jobs of others, webhooks, clearing up."""
 
 from __future__ import annotations
 
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from impasto.errors import ImpastoError
+from impasto.jobs.job import Job
 from impasto.jobs.waiting import Undriven
+from impasto.storage.expiry import endings
+from impasto.storage.stores import Stores
 from impasto.watch.dispatch import Waiting
+from impasto.watch.hooks import HookDelivery
 from impasto.watch.news import News
 from impasto.watch.retention import Expiry
+from impasto.watch.webhook import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from impasto.jobs.job import Job
+    from impasto.schema.watch import Hook
     from impasto.watch.claims import Claims
     from impasto.watch.given import Given
     from impasto.watch.records import Records
+    from impasto.watch.rule import Rule
     from impasto.watch.rule_watch import RuleWatch
 
 LOOK = 15.0
 """Seconds between two looks for jobs that nobody drives."""
 HOUR = 3600.0
+ENDINGS = (HOUR, 24 * HOUR, 7 * 24 * HOUR)
+"""Seconds before the end of a signature at which it is told."""
+LAST_HOOKS = 5.0
+"""Seconds that webhooks have at the end; others deliver what is left."""
 
 
 class Errands:
@@ -51,6 +63,9 @@ class Errands:
         """
         self.looked = threading.Event()
         self._given, self._claims, self._offer = given, claims, offer
+        self._records = records
+        self._hooks = HookDelivery(records, self._message, partial(self._tell, warning=True))
+        self._endings: dict[str, float] = {}
         self._undriven, self._expiry = Undriven(records.home), Expiry(records)
         self._stopped = threading.Event()
         self._silent = ""
@@ -73,9 +88,32 @@ class Errands:
             yield
         finally:
             self._stopped.set()
+            self._hooks.close(LAST_HOOKS)
             for each in threads:
                 # A request to a dead network may take minutes.
                 each.join(1.0)
+
+    def announce(self, rule: Rule, ticket: str, *, done: bool) -> None:
+        """Send a rule's webhook about a ticket that has ended."""
+        # If the store does not answer, the record that its driver made is found later.
+        with suppress(ImpastoError):
+            self._hooks.add(rule, ticket, "done" if done else "failed")
+
+    def _message(self, rule: Rule, hook: Hook) -> bytes | None:
+        """Return what a webhook says, or None if its ticket is not known any more."""
+        ended = self._records.ended(rule.name, hook.ticket)
+        if ended is None:
+            return None
+        result = Job(self._records.home, ended.job).result() if ended.job else None
+        ticket = self._records.stored(rule.name, hook.ticket)
+        return message(
+            rule,
+            ended,
+            hook.since,
+            source=ticket.spec.source if ticket else "",
+            items=result.items if result else None,
+            seconds=result.seconds if result else None,
+        )
 
     def _beat(self, watches: Mapping[str, RuleWatch], seconds: float) -> None:
         while not self._stopped.wait(seconds):
@@ -101,6 +139,7 @@ class Errands:
                 for job in self._undriven.find():
                     self._offer_job(job)
                 self.looked.set()
+                self._hooks.adopt([each.rule for each in [*watches.values()]])
                 if time.monotonic() >= due:
                     due = time.monotonic() + HOUR
                     self._clear_up(watches)
@@ -117,10 +156,21 @@ class Errands:
         self._offer(Waiting(time.time(), spec.source, job.id, output=spec.output))
 
     def _clear_up(self, watches: Mapping[str, RuleWatch]) -> None:
+        self._tell_endings()
         for watch in [*watches.values()]:
             if gone := self._expiry.expire(watch.rule):
                 text = f"removed {gone} finished job{'s' if gone > 1 else ''}"
                 self._given.on_news(News(text, watch.rule.name))
+
+    def _tell_endings(self) -> None:
+        """Tell of signatures that end soon: once a week, a day and an hour before."""
+        now = datetime.now(UTC)
+        for each in endings(Stores.of(self._given.settings)):
+            left = (each.until - now).total_seconds()
+            step = next((step for step in ENDINGS if left <= step), None)
+            if step is not None and self._endings.get(each.name) != step:
+                self._endings[each.name] = step
+                self._tell(each.told(now), warning=True)
 
     def _tell(self, text: str, *, warning: bool = False) -> None:
         self._given.on_news(News(text, warning=warning))

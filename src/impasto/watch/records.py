@@ -16,6 +16,7 @@ says how. All steps may be repeated, by any watcher, and be interrupted anywhere
 from __future__ import annotations
 
 import hashlib
+import time
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -175,6 +176,17 @@ class Records:
             return False
         folder.put(ended.state, name, ended)
         return True
+
+    def ages(self, rule: str, within: float) -> list[float]:
+        """Return how many seconds ago each of the tickets ended that did so lately.
+
+        Args:
+            rule: the rule's name.
+            within: seconds before now.
+        """
+        folder, now = self.folder(rule), time.time()
+        found = (now - stat.modified for end in ENDS for _, stat in folder.names(end))
+        return [age for age in found if age < within]
 
     def close(self, rule: str, name: str) -> None:
         """Let a ticket that has ended be open no longer."""

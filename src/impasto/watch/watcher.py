@@ -12,6 +12,7 @@ import os
 import queue
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from impasto.machine import uses_cuda
 from impasto.storage.stores import Stores
 from impasto.watch.bell import Bell
 from impasto.watch.claims import Claims
-from impasto.watch.dispatch import Dispatcher, HourlyLimit, Waiting
+from impasto.watch.dispatch import HOUR, Dispatcher, HourlyLimit, Waiting
 from impasto.watch.drivers import Drivers
 from impasto.watch.ends import Ends
 from impasto.watch.errands import Errands
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 
 TURN = 1.0
 """Seconds between two turns of the loop in which nothing happens."""
+RETRY = 5.0
+"""Seconds until a store is asked again that did not answer."""
+MINUTE = 60.0
 
 
 class Watcher:
@@ -62,11 +66,14 @@ class Watcher:
         self._claims = Claims(home, uuid4().hex[:12], 3 * self._watch.beat)
         self._dispatcher, self._hourly = Dispatcher(), HourlyLimit()
         self._ends = Ends(self._records, home, self._tell)
+        self._errands = Errands(given, self._claims, self._records, self._offer)
         self._bell = Bell()
         self._inside: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._watches: dict[str, RuleWatch] = {}
         self._stop, self._at_once, self._reload = (threading.Event() for _ in range(3))
-        self._began: dict[str, float] = {}
+        self._counted: dict[str, float] = {}
+        self._unreleased: set[str] = set()
+        self._again = 0.0
 
     @property
     def rules(self) -> Sequence[Rule]:
@@ -99,18 +106,19 @@ class Watcher:
         """
         self._claims.beat({})
         self._drivers = Drivers(self._jobs, self._watch.idle)
-        errands = Errands(self._given, self._claims, self._records, self._offer)
         try:
             self._start_rules(self._rules)
-            with errands.running(self._watches, self._watch.beat):
-                while not (self._stop.is_set() or (self._once and self._idle(errands))):
+            with self._errands.running(self._watches, self._watch.beat):
+                while not (self._stop.is_set() or (self._once and self._idle())):
                     self._turn()
                 self._drain()
         finally:
             for each in self._watches.values():
                 each.stop()
             self._drivers.stop()
-            self._claims.leave()
+            with suppress(ImpastoError):
+                # If the store does not answer, they grow stale.
+                self._claims.leave()
             self._bell.close()
         return self._ends.failed == 0
 
@@ -123,6 +131,7 @@ class Watcher:
         if self._reload.is_set():
             self._reload.clear()
             self._read_again()
+        self._release()
         self._start_jobs()
         due = self._dispatcher.due()
         self._wait(TURN if due is None else min(TURN, due))
@@ -168,13 +177,37 @@ class Watcher:
     def _settle(self, waiting: Waiting, outcome: Outcome, seconds: float = 0.0) -> None:
         """Tell how an order ended, and queue it again unless that was its end."""
         self._ends.ended(waiting, outcome, seconds)
-        self._claims.release(waiting.subject)
+        self._release(waiting.subject)
         if outcome.state in {"tried", "waits"}:
             self._dispatcher.put_back(waiting.subject)
             return
         self._dispatcher.forget(waiting.subject)
-        if outcome.state != "stopped" and (watch := self._watches.get(waiting.rule)):
-            watch.ended(waiting.name)
+        watch = self._watches.get(waiting.rule)
+        if watch is None or outcome.state == "stopped":
+            return
+        watch.ended(waiting.name)
+        if outcome.state != "superseded":
+            self._errands.announce(watch.rule, waiting.name, done=outcome.state == "done")
+
+    def _release(self, *subjects: str) -> None:
+        """Give claims up, now or once the store answers."""
+        self._unreleased |= {*subjects}
+        if time.monotonic() < self._again:
+            return
+        for subject in [*self._unreleased]:
+            try:
+                self._claims.release(subject)
+            except ImpastoError:
+                self._again = time.monotonic() + RETRY
+                return
+            self._unreleased.discard(subject)
+
+    def _take(self, subject: str) -> bool:
+        """Claim something; False if others have, or the store does not answer."""
+        try:
+            return self._claims.take(subject)
+        except ImpastoError:
+            return False
 
     def _start_jobs(self) -> None:
         """Start what is next, for as long as there is room."""
@@ -185,7 +218,7 @@ class Watcher:
             if waiting is None:
                 return
             rule = self._rule(waiting.rule)
-            if (waiting.rule and rule is None) or not self._claims.take(waiting.subject):
+            if (waiting.rule and rule is None) or not self._take(waiting.subject):
                 self._dispatcher.put_back(waiting.subject)
                 continue
             self._hourly.begin(waiting.rule)
@@ -196,10 +229,21 @@ class Watcher:
         rule = self._rule(name)
         if rule is None:
             return not name
+        if rule.jobs is not None and running >= rule.jobs:
+            return False
         most = rule.limits.max_per_hour
-        return (rule.jobs is None or running < rule.jobs) and (
-            most is None or self._hourly.count(name) < most
-        )
+        return most is None or self._begun(name, running) < most
+
+    def _begun(self, name: str, running: int) -> int:
+        """Return how many jobs of a rule began in the last hour, by all watchers."""
+        now = time.monotonic()
+        if now >= self._counted.get(name, now):
+            self._counted[name] = now + MINUTE
+            # Else what this watcher has begun is all that is known.
+            with suppress(ImpastoError):
+                ages = self._records.ages(name, HOUR)
+                self._hourly.seed(name, [*ages, *[0.0] * running])
+        return self._hourly.count(name)
 
     def _order(self, waiting: Waiting, rule: Rule | None) -> Order:
         settings = dict(rule.settings) if rule else {}
@@ -260,9 +304,12 @@ class Watcher:
         self._start_rules([rule for rule in rules if rule.name in changed])
         self._tell(News(f"read the rules again: {len(rules)}, {len(changed)} of them changed"))
 
-    def _idle(self, errands: Errands) -> bool:
+    def _idle(self) -> bool:
         """Return whether nothing is left to do now."""
-        if any(each.is_alive() for each in self._watches.values()) or not errands.looked.is_set():
+        if (
+            any(each.is_alive() for each in self._watches.values())
+            or not self._errands.looked.is_set()
+        ):
             return False
         if not self._inside.empty() or self._dispatcher.ready(self._drivers.running):
             return False
