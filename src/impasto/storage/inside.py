@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from impasto.errors import BadInput, Missing, Unavailable
@@ -38,7 +38,7 @@ def walk(root: Path, below: str, odd: Odd) -> Iterator[tuple[str, os.stat_result
     Raises:
         Unavailable: the root is missing, or its file system went away meanwhile.
     """
-    with _opened(root) as top:
+    with opened(root) as top:
         waiting = [below]
         while waiting:
             folder = waiting.pop()
@@ -60,9 +60,9 @@ def look(root: Path, key: str) -> os.stat_result | None:
         Unavailable: the root is missing, or its file system does not answer.
     """
     folder, _, name = key.rpartition("/")
-    with _opened(root) as top, mapped(str(root / key)):
+    with opened(root) as top, mapped(str(root / key)):
         try:
-            with _below(top, folder) as parent:
+            with below(top, folder) as parent:
                 facts = os.stat(name, dir_fd=parent, follow_symlinks=False)
         except OSError as error:
             if error.errno in _GONE | _REFUSED:
@@ -85,9 +85,9 @@ def read(root: Path, key: str, most: int) -> bytes:
     """
     folder, _, name = key.rpartition("/")
     where = str(root / key)
-    with _opened(root) as top, mapped(where):
+    with opened(root) as top, mapped(where):
         try:
-            with _below(top, folder) as parent:
+            with below(top, folder) as parent:
                 number = os.open(name, _FILE, dir_fd=parent)
         except OSError as error:
             if error.errno == errno.ELOOP:
@@ -103,8 +103,8 @@ def read(root: Path, key: str, most: int) -> bytes:
 
 
 @contextmanager
-def _opened(root: Path) -> Iterator[int]:
-    """Open the root; raises Unavailable unless it is there."""
+def opened(root: Path) -> Iterator[int]:
+    """Open a root, which may itself be a link; raises Unavailable unless it is there."""
     try:
         with mapped(str(root)):
             top = os.open(root, _FOLDER)
@@ -119,10 +119,23 @@ def _opened(root: Path) -> Iterator[int]:
 
 
 @contextmanager
-def _below(top: int, folder: str) -> Iterator[int]:
+def below(top: int, folder: str, *, make: bool = False) -> Iterator[int]:
+    """Open a folder below an open one, part by part.
+
+    Args:
+        top: the open folder.
+        folder: the other one's key; "" is the same.
+        make: whether to make what is missing.
+
+    Raises:
+        OSError: a part is missing, a file or a link.
+    """
     number = os.dup(top)
     try:
         for part in folder.split("/") if folder else ():
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=number)
             above = number
             number = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=above)
             os.close(above)
@@ -135,7 +148,7 @@ def _entries(root: Path, top: int, folder: str, odd: Odd) -> Iterator[tuple[str,
     """Yield what is directly in a folder, if it still exists, each with its key."""
     with mapped(str(root / folder)):
         try:
-            with _below(top, folder) as number, os.scandir(number) as entries:
+            with below(top, folder) as number, os.scandir(number) as entries:
                 for entry in entries:
                     key = f"{folder}/{entry.name}" if folder else entry.name
                     try:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from impasto.errors import BadInput, Exists
+from impasto.storage import inside
 from impasto.storage.local import mapped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LINKS = {errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP}
 """How file systems say that they have no hard links, or no more of them."""
 
@@ -38,45 +38,39 @@ def move(root: Path, key: str, targets: Sequence[str], same: Callable[[], bool])
     Raises:
         Exists: every target is taken by another file.
         BadInput: a part of the way is a link, or access is refused.
-        Unavailable: the file system does not answer.
+        Unavailable: the root is missing, or its file system does not answer.
     """
     where = str(root / key)
-    with ExitStack() as stack, mapped(where):
-        top = os.open(root, _FOLDER & ~os.O_NOFOLLOW)
-        stack.callback(os.close, top)
-        folder, _, name = key.rpartition("/")
+    folder, _, name = key.rpartition("/")
+    with inside.opened(root) as top, mapped(where), ExitStack() as stack:
         try:
-            source = _enter(stack, root, top, folder)
-            meant = os.stat(name, dir_fd=source, follow_symlinks=False)
+            source = _Name(name, stack.enter_context(_entered(root, top, folder)))
         except FileNotFoundError:
             return ""
-        if not stat.S_ISREG(meant.st_mode) or not same():
+        meant = source.facts()
+        if meant is None or not stat.S_ISREG(meant.st_mode) or not same():
             return ""
         for target in targets:
             above, _, new = target.rpartition("/")
-            to = _enter(stack, root, top, above, make=True)
-            if _moved(_Name(name, source), _Name(new, to), meant):
-                return target
+            with _entered(root, top, above, make=True) as to:
+                if _moved(source, _Name(new, to), meant):
+                    return target
     raise Exists(f"{root / targets[-1]}: already exists", f"move {where} elsewhere yourself")
 
 
-def _enter(stack: ExitStack, root: Path, top: int, folder: str, *, make: bool = False) -> int:
-    """Open a folder part by part; one that was checked as a whole could become a link meanwhile."""
-    number = top
-    for part in folder.split("/") if folder else ():
-        if make:
-            with suppress(FileExistsError):
-                os.mkdir(part, dir_fd=number)
+@contextmanager
+def _entered(root: Path, top: int, folder: str, *, make: bool = False) -> Iterator[int]:
+    """Open a folder below the root; raises BadInput where a part of it is no folder."""
+    with ExitStack() as stack:
         try:
-            number = os.open(part, _FOLDER, dir_fd=number)
+            number = stack.enter_context(inside.below(top, folder, make=make))
         except OSError as error:
             if error.errno in {errno.ELOOP, errno.ENOTDIR}:
                 raise BadInput(
                     f"{root / folder}: part of it is a link or a file", "replace it with a folder"
                 ) from None
             raise
-        stack.callback(os.close, number)
-    return number
+        yield number
 
 
 class _Name(NamedTuple):
