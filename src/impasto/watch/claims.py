@@ -167,6 +167,12 @@ class Claims:
         """
         return self._beaten is None or _clock() - self._beaten > self._stale
 
+    def store_time(self) -> float:
+        """Return the time by the store's clock, seconds since 1970, as far as it is known."""
+        if self._beaten is None:
+            return time.time()
+        return self._now + _clock() - self._beaten
+
     def leave(self) -> None:
         """Give up all claims, and be known no longer."""
         with self._lock:

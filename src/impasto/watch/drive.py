@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Literal
@@ -102,16 +103,23 @@ def drive_job(job_id: str, means: Means) -> Outcome:
     except Interrupted as error:
         if not means.stop.is_set():
             return Outcome("failed", job.id, error=str(error))
-        # Its last word is that it was stopped, which would leave it to people.
-        job.journal.write(Detached())
+        _keep_waiting(job)
         return Outcome("stopped", job.id)
     except Unavailable as error:
+        _keep_waiting(job)
         return Outcome("waits", job.id, error=str(error))
     except ImpastoError as error:
         return Outcome("failed", job.id, error=str(error))
     except Exception as error:  # noqa: BLE001 (the watcher goes on)
         return Outcome("failed", job.id, error=_words(error))
     return Outcome("done", job.id, result.output, items=result.items)
+
+
+def _keep_waiting(job: Job) -> None:
+    """Let a job wait for a watcher, though its last word is that it was stopped."""
+    # If the store does not answer, it is left to people.
+    with suppress(ImpastoError):
+        job.journal.write(Detached())
 
 
 def drive_ticket(rule: Rule, name: str, means: Means) -> Outcome:

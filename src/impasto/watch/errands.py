@@ -5,18 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from impasto.errors import ImpastoError
 from impasto.jobs.job import Job
 from impasto.jobs.waiting import Undriven
-from impasto.storage.expiry import endings
 from impasto.storage.stores import Stores
 from impasto.watch.dispatch import Waiting
 from impasto.watch.hooks import HookDelivery
 from impasto.watch.news import News
+from impasto.watch.reminders import Reminders
 from impasto.watch.retention import Expiry
 from impasto.watch.webhook import message
 
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 LOOK = 15.0
 """Seconds between two looks for jobs that nobody drives."""
 HOUR = 3600.0
-ENDINGS = (HOUR, 24 * HOUR, 7 * 24 * HOUR)
-"""Seconds before the end of a signature at which it is told."""
 LAST_HOOKS = 5.0
 """Seconds that webhooks have at the end; others deliver what is left."""
 
@@ -65,8 +62,8 @@ class Errands:
         self._given, self._claims, self._offer = given, claims, offer
         self._records = records
         self._hooks = HookDelivery(records, self._message, partial(self._tell, warning=True))
-        self._endings: dict[str, float] = {}
-        self._undriven, self._expiry = Undriven(records.home), Expiry(records)
+        self._reminders = Reminders(Stores.of(given.settings))
+        self._undriven, self._expiry = Undriven(records.home, claims.store_time), Expiry(records)
         self._stopped = threading.Event()
         self._silent = ""
 
@@ -156,21 +153,12 @@ class Errands:
         self._offer(Waiting(time.time(), spec.source, job.id, output=spec.output))
 
     def _clear_up(self, watches: Mapping[str, RuleWatch]) -> None:
-        self._tell_endings()
+        for line in self._reminders.due():
+            self._tell(line, warning=True)
         for watch in [*watches.values()]:
             if gone := self._expiry.expire(watch.rule):
                 text = f"removed {gone} finished job{'s' if gone > 1 else ''}"
                 self._given.on_news(News(text, watch.rule.name))
-
-    def _tell_endings(self) -> None:
-        """Tell of signatures that end soon: once a week, a day and an hour before."""
-        now = datetime.now(UTC)
-        for each in endings(Stores.of(self._given.settings)):
-            left = (each.until - now).total_seconds()
-            step = next((step for step in ENDINGS if left <= step), None)
-            if step is not None and self._endings.get(each.name) != step:
-                self._endings[each.name] = step
-                self._tell(each.told(now), warning=True)
 
     def _tell(self, text: str, *, warning: bool = False) -> None:
         self._given.on_news(News(text, warning=warning))

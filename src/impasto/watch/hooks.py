@@ -85,12 +85,7 @@ class HookDelivery:
             return
         hook = Hook(kind=kind, ticket=ticket, since=self._now())
         self._records.add_hook(rule.name, hook)
-        self.deliver(rule, hook)
-
-    def deliver(self, rule: Rule, hook: Hook) -> None:
-        """Deliver a webhook soon that is noted already."""
-        if _receiver(rule, hook.kind):
-            self._queue(rule, hook, 0.0)
+        self._queue(rule, hook, 0.0)
 
     def adopt(self, rules: Iterable[Rule]) -> None:
         """Take over what a watcher that ended has left; to be called now and then.

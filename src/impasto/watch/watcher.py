@@ -263,8 +263,13 @@ class Watcher:
 
     def _offer(self, waiting: Waiting) -> None:
         """Queue what waits; may be called by any thread."""
-        self._inside.put(lambda: self._dispatcher.add(waiting))
+        self._inside.put(partial(self._add, waiting))
         self._bell.ring()
+
+    def _add(self, waiting: Waiting) -> None:
+        # A job whose driver was killed may be that of a ticket, which sees to it.
+        if waiting.rule or waiting.output not in self._dispatcher.outputs:
+            self._dispatcher.add(waiting)
 
     def _start_rules(self, rules: Sequence[Rule]) -> None:
         for rule in rules:
