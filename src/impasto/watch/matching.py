@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +15,9 @@ from impasto.schema.watch import Ticket
 from impasto.scorers import registry
 from impasto.sources.manifest import is_manifest
 from impasto.sources.selection import matches
+from impasto.watch.after import DONE
 from impasto.watch.template import below, fields_of, fill, makes, parse_template, place_below
+from impasto.watch.temporary import is_temporary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,13 +38,9 @@ Kind = Literal[
     "refused",
 ]
 
-MOVED = "done"
-"""The folder of an inbox that objects are moved to once their jobs are done."""
 TRIGGER_SUFFIXES = ("", ".txt", ".json", ".toml")
 LONGEST_TRIGGER = 1 << 16
 """Bytes of the largest trigger file."""
-_UNFINISHED = re.compile(r".*(\.(part|partial|crdownload|download|tmp|filepart)|~|#\d+)", re.I)
-"""How files are named while they are written, or when an editor has kept them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +159,7 @@ def is_output(rules: Sequence[Rule], place: Url) -> str:
 
 def is_unfinished(key: str) -> bool:
     """Return whether an object's name is a temporary one."""
-    name = key.rpartition("/")[2]
-    return name.startswith("~$") or _UNFINISHED.fullmatch(name) is not None
+    return is_temporary(key.rpartition("/")[2])
 
 
 def takes(rule: Rule, key: str) -> bool:
@@ -189,7 +185,7 @@ def _by_name(rule: Rule, rules: Sequence[Rule], key: str, place: Url) -> Passed 
         return Passed("hidden", "it is hidden")
     if is_unfinished(key):
         return Passed("temporary", "its name is a temporary one")
-    if rule.after == "move" and key.startswith(f"{MOVED}/"):
+    if rule.after == "move" and key.startswith(f"{DONE}/"):
         return Passed("moved", "it was moved there when its job was done")
     if maker := is_output(rules, place):
         return Passed("output", f"it is where rule {maker} writes")

@@ -24,9 +24,9 @@ from impasto.schema.url import check_key, parse
 from impasto.scorers import registry
 from impasto.sources.manifest import is_manifest
 from impasto.tables.formats import RECORDS, is_table
+from impasto.watch.after import DONE
 from impasto.watch.matching import (
     LONGEST_TRIGGER,
-    MOVED,
     is_list,
     is_output,
     is_trigger,
@@ -175,7 +175,7 @@ def _source(rule: Rule, rules: Sequence[Rule], key: str, fields: Mapping[str, An
         raise BadInput(f"{where}: is a trigger file", "name a file or folder of frames")
     if is_manifest(name) and is_list(rule, name):
         raise BadInput(f"{where}: is a list of other files", "name a file or folder of frames")
-    if rule.after == "move" and f"{name}/".startswith(f"{MOVED}/"):
+    if rule.after == "move" and f"{name}/".startswith(f"{DONE}/"):
         raise BadInput(f"{where}: has been done", "copy it back first")
     if is_output(rules, parse(rule.inbox).child(name)):
         raise BadInput(f"{where}: is where outputs are", "name a file or folder of frames")

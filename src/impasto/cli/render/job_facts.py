@@ -31,7 +31,7 @@ NEXT = {
     "incomplete": "impasto retry",
 }
 """The command that goes on with a job, by its state."""
-_PLACES = {"source", "output", "scorer", "params", "pins", "overwrite"}
+_PLACES = {"source", "output", "scorer", "params", "pins", "overwrite", "exact"}
 """Fields of a spec that are told apart from its options, or not at all."""
 
 
