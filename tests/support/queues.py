@@ -151,7 +151,8 @@ class SqsTestQueue:
         made = cls(s3, client.create_queue(QueueName=f"q{uuid4().hex}")["QueueUrl"])
         wanted = client.get_queue_attributes(QueueUrl=made.url, AttributeNames=["QueueArn"])
         told = {"QueueArn": wanted["Attributes"]["QueueArn"], "Events": ["s3:ObjectCreated:*"]}
-        told["Filter"] = {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}
+        if prefix:
+            told["Filter"] = {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}
         if bucket:
             _amazon(s3, "s3").put_bucket_notification_configuration(
                 Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [told]}
