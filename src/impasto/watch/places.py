@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from impasto import settings as all_settings
 from impasto.errors import BadInput
-from impasto.schema.url import Url, is_loopback, parse
+from impasto.schema.queue import parse_queue
+from impasto.schema.url import Url, parse
 from impasto.sources.selection import WILD
 from impasto.watch.template import Template, below, parse_template
 from impasto.watch.webhook import check_receiver, signing_key
@@ -22,14 +21,6 @@ if TYPE_CHECKING:
     from impasto.settings import Settings
     from impasto.storage.stores import Stores
     from impasto.watch.written import Written
-
-_QUEUES = {
-    "az": re.compile(
-        r"([a-z0-9]{3,24})\.queue\.core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net)"
-    ),
-    "s3": re.compile(r"sqs\.[a-z0-9-]+\.amazonaws\.com(\.cn)?"),
-}
-"""Hosts of queues, by the store whose objects they announce."""
 
 
 def rooted(folder: Path, text: str) -> str:
@@ -87,23 +78,10 @@ def check_afterwards(written: Written, place: Url) -> None:
     if written.after == "tag" and (place.local or place.scheme == "gs"):
         kind = "folders have" if place.local else "Google's objects have"
         raise BadInput(f"after=tag: {kind} no tags", 'write "stay" or "move"')
-    if not written.queue:
-        return
-    if place.scheme not in _QUEUES:
-        raise BadInput(f"queue: is only for az:// and s3://, not for {place}", "leave it out")
-    parts = urlsplit(written.queue)
-    form = "https://ACCOUNT.queue.core.windows.net/NAME"
-    if place.scheme == "s3":
-        form = "https://sqs.REGION.amazonaws.com/ID/NAME"
-    host = parts.netloc.lower()
-    match = _QUEUES[place.scheme].fullmatch(host)
-    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-    named = len(parts.path.strip("/").split("/")) >= (2 if place.scheme == "s3" else 1)
-    known = bool(match) or is_loopback(host)
-    if parts.query or not (secure and known and named and parts.path.strip("/")):
-        raise BadInput(f"queue: does not fit an inbox in {place.scheme}://", f"write {form}")
-    if match and place.scheme == "az" and place.account not in {"", match[1]}:
-        raise BadInput(f"queue: is not of account {place.account}", f"write {form}")
+    if written.queue:
+        queue = parse_queue(written.queue, place)
+        if queue.account and place.account not in {"", queue.account}:
+            raise BadInput(f"queue: is not of account {place.account}", "name one that is")
 
 
 def check_hook(url: str, secret: str) -> None:

@@ -44,8 +44,8 @@ class Written(Frozen):
         output: template of the output.
         patterns: which objects it takes; None is all that the scorer can read.
         exclude: which of these it leaves out.
-        jobs, tries, settle, interval, queue, triggers, allow, after, on_done, on_failed,
-        hook_secret, keep_jobs: as in `impasto.watch.rule.Rule`.
+        jobs, tries, settle, interval, queue, queue_secret, triggers, allow, after, on_done,
+        on_failed, hook_secret, keep_jobs: as in `impasto.watch.rule.Rule`.
         max_bytes, max_objects, max_frames, max_pixels, max_waiting, max_per_hour: as in
             `impasto.watch.rule.Limits`.
     """
@@ -61,6 +61,7 @@ class Written(Frozen):
     settle: Duration | None = None
     interval: Annotated[Duration, Field(ge=0.1)] | None = None
     queue: str = ""
+    queue_secret: Variable = ""
     triggers: bool = True
     allow: Patterns = ()
     after: After = "stay"
