@@ -91,7 +91,7 @@ class Run:
         overwrite = self._spec.overwrite or earlier is not None
         assembler = Assembler(opened, self._reporter, overwrite, self._retry)
         try:
-            with present(self._job.folder, opened.settings.engine):
+            with present(self._job.folder, opened.settings.engine, claimed=opened.claimed):
                 return self._finish(assembler)
         except BadInput:
             if self._opened.new and not (self._ledger and self._ledger.done):

@@ -51,9 +51,11 @@ class OpenJob:
         source_url: where the source is.
         output: where the output goes.
         new: whether this process has submitted the job.
+        claimed: whether a watcher's claim says who drives the job.
     """
 
     new = False
+    claimed = False
 
     def __init__(
         self, pinned: Pinned, settings: Settings, stores: Stores, job: Job | None = None

@@ -32,18 +32,25 @@ STALE = 4 * BEAT
 
 
 @contextmanager
-def present(folder: JobFolder, engine: str) -> Iterator[None]:
+def present(folder: JobFolder, engine: str, *, claimed: bool = False) -> Iterator[None]:
     """Make this process known as a driver of a job until the end of the block.
 
     Args:
         folder: the job's.
         engine: where it has shards scored.
+        claimed: whether a watcher's claim says that it may.
 
     Raises:
         Unavailable: the store does not answer at first; later, nobody is told.
     """
     key = f"drivers/{uuid4().hex[:8]}.json"
-    driver = Driver(host=os.uname().nodename, pid=os.getpid(), engine=engine, began=time.time())
+    driver = Driver(
+        host=os.uname().nodename,
+        pid=os.getpid(),
+        engine=engine,
+        began=time.time(),
+        claimed=claimed,
+    )
     data = driver.model_dump_json().encode()
     ended = threading.Event()
 

@@ -18,9 +18,11 @@ class Driver(Frozen):
         pid: its process id there.
         engine: where it has shards scored.
         began: when it began, seconds since 1970.
+        claimed: whether a watcher's claim says whether it may; it counts for more than this object.
     """
 
     host: Word
     pid: Annotated[int, Field(ge=1, le=1 << 30)]
     engine: Word = ""
     began: Seconds = 0.0
+    claimed: bool = False

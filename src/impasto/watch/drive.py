@@ -292,8 +292,9 @@ def _run(opened: OpenJob, means: Means, *, retry: bool) -> Result:
         retry: whether to try again what failed, if it is incomplete.
     """
     state = standing(opened.job, opened.job.listing())
-    if state.drivers:
+    if not all(driver.claimed for driver in state.drivers):
         raise _Elsewhere
+    opened.claimed = True
     return finish_open(
         opened,
         on_progress=means.on_progress,
