@@ -146,6 +146,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         ("after = 'tag'", "folders have no tags"),
         ("after = 'delete'", "after=delete: must be one of stay, move, tag"),
         ("queue = 'https://a.queue.core.windows.net/q'", "only what is in az:// and s3://"),
+        ("queue_secret = 'KEY'", "queue_secret: opens nothing without queue"),
         ("patterns = ['../*']", "must be a pattern of names below the inbox"),
         ("patterns = ['*.png']", "an image cannot become .mp4"),
         ("allow = ['weights']", "weights is nothing that a trigger file may set"),
@@ -273,6 +274,8 @@ def test_a_store_that_does_not_answer_makes_no_rule_wrong(
     assert rule.output == "s3://media/out/{path}/{name}.mp4"
     wrong = text.replace("sqs.eu-west-1.amazonaws.com", "acct.queue.core.windows.net")
     assert "is not a queue for s3://" in problems(tmp_path, wrong)[0]
+    secret = text + 'queue_secret = "KEY"\n'
+    assert "queue_secret: is only for Azure" in problems(tmp_path, secret)[0]
     data = text.replace('role = "control"', "")
     assert "only read from the control store" in problems(tmp_path, data)[0]
 

@@ -78,10 +78,19 @@ def check_afterwards(written: Written, place: Url) -> None:
     if written.after == "tag" and (place.local or place.scheme == "gs"):
         kind = "folders have" if place.local else "Google's objects have"
         raise BadInput(f"after=tag: {kind} no tags", 'write "stay" or "move"')
-    if written.queue:
+    if not written.queue:
+        if written.queue_secret:
+            raise BadInput("queue_secret: opens nothing without `queue`", "leave it out")
+        return
+    try:
         queue = parse_queue(written.queue, place)
-        if queue.account and place.account not in {"", queue.account}:
-            raise BadInput(f"queue: is not of account {place.account}", "name one that is")
+    except BadInput as error:
+        raise BadInput(f"queue {error.fact}", error.remedy) from None
+    if written.queue_secret:
+        if queue.platform == "amazon":
+            fact = "queue_secret: is only for Azure; what opens the inbox opens a queue in SQS"
+            raise BadInput(fact, "leave it out")
+        all_settings.secret(written.queue_secret)
 
 
 def check_hook(url: str, secret: str) -> None:

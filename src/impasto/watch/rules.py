@@ -265,9 +265,9 @@ def _made(
     variants: tuple[Variant, ...],
 ) -> Rule:
     inbox, output, patterns = where
-    same = ("exclude", "jobs", "tries", "queue", "triggers", "allow", "after")
-    more = ("queue_secret", "on_done", "on_failed", "hook_secret", "keep_jobs")
-    given = {key: getattr(written, key) for key in (*same, *more)}
+    same = ("exclude", "jobs", "tries", "queue", "queue_secret", "triggers", "allow", "after")
+    hooks = ("on_done", "on_failed", "hook_secret", "keep_jobs")
+    given = {key: getattr(written, key) for key in (*same, *hooks)}
     settle = written.settle if written.settle is not None else 2.0 if inbox.local else 0.0
     interval = written.interval or (10.0 if inbox.local else 60.0)
     fields = {

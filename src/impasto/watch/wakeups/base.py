@@ -137,6 +137,8 @@ class Queue(Wakeup):
 
     def _handle(self, messages: list[Message], delete: Callable[[list[Message]], None]) -> None:
         """Pass messages on, and delete those that were; the others come again."""
+        if self._stopping.is_set():
+            return  # Nobody may listen to hints any more.
         keys: dict[str, None] = {}
         handled: list[Message] = []
         problem: Exception | None = None

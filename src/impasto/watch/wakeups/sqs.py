@@ -68,8 +68,7 @@ class SqsQueue(Queue):
                     )
                     for each in answer.get("Messages", ())
                 ]
-                # Nobody may listen to hints any more; the messages come again.
-                if found and not self._stopping.is_set():
+                if found:
                     self._handle(found, partial(self._delete, client))
 
     def _delete(self, client: Any, found: list[Message]) -> None:
