@@ -151,7 +151,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         ("patterns = ['*.png']", "an image cannot become .mp4"),
         ("allow = ['weights']", "weights is nothing that a trigger file may set"),
         ("allow = ['crff']", "did you mean crf?"),
-        ("on_done = 'http://example.com/'\nhook_secret = 'HOOK'", "must be an https:// URL"),
+        ("on_done = 'http://example.com/'\nhook_secret = 'HOOK'", "is not encrypted"),
         ("on_done = 'https://example.com/'", "hook_secret: is missing"),
         ("on_failed = 'https://example.com/'\nhook_secret = 'UNSET'", "UNSET: is not set"),
         ("home = 'elsewhere'", "home: unknown key"),
