@@ -7,11 +7,13 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never
 
 import pytest
 
+from impasto.errors import Unavailable
 from impasto.schema.watch import Claim, RuleNews, Watcher
+from impasto.storage.store import Store
 from impasto.watch import claims as module
 from impasto.watch.claims import Claims
 from support import stores
@@ -146,13 +148,16 @@ def test_a_watcher_that_was_only_away_finds_out_and_stops(place: Backend) -> Non
     other = watcher(place, B)
     assert other.take(SUBJECT)
     away.beat({})
-    assert away.lost() == {SUBJECT}
     assert not away.take(SUBJECT)
-    away.release(SUBJECT)
+    assert away.lost() == {SUBJECT}
     assert away.lost() == set()
+    away.release(SUBJECT)
     assert not away.take(SUBJECT)
     other.beat({})
     assert other.lost() == set()
+    # Whoever was too late may have its turn later.
+    other.leave()
+    assert away.take(SUBJECT)
 
 
 def test_a_claim_that_others_have_taken_over_and_ended_is_lost_too(place: Backend) -> None:
@@ -254,3 +259,41 @@ def test_what_is_old_and_nobodys_is_swept(place: Backend) -> None:
         "watch/_claims/paint/abc-1.json",
         f"watch/_watchers/{A}.json",
     ]
+
+
+def test_a_store_that_is_away_ends_no_watcher(
+    place: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = watcher(place, A)
+    assert own.take(SUBJECT)
+
+    def away(*_: object) -> Never:
+        raise Unavailable("home: away", "wait")
+
+    with monkeypatch.context() as silent:
+        for name in ("list_ours", "create", "put", "delete"):
+            silent.setattr(Store, name, away)
+        with pytest.raises(Unavailable):
+            own.beat({})
+        assert not own.take("paint/abc")
+        own.release(SUBJECT)
+        # Until that is known to the store, nobody has it.
+        assert SUBJECT in own.busy()
+        own.leave()
+    own.beat({})
+    assert own.busy() == set()
+    assert stores.keys(place.open(), "watch") == [f"watch/_watchers/{A}.json"]
+
+
+def test_what_is_taken_again_before_its_release_is_known_stays(
+    place: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = watcher(place, A)
+    assert own.take(SUBJECT)
+    with monkeypatch.context() as silent:
+        silent.setattr(Claims, "_give_up", lambda *_: None)
+        own.release(SUBJECT)
+    assert own.take(SUBJECT)
+    own.beat({})
+    assert own.lost() == set()
+    assert stores.keys(place.open(), "watch/_claims") == [f"{CLAIM}-1.json"]

@@ -14,10 +14,10 @@ from impasto.schema.url import normal
 from impasto.schema.watch import End, Ended, Ticket, ticket_name
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
-from impasto.watch.claims import claimed
 from impasto.watch.folder import ENDS
 from impasto.watch.folder import rules as rules_of
 from impasto.watch.resetting import forget, reopen
+from impasto.watch.signs import claimed
 from impasto.watch.status import watchers
 
 if TYPE_CHECKING:

@@ -15,22 +15,20 @@ it is too long: by then, others may have taken over. It counts while the machine
 from __future__ import annotations
 
 import os
-import re
 import time
 from contextlib import suppress
-from functools import cache
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from impasto.jobs.presence import has_ended
+from impasto.errors import Unavailable
 from impasto.schema.watch import Claim, Watcher
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 from impasto.watch.folder import CLAIMS, WATCHERS, load
+from impasto.watch.signs import generations, has_ended, ids, space
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Mapping
 
     from impasto.schema.watch import RuleNews
     from impasto.storage.store import Stat, Store
@@ -40,15 +38,9 @@ SLACK = 2.0
 OLD = 3600.0
 """Seconds after which the objects of watchers that are gone are deleted."""
 
-_WATCHER = re.compile(rf"{WATCHERS}([0-9a-f]{{12}})\.json")
-_CLAIM = re.compile(rf"{CLAIMS}([0-9a-z_-]+/[0-9a-f-]+)-(\d{{1,9}})\.json")
-
 
 class Claims:
-    """What a watcher may drive, and what others do. Threads may share it.
-
-    Every method raises Unavailable when the store does not answer.
-    """
+    """What a watcher may drive, and what others do. Threads may share it."""
 
     def __init__(self, home: Store, watcher: str, stale: float) -> None:
         """Make a watcher known; nothing is sent before the first `beat`.
@@ -62,11 +54,12 @@ class Claims:
         self._id = watcher
         self._stale = stale
         self._self = Watcher(
-            host=os.uname().nodename, pid=os.getpid(), space=_space(), began=time.time()
+            host=os.uname().nodename, pid=os.getpid(), space=space(), began=time.time()
         )
         self._lock = Lock()
         self._held: dict[str, int] = {}
         self._lost: set[str] = set()
+        self._ending: set[str] = set()
         self._busy: set[str] = set()
         self._owners: dict[str, str] = {}
         self._others: dict[str, Watcher | None] = {}
@@ -80,6 +73,9 @@ class Claims:
 
         Args:
             news: what this watcher last saw of its rules, by name.
+
+        Raises:
+            Unavailable: the store does not answer.
         """
         # Taken before the request, so that it is never later than the store's own stamp.
         asked = _clock()
@@ -90,8 +86,8 @@ class Claims:
         )
         key = f"{WATCHERS}{self._id}.json"
         self._home.put(key, self._self.model_dump_json().encode())
-        watchers = _ids(self._home)
-        claims = _generations(self._home.list_ours(CLAIMS))
+        watchers = ids(self._home)
+        claims = generations(self._home.list_ours(CLAIMS))
         if self._id not in watchers:
             # Somebody has deleted it; the next beat writes it again.
             return
@@ -102,7 +98,11 @@ class Claims:
                 latest = max(claims.get(subject, {}), default=0)
                 if latest != generation and self._held.get(subject) == generation:
                     self._lost.add(subject)
-            self._beaten = asked
+                    self._ending.discard(subject)
+                    del self._held[subject]
+            self._beaten, ending = asked, [*self._ending]
+        for subject in ending:
+            self._give_up(subject, claims.pop(subject, {}))
         self._look(claims)
         self._sweep(watchers, claims)
 
@@ -114,12 +114,24 @@ class Claims:
 
         Args:
             subject: ``RULE/TICKET`` or ``_jobs/JOB``.
+
+        Returns:
+            Whether this watcher holds it; False also if the store does not answer.
         """
         with self._lock:
+            if subject in self._lost:
+                return False
             if subject in self._held:
-                return subject not in self._lost
+                self._ending.discard(subject)
+                return True
         if self.doubtful:
             return False
+        try:
+            return self._take(subject)
+        except Unavailable:
+            return False
+
+    def _take(self, subject: str) -> bool:
         found = self._list(subject)
         latest = max(found, default=0)
         if latest:
@@ -133,26 +145,38 @@ class Claims:
                 return False
         with self._lock:
             self._held[subject] = latest
-            self._lost.discard(subject)
         return True
 
     def release(self, subject: str) -> None:
-        """Give a claim up, so that anybody may make one; one that is not held is no error."""
+        """Give a claim up, so that anybody may make one; one that is not held is no error.
+
+        If the store does not answer, the next beat does it.
+        """
+        with self._lock:
+            if subject not in self._held:
+                return
+            self._ending.add(subject)
+        with suppress(Unavailable):
+            self._give_up(subject, self._list(subject))
+
+    def _give_up(self, subject: str, found: Mapping[int, Stat]) -> None:
+        """Delete the claims of a subject up to this watcher's own; higher ones are others'."""
         with self._lock:
             generation = self._held.get(subject, 0)
-        # The highest goes last: if this is interrupted, it still counts. Higher ones are others'.
-        found = self._list(subject)
+        # The highest goes last: if this is interrupted, it still counts.
         for each in sorted(found):
             if each <= generation:
                 self._home.delete(found[each].key)
         with self._lock:
             self._held.pop(subject, None)
-            self._lost.discard(subject)
+            self._ending.discard(subject)
+            self._busy.discard(subject)
 
     def lost(self) -> set[str]:
-        """Return what this watcher must stop driving, because another has taken it over."""
+        """Return, once, what this watcher must stop driving: another has taken it over."""
         with self._lock:
-            return set(self._lost)
+            lost, self._lost = self._lost, set()
+        return lost
 
     def busy(self) -> set[str]:
         """Return what watchers that live, this one too, drove at the last beat."""
@@ -174,18 +198,22 @@ class Claims:
         return self._now + _clock() - self._beaten
 
     def leave(self) -> None:
-        """Give up all claims, and be known no longer."""
+        """Give up all claims, and be known no longer.
+
+        If the store does not answer, others find out by themselves that this watcher is gone.
+        """
         with self._lock:
             held = [*self._held]
         for _ in in_order(self.release, held, MANY):
             pass
-        self._home.delete(f"{WATCHERS}{self._id}.json")
+        with suppress(Unavailable):
+            self._home.delete(f"{WATCHERS}{self._id}.json")
 
     def _list(self, subject: str) -> dict[int, Stat]:
         """List the claims of a subject, by generation."""
         # No folder for each: what is empty would stay where the home is one.
         near = self._home.list_ours(f"{CLAIMS}{subject.partition('/')[0]}/")
-        return _generations(near).get(subject, {})
+        return generations(near).get(subject, {})
 
     def _learn(self, watchers: Mapping[str, Stat]) -> None:
         """Find out which watchers live."""
@@ -194,7 +222,7 @@ class Claims:
         found = in_order(lambda key: load(self._home, key, Watcher), keys, MANY)
         self._others.update(zip(new, found, strict=True))
         self._others = {each: it for each, it in self._others.items() if each in watchers}
-        self._dead = {each for each, known in self._others.items() if known and _ended(known)}
+        self._dead = {each for each, known in self._others.items() if known and has_ended(known)}
         self._alive = {each: stat.modified for each, stat in watchers.items()}
 
     def _is_gone(self, watcher: str, claimed: float) -> bool:
@@ -246,63 +274,6 @@ class Claims:
         self._home.delete(*(stat.key for stat in old if self._now - stat.modified > OLD))
 
 
-def known_watchers(home: Store) -> dict[str, tuple[Watcher, float]]:
-    """Read the objects of watchers, by id, each with when it changed last, in seconds since 1970.
-
-    Those of processes that are known to have ended are left out.
-    """
-    ids = {
-        match[1]: stat
-        for stat in home.list_ours(WATCHERS)
-        if (match := _WATCHER.fullmatch(stat.key))
-    }
-    found = in_order(lambda stat: load(home, stat.key, Watcher), ids.values(), MANY)
-    pairs = zip(ids.items(), found, strict=True)
-    return {
-        each: (known, stat.modified) for (each, stat), known in pairs if known and not _ended(known)
-    }
-
-
-def claimed(home: Store, watchers: Collection[str]) -> dict[str, float]:
-    """List what some watchers have claimed, and since when, in seconds since 1970, by subject."""
-    found = _generations(home.list_ours(CLAIMS))
-    last = {subject: each[max(each)] for subject, each in found.items()}
-    owners = in_order(lambda stat: load(home, stat.key, Claim), last.values(), MANY)
-    return {
-        subject: stat.modified
-        for (subject, stat), claim in zip(last.items(), owners, strict=True)
-        if claim and claim.watcher in watchers
-    }
-
-
-def left_over(home: Store, alive: Collection[str]) -> list[Stat]:
-    """List the objects of watchers that are not alive, and the claims that no watcher holds."""
-    watchers = [stat for each, stat in _ids(home).items() if each not in alive]
-    held = claimed(home, alive)
-    claims = _claims(home.list_ours(CLAIMS))
-    return watchers + [stat for subject, _, stat in claims if subject not in held]
-
-
-def _ids(home: Store) -> dict[str, Stat]:
-    """List the objects of watchers, by id."""
-    found = ((_WATCHER.fullmatch(stat.key), stat) for stat in home.list_ours(WATCHERS))
-    return {match[1]: stat for match, stat in found if match}
-
-
-def _generations(stats: list[Stat]) -> dict[str, dict[int, Stat]]:
-    """Return the claims of each subject, by generation."""
-    found: dict[str, dict[int, Stat]] = {}
-    for subject, generation, stat in _claims(stats):
-        found.setdefault(subject, {})[generation] = stat
-    return found
-
-
-def _claims(stats: list[Stat]) -> Iterator[tuple[str, int, Stat]]:
-    for stat in stats:
-        if match := _CLAIM.fullmatch(stat.key):
-            yield match[1], int(match[2]), stat
-
-
 def _key(subject: str, generation: int) -> str:
     return f"{CLAIMS}{subject}-{generation}.json"
 
@@ -310,18 +281,3 @@ def _key(subject: str, generation: int) -> str:
 def _clock() -> float:
     """Return seconds that also count while this machine sleeps."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-
-
-def _ended(known: Watcher) -> bool:
-    """Return whether a watcher was a process that this one could see, and is no more."""
-    return known.space == _space() and has_ended(known.host, known.pid)
-
-
-@cache
-def _space() -> str:
-    """Return what tells apart machines, their starts, and containers: where process ids count."""
-    known = []
-    with suppress(OSError):
-        known.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
-        known.append(str(Path("/proc/self/ns/pid").readlink()))
-    return " ".join(known)

@@ -16,9 +16,9 @@ from impasto.jobs.removal import Removal, remove
 from impasto.schema.watch import Ended, OutputOwner, ticket_name
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
-from impasto.watch.claims import left_over
 from impasto.watch.folder import ENDS, Kind, rules
 from impasto.watch.seen import Seen
+from impasto.watch.signs import left_over
 from impasto.watch.status import watchers
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from impasto.schema.base import Frozen
 from impasto.schema.watch import Ended, RuleNews
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
-from impasto.watch.claims import claimed, known_watchers
 from impasto.watch.folder import Kind, RuleFolder, rules
+from impasto.watch.signs import claimed, known_watchers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
