@@ -215,6 +215,7 @@ class RuleWatch(threading.Thread):
             self.news = self.news.model_copy(update={"error": ""})
 
     def _load_seen(self) -> None:
+        self._records.mend(self.rule.name)
         self._seen = self._records.seen(self.rule.name)
 
     def _pass(self) -> None:
@@ -324,7 +325,8 @@ class RuleWatch(threading.Thread):
     def _find_open(self) -> None:
         """Offer the tickets that are open, whoever admitted them, and forget those that are not."""
         name = self.rule.name
-        self._records.forgotten(name, self._seen)
+        if self._records.forgotten(name, self._seen):
+            self._known = set()
         there = self._records.open_tickets(name)
         self._open &= there.keys()
         new = [each for each in there if each not in self._open]
