@@ -338,3 +338,18 @@ def test_retry_redo_and_forget_act_on_one_object(tmp_path: Path, state: str) -> 
     assert len(watching.states("done")) == 1
     assert impasto("watch", "forget", "a.csv", *config).returncode == 0
     assert status(tmp_path)["rows"]["seen"] == 0
+
+
+def test_a_running_watcher_makes_again_what_people_ask_for(tmp_path: Path) -> None:
+    write_rules(tmp_path, {"rows": {}})
+    config = ("--config", str(tmp_path / "impasto.toml"))
+    drop(tmp_path / "in/a.csv", [3])
+    with Watching(tmp_path) as watching:
+        watching.until(lambda: len(watching.states("done")) == 1)
+        assert impasto("watch", "redo", "a.csv", *config).returncode == 0
+        watching.until(lambda: len(watching.states("done")) == 2)
+        assert impasto("watch", "forget", "a.csv", *config).returncode == 0
+        watching.until(lambda: len(watching.states("done")) == 3)
+        known = status(tmp_path)["rows"]
+    assert (known["seen"], known["done"], known["watchers"]) == (1, 1, 1)
+    assert squares(tmp_path / "out/a.jsonl") == [9]

@@ -203,5 +203,7 @@ def redo(records: Records, entry: Entry) -> bool:
 def check_idle(records: Records, item: str, entries: Iterable[Entry]) -> None:
     """Raise BadInput if a watcher works on an item now."""
     running = claimed(records.home, watchers(records.home).keys())
-    if any(f"{each.rule}/{each.name}" in running for each in entries):
+    # One that has ended is claimed a moment longer.
+    worked_on = (each for each in entries if each.state == "open")
+    if any(f"{each.rule}/{each.name}" in running for each in worked_on):
         raise BadInput(f"{item}: a watcher works on it now", "try again once that has ended")

@@ -259,7 +259,11 @@ class RuleWatch(threading.Thread):
                     "check which events the store sends there"
                 )
         self.news = RuleNews(
-            objects=count, settling=len(self._settling), held=self._held, unannounced=missed
+            objects=count,
+            settling=len(self._settling),
+            held=self._held,
+            unannounced=missed,
+            dropped=self._records.dropped(self.rule.name),
         )
 
     def _look(self, keys: Iterable[str]) -> None:
