@@ -97,18 +97,9 @@ class RuleWatch(threading.Thread):
         self._stopped.set()
         self._bell.put(_WAKE)
 
-    def again(self) -> None:
-        """Ask for a pass now."""
-        self._bell.put(Woken(None))
-
     def ended(self, name: str) -> None:
         """Make room for another ticket, since this one is not open any more."""
         self._open.discard(name)
-
-    @property
-    def held(self) -> int:
-        """How many objects wait without a ticket."""
-        return self._held
 
     def run(self) -> None:
         """Watch until asked to stop."""

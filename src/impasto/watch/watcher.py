@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 TURN = 1.0
 """Seconds between two turns of the loop in which nothing happens."""
-RETRY = 5.0
-"""Seconds until a store is asked again that did not answer."""
 MINUTE = 60.0
 
 
@@ -72,8 +70,6 @@ class Watcher:
         self._watches: dict[str, RuleWatch] = {}
         self._stop, self._at_once, self._reload = (threading.Event() for _ in range(3))
         self._counted: dict[str, float] = {}
-        self._unreleased: set[str] = set()
-        self._again = 0.0
 
     @property
     def rules(self) -> Sequence[Rule]:
@@ -116,9 +112,7 @@ class Watcher:
             for each in self._watches.values():
                 each.stop()
             self._drivers.stop()
-            with suppress(ImpastoError):
-                # If the store does not answer, they grow stale.
-                self._claims.leave()
+            self._claims.leave()
             self._bell.close()
         return self._ends.failed == 0
 
@@ -131,7 +125,6 @@ class Watcher:
         if self._reload.is_set():
             self._reload.clear()
             self._read_again()
-        self._release()
         self._start_jobs()
         due = self._dispatcher.due()
         self._wait(TURN if due is None else min(TURN, due))
@@ -177,7 +170,7 @@ class Watcher:
     def _settle(self, waiting: Waiting, outcome: Outcome, seconds: float = 0.0) -> None:
         """Tell how an order ended, and queue it again unless that was its end."""
         self._ends.ended(waiting, outcome, seconds)
-        self._release(waiting.subject)
+        self._claims.release(waiting.subject)
         if outcome.state in {"tried", "waits"}:
             self._dispatcher.put_back(waiting.subject)
             return
@@ -189,26 +182,6 @@ class Watcher:
         if outcome.state != "superseded":
             self._errands.announce(watch.rule, waiting.name, done=outcome.state == "done")
 
-    def _release(self, *subjects: str) -> None:
-        """Give claims up, now or once the store answers."""
-        self._unreleased |= {*subjects}
-        if time.monotonic() < self._again:
-            return
-        for subject in [*self._unreleased]:
-            try:
-                self._claims.release(subject)
-            except ImpastoError:
-                self._again = time.monotonic() + RETRY
-                return
-            self._unreleased.discard(subject)
-
-    def _take(self, subject: str) -> bool:
-        """Claim something; False if others have, or the store does not answer."""
-        try:
-            return self._claims.take(subject)
-        except ImpastoError:
-            return False
-
     def _start_jobs(self) -> None:
         """Start what is next, for as long as there is room."""
         busy = self._claims.busy()
@@ -218,7 +191,7 @@ class Watcher:
             if waiting is None:
                 return
             rule = self._rule(waiting.rule)
-            if (waiting.rule and rule is None) or not self._take(waiting.subject):
+            if (waiting.rule and rule is None) or not self._claims.take(waiting.subject):
                 self._dispatcher.put_back(waiting.subject)
                 continue
             self._hourly.begin(waiting.rule)
