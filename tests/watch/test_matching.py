@@ -245,7 +245,7 @@ BASES = st.sampled_from(
 
 
 @given(key=KEYS, template=TEMPLATES, base=BASES, style=PART)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_whatever_a_name_is_the_output_is_below_the_templates_folder(
     key: str, template: str, base: str, style: str
 ) -> None:

@@ -163,7 +163,7 @@ def _named(key: str, fields: Mapping[str, Any], field: str) -> str:
             f"{where}: is not below {_shown(sender)}, where the trigger file is",
             "name a file or folder there",
         )
-    if any(part[0] == "." for part in name.split("/")) or is_unfinished(name):
+    if any(part[:1] in {"", "."} for part in name.split("/")) or is_unfinished(name):
         raise BadInput(f"{where}: is hidden or temporary", "name another")
     return name
 
@@ -228,7 +228,7 @@ def _named_output(rule: Rule, key: str, given: object, style: str) -> str:
     name = given.strip().removesuffix("/")
     where = f"output {_shown(name)}"
     check_key(name, where)
-    if not name or any(part[0] == "." for part in name.split("/")) or is_unfinished(name):
+    if not name or any(part[:1] in {"", "."} for part in name.split("/")) or is_unfinished(name):
         raise BadInput(f"{where}: is empty, hidden or temporary", "choose another name")
     template = parse_template(rule.output)
     path = PurePosixPath(sender_of(key), name)
