@@ -72,7 +72,7 @@ def _load(config: str | None, settings: Settings, stores: Stores) -> Rules:
         file = config_file(config) or CONFIG_FILE
         raise BadInput(
             f"{file}: has no rules",
-            "write one: a table [rules.NAME] with `inbox`, `style` and `output`; see docs/watch.md",
+            "write a table [rules.NAME] with inbox, style and output, as docs/watch.md shows",
         )
     return watch, rules
 
