@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from impasto.storage.stores import Stores
 
 
-def run(home: str | None, config: str | None, *, once: bool, as_json: bool) -> bool:
+def run(home: str | None, config: str | None, *, once: bool, as_json: bool) -> int:
     """Run the rules until a signal, or until nothing is left to do.
 
     Args:
@@ -34,7 +34,7 @@ def run(home: str | None, config: str | None, *, once: bool, as_json: bool) -> b
         as_json: whether to print each event as JSON.
 
     Returns:
-        Whether nothing failed.
+        The exit code; what failed counts only if the watcher was to end by itself.
 
     Raises:
         BadInput: a rule is wrong, or there is none.
@@ -49,10 +49,10 @@ def run(home: str | None, config: str | None, *, once: bool, as_json: bool) -> b
     if not once:
         watch_news.watching(watcher.rules, as_json=as_json)
     with _steered(watcher):
-        fine = watcher.run()
+        met = watcher.run()
     if watcher.hurried:
         raise StoppedAtOnce("")
-    return fine or not once
+    return met.exit_code if met and once else 0
 
 
 def dry(home: str | None, config: str | None, *, as_json: bool) -> None:

@@ -29,11 +29,11 @@ from impasto.jobs.job import Job
 from impasto.jobs.state import standing
 from impasto.schema.events import Detached
 from impasto.schema.watch import Ended, Hook, Ticket, Try, ticket_name
-from impasto.secrecy import redact
 from impasto.storage.stores import Stores
 from impasto.watch.after import put_away
 from impasto.watch.inbox import Inbox
 from impasto.watch.inside import check_inside
+from impasto.watch.news import words
 from impasto.watch.orders import Alive, Began, Outcome, Remark
 from impasto.watch.records import Records
 
@@ -111,7 +111,7 @@ def drive_job(job_id: str, means: Means) -> Outcome:
     except ImpastoError as error:
         return Outcome("failed", job.id, error=str(error))
     except Exception as error:  # noqa: BLE001 (the watcher goes on)
-        return Outcome("failed", job.id, error=_words(error))
+        return Outcome("failed", job.id, error=words(error))
     return Outcome("done", job.id, result.output, items=result.items)
 
 
@@ -208,7 +208,7 @@ class _TicketRun:
 
     def _explain(self, ticket: Ticket, error: Exception) -> Outcome:
         """Return what an error means for the ticket."""
-        text = _words(error)
+        text = words(error)
         state: End
         match error:
             case _Elsewhere():
@@ -303,12 +303,6 @@ def _run(opened: OpenJob, means: Means, *, retry: bool) -> Result:
         as_submitted=True,
         warm=means.warm,
     )
-
-
-def _words(error: Exception) -> str:
-    """Say in one line what an error is."""
-    text = str(error) if isinstance(error, ImpastoError) else f"{type(error).__name__}: {error}"
-    return redact(" ".join(text.split()))
 
 
 def _follow(job: Job, means: Means) -> Result:

@@ -6,18 +6,21 @@ import os
 import queue
 import signal
 import threading
+import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from impasto import secrecy
 from impasto.engines.warm import WarmWorkers
-from impasto.errors import ImpastoError
 from impasto.settings import load
 from impasto.watch.drive import Means, drive_job, drive_ticket
-from impasto.watch.orders import Order, Outcome
+from impasto.watch.news import words
+from impasto.watch.orders import Alive, Order, Outcome
 
 IDLE = 1.0
 """Seconds between two looks for workers that have nothing to do."""
+OFTEN = 1.0
+"""Seconds between two signs of life."""
 
 
 def serve(fd: int) -> None:
@@ -32,7 +35,7 @@ def serve(fd: int) -> None:
     secrecy.guard()
     conn = Connection(fd)
     inside = _Inside(conn)
-    inside.tell(None)
+    inside.tell(Alive())
     with WarmWorkers() as warm:
         idle = 0.0
         while True:
@@ -59,12 +62,17 @@ class _Inside:
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
         self._sending = threading.Lock()
+        self._alive = 0.0
         self.orders: queue.Queue[Order | None] = queue.Queue()
         self.stop = threading.Event()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def tell(self, message: object) -> None:
-        """Send a message to the watcher."""
+        """Send a message to the watcher; signs of life are few."""
+        if isinstance(message, Alive):
+            if time.monotonic() - self._alive < OFTEN:
+                return
+            self._alive = time.monotonic()
         with self._sending, suppress(OSError):
             self._conn.send(message)
 
@@ -90,7 +98,5 @@ def _driven(order: Order, warm: WarmWorkers, inside: _Inside) -> Outcome:
         if order.rule is None:
             return drive_job(order.name, means)
         return drive_ticket(order.rule, order.name, means)
-    except ImpastoError as error:
-        return Outcome("waits", error=str(error))
     except Exception as error:  # noqa: BLE001 (the next order may do better)
-        return Outcome("waits", error=secrecy.explain(error))
+        return Outcome("waits", error=words(error))

@@ -36,7 +36,7 @@ class DriverProcess:
         job: the id of the job that it drives, once it is known.
         recipe: of its last order: it has workers for it.
         since: when it began its order, or became idle, by `time.monotonic`.
-        lost: whether its order belongs to another watcher now.
+        ready: whether it has started well.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class DriverProcess:
         self.job = ""
         self.recipe = ""
         self.since = self._heard = time.monotonic()
-        self.lost = False
+        self.ready = False
         self._orders = 0
 
     @property
@@ -94,7 +94,7 @@ class DriverProcess:
             message = self.conn.recv()
         except OSError:
             raise EOFError from None
-        self._heard = time.monotonic()
+        self._heard, self.ready = time.monotonic(), True
         return message
 
     def finish(self) -> None:

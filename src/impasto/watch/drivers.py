@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 IDLE_FACTOR = 10
 """How much longer a process is kept than the workers that it has."""
+REST = 10.0
+"""Seconds until a new process is started after one that could not start."""
 
 
 class Drivers:
@@ -31,6 +33,7 @@ class Drivers:
         """
         self.most, self.idle = most, idle
         self._all = [DriverProcess()]
+        self._rested = 0.0
 
     @property
     def running(self) -> list[Waiting]:
@@ -66,10 +69,13 @@ class Drivers:
                 try:
                     message = each.receive()
                 except EOFError as error:
+                    if not each.ready:
+                        # What keeps one from starting would keep the next one, too.
+                        self._rested = time.monotonic() + REST
                     yield each, error
                     self._end(each)
                     continue
-                if message is not None and not isinstance(message, Alive):
+                if not isinstance(message, Alive):
                     yield each, message
             elif each.hung:
                 yield each, TimeoutError("it gave no sign of life")
@@ -81,7 +87,7 @@ class Drivers:
         for each in [*self._all]:
             if each.waiting is None and each.since < late and len(self._all) > 1:
                 self._end(each)
-        if not self._all:
+        if not self._all and time.monotonic() >= self._rested:
             self._new()
 
     def abandon(self, subjects: Collection[str]) -> list[Waiting]:

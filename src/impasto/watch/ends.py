@@ -86,6 +86,8 @@ class Ends:
         """Note that a driver process died or was silent; returns what that means for its order."""
         how = str(error) if isinstance(error, TimeoutError) else process.exit_reason()
         text = f"the process that drove it ended: {how}"
+        if not process.ready:
+            return Outcome("waits", error=text)
         deaths = self._deaths.get(waiting.subject, 0) + 1
         self._deaths[waiting.subject] = deaths
         # If the store does not answer, the next watcher will count anew.

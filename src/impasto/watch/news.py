@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from impasto.errors import ImpastoError
+from impasto.secrecy import redact
+
 
 @dataclass(frozen=True, slots=True)
 class News:
@@ -34,3 +37,9 @@ class News:
 
 
 OnNews = Callable[[News], None]
+
+
+def words(error: Exception) -> str:
+    """Say in one line what an error is, without secrets."""
+    text = str(error) if isinstance(error, ImpastoError) else f"{type(error).__name__}: {error}"
+    return redact(" ".join(text.split()))

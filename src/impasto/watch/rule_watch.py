@@ -12,16 +12,14 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from impasto.errors import BadInput, ImpastoError
+from impasto.errors import ImpastoError
 from impasto.schema.watch import RuleNews
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 from impasto.watch.dispatch import Waiting
-from impasto.watch.matching import LONGEST_TRIGGER, Passed, decide
-from impasto.watch.news import News, OnNews
-from impasto.watch.records import refused_name
+from impasto.watch.intake import Intake
+from impasto.watch.news import News, OnNews, words
 from impasto.watch.settling import Settling
-from impasto.watch.trigger import read_trigger
 from impasto.watch.unannounced import Unannounced
 from impasto.watch.wakeups.base import Woken
 from impasto.watch.wakeups.open import open_wakeup
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
     from impasto.schema.watch import Ticket
     from impasto.storage.stores import Stores
-    from impasto.watch.arrival import Arrival
     from impasto.watch.inbox import Inbox
     from impasto.watch.records import Records
     from impasto.watch.rule import Rule
@@ -86,6 +83,7 @@ class RuleWatch(threading.Thread):
         self._bell: queue.SimpleQueue[Woken] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._seen: Seen
+        self._intake: Intake
         self._known: set[int] = set()
         self._open: set[str] = set()
         self._held = 0
@@ -182,8 +180,8 @@ class RuleWatch(threading.Thread):
         while not self._stopped.is_set():
             try:
                 work()
-            except ImpastoError as error:
-                self._go_away(str(error))
+            except Exception as error:  # noqa: BLE001 (nothing may end a rule)
+                self._go_away(words(error))
             else:
                 self._come_back()
                 return True
@@ -208,6 +206,15 @@ class RuleWatch(threading.Thread):
     def _load_seen(self) -> None:
         self._records.mend(self.rule.name)
         self._seen = self._records.seen(self.rule.name)
+        self._intake = Intake(
+            self.rule,
+            self._rules,
+            inbox=self._inbox,
+            records=self._records,
+            seen=self._seen,
+            settling=self._settling,
+            on_news=self._tell,
+        )
 
     def _pass(self) -> None:
         """Look at everything in the inbox, and at every open ticket."""
@@ -223,7 +230,7 @@ class RuleWatch(threading.Thread):
             if mark in self._known:
                 known.add(mark)
                 continue
-            tickets = self._consider(arrival)
+            tickets = self._intake.consider(arrival)
             if tickets is None:
                 continue
             if self._unannounced and tickets:
@@ -264,7 +271,7 @@ class RuleWatch(threading.Thread):
             if arrival is None:
                 self._settling.forget(key)
                 continue
-            tickets = self._consider(arrival)
+            tickets = self._intake.consider(arrival)
             if tickets is None:
                 continue
             self._admit(tickets)
@@ -273,36 +280,6 @@ class RuleWatch(threading.Thread):
         self.news = self.news.model_copy(
             update={"settling": len(self._settling), "held": self._held}
         )
-
-    def _consider(self, arrival: Arrival) -> list[Ticket] | None:
-        """Return the tickets that an object gets now; None if it is still being written."""
-        decided = decide(self.rule, self._rules, arrival)
-        if isinstance(decided, Passed):
-            if decided.kind == "refused":
-                self._refuse(arrival, decided.reason)
-            if decided.kind != "trigger":
-                return []
-        elif all(ticket.name in self._seen for ticket in decided):
-            return []
-        if not self._settling.settled(arrival):
-            return None
-        if isinstance(decided, Passed):
-            decided = self._read_trigger(arrival)
-        return [ticket for ticket in decided if ticket.name not in self._seen]
-
-    def _read_trigger(self, arrival: Arrival) -> tuple[Ticket, ...]:
-        try:
-            content = self._inbox.read(arrival.key, LONGEST_TRIGGER)
-            return read_trigger(self.rule, self._rules, arrival, content)
-        except BadInput as error:
-            self._refuse(arrival, str(error))
-            return ()
-
-    def _refuse(self, arrival: Arrival, reason: str) -> None:
-        """Set an object aside, unless that was done before."""
-        if refused_name(self.rule.name, arrival) not in self._seen:
-            self._seen.add(self._records.reject(self.rule.name, arrival, reason))
-            self._tell(News(reason, self.rule.name, arrival.key, "poison", warning=True))
 
     def _is_held(self, tickets: Sequence[Ticket]) -> bool:
         return any(ticket.name not in self._seen for ticket in tickets)

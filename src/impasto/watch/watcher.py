@@ -18,7 +18,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, Incomplete, Unavailable
 from impasto.machine import uses_cuda
 from impasto.storage.stores import Stores
 from impasto.watch.bell import Bell
@@ -91,11 +91,12 @@ class Watcher:
         self._reload.set()
         self._bell.ring()
 
-    def run(self) -> bool:
+    def run(self) -> type[ImpastoError] | None:
         """Run until there is nothing left to do, or until asked to stop.
 
         Returns:
-            Whether nothing failed.
+            What kind of error it met that somebody should see to: `Incomplete` if something failed,
+            `Unavailable` if an inbox does not answer; None otherwise.
 
         Raises:
             Unavailable: the control store does not answer at the start.
@@ -114,7 +115,9 @@ class Watcher:
             self._drivers.stop()
             self._claims.leave()
             self._bell.close()
-        return self._ends.failed == 0
+        if self._ends.failed:
+            return Incomplete
+        return Unavailable if any(each.news.error for each in self._watches.values()) else None
 
     @property
     def _jobs(self) -> int:
@@ -194,7 +197,8 @@ class Watcher:
             if (waiting.rule and rule is None) or not self._claims.take(waiting.subject):
                 self._dispatcher.put_back(waiting.subject)
                 continue
-            self._hourly.begin(waiting.rule)
+            if rule and rule.limits.max_per_hour is not None:
+                self._hourly.begin(waiting.rule)
             self._drivers.start(waiting, self._order(waiting, rule))
 
     def _has_room(self, name: str, running: int) -> bool:

@@ -10,7 +10,7 @@ import typer
 from impasto.cli import streams
 from impasto.cli.options import Config, Home, json_lines, load_settings, open_stores
 from impasto.cli.parsing import App, Group
-from impasto.errors import BadInput, Incomplete, Unavailable, meant
+from impasto.errors import BadInput, Unavailable, meant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,8 +64,8 @@ def watch(
     if dry_run:
         dry(home, config, as_json=as_json)
         return
-    if not run(home, config, once=once, as_json=as_json):
-        raise typer.Exit(Incomplete.exit_code)
+    if code := run(home, config, once=once, as_json=as_json):
+        raise typer.Exit(code)
 
 
 def status(
