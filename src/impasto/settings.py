@@ -225,7 +225,10 @@ def read_config(path: Path) -> dict[str, object]:
 
 
 def _rooted(config: dict[str, object], folder: Path) -> dict[str, object]:
-    """Make the paths of certificates absolute: they are relative to the config file."""
+    """Make the home and certificates' paths absolute: they are relative to the config file."""
+    home = config.get("home")
+    if isinstance(home, str) and home and "://" not in home and not home.startswith("~"):
+        config["home"] = os.path.abspath(folder / home)  # noqa: PTH100 (keeps links)
     stores = config.get("stores")
     for profile in stores.values() if isinstance(stores, dict) else ():
         if isinstance(profile, dict) and isinstance(profile.get("ca"), str):

@@ -322,6 +322,24 @@ def test_settings_come_from_flags_then_environment_then_file(
     )
 
 
+def test_a_home_in_a_config_file_is_relative_to_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from impasto.settings import load
+
+    monkeypatch.delenv("IMPASTO_HOME", raising=False)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    config = tmp_path / "impasto.toml"
+    for written, read in (("jobs", tmp_path / "jobs"), ("../jobs", tmp_path.parent / "jobs")):
+        config.write_text(f'home = "{written}"\n')
+        assert load("../impasto.toml").home == str(read)
+    config.write_text('home = "~/jobs"\n')
+    assert load(str(config)).home == str(Path("~/jobs").expanduser())
+    config.write_text('home = "az://control/impasto"\n')
+    assert load(str(config)).home == "az://control/impasto"
+
+
 CLUSTERS = [["--address", "auto"], ["--cpus-per-worker", "2"], ["--speculate"]]
 
 

@@ -114,6 +114,6 @@ class Ends:
                 error=text,
                 sender=waiting.sender,
             )
+            # It stays open: whoever drives it next does what the rule says comes afterwards.
             self._records.end(ticket, ended)
-            self._records.close(waiting.rule, waiting.name)
         return Outcome("poison" if waiting.rule else "failed", job, error=text)
