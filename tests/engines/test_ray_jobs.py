@@ -29,6 +29,7 @@ from support.cloud import CONTROL
 from support.command import call, impasto, start, wait_for
 from support.raycluster import CONTROL_KEY
 from support.stores import write_config
+from support.watcher import Watching, drop, job_ids, squares, write_rules
 
 if TYPE_CHECKING:
     from support.cloud import Azurite
@@ -135,6 +136,18 @@ def test_a_job_in_stores_is_submitted_and_runs_to_its_end(
     again = call("submit", *words)
     assert again.returncode == 0
     assert again.stdout == f"{output}: done already (job {found.id})\n"
+
+
+def test_a_watcher_hands_the_jobs_of_a_rule_to_a_cluster(driven: Cluster, tmp_path: Path) -> None:
+    rule = {"engine": "ray", "address": driven.url, "workers": "1"}
+    write_rules(tmp_path, {"rows": rule})
+    drop(tmp_path / "in/a.csv", range(5))
+    with Watching(tmp_path, "--once") as watching:
+        assert watching.ended() == 0, watching.output
+    assert squares(tmp_path / "out/a.jsonl") == [n * n for n in range(5)]
+    [job] = job_ids(tmp_path)
+    events = call("logs", job, "--home", tmp_path / "home", "--json").stdout.splitlines()
+    assert [json.loads(line)["event"] for line in events][:2] == ["submitted", "started"]
 
 
 def test_a_waiting_job_is_told_of_cancelled_and_submitted_anew(

@@ -27,6 +27,7 @@ class Ends:
 
     Attributes:
         failed: how many failed, for good or for now; poison does not count.
+        waits: how many wait for something that does not answer.
     """
 
     def __init__(self, records: Records, home: Store, on_news: OnNews) -> None:
@@ -37,7 +38,7 @@ class Ends:
             home: the jobs' home.
             on_news: called with each of them.
         """
-        self.failed = 0
+        self.failed = self.waits = 0
         self._records, self._home, self._tell = records, home, on_news
         self._deaths: dict[str, int] = {}
 
@@ -68,6 +69,7 @@ class Ends:
         text = words.get(outcome.state, outcome.error)
         failed = outcome.state in {"failed", "tried"}
         self.failed += failed
+        self.waits += outcome.state == "waits"
         self._tell(
             News(
                 text,

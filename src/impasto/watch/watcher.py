@@ -20,6 +20,7 @@ from uuid import uuid4
 
 from impasto.errors import ImpastoError, Incomplete, Unavailable
 from impasto.machine import uses_cuda
+from impasto.schema.base import change
 from impasto.storage.stores import Stores
 from impasto.watch.bell import Bell
 from impasto.watch.claims import Claims
@@ -96,7 +97,7 @@ class Watcher:
 
         Returns:
             What kind of error it met that somebody should see to: `Incomplete` if something failed,
-            `Unavailable` if an inbox does not answer; None otherwise.
+            `Unavailable` if an inbox, or what a job needs, does not answer; None otherwise.
 
         Raises:
             Unavailable: the control store does not answer at the start.
@@ -117,7 +118,8 @@ class Watcher:
             self._bell.close()
         if self._ends.failed:
             return Incomplete
-        return Unavailable if any(each.news.error for each in self._watches.values()) else None
+        away = any(each.news.error for each in self._watches.values())
+        return Unavailable if away or self._ends.waits else None
 
     @property
     def _jobs(self) -> int:
@@ -223,17 +225,12 @@ class Watcher:
         return self._hourly.count(name)
 
     def _order(self, waiting: Waiting, rule: Rule | None) -> Order:
-        settings = dict(rule.settings) if rule else {}
-        if "workers" not in settings and self._given.settings.workers.most is None:
-            settings["workers"] = workers_each(self._given.settings, self._jobs)
-        return Order(
-            waiting.name,
-            rule,
-            self._given.config,
-            self._given.home,
-            {name: value for name, value in settings.items() if value is not None},
-            self._watch.idle,
-        )
+        own = dict(rule.settings) if rule else {}
+        settings = change(self._given.settings, own, "correct the rule")
+        if settings.workers.most is None and (each := workers_each(settings, self._jobs)):
+            own["workers"] = each
+        given = self._given
+        return Order(waiting.name, rule, given.config, given.home, own, self._watch.idle)
 
     def _rule(self, name: str) -> Rule | None:
         return next((rule for rule in self._rules if rule.name == name), None)
@@ -317,8 +314,8 @@ def default_jobs(settings: Settings) -> int:
     return 1 if uses_cuda(settings.device) else len(os.sched_getaffinity(0))
 
 
-def workers_each(settings: Settings, jobs: int) -> int | None:
-    """Return how many workers each of some jobs has; None leaves it to the engine."""
+def workers_each(settings: Settings, jobs: int) -> int:
+    """Return how many workers each of some jobs has; 0 leaves it to the engine."""
     if settings.engine != "local" or uses_cuda(settings.device):
-        return None
+        return 0
     return max(1, len(os.sched_getaffinity(0)) // jobs)
