@@ -13,7 +13,15 @@ from xdist.scheduler import LoadScopeScheduling
 CLUSTER = "cluster"
 ON_CLUSTER = {"test_engine", "test_ray_engine", "test_ray_jobs", "test_ray_trouble"}
 """Files that need the session's cluster, except for tests with another engine."""
-LONGEST = (CLUSTER, "test_crash", "test_cloud_jobs", "test_engine", "test_poison")
+LONGEST = (
+    CLUSTER,
+    "test_watch_kills",
+    "test_watch_stores",
+    "test_crash",
+    "test_cloud_jobs",
+    "test_engine",
+    "test_poison",
+)
 """Groups that take longest, which start first, so that none is left for the end."""
 
 

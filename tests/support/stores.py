@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -232,13 +232,18 @@ def signed_in(env: pytest.MonkeyPatch, token: str) -> Iterator[None]:
 
 def write_config(path: Path, **profiles: StoreProfile) -> Path:
     """Write profiles as a config file, for a separate process."""
+    path.write_text("\n".join(config_lines(profiles)) + "\n")
+    return path
+
+
+def config_lines(profiles: Mapping[str, StoreProfile]) -> list[str]:
+    """Return profiles as lines of a config file."""
     lines: list[str] = []
     for name, profile in profiles.items():
         lines.append(f"[stores.{name}]")
         fields = profile.model_dump(exclude_none=True)
         lines += [f"{field} = {json.dumps(value)}" for field, value in fields.items()]
-    path.write_text("\n".join(lines) + "\n")
-    return path
+    return lines
 
 
 def meet(barrier: Barrier) -> None:

@@ -11,10 +11,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from support.command import COMMAND, impasto
+from support.stores import config_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
+
+    from impasto.schema.profile import StoreProfile
 
 DEADLINE = 90.0
 """Seconds within which anything that a test waits for must happen, on a busy machine too."""
@@ -26,10 +29,18 @@ class Squares:
 """A scorer of rows, which needs no torch."""
 
 
-def write_rules(folder: Path, rules: Mapping[str, Mapping[str, object]], **watch: object) -> None:
+def write_rules(
+    folder: Path,
+    rules: Mapping[str, Mapping[str, object]],
+    *,
+    home: str = "",
+    stores: Mapping[str, StoreProfile] | None = None,
+    **watch: object,
+) -> None:
     """Write an `impasto.toml` whose rules square rows, unless they say otherwise."""
     (folder / "squares.py").write_text(SQUARES)
-    lines = [f"home = {json.dumps(str(folder / 'home'))}", "", "[watch]"]
+    lines = [f"home = {json.dumps(home or str(folder / 'home'))}", "", *config_lines(stores or {})]
+    lines += ["", "[watch]"]
     lines += [f"{key} = {json.dumps(value)}" for key, value in {"beat": 1, **watch}.items()]
     for name, given in rules.items():
         keys = {
