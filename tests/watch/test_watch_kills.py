@@ -10,7 +10,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from impasto.watch.claims import claimed
+from impasto.watch.signs import claimed
 from support.command import call
 from support.queues import blob_created, cloud_event, encoded
 from support.stores import keys
