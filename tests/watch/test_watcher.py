@@ -176,7 +176,7 @@ def test_wrong_rules_are_refused_and_a_running_watcher_keeps_its_old_ones(tmp_pa
         rule = {"output": f"{tmp_path / 'new'}/{{name}}.jsonl", "exclude": ["a.csv", "b.csv"]}
         write_rules(tmp_path, {"rows": rule})
         watching.signal(signal.SIGHUP)
-        watching.until_told("read the rules again")
+        watching.until_told("rules were read again")
         drop(tmp_path / "in/c.csv", [3])
         watching.until(lambda: len(watching.states("done")) == 3)
     assert squares(tmp_path / "new/c.jsonl") == [9]

@@ -275,20 +275,20 @@ class Watcher:
         before = {rule.name: rule for rule in self._rules}
         after = {rule.name: rule for rule in rules}
         self._rules = rules
+        self._drivers.most, self._drivers.idle = self._jobs, self._watch.idle
         # What one rule makes is not taken by the others, so any change concerns all.
         changed = {*before, *after} if before != after else set()
         for name in changed & before.keys():
             self._watches.pop(name).stop()
         self._dispatcher.forget_rules(changed - {each.rule for each in self._drivers.running})
         self._start_rules([rule for rule in rules if rule.name in changed])
-        self._tell(News(f"read the rules again: {len(rules)}, {len(changed)} of them changed"))
+        what = "they have changed" if changed else "nothing has changed"
+        self._tell(News(f"the rules were read again, and {what}"))
 
     def _idle(self) -> bool:
         """Return whether nothing is left to do now."""
-        if (
-            any(each.is_alive() for each in self._watches.values())
-            or not self._errands.looked.is_set()
-        ):
+        looking = any(each.is_alive() for each in self._watches.values())
+        if looking or not self._errands.looked.is_set():
             return False
         if not self._inside.empty() or self._dispatcher.ready(self._drivers.running):
             return False
