@@ -171,3 +171,14 @@ def test_settings_name_their_urls_without_signatures() -> None:
         assert settings.signatures.reveal() == {f"{BOX}/jobs": SAS, f"{BOX}2": SAS}
     assert pickle.loads(pickle.dumps(there)) == there
     assert pickle.loads(pickle.dumps(there)).signatures.reveal() == {}
+
+
+def test_settings_sent_by_value_are_signed_again_where_they_arrive() -> None:
+    profile = {"url": f"{BOX}2?{SAS}", "auth": "anonymous"}
+    how = {"memory": "8GB", "workers": "2:4", "stores": {"a": profile}}
+    given = parse(Settings, {"home": f"{BOX}/jobs?{SAS}", **how})
+    fields, queries = given.model_dump(), given.signatures.reveal()
+    check_unsigned(given, repr(fields))
+    arrived = parse(Settings, fields).signed(Signatures(queries))
+    assert arrived == given
+    assert arrived.signatures.reveal() == queries

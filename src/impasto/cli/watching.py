@@ -45,7 +45,7 @@ def run(home: str | None, config: str | None, *, once: bool, as_json: bool) -> i
     stores = open_stores(settings)
     load = partial(_load, config, settings, stores)
     on_news = partial(watch_news.news, as_json=as_json)
-    watcher = Watcher(Given(config, home, settings, load, on_news), once=once)
+    watcher = Watcher(Given(settings, load, on_news), once=once)
     if not once:
         watch_news.watching(watcher.rules, as_json=as_json)
     with _steered(watcher):

@@ -105,6 +105,12 @@ class Signed(Frozen):
         """The signatures that came with its URLs."""
         return self._signatures
 
+    def signed(self, signatures: Signatures) -> Self:
+        """Return a copy with signatures that reached this process by another way."""
+        copy = self.model_copy()
+        copy._signatures = signatures
+        return copy
+
     @classmethod
     def _around_url(cls, field: str, text: str) -> tuple[str, str, str]:
         """Split a field's text into the part before its URL, the URL, and the part after it."""

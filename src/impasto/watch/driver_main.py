@@ -12,7 +12,9 @@ from multiprocessing.connection import Connection
 
 from impasto import secrecy
 from impasto.engines.warm import WarmWorkers
-from impasto.settings import load
+from impasto.schema.base import parse
+from impasto.schema.signatures import Signatures
+from impasto.settings import Settings
 from impasto.watch.drive import Means, drive_job, drive_ticket
 from impasto.watch.news import words
 from impasto.watch.orders import Alive, Order, Outcome
@@ -93,7 +95,7 @@ class _Inside:
 
 def _driven(order: Order, warm: WarmWorkers, inside: _Inside) -> Outcome:
     try:
-        settings = load(order.config, home=order.home, **order.settings)
+        settings = parse(Settings, order.settings).signed(Signatures(order.queries))
         means = Means(settings, warm, inside.stop, inside.tell)
         if order.rule is None:
             return drive_job(order.name, means)

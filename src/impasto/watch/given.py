@@ -17,15 +17,11 @@ class Given:
     """What a watcher is given.
 
     Attributes:
-        config: the config file, as it was given.
-        home: the jobs' home, as it was given.
         settings: how jobs run.
         load: reads the rules; raises BadInput where one is wrong.
         on_news: called with what happens, by any thread.
     """
 
-    config: str | None
-    home: str | None
     settings: Settings
     load: Callable[[], Rules]
     on_news: OnNews

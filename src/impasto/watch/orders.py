@@ -19,17 +19,15 @@ class Order:
     Attributes:
         name: a ticket's name, or a job's id.
         rule: the ticket's rule; None for a job.
-        config: the config file, as it was given.
-        home: the jobs' home.
-        settings: settings that differ from those of the config file.
+        settings: how it runs: the fields of `impasto.settings.Settings`.
+        queries: the signatures of the URLs in these (`Signatures.reveal`).
         idle: seconds after which workers that have nothing to do are ended.
     """
 
     name: str
     rule: Rule | None
-    config: str | None
-    home: str | None = field(repr=False)
     settings: dict[str, Any]
+    queries: dict[str, str] = field(repr=False)
     idle: float
 
 

@@ -228,9 +228,10 @@ class Watcher:
         own = dict(rule.settings) if rule else {}
         settings = change(self._given.settings, own, "correct the rule")
         if settings.workers.most is None and (each := workers_each(settings, self._jobs)):
-            own["workers"] = each
-        given = self._given
-        return Order(waiting.name, rule, given.config, given.home, own, self._watch.idle)
+            settings = change(settings, {"workers": each}, "correct the rule")
+        # By value: the config file may be changing, or be wrong, by the time that a job begins.
+        fields, queries = settings.model_dump(), settings.signatures.reveal()
+        return Order(waiting.name, rule, fields, queries, self._watch.idle)
 
     def _rule(self, name: str) -> Rule | None:
         return next((rule for rule in self._rules if rule.name == name), None)
