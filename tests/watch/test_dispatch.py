@@ -147,3 +147,18 @@ def test_jobs_of_the_last_hour_are_counted_with_those_of_an_earlier_watcher() ->
     clock.now += 20.0
     assert limit.count("paint") == 2
     assert limit.count("other") == 0
+
+
+def test_a_rule_that_is_forgotten_takes_nothing_of_others_along() -> None:
+    dispatcher = Dispatcher(Clock())
+    for n in range(4):
+        dispatcher.add(ticket(n, sender="a"))
+        dispatcher.add(ticket(n, sender="a", rule="other"))
+    later = [each.subject for each in taken(dispatcher, 2)]
+    for subject in later:
+        dispatcher.put_back(subject)
+    dispatcher.forget_rules({"paint", "unknown"})
+    assert {each.rule for each in taken(dispatcher, 9)} == {"other"}
+    assert all(subject not in dispatcher for subject in later if subject.startswith("paint"))
+    dispatcher.add(ticket(9))
+    assert taken(dispatcher, 9)[0] == ticket(9)

@@ -10,6 +10,7 @@ import heapq
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 HOUR = 3600.0
@@ -95,11 +96,17 @@ class Dispatcher:
         if known:
             self._unqueue(known)
 
-    def forget_rules(self, names: Collection[str]) -> None:
+    def forget_rules(self, names: AbstractSet[str]) -> None:
         """Forget the tickets of rules; they stay open in their records."""
+        # All at once: one by one, ten thousand would take a minute.
         for subject, waiting in [*self._known.items()]:
             if waiting.rule in names:
-                self.forget(subject)
+                del self._known[subject]
+                self._waits.pop(subject, None)
+        for name in self._rules.keys() & names:
+            self._rules[name] = _Rule()
+        self._later = [each for each in self._later if each[1].rule not in names]
+        heapq.heapify(self._later)
 
     def put_back(self, subject: str, *, wait: bool = True) -> None:
         """Queue again what was taken, after a wait that doubles each time."""
