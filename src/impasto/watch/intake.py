@@ -70,13 +70,17 @@ class Intake:
         if self._is_known(arrival):
             return []
         decided = decide(self._rule, self._rules, arrival)
-        if isinstance(decided, Passed) and decided.kind != "trigger":
-            if decided.kind == "refused":
-                self._refuse(arrival, decided.reason)
+        if isinstance(decided, Passed) and (
+            decided.kind not in {"trigger", "refused"} or self._is_refused(arrival)
+        ):
             return []
+        # One that is refused may still grow, and each of its sizes would be set aside.
         if not self._settling.settled(arrival):
             return None
         if isinstance(decided, Passed):
+            if decided.kind == "refused":
+                self._refuse(arrival, decided.reason)
+                return []
             decided = self._read_trigger(arrival)
         return [ticket for ticket in decided if ticket.name not in self._seen]
 
@@ -89,6 +93,9 @@ class Intake:
         )
         return all(name in self._seen for name in names)
 
+    def _is_refused(self, arrival: Arrival) -> bool:
+        return refused_name(self._rule.name, arrival) in self._seen
+
     def _read_trigger(self, arrival: Arrival) -> tuple[Ticket, ...]:
         try:
             content = self._inbox.read(arrival.key, LONGEST_TRIGGER)
@@ -99,7 +106,7 @@ class Intake:
 
     def _refuse(self, arrival: Arrival, reason: str) -> None:
         """Set an object aside, unless that was done before."""
-        if refused_name(self._rule.name, arrival) not in self._seen:
+        if not self._is_refused(arrival):
             sender = sender_of(arrival.key)
             self._seen.add(self._records.reject(self._rule.name, arrival, reason, sender))
             self._tell(News(reason, self._rule.name, arrival.key, "poison", warning=True))
