@@ -26,8 +26,8 @@ from impasto.errors import (
 )
 from impasto.jobs import find
 from impasto.jobs.job import Job
-from impasto.jobs.state import standing
-from impasto.schema.events import Detached
+from impasto.jobs.state import last_word, standing
+from impasto.schema.events import Detached, Stopped
 from impasto.schema.watch import Ended, Hook, Ticket, Try, ticket_name
 from impasto.storage.stores import Stores
 from impasto.watch.after import put_away
@@ -108,11 +108,17 @@ def drive_job(job_id: str, means: Means) -> Outcome:
     except Unavailable as error:
         _keep_waiting(job)
         return Outcome("waits", job.id, error=str(error))
-    except ImpastoError as error:
-        return Outcome("failed", job.id, error=str(error))
     except Exception as error:  # noqa: BLE001 (the watcher goes on)
+        _leave_to_people(job, words(error))
         return Outcome("failed", job.id, error=words(error))
     return Outcome("done", job.id, result.output, items=result.items)
+
+
+def _leave_to_people(job: Job, error: str) -> None:
+    """Let a job's last word be why it ended, else it would be driven again and again."""
+    with suppress(ImpastoError):
+        if not isinstance(last_word(job, job.listing()), Stopped):
+            job.journal.write(Stopped(error=error))
 
 
 def _keep_waiting(job: Job) -> None:
