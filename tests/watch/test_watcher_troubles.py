@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from support.watcher import Watching, drop, squares, write_rules
+from support.command import impasto
+from support.watcher import Watching, drop, squares, status, write_rules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,3 +27,28 @@ def test_a_config_file_that_is_wrong_or_gone_stops_no_job(tmp_path: Path) -> Non
         drop(tmp_path / "in/c.csv", [3])
         watching.until(lambda: len(watching.states("done")) == 3)
     assert squares(tmp_path / "out/c.jsonl") == [9]
+
+
+def test_what_may_not_begin_yet_is_left_to_the_next_run(tmp_path: Path) -> None:
+    write_rules(tmp_path, {"rows": {"max_per_hour": 1, "max_bytes": 1000}})
+    for n in range(5):
+        drop(tmp_path / f"in/{n}.csv", range(1000) if n < 3 else [n])
+    for _ in range(2):
+        with Watching(tmp_path, "--once") as watching:
+            assert watching.ended() == 0, watching.output
+        known = status(tmp_path)["rows"]
+        assert (known["done"], known["waiting"], known["poison"]) == (1, 1, 3)
+
+
+def test_a_job_whose_source_is_gone_is_driven_once_more_and_then_left(tmp_path: Path) -> None:
+    write_rules(tmp_path, {"rows": {}})
+    table = drop(tmp_path / "table.csv", [1])
+    words = ["--scorer", f"python:{tmp_path / 'squares.py'}:Squares", "-o", tmp_path / "o.jsonl"]
+    done = impasto("submit", table, *words, "--home", tmp_path / "home", "--detach")
+    assert done.returncode == 0, done.stderr
+    table.unlink()
+    codes = []
+    for _ in range(2):
+        with Watching(tmp_path, "--once") as watching:
+            codes.append(watching.ended())
+    assert codes == [3, 0], watching.output

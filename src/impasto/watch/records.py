@@ -178,14 +178,17 @@ class Records:
         return True
 
     def ages(self, rule: str, within: float) -> list[float]:
-        """Return how many seconds ago each of the tickets ended that did so lately.
+        """Return how many seconds ago each of the jobs ended that did so lately.
+
+        Poison does not count: most of it never became a job, and anybody can drop it.
 
         Args:
             rule: the rule's name.
             within: seconds before now.
         """
         folder, now = self.folder(rule), time.time()
-        found = (now - stat.modified for end in ENDS for _, stat in folder.names(end))
+        ends: tuple[Kind, ...] = ("done", "failed")
+        found = (now - stat.modified for end in ends for _, stat in folder.names(end))
         return [age for age in found if age < within]
 
     def close(self, rule: str, name: str) -> None:

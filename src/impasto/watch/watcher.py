@@ -291,8 +291,11 @@ class Watcher:
         looking = any(each.is_alive() for each in self._watches.values())
         if looking or not self._errands.looked.is_set():
             return False
-        if not self._inside.empty() or self._dispatcher.ready(self._drivers.running):
+        waiting = self._dispatcher.ready(self._drivers.running)
+        if not self._inside.empty() or (waiting and self._claims.doubtful):
             return False
+        # What may not begin now, such as for an hourly limit, is left to the next run.
+        self._start_jobs()
         return not self._drivers.running
 
     def _drain(self) -> None:
