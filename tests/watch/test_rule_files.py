@@ -215,6 +215,21 @@ def test_links_do_not_hide_where_places_are(tmp_path: Path) -> None:
     assert "counts as an output" in problems(tmp_path, rule_with(patterns, base=text))[0]
 
 
+def test_a_rule_that_moves_what_another_one_takes_is_told(tmp_path: Path) -> None:
+    other = COPY.replace("copy", "second").replace("{name}", "{name}-2")
+    assert len(read(tmp_path, COPY + other)[1]) == 2
+    for text in (
+        rule_with('after = "move"') + other,
+        COPY + rule_with('after = "move"', base=other),
+    ):
+        (told,) = problems(tmp_path, text)
+        assert "after=move" in told
+    sub = other.replace('"in"', '"in/alice"')
+    assert problems(tmp_path, rule_with('after = "move"') + sub)
+    apart = rule_with('after = "move"', "patterns = ['**/*.mov']")
+    assert len(read(tmp_path, apart + other + "patterns = ['**/*.mkv']")[1]) == 2
+
+
 def test_two_rules_that_make_the_same_output_are_told(tmp_path: Path) -> None:
     other = COPY.replace("copy", "second")
     (told,) = problems(tmp_path, COPY + other)

@@ -12,7 +12,7 @@ from impasto.watch.matching import is_output, output_of, takes
 from impasto.watch.template import below
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from impasto.watch.problems import Problems
     from impasto.watch.rule import Rule
@@ -46,6 +46,14 @@ def check(rules: Sequence[Rule], problems: Problems) -> None:
                 "add {rule} to one of the templates, or correct the patterns",
             )
             problems.add(f"rule {other.name}", error)
+        mover = next((each for each in (one, other) if each.after == "move"), None)
+        if mover and any(_common(one, other)):
+            left = other if mover is one else one
+            error = BadInput(
+                f"after=move: would move objects away that rule {left.name} takes too",
+                'write "stay", or correct the patterns',
+            )
+            problems.add(f"rule {mover.name}", error)
 
 
 def _examples(rule: Rule, pattern: str) -> list[str]:
@@ -57,15 +65,19 @@ def _examples(rule: Rule, pattern: str) -> list[str]:
 
 def _shared(one: Rule, other: Rule) -> str:
     """Return an output that two rules would make of the same object, or ""."""
+    for first, key, second, theirs in _common(one, other):
+        if shared := _outputs(first, key) & _outputs(second, theirs):
+            return min(shared)
+    return ""
+
+
+def _common(one: Rule, other: Rule) -> Iterator[tuple[Rule, str, Rule, str]]:
+    """Yield objects that both rules take: each rule, and the object's key for it."""
     for first, second in ((one, other), (other, one)):
         for key in (key for pattern in first.patterns for key in _examples(first, pattern)):
             theirs = below(parse(second.inbox), parse(first.inbox).child(key))
-            if not theirs or not takes(second, theirs):
-                continue
-            shared = _outputs(first, key) & _outputs(second, theirs)
-            if shared:
-                return min(shared)
-    return ""
+            if theirs and takes(second, theirs):
+                yield first, key, second, theirs
 
 
 def _outputs(rule: Rule, key: str) -> set[str]:
