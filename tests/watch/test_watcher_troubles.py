@@ -52,3 +52,20 @@ def test_a_job_whose_source_is_gone_is_driven_once_more_and_then_left(tmp_path: 
         with Watching(tmp_path, "--once") as watching:
             codes.append(watching.ended())
     assert codes == [3, 0], watching.output
+
+
+def test_a_broken_scorer_is_no_objects_fault(tmp_path: Path) -> None:
+    write_rules(tmp_path, {"rows": {}})
+    config = ("--config", tmp_path / "impasto.toml")
+    scorer = tmp_path / "squares.py"
+    good = scorer.read_text()
+    with Watching(tmp_path) as watching:
+        drop(tmp_path / "in/a.csv", [1])
+        watching.until(lambda: watching.states("done"))
+        scorer.write_text("def broken(:\n")
+        drop(tmp_path / "in/b.csv", [2])
+        drop(tmp_path / "in/c.csv", [3])
+        watching.until(lambda: len(watching.states("failed")) == 2)
+        scorer.write_text(good)
+        assert "2 items" in impasto("watch", "retry", "--failed", *config).stdout
+        watching.until(lambda: len(watching.states("done")) == 3)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from impasto.driver.api import finish_open
 from impasto.driver.handover import hand_over
 from impasto.driver.open_job import open_job
+from impasto.driver.pinning import absolute
 from impasto.driver.submit import submit
 from impasto.driver.weight import check_weight
 from impasto.errors import (
@@ -231,13 +232,21 @@ class _TicketRun:
                 # Not the object's fault.
                 state = "failed"
             case BadInput():
-                state = "poison"
+                state = "failed" if self._is_rules_fault(ticket) else "poison"
             case _:
                 self._records.add_try(ticket.rule, ticket.name, Try(error=text, job=self._job))
                 if len(self._records.tries(ticket.rule, ticket.name)) < self._rule.tries:
                     return Outcome("tried", self._job, error=text)
                 state = "failed"
         return Outcome(state, self._job, error=text)
+
+    def _is_rules_fault(self, ticket: Ticket) -> bool:
+        """Return whether no object could become a job now, such as for a class that is broken."""
+        try:
+            absolute(ticket.spec, self._stores, self._means.settings.home)
+        except BadInput:
+            return True
+        return False
 
     def _is_there(self, ticket: Ticket) -> bool:
         """Return whether the object is the version that the ticket is for."""
