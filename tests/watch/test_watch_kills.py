@@ -90,7 +90,7 @@ def test_fifty_uploads_become_fifty_jobs_though_watchers_are_killed_thirty_times
     azurite_queues: AzuriteQueues,
 ) -> None:
     cloud, queue = Cloud.azure(tmp_path, monkeypatch, azurite), azurite_queues.make()
-    cloud.write_rules({"rows": {"queue": queue.url, "interval": INTERVAL}}, beat=0.5)
+    cloud.write_rules({"rows": {"queue": queue.url, "interval": INTERVAL}}, beat=2)
     tables = inputs(random.Random(SEED))
     sender = threading.Thread(
         target=stream, args=(cloud, queue, tables, random.Random(SEED + 1)), daemon=True

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from support.command import impasto
+from support.command import frozen, impasto
 from support.watcher import Watching, drop, job_ids, squares, status, write_rules
 
 
@@ -219,6 +219,20 @@ def test_another_watcher_takes_over_from_one_that_dies_in_the_middle(tmp_path: P
             second.until(lambda: second.states("done"))
     assert squares(tmp_path / "out/a.jsonl") == [49]
     assert len(job_ids(tmp_path)) == 1
+
+
+def test_what_it_stops_after_a_long_silence_is_driven_again(tmp_path: Path) -> None:
+    write_rules(tmp_path, {"rows": {}}, beat=0.3)
+    gate = slowly(tmp_path)
+    drop(tmp_path / "in/a.csv", [7])
+    with Watching(tmp_path) as watching:
+        watching.until(lambda: [*tmp_path.glob("home/jobs/*/plan.json")])
+        with frozen(psutil.Process(watching.pid)):
+            time.sleep(1.5)
+        watching.until_told("another watcher may have taken it over")
+        gate.touch()
+        watching.until(lambda: watching.states("done"))
+    assert squares(tmp_path / "out/a.jsonl") == [49]
 
 
 def test_asked_to_end_it_finishes_shards_and_gives_up_its_claims(tmp_path: Path) -> None:

@@ -149,7 +149,9 @@ class Watcher:
             lost |= {each.subject for each in self._drivers.running}
         for waiting in self._drivers.abandon(lost) if lost else ():
             self._ends.lost(waiting)
-            self._dispatcher.put_back(waiting.subject)
+            # Else nobody drives it for as long as this watcher lives.
+            self._claims.release(waiting.subject)
+            self._dispatcher.put_back(waiting.subject, wait=False)
         for process, message in self._drivers.received(ready):
             self._hear(process, message)
         self._drivers.tend()
