@@ -26,22 +26,23 @@ class Service:
     """A running Azurite.
 
     Attributes:
+        azurite: the server.
         authority: who signed its certificate.
     """
 
     def __init__(self, azurite: Azurite, authority: Authority) -> None:
         self.authority = authority
-        self._azurite = azurite
+        self.azurite = azurite
         os.environ[KEY] = azurite.accounts[DATA]
 
     @property
     def endpoint(self) -> str:
         """The account's address."""
-        return self._azurite.endpoint(DATA)
+        return self.azurite.endpoint(DATA)
 
     def container(self) -> Place:
         """Make a container."""
-        return Place(self.endpoint, DATA, self._azurite.make_container(DATA), str(self._azurite.ca))
+        return Place(self.endpoint, DATA, self.azurite.make_container(DATA), str(self.azurite.ca))
 
     def through(self, proxy: Proxy, place: Place) -> Place:
         """Return a container as seen through a proxy."""
