@@ -270,6 +270,27 @@ def test_overhead_is_what_a_shard_takes_besides_scoring(
     assert 0 < done["overhead"] < done["seconds"]
 
 
+def test_facts_that_nobody_reads_any_more_are_deleted_now_and_then(
+    tmp_path: Path, clip: MakeClip, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inprocess.install(monkeypatch)
+    result = api.run(painted(clip(frames=24), tmp_path / "o.mp4"), settings=settings)
+    home = HERE.open(settings.home)
+    job = Job(home, result.job)
+    plan = job.plan()
+    assert plan
+    records = job.done(job.listing(), plan).values()
+    for n in range(150):
+        home.put(f"facts/many/{n:012x}.json", speed(1.0).model_dump_json().encode())
+    for last in "1", "0":
+        job.id = f"{'f' * 11}{last}"
+        assert len(home.list_all("facts/many")) == 150
+        learn(job, "many", plan, records)
+        assert speeds(home, "many")[0].job == job.id
+        home.delete(f"facts/many/{'f' * 11}1.json")
+    assert len(home.list_all("facts/many")) == 20
+
+
 def test_damaged_facts_are_ignored_and_the_newest_come_first(
     tmp_path: Path, settings: Settings
 ) -> None:
