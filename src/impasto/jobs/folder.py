@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
@@ -46,7 +47,9 @@ class JobFolder:
 
     def find(self, key: str) -> bytes | None:
         """Read an object, or return None when there is no such object."""
-        return self.read(key) if self.stat(key) else None
+        with suppress(Missing):
+            return self.read(key)
+        return None
 
     def load(self, key: str, model: type[Model]) -> Model | None:
         """Read an object as a value, or return None when there is no such object.

@@ -36,10 +36,10 @@ class Notes:
 
         Its fingerprint is "" when the delivery began and did not end.
         """
-        key = _delivery_key(output)
-        if self._folder.stat(key) is None:
+        data = self._folder.find(_delivery_key(output))
+        if data is None:
             return None
-        noted = self._folder.load_if_whole(key, Delivered)
+        noted = read(Delivered, data)
         whole = noted is not None and noted.output == output
         return noted if whole else Delivered(output=output, fingerprint="")
 

@@ -28,7 +28,7 @@ from impasto.watch.folder import CLAIMS, WATCHERS, load
 from impasto.watch.signs import generations, has_ended, ids, space
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from impasto.schema.watch import RuleNews
     from impasto.storage.store import Stat, Store
@@ -156,17 +156,18 @@ class Claims:
             if subject not in self._held:
                 return
             self._ending.add(subject)
+            first = self._held[subject] == 1
         with suppress(Unavailable):
-            self._give_up(subject, self._list(subject))
+            self._give_up(subject, () if first else self._list(subject))
 
-    def _give_up(self, subject: str, found: Mapping[int, Stat]) -> None:
+    def _give_up(self, subject: str, found: Iterable[int]) -> None:
         """Delete the claims of a subject up to this watcher's own; higher ones are others'."""
         with self._lock:
             generation = self._held.get(subject, 0)
         # The highest goes last: if this is interrupted, it still counts.
-        for each in sorted(found):
-            if each <= generation:
-                self._home.delete(found[each].key)
+        for each in sorted({*found, generation}):
+            if 0 < each <= generation:
+                self._home.delete(_key(subject, each))
         with self._lock:
             self._held.pop(subject, None)
             self._ending.discard(subject)

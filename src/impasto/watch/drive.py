@@ -266,7 +266,10 @@ class _TicketRun:
                 "sender": ticket.sender,
             }
         )
-        self._records.end(ticket, ended)
+        first = self._records.end(ticket, ended)
+        if first and ended.state == "done":
+            # No other end counts beside it.
+            return ended
         return self._records.ended(ticket.rule, ticket.name) or ended
 
     def _wind_up(self, ticket: Ticket, ended: Ended) -> None:

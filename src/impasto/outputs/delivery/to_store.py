@@ -47,7 +47,7 @@ class ToStore:
             if replaceable is not None and self._is_folder:
                 raise
             return
-        if self._partial_stands():
+        if noted and noted.partial and self._partial_stands():
             return
         if replaceable is None and (stat or objects):
             raise Exists(f"{self._output}: already exists", "choose another or add `overwrite`")
