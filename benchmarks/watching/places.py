@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from impasto.jobs.job import Job
 from impasto.schema.profile import StoreProfile
 from impasto.storage.stores import Stores
-from support.stores import write_config
 from support.watcher import write_rules
 
 if TYPE_CHECKING:
@@ -47,15 +46,17 @@ class Place:
         """What opens it."""
         return Stores({profile.role: profile for profile in self.profiles})
 
-    def write(self, rule: dict[str, Any], **watch: object) -> None:
+    def write(self, rule: dict[str, Any], **watch: Any) -> None:
         """Write `impasto.toml` with one rule, and what that needs."""
         places = {"inbox": f"{self.url}/in", "queue": self.queue}
         places["output"] = f"{self.url}/out/{{path}}/{{name}}.{rule.pop('suffix')}"
-        write_rules(self.folder, {RULE: {**places, **rule}}, **watch)
-        file = self.folder / "impasto.toml"
-        rules = file.read_text()
-        write_config(file, **{profile.role: profile for profile in self.profiles})
-        file.write_text(rules.replace(f"{self.folder}/home", self.home) + file.read_text())
+        write_rules(
+            self.folder,
+            {RULE: {**places, **rule}},
+            home=self.home,
+            stores={profile.role: profile for profile in self.profiles},
+            **watch,
+        )
 
     def put(self, key: str, file: Path) -> None:
         """Upload a file into the inbox, as uploads to such a place go."""
