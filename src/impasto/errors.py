@@ -5,6 +5,7 @@ ImpastoError
 │   ├── Missing    the named thing does not exist
 │   ├── Exists     something is in the way that may not be replaced
 │   ├── BadRules   rules of a watcher are wrong; holds one line for each problem
+│   ├── NotLoaded  a scorer cannot be loaded
 │   └── Changed    it has changed since the job was planned
 ├── Unavailable    time or the operator: something did not answer; retried
 │   └── Denied     a store refuses access; ends the job at once
@@ -122,6 +123,10 @@ class BadRules(BadInput):
     ) -> None:
         super().__init__(fact, remedy, job=job)
         self.problems = tuple(map(redact, problems))
+
+
+class NotLoaded(BadInput):
+    """A scorer cannot be loaded, whatever its source is."""
 
 
 class Changed(BadInput):

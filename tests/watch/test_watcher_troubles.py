@@ -64,8 +64,22 @@ def test_a_broken_scorer_is_no_objects_fault(tmp_path: Path) -> None:
         watching.until(lambda: watching.states("done"))
         scorer.write_text("def broken(:\n")
         drop(tmp_path / "in/b.csv", [2])
+        watching.until(lambda: len(watching.states("failed")) == 1)
+        scorer.write_text(f"import nothing_of_this_name\n{good}")
         drop(tmp_path / "in/c.csv", [3])
         watching.until(lambda: len(watching.states("failed")) == 2)
         scorer.write_text(good)
         assert "2 items" in impasto("watch", "retry", "--failed", *config).stdout
         watching.until(lambda: len(watching.states("done")) == 3)
+
+
+def test_a_corrected_object_replaces_what_was_made_of_the_wrong_one(tmp_path: Path) -> None:
+    write_rules(tmp_path, {"rows": {"tries": 1}})
+    scorer = tmp_path / "squares.py"
+    check = "if 13 in [*batch['n']]: raise ValueError\n        return"
+    scorer.write_text(scorer.read_text().replace("return", check))
+    for numbers, code in (([1, 13, 2], 3), ([1, 14, 2], 0)):
+        drop(tmp_path / "in/a.csv", numbers)
+        with Watching(tmp_path, "--once") as watching:
+            assert watching.ended() == code, watching.output
+    assert squares(tmp_path / "out/a.jsonl") == [1, 196, 4]

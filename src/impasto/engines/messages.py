@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from impasto.errors import BadInput, Unavailable
+from impasto.errors import NotLoaded, Unavailable
 from impasto.schema.base import Frozen
 from impasto.schema.bounds import Count, Told, Trace
 
@@ -27,10 +27,10 @@ class StartFailed(Frozen):
     remedy: Told = ""
     died: bool = False
 
-    def as_error(self) -> BadInput | Unavailable:
+    def as_error(self) -> NotLoaded | Unavailable:
         """Return the error to raise, with the worker's traceback as a note."""
         line = f"workers cannot start: {self.error}" if self.died else self.error
-        error = (BadInput if self.bad_input else Unavailable)(line, self.remedy)
+        error = (NotLoaded if self.bad_input else Unavailable)(line, self.remedy)
         error.add_note(self.traceback)
         return error
 

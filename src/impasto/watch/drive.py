@@ -23,6 +23,7 @@ from impasto.errors import (
     Incomplete,
     Interrupted,
     Missing,
+    NotLoaded,
     Unavailable,
 )
 from impasto.jobs import find
@@ -158,6 +159,9 @@ class _TicketRun:
             try:
                 result = self._finish(ticket)
             except Exception as error:  # noqa: BLE001 (whatever it is, the watcher goes on)
+                if isinstance(error, Incomplete) and error.output:
+                    # What is done is there; a later version of the object may replace it.
+                    records.output_made(rule, ticket.spec.output, ticket.key)
                 outcome = self._explain(ticket, error)
             else:
                 records.output_made(rule, ticket.spec.output, ticket.key)
@@ -168,12 +172,12 @@ class _TicketRun:
             ended = self._end(ticket, outcome)
         else:
             known = True
-        if ticket is not None and ended is not None:
-            self._wind_up(ticket, ended)
+        # Whoever closed a ticket has done so already.
+        hooked = ticket is not None and ended is not None and self._wind_up(ticket, ended)
         records.close(rule, name)
         if ended is None:
             return Outcome("superseded", known=True)
-        return Outcome(ended.state, ended.job, ended.output, ended.error, items, known)
+        return Outcome(ended.state, ended.job, ended.output, ended.error, items, known, hooked)
 
     def _finish(self, ticket: Ticket) -> Result:
         """Run the ticket's job to its end; raises what it raises."""
@@ -228,7 +232,7 @@ class _TicketRun:
                 return Outcome("waits", self._job, error=text)
             case _ if not self._is_there(ticket):
                 state = "superseded"
-            case Exists() | Missing():
+            case Exists() | Missing() | NotLoaded():
                 # Not the object's fault.
                 state = "failed"
             case BadInput():
@@ -272,17 +276,22 @@ class _TicketRun:
             return ended
         return self._records.ended(ticket.rule, ticket.name) or ended
 
-    def _wind_up(self, ticket: Ticket, ended: Ended) -> None:
-        """Do what the rule says comes afterwards; all of it may be repeated."""
+    def _wind_up(self, ticket: Ticket, ended: Ended) -> bool:
+        """Do what the rule says comes afterwards; all of it may be repeated.
+
+        Returns:
+            Whether there is a webhook to be sent.
+        """
         rule = self._rule
         if ended.state == "superseded":
-            return
+            return False
         kind: Literal["done", "failed"] = "done" if ended.state == "done" else "failed"
-        if rule.on_done if kind == "done" else rule.on_failed:
+        hooked = bool(rule.on_done if kind == "done" else rule.on_failed)
+        if hooked:
             hook = Hook(kind=kind, ticket=ticket.name, since=time.time())
             self._records.add_hook(rule.name, hook)
         if rule.after == "stay":
-            return
+            return hooked
         ends = [ended, *(self._records.ended(rule.name, name) for name in self._siblings(ticket))]
         if None not in ends:
             failed = any(each.state != "done" for each in ends if each)
@@ -291,6 +300,7 @@ class _TicketRun:
             why = put_away(rule, ticket.key, version, self._stores, look, failed=failed)
             if why:
                 self._means.tell(Remark(why))
+        return hooked
 
     def _siblings(self, ticket: Ticket) -> list[str]:
         """Return the other tickets of the same version of the object."""

@@ -61,6 +61,7 @@ class Outcome:
         error: why there is none.
         items: how many items were scored.
         known: whether it had ended before, and others have told so.
+        hooked: whether a webhook about it was noted just now, and is to be sent.
     """
 
     state: State
@@ -69,3 +70,4 @@ class Outcome:
     error: str = ""
     items: int = 0
     known: bool = False
+    hooked: bool = False

@@ -186,7 +186,7 @@ class Watcher:
         if watch is None or outcome.state == "stopped":
             return
         watch.ended(waiting.name)
-        if outcome.state != "superseded":
+        if outcome.hooked:
             self._errands.announce(watch.rule, waiting.name, done=outcome.state == "done")
 
     def _start_jobs(self) -> None:
