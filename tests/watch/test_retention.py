@@ -97,6 +97,14 @@ def test_old_records_of_objects_that_are_gone_go(place: Backend) -> None:
     assert HERE.name in own.seen(RULE)
 
 
+def test_an_output_may_be_replaced_however_long_its_object_is_gone(place: Backend) -> None:
+    own = done(place, GONE)
+    own.output_made(RULE, "/out/gone.mp4", "gone.mp4")
+    aged(place)
+    assert dict(told(removed(place))) == {"done": 1, "tries": 1, "seen": 1}
+    assert own.own_output(RULE, "/out/gone.mp4", "gone.mp4") is True
+
+
 def test_an_object_that_is_there_keeps_its_records_under_every_recipe(place: Backend) -> None:
     done(place, HERE)
     done(place, ticket("here.mp4", "v0"))

@@ -175,11 +175,15 @@ def _gone(records: Records, rule: str, asked: Sequence[str], present: Seen) -> s
 
 
 def _without_object(folder: RuleFolder, outputs: Found, present: Seen) -> Found:
+    """Return the records of outputs that were never made, and whose object is gone.
+
+    An output outlives its object, and the next one of that name replaces it.
+    """
     owners = in_order(lambda each: folder.load("outputs", each[0], OutputOwner), outputs, MANY)
     return [
         each
         for each, owner in zip(outputs, owners, strict=True)
-        if owner and _key_name(owner.key) not in present
+        if owner and not owner.made and _key_name(owner.key) not in present
     ]
 
 
