@@ -28,6 +28,17 @@ class Squares:
 """
 """A scorer of rows, which needs no torch."""
 
+SLOW = """\
+import time
+from pathlib import Path
+
+class Squares:
+    def score(self, batch):
+        while not Path(GATE).exists():
+            time.sleep(0.05)
+        return [{"n": int(n), "square": int(n) ** 2} for n in batch["n"]]
+"""
+
 
 def write_rules(
     folder: Path,
@@ -56,6 +67,13 @@ def write_rules(
         lines += [f"{key} = {json.dumps(value)}" for key, value in keys.items() if value != ""]
     (folder / "impasto.toml").write_text("\n".join(lines) + "\n")
     (folder / "in").mkdir(exist_ok=True)
+
+
+def slowly(folder: Path) -> Path:
+    """Make the scorer wait until a file exists; returns its path."""
+    gate = folder / "gate"
+    (folder / "squares.py").write_text(SLOW.replace("GATE", repr(str(gate))))
+    return gate
 
 
 def drop(path: Path, numbers: Iterable[int]) -> Path:

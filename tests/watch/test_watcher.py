@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from support.command import frozen, impasto
-from support.watcher import Watching, drop, job_ids, squares, status, write_rules
+from support.watcher import Watching, drop, job_ids, slowly, squares, status, write_rules
 
 
 def test_what_arrives_is_scored_once_whatever_is_restarted(tmp_path: Path) -> None:
@@ -180,25 +180,6 @@ def test_wrong_rules_are_refused_and_a_running_watcher_keeps_its_old_ones(tmp_pa
         drop(tmp_path / "in/c.csv", [3])
         watching.until(lambda: len(watching.states("done")) == 3)
     assert squares(tmp_path / "new/c.jsonl") == [9]
-
-
-SLOW = """\
-import time
-from pathlib import Path
-
-class Squares:
-    def score(self, batch):
-        while not Path(GATE).exists():
-            time.sleep(0.05)
-        return [{"n": int(n), "square": int(n) ** 2} for n in batch["n"]]
-"""
-
-
-def slowly(folder: Path) -> Path:
-    """Make the scorer wait until a file exists; returns its path."""
-    gate = folder / "gate"
-    (folder / "squares.py").write_text(SLOW.replace("GATE", repr(str(gate))))
-    return gate
 
 
 def test_another_watcher_takes_over_from_one_that_dies_in_the_middle(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from support.command import impasto
-from support.watcher import Watching, drop, squares, status, write_rules
+from support.watcher import Watching, drop, slowly, squares, status, write_rules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,3 +83,19 @@ def test_a_corrected_object_replaces_what_was_made_of_the_wrong_one(tmp_path: Pa
         with Watching(tmp_path, "--once") as watching:
             assert watching.ended() == code, watching.output
     assert squares(tmp_path / "out/a.jsonl") == [1, 196, 4]
+
+
+def test_an_object_that_comes_back_as_it_was_has_its_job(tmp_path: Path) -> None:
+    write_rules(tmp_path, {"rows": {}}, jobs=1)
+    table, aside = tmp_path / "in/a.csv", tmp_path / "aside.csv"
+    gate = slowly(tmp_path)
+    with Watching(tmp_path) as watching:
+        drop(table, [1, 2])
+        watching.until(lambda: [*tmp_path.glob("home/jobs/*/plan.json")])
+        table.rename(aside)
+        gate.touch()
+        watching.until(lambda: watching.states("superseded"))
+        aside.rename(table)
+        watching.until(lambda: watching.states("done"))
+        assert status(tmp_path)["rows"]["superseded"] == 0
+    assert squares(tmp_path / "out/a.jsonl") == [1, 4]

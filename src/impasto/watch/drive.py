@@ -327,7 +327,8 @@ def _run(opened: OpenJob, means: Means, *, retry: bool) -> Result:
         opened,
         on_progress=means.on_progress,
         stop=means.stop,
-        retry=retry and state.state == "incomplete",
+        # A retry does nothing else.
+        retry=retry and state.state == "incomplete" and state.failed > 0,
         as_submitted=True,
         warm=means.warm,
     )

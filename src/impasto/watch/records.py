@@ -24,7 +24,7 @@ from impasto.schema.watch import Ended, Hook, OutputOwner, Ticket, Try, ticket_n
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 from impasto.watch.folder import ENDS, Kind, RuleFolder
-from impasto.watch.resetting import forget
+from impasto.watch.resetting import forget, reopen
 from impasto.watch.seen import Seen
 
 if TYPE_CHECKING:
@@ -58,8 +58,13 @@ class Records:
         return RuleFolder(self.home, rule)
 
     def seen(self, rule: str) -> Seen:
-        """List the tickets of a rule, and the objects that were refused without one."""
+        """List the tickets of a rule, and the objects that were refused without one.
+
+        Tickets that another version came before are left out: if theirs comes back, it counts.
+        """
         seen = Seen(name for name, _ in self.folder(rule).names("seen"))
+        for name, _ in self.folder(rule).names("superseded"):
+            seen.discard(name)
         messages = 0
         for name, _ in self.folder(rule).names("poison"):
             if name.startswith("message-"):
@@ -89,13 +94,18 @@ class Records:
         """Make a ticket exist, exactly once; the module says why this holds.
 
         Returns:
-            Whether this call made it; False if it was seen before.
+            Whether it is open because of this call; False if it was seen before.
         """
         folder, name = self.folder(ticket.rule), ticket.name
         folder.put("open", name, ticket)
         if folder.create("seen", name, ticket):
             return True
-        if self.ended(ticket.rule, name):
+        ended = self.ended(ticket.rule, name)
+        if ended and ended.state == "superseded":
+            # Its object was away for a while, as with a share, and is there again.
+            reopen(folder, ticket)
+            return True
+        if ended:
             folder.delete("open", name)
         return False
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,7 @@ class RuleWatch(threading.Thread):
         self._intake: Intake
         self._known: set[int] = set()
         self._open: set[str] = set()
+        self._gone: deque[str] = deque()
         self._held = 0
         self._unannounced = Unannounced() if rule.queue else None
         self._away = ""
@@ -95,9 +97,11 @@ class RuleWatch(threading.Thread):
         self._stopped.set()
         self._bell.put(_WAKE)
 
-    def ended(self, name: str) -> None:
+    def ended(self, name: str, *, superseded: bool) -> None:
         """Make room for another ticket, since this one is not open any more."""
         self._open.discard(name)
+        if superseded:
+            self._gone.append(name)
 
     def run(self) -> None:
         """Watch until asked to stop."""
@@ -297,8 +301,11 @@ class RuleWatch(threading.Thread):
     def _find_open(self) -> None:
         """Offer the tickets that are open, whoever admitted them, and forget those that are not."""
         name = self.rule.name
-        if self._records.forgotten(name, self._seen):
+        if self._gone or self._records.forgotten(name, self._seen):
             self._known = set()
+        while self._gone:
+            # If just that version of its object comes back, it is not gone.
+            self._seen.discard(self._gone.popleft())
         there = self._records.open_tickets(name)
         self._open &= there.keys()
         new = [each for each in there if each not in self._open]

@@ -185,7 +185,7 @@ class Watcher:
         watch = self._watches.get(waiting.rule)
         if watch is None or outcome.state == "stopped":
             return
-        watch.ended(waiting.name)
+        watch.ended(waiting.name, superseded=outcome.state == "superseded")
         if outcome.hooked:
             self._errands.announce(watch.rule, waiting.name, done=outcome.state == "done")
 
