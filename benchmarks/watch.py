@@ -25,6 +25,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -59,6 +61,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="a little of everything")
     scale = QUICK if parser.parse_args().quick else Scale()
+    # Otherwise watchers and servers would outlive this process.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     # Here and not above: child processes import this file too, and must stay small.
     from common import print_table
     from machine import facts

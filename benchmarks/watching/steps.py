@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from blobs.child import measure, memory
+from impasto.schema.watch import Ended
 from impasto.settings import load as load_settings
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from blobs.child import Cost
+    from impasto.schema.watch import Ticket
     from impasto.watch.rule import Rule
     from watching.places import Place
 
@@ -59,7 +61,13 @@ def fill(place: Place, count: int) -> None:
     folder = records.folder(watch.rule.name)
     found = (decide(watch.rule, rules, each) for each in inbox.walk())
     tickets = (ticket for decided in found if isinstance(decided, tuple) for ticket in decided)
-    for _ in in_order(lambda each: folder.create("seen", each.name, each), tickets, MANY):
+
+    def keep(ticket: Ticket) -> None:
+        folder.create("seen", ticket.name, ticket)
+        ended = Ended(state="done", key=ticket.key, ticket=ticket.name, size=ticket.size)
+        folder.create("done", ticket.name, ended)
+
+    for _ in in_order(keep, tickets, MANY):
         pass
 
 
