@@ -21,7 +21,7 @@ home = "jobs"
 [rules.paint]
 inbox = "in"
 style = "painting.jpg"
-max_size = 480
+max_size = 960
 output = "out/{name}-painted.mp4"
 """
 CLIPS = ("bigbuckbunny.mp4", "bikes.mp4")

@@ -113,7 +113,7 @@ def test_status_says_what_watchers_see(place: Place) -> None:
     claims.beat({RULE: RuleNews(objects=9, settling=2, unannounced=3, dropped=1, error="away")})
     done = place.call("watch", "status", RULE)
     told = (
-        "9 in the inbox, 2 still being written",
+        "9 objects in the inbox, 2 still being written",
         "3 objects came without a message",
         "1 message could not be read",
         "the inbox cannot be listed: away",
@@ -131,7 +131,7 @@ def test_only_the_newest_failures_are_shown_unless_all_are_asked_for(place: Plac
         place.records.reject_message(RULE, bytes([n]), "is no JSON")
     few, everything = place.call("watch", "status"), place.call("watch", "status", "-v")
     assert [few.stdout.count(each) for each in ("\nfailed ", "\npoison ")] == [5, 5]
-    assert "6 older ones are left out; add -v" in few.stderr
+    assert "6 older are left out; add -v" in few.stderr
     assert [everything.stdout.count(each) for each in ("\nfailed ", "\npoison ")] == [8, 8]
 
 

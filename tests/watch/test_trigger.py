@@ -94,7 +94,8 @@ def test_a_picture_of_the_sender_is_a_style_of_its_own() -> None:
 def test_an_output_is_below_the_templates_folder_and_the_senders() -> None:
     fields = {"source": "alice/frames", "output": "best.mov", "style": "wave"}
     assert asked(fields)[0].spec.output == f"{OUT}/best.mov"
-    (mine,) = asked(fields, "alice/trigger.json")
+    assert "is not below 'alice'" in refused(fields, "alice/trigger.json")
+    (mine,) = asked(fields | {"output": "alice/best.mov"}, "alice/trigger.json")
     assert mine.spec.output == f"{OUT}/alice/best.mov"
     both = asked({"source": "frames", "output": "x/best.mp4"})
     assert [parse(each.spec.output).name for each in both] == ["best-starry.mp4", "best-wave.mp4"]

@@ -301,6 +301,41 @@ def test_a_dry_run_says_what_each_object_becomes_and_writes_nothing(tmp_path: Pa
     assert "1 job would begin" in lines[-1]
 
 
+def test_a_dry_run_names_a_few_objects_for_each_reason_and_how_they_stand(tmp_path: Path) -> None:
+    write_rules(tmp_path, {"rows": {"tries": 1}})
+    drop(tmp_path / "in/good.csv", [1])
+    (tmp_path / "in/bad.csv").write_bytes(b"\xff\xfe\xff" * 10)
+    with Watching(tmp_path, "--once") as watching:
+        watching.ended()
+    for n in range(12):
+        (tmp_path / f"in/{n:02}.png").touch()
+    done = impasto("watch", "--dry-run", "--config", tmp_path / "impasto.toml")
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    assert "good.csv: is done" in lines
+    assert any(line.startswith("bad.csv: was set aside before") for line in lines)
+    assert any(" and 9 more: " in line for line in lines), done.stdout
+    assert len(lines) == 5
+
+
+def test_a_cancelled_job_is_told_as_failed_and_can_be_retried(tmp_path: Path) -> None:
+    write_rules(tmp_path, {"rows": {"shard_frames": 1, "mini_batch": 1}})
+    gate = slowly(tmp_path)
+    drop(tmp_path / "in/a.csv", range(4))
+    config = ("--config", str(tmp_path / "impasto.toml"))
+    with Watching(tmp_path) as watching:
+        watching.until(lambda: [*tmp_path.glob("home/jobs/*/plan.json")])
+        [job] = job_ids(tmp_path)
+        assert impasto("cancel", job, *config).returncode == 0
+        time.sleep(3)
+        gate.touch()
+        watching.until(lambda: watching.states("failed"))
+        assert "cancelled" in watching.states("failed")[0]["text"]
+        assert impasto("watch", "retry", "a.csv", *config).returncode == 0
+        watching.until(lambda: watching.states("done"))
+    assert squares(tmp_path / "out/a.jsonl") == [0, 1, 4, 9]
+    assert job_ids(tmp_path) == [job]
+
+
 @pytest.mark.parametrize("state", ["failed", "poison"])
 def test_retry_redo_and_forget_act_on_one_object(tmp_path: Path, state: str) -> None:
     write_rules(tmp_path, {"rows": {"tries": 1}})

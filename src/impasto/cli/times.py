@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from datetime import datetime
 from fractions import Fraction
 
 from impasto.errors import BadInput
-from impasto.schema.moments import UNITS
+from impasto.schema.moments import length
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*(min|h|d|w)")
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")
@@ -31,14 +32,12 @@ def since_moment(text: str, option: str) -> float:
     Raises:
         BadInput: it is neither.
     """
-    if match := _AGO.fullmatch(text.strip()):
-        return time.time() - float(match[1]) * UNITS[match[2]]
+    with suppress(ValueError):
+        return time.time() - length(text)
     try:
         return datetime.fromisoformat(text.strip()).timestamp()
     except (ValueError, OverflowError, OSError):
-        minutes = re.fullmatch(r"(\d+)\s*m", text.strip())
         remedy = "write 2d, 12h, 30min or a date such as 2026-11-01"
-        remedy = f"did you mean {minutes[1]}min?" if minutes else remedy
         raise BadInput(f"{option} {text}: is not a time", remedy) from None
 
 

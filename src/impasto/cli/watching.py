@@ -47,7 +47,7 @@ def run(home: str | None, config: str | None, *, once: bool, as_json: bool) -> i
     on_news = partial(watch_news.news, as_json=as_json)
     watcher = Watcher(Given(settings, load, on_news), once=once)
     if not once:
-        watch_news.watching(watcher.rules, as_json=as_json)
+        watch_news.watching(watcher.rules, settings.home, as_json=as_json)
     with _steered(watcher):
         met = watcher.run()
     if watcher.hurried:
@@ -69,9 +69,9 @@ def dry(home: str | None, config: str | None, *, as_json: bool) -> None:
 def _load(config: str | None, settings: Settings, stores: Stores) -> Rules:
     watch, rules = load_rules(config, settings, stores)
     if not rules:
-        file = config_file(config) or CONFIG_FILE
+        file = config_file(config)
         raise BadInput(
-            f"{file}: has no rules",
+            f"{file}: has no rules" if file else f"{CONFIG_FILE}: there is none here",
             "write a table [rules.NAME] with inbox, style and output, as docs/watch.md shows",
         )
     return watch, rules

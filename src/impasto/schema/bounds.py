@@ -62,7 +62,7 @@ Count: TypeAlias = Annotated[int, Field(ge=0, le=MOST)]
 """A number of things, or the index of one."""
 Seconds: TypeAlias = Annotated[float, Field(ge=0, le=1e10)]
 Duration: TypeAlias = Annotated[float, BeforeValidator(duration), Field(ge=0, le=1e9)]
-"""Seconds, as a number or as people write them: ``2s``, ``1m``, ``12h``, ``30d``."""
+"""Seconds, as a number or as people write them: ``2s``, ``1min``, ``12h``, ``30d``."""
 Moment: TypeAlias = Annotated[int, Field(gt=-LATEST, lt=LATEST)]
 """A timestamp, in some stream's time base."""
 Delay: TypeAlias = Annotated[int, Field(ge=-NEVER, le=NEVER)]

@@ -19,15 +19,22 @@ def clock(seconds: Fraction | float) -> str:
     return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"
 
 
-def duration(value: object) -> object:
-    """Return the seconds of a text such as ``2s``, ``1m``, ``12h`` or ``30d``; others unchanged.
+def length(text: str) -> float:
+    """Return the seconds of a text such as ``2s``, ``1min``, ``12h`` or ``30d``.
 
     Raises:
         ValueError: it is a text of another form.
     """
-    if not isinstance(value, str):
-        return value
-    match = _LENGTH.fullmatch(value.strip())
+    match = _LENGTH.fullmatch(text.strip())
     if match is None:
-        raise ValueError("must be a number of seconds, or a length such as 2s, 1m, 12h or 30d")
+        raise ValueError("must be a number of seconds, or a length such as 2s, 1min, 12h or 30d")
     return float(match[1]) * UNITS[match[2]]
+
+
+def duration(value: object) -> object:
+    """Return the seconds of a text, as `length` does; anything else unchanged.
+
+    Raises:
+        ValueError: it is a text of another form.
+    """
+    return length(value) if isinstance(value, str) else value

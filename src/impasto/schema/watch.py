@@ -163,6 +163,7 @@ class RuleNews(Frozen):
         held: how many wait because of a limit, without a ticket yet.
         unannounced: how many came without a message in the rule's queue, since it began.
         dropped: messages that it could not read and only counted, since it began.
+        limited: which limit keeps tickets waiting, or "".
         error: why the inbox could not be listed; "" if it could.
     """
 
@@ -171,6 +172,7 @@ class RuleNews(Frozen):
     held: Count = 0
     unannounced: Count = 0
     dropped: Count = 0
+    limited: Told = ""
     error: Told = ""
 
 

@@ -52,7 +52,14 @@ class Entry:
     at: float
 
 
-def find(records: Records, rules: Sequence[Rule], item: str, rule: str | None) -> list[Entry]:
+def find(
+    records: Records,
+    rules: Sequence[Rule],
+    item: str,
+    rule: str | None,
+    *,
+    earlier: bool = False,
+) -> list[Entry]:
     """Find all versions of an item, the newest first.
 
     Args:
@@ -60,6 +67,7 @@ def find(records: Records, rules: Sequence[Rule], item: str, rule: str | None) -
         rules: the rules of the configuration.
         item: an object's URL, path, or key below its inbox; or a record's name.
         rule: the only rule to look at.
+        earlier: whether to look also for what failed when the rule was another.
 
     Raises:
         BadInput: there is no such rule or item, or several rules have one.
@@ -71,7 +79,7 @@ def find(records: Records, rules: Sequence[Rule], item: str, rule: str | None) -
     found: dict[str, list[Entry]] = {}
     for name in names if rule is None else [rule]:
         keys = _keys(item, known.get(name))
-        if entries := _of_item(records, name, known.get(name), item, keys):
+        if entries := _of_item(records, name, known.get(name), item, keys, earlier=earlier):
             found[name] = entries
     if len(found) > 1:
         several, first = ", ".join(found), next(iter(found))
@@ -97,18 +105,26 @@ def _keys(item: str, rule: Rule | None) -> set[str]:
 
 
 def _of_item(
-    records: Records, rule: str, known: Rule | None, item: str, keys: set[str]
+    records: Records,
+    rule: str,
+    known: Rule | None,
+    item: str,
+    keys: set[str],
+    *,
+    earlier: bool,
 ) -> list[Entry]:
     folder = records.folder(rule)
     if _NAME.fullmatch(item):
         return _entries(folder, rule, lambda name: name == item)
     recipes = {"", *(variant.recipe for variant in known.variants)} if known else {""}
     begins = {ticket_name(rule, recipe, key, "")[:16] for recipe in recipes for key in keys}
-    if found := _entries(folder, rule, lambda name: name[:16] in begins):
+    found = _entries(folder, rule, lambda name: name[:16] in begins)
+    if found and not earlier:
         return found
     # The rule was another then, or is known no longer.
-    named = {name for name, key in _known_keys(folder) if key in keys}
-    return _entries(folder, rule, lambda name: name in named) if named else []
+    ends: tuple[End, ...] = ("failed", "poison") if found else ENDS
+    named = {name for name, key in _known_keys(folder, ends) if key in keys}
+    return _entries(folder, rule, lambda name: name in named or name[:16] in begins)
 
 
 def _entries(folder: RuleFolder, rule: str, wanted: Callable[[str], bool]) -> list[Entry]:
@@ -124,9 +140,9 @@ def _entries(folder: RuleFolder, rule: str, wanted: Callable[[str], bool]) -> li
     return [*found.values()]
 
 
-def _known_keys(folder: RuleFolder) -> Iterable[tuple[str, str]]:
-    """Yield the names of the newest records of all kinds, and the keys that these name."""
-    for kind in ENDS:
+def _known_keys(folder: RuleFolder, ends: Iterable[End] = ENDS) -> Iterable[tuple[str, str]]:
+    """Yield the names of the newest records of some kinds, and the keys that these name."""
+    for kind in ends:
         yield from _read_keys(folder, kind, Ended)
     yield from _read_keys(folder, "open", Ticket)
 
@@ -169,6 +185,9 @@ def retry(records: Records, entry: Entry) -> bool:
     if entry.state in {"done", "open", "superseded"} or entry.name.startswith("message-"):
         return False
     ticket = records.stored(entry.rule, entry.name)
+    ended = records.ended(entry.rule, entry.name)
+    if ended and ended.job:
+        Job(records.home, ended.job).notes.uncancel()
     if ticket is None:
         forget(records.folder(entry.rule), entry.name)
     else:
@@ -195,7 +214,7 @@ def redo(records: Records, entry: Entry) -> bool:
     if ended.job:
         remove(Job(records.home, ended.job))
     if ended.output:
-        records.output_made(entry.rule, ended.output, ticket.key)
+        records.output_made(entry.rule, ended.output)
     reopen(records.folder(entry.rule), ticket)
     return True
 

@@ -30,6 +30,7 @@ class Waiting:
         sender: whose it is.
         recipe: digest of what is made of it: workers that have its model at hand are preferred.
         output: URL of the output.
+        style: which of the jobs that each object gets; "" where there is only one.
     """
 
     modified: float
@@ -39,6 +40,7 @@ class Waiting:
     sender: str = ""
     recipe: str = ""
     output: str = ""
+    style: str = ""
 
     @property
     def subject(self) -> str:

@@ -1,15 +1,10 @@
-"""One order, from its record to its end: what a driver process does."""
+"""A ticket, from its record to its end: what a driver process does."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from threading import Event
 from typing import TYPE_CHECKING, Literal
 
-from impasto.driver.api import finish_open
 from impasto.driver.handover import hand_over
 from impasto.driver.open_job import open_job
 from impasto.driver.pinning import absolute
@@ -19,115 +14,32 @@ from impasto.errors import (
     BadInput,
     Changed,
     Exists,
-    ImpastoError,
     Incomplete,
     Interrupted,
     Missing,
     NotLoaded,
     Unavailable,
 )
-from impasto.jobs import find
 from impasto.jobs.job import Job
-from impasto.jobs.state import last_word, standing
-from impasto.schema.events import Detached, Stopped
+from impasto.schema.url import parse
 from impasto.schema.watch import Ended, Hook, Ticket, Try, ticket_name
 from impasto.storage.stores import Stores
 from impasto.watch.after import put_away
 from impasto.watch.inbox import Inbox
 from impasto.watch.inside import check_inside
+from impasto.watch.matching import is_trigger
 from impasto.watch.news import words
-from impasto.watch.orders import Alive, Began, Outcome, Remark
+from impasto.watch.orders import Began, Outcome, Remark
 from impasto.watch.records import Records
+from impasto.watch.running import Elsewhere, follow, run_open
+from impasto.watch.template import below
 
 if TYPE_CHECKING:
-    from impasto.driver.open_job import OpenJob
-    from impasto.engines.warm import WarmWorkers
     from impasto.schema.job import JobSpec
     from impasto.schema.outcome import Result
-    from impasto.schema.progress import Progress
     from impasto.schema.watch import End
-    from impasto.settings import Settings
     from impasto.watch.rule import Rule
-
-POLL = 5.0
-"""Seconds between two looks at a job that a cluster drives."""
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What an order is driven with.
-
-    Attributes:
-        settings: how jobs run.
-        warm: workers of earlier jobs.
-        stop: once set, running shards are finished, and the order ends as ``stopped``.
-        tell: called with `orders.Began` and `orders.Alive`.
-    """
-
-    settings: Settings
-    warm: WarmWorkers | None
-    stop: Event
-    tell: Callable[[object], None]
-
-    @property
-    def hands_over(self) -> bool:
-        """Whether jobs are handed to a cluster, which drives them itself."""
-        address = self.settings.address or ""
-        return self.settings.engine == "ray" and address.startswith("http")
-
-    def on_progress(self, _: Progress) -> None:
-        """Give a sign of life."""
-        self.tell(Alive())
-
-
-class _Elsewhere(Exception):
-    """Another driver is at the job."""
-
-
-def drive_job(job_id: str, means: Means) -> Outcome:
-    """Finish a job that nobody drives; raises only what the control store does.
-
-    Raises:
-        Unavailable: the control store does not answer.
-    """
-    stores = Stores.of(means.settings)
-    job = find.find(stores.open_home(means.settings.home), job_id)
-    means.tell(Began(job.id))
-    try:
-        if means.hands_over:
-            hand_over(job.spec(), means.settings)
-            result = _follow(job, means)
-        else:
-            opened = open_job(job.spec(), means.settings, job)
-            result = _run(opened, means, retry=False)
-    except _Elsewhere:
-        return Outcome("waits", job.id, error="another driver is at it")
-    except Interrupted as error:
-        if not means.stop.is_set():
-            return Outcome("failed", job.id, error=str(error))
-        _keep_waiting(job)
-        return Outcome("stopped", job.id)
-    except Unavailable as error:
-        _keep_waiting(job)
-        return Outcome("waits", job.id, error=str(error))
-    except Exception as error:  # noqa: BLE001 (the watcher goes on)
-        _leave_to_people(job, words(error))
-        return Outcome("failed", job.id, error=words(error))
-    return Outcome("done", job.id, result.output, items=result.items)
-
-
-def _leave_to_people(job: Job, error: str) -> None:
-    """Let a job's last word be why it ended, else it would be driven again and again."""
-    with suppress(ImpastoError):
-        if not isinstance(last_word(job, job.listing()), Stopped):
-            job.journal.write(Stopped(error=error))
-
-
-def _keep_waiting(job: Job) -> None:
-    """Let a job wait for a watcher, though its last word is that it was stopped."""
-    # If the store does not answer, it is left to people.
-    with suppress(ImpastoError):
-        job.journal.write(Detached())
+    from impasto.watch.running import Means
 
 
 def drive_ticket(rule: Rule, name: str, means: Means) -> Outcome:
@@ -161,11 +73,11 @@ class _TicketRun:
             except Exception as error:  # noqa: BLE001 (whatever it is, the watcher goes on)
                 if isinstance(error, Incomplete) and error.output:
                     # What is done is there; a later version of the object may replace it.
-                    records.output_made(rule, ticket.spec.output, ticket.key)
+                    self._made(ticket)
                 outcome = self._explain(ticket, error)
             else:
-                records.output_made(rule, ticket.spec.output, ticket.key)
-                items = result.items
+                self._made(ticket)
+                items = 0 if result.done_already else result.items
                 outcome = Outcome("done", result.job, result.output, items=items)
             if outcome.state in {"tried", "waits", "stopped"}:
                 return outcome
@@ -187,10 +99,11 @@ class _TicketRun:
         spec = self._spec(ticket)
         check_inside(rule, spec, self._stores)
         if means.hands_over:
-            self._began(hand_over(spec, means.settings).job)
-            return _follow(Job(self._home, self._job), means)
+            self._began(hand_over(spec, means.settings).job, resumed=False)
+            return follow(Job(self._home, self._job), means)
         opened = open_job(spec, means.settings)
-        if not opened.job.exists():
+        resumed = opened.job.exists()
+        if not resumed:
             limits = rule.limits
             check_weight(
                 opened,
@@ -198,14 +111,15 @@ class _TicketRun:
                 max_frames=limits.max_frames,
                 max_pixels=limits.max_pixels,
             )
-        self._began(opened.id)
+        if not opened.job.result():
+            self._began(opened.id, resumed=resumed)
         submit(opened)
-        return _run(opened, means, retry=True)
+        return run_open(opened, means, retry=True)
 
     def _spec(self, ticket: Ticket) -> JobSpec:
         """Return what to do; raises Exists if the output is made of another object."""
         spec = ticket.spec
-        made = self._records.own_output(ticket.rule, spec.output, ticket.key)
+        made = self._records.own_output(ticket.rule, spec.output, self._owner(ticket))
         if made is None:
             raise Exists(
                 f"{spec.output}: is what another object of the rule becomes",
@@ -213,16 +127,23 @@ class _TicketRun:
             )
         return spec.model_copy(update={"overwrite": True}) if made else spec
 
-    def _began(self, job: str) -> None:
+    def _owner(self, ticket: Ticket) -> str:
+        """Return which object the output is made of: what a trigger file names, not the file."""
+        return below(parse(self._rule.inbox), parse(ticket.spec.source)) or ticket.key
+
+    def _made(self, ticket: Ticket) -> None:
+        self._records.output_made(ticket.rule, ticket.spec.output, self._owner(ticket))
+
+    def _began(self, job: str, *, resumed: bool) -> None:
         self._job = job
-        self._means.tell(Began(job))
+        self._means.tell(Began(job, resumed))
 
     def _explain(self, ticket: Ticket, error: Exception) -> Outcome:
         """Return what an error means for the ticket."""
         text = words(error)
         state: End
         match error:
-            case _Elsewhere():
+            case Elsewhere():
                 return Outcome("waits", self._job, error="another driver is at its job")
             case Interrupted() if self._means.stop.is_set():
                 return Outcome("stopped", self._job)
@@ -308,41 +229,8 @@ class _TicketRun:
             ticket_name(ticket.rule, variant.recipe, ticket.key, ticket.version)
             for variant in self._rule.variants
         ]
-        return [name for name in names if name != ticket.name] if ticket.name in names else []
-
-
-def _run(opened: OpenJob, means: Means, *, retry: bool) -> Result:
-    """Finish an open job, unless another driver is at it.
-
-    Args:
-        opened: the job.
-        means: what it is run with.
-        retry: whether to try again what failed, if it is incomplete.
-    """
-    state = standing(opened.job, opened.job.listing())
-    if not all(driver.claimed for driver in state.drivers):
-        raise _Elsewhere
-    opened.claimed = True
-    return finish_open(
-        opened,
-        on_progress=means.on_progress,
-        stop=means.stop,
-        # A retry does nothing else.
-        retry=retry and state.state == "incomplete" and state.failed > 0,
-        as_submitted=True,
-        warm=means.warm,
-    )
-
-
-def _follow(job: Job, means: Means) -> Result:
-    """Wait for a job that a cluster drives; raises how it ended."""
-    while not (result := job.result()):
-        if means.stop.wait(POLL):
-            raise Interrupted(f"job {job.id}: goes on on the cluster", job=job.id)
-        means.tell(Alive())
-        state = standing(job, job.listing())
-        if state.state == "incomplete":
-            raise Incomplete(state.error, job=job.id)
-        if state.state in {"failed", "cancelled"}:
-            raise Incomplete(f"job {job.id}: {state.error or state.state}", job=job.id)
-    return result
+        others = [name for name in names if name != ticket.name]
+        if is_trigger(self._rule, ticket.key):
+            # It may have asked for some of the rule's styles only.
+            return [name for name in others if self._records.stored(ticket.rule, name)]
+        return others

@@ -15,9 +15,11 @@ from impasto.engines.warm import WarmWorkers
 from impasto.schema.base import parse
 from impasto.schema.signatures import Signatures
 from impasto.settings import Settings
-from impasto.watch.drive import Means, drive_job, drive_ticket
+from impasto.watch.drive import drive_ticket
+from impasto.watch.drive_job import drive_job
 from impasto.watch.news import words
 from impasto.watch.orders import Alive, Order, Outcome
+from impasto.watch.running import Means
 
 IDLE = 1.0
 """Seconds between two looks for workers that have nothing to do."""

@@ -23,6 +23,8 @@ from impasto.watch.orders import Order
 
 STALL = 3600.0
 """Seconds without a sign of life after which a driver process counts as hung."""
+TELL = 60.0
+"""Seconds between two lines about how far a job is."""
 MOST = 200
 """Orders after which a process is replaced, so that nothing accumulates."""
 
@@ -64,6 +66,7 @@ class DriverProcess:
         self.recipe = ""
         self.since = self._heard = time.monotonic()
         self.ready = False
+        self._told = 0.0
         self._orders = 0
 
     @property
@@ -75,6 +78,14 @@ class DriverProcess:
     def hung(self) -> bool:
         """Whether it has been silent for too long."""
         return self.waiting is not None and time.monotonic() - self._heard > STALL
+
+    def is_due(self) -> bool:
+        """Return whether people should hear now how far its job is; it is then told."""
+        now = time.monotonic()
+        due = now - max(self._told, self.since) >= TELL
+        if due:
+            self._told = now
+        return due
 
     def start(self, waiting: Waiting, order: Order) -> None:
         """Give it an order; a dead process is noticed when its answer is read."""

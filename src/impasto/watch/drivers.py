@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from impasto.watch.driver_process import DriverProcess
-from impasto.watch.orders import Alive
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -75,8 +74,7 @@ class Drivers:
                     yield each, error
                     self._end(each)
                     continue
-                if not isinstance(message, Alive):
-                    yield each, message
+                yield each, message
             elif each.hung:
                 yield each, TimeoutError("it gave no sign of life")
                 self._end(each)

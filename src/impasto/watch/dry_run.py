@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput
+from impasto.watch.folder import ENDS
 from impasto.watch.inbox import Inbox
 from impasto.watch.matching import LONGEST_TRIGGER, Passed, decide
 from impasto.watch.records import Records, refused_name
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
     from impasto.storage.stores import Stores
     from impasto.watch.arrival import Arrival
     from impasto.watch.rule import Rule
+
+
+STATES = {
+    "poison": "was set aside before; `impasto watch retry` tries it again",
+    "failed": "has failed; `impasto watch retry` tries it again",
+    "open": "has its job, which is not done yet",
+    "superseded": "was gone when its turn came",
+    "done": "is done",
+}
+"""What is said of an object that was seen before, the worst first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +56,10 @@ def prospects(
         Unavailable: the inbox, or the control store, does not answer.
     """
     inbox = Inbox(rule.inbox, stores)
-    seen = records.seen(rule.name)
+    seen, known = records.seen(rule.name), _known(records, rule.name)
     for arrival in inbox.walk():
         if refused_name(rule.name, arrival) in seen:
-            yield Prospect(arrival.key, why="was set aside before", seen=True)
+            yield Prospect(arrival.key, why=STATES["poison"], seen=True)
             continue
         try:
             decided = _decide(rule, rules, inbox, arrival)
@@ -59,8 +70,15 @@ def prospects(
             yield Prospect(arrival.key, why=decided.reason)
             continue
         new = [ticket.spec.output for ticket in decided if ticket.name not in seen]
-        why = "" if new else "has its job already"
+        states = {known.get(ticket.name, "open") for ticket in decided if ticket.name in seen}
+        why = "" if new else next((text for state, text in STATES.items() if state in states), "")
         yield Prospect(arrival.key, tuple(new), why, seen=not new)
+
+
+def _known(records: Records, rule: str) -> dict[str, str]:
+    """Return how tickets ended, by name."""
+    folder = records.folder(rule)
+    return {name: end for end in ENDS for name, _ in folder.names(end)}
 
 
 def _decide(

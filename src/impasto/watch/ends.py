@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from impasto.errors import ImpastoError
 from impasto.jobs.job import Job
 from impasto.schema.events import Stopped
 from impasto.schema.watch import Ended, Try
 from impasto.watch.news import News, OnNews
-from impasto.watch.orders import Outcome
+from impasto.watch.orders import Alive, Began, Outcome
 
 if TYPE_CHECKING:
     from impasto.storage.store import Store
@@ -42,18 +42,25 @@ class Ends:
         self._records, self._home, self._tell = records, home, on_news
         self._deaths: dict[str, int] = {}
 
-    def began(self, waiting: Waiting, job: str) -> None:
+    def began(self, waiting: Waiting, began: Began) -> None:
         """Report that a job has begun."""
-        self._tell(News("began", waiting.rule, waiting.key, "began", job))
+        text = "goes on" if began.resumed else "began"
+        self._tell(_news(waiting, text, state="began", job=began.job))
+
+    def goes_on(self, waiting: Waiting, job: str, alive: Alive) -> None:
+        """Report how far a job is."""
+        left = (alive.total - alive.done) / alive.rate if alive.rate else 0.0
+        text = f"{alive.done:,} of {alive.total:,} items"
+        self._tell(_news(waiting, text, state="running", job=job, seconds=left))
 
     def warned(self, waiting: Waiting, text: str) -> None:
         """Report what went wrong beside a job."""
-        self._tell(News(text, waiting.rule, waiting.key, warning=True))
+        self._tell(_news(waiting, text, warning=True))
 
     def lost(self, waiting: Waiting) -> None:
         """Report that another watcher drives something now."""
         text = "another watcher may have taken it over, so it was stopped here"
-        self._tell(News(text, waiting.rule, waiting.key, warning=True))
+        self._tell(_news(waiting, text, warning=True))
 
     def ended(self, waiting: Waiting, outcome: Outcome, seconds: float) -> None:
         """Report how an order ended."""
@@ -71,15 +78,14 @@ class Ends:
         self.failed += failed
         self.waits += outcome.state == "waits"
         self._tell(
-            News(
+            _news(
+                waiting,
                 text,
-                waiting.rule,
-                waiting.key,
-                outcome.state,
-                outcome.job,
-                outcome.output,
-                seconds,
-                outcome.items,
+                state=outcome.state,
+                job=outcome.job,
+                output=outcome.output,
+                seconds=seconds,
+                items=outcome.items,
                 warning=failed or outcome.state in {"poison", "waits"},
             )
         )
@@ -119,3 +125,7 @@ class Ends:
             # It stays open: whoever drives it next does what the rule says comes afterwards.
             self._records.end(ticket, ended)
         return Outcome("poison" if waiting.rule else "failed", job, error=text)
+
+
+def _news(waiting: Waiting, text: str, **facts: Any) -> News:
+    return News(text, waiting.rule, waiting.key, waiting.style, **facts)

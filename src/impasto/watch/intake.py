@@ -109,4 +109,5 @@ class Intake:
         if not self._is_refused(arrival):
             sender = sender_of(arrival.key)
             self._seen.add(self._records.reject(self._rule.name, arrival, reason, sender))
-            self._tell(News(reason, self._rule.name, arrival.key, "poison", warning=True))
+            news = News(reason, self._rule.name, arrival.key, state="poison", warning=True)
+            self._tell(news)

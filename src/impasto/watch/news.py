@@ -17,10 +17,12 @@ class News:
         text: what, for people, without secrets.
         rule: which rule it concerns; "" for none.
         key: the object, below the rule's inbox.
-        state: how the object's ticket ended, ``began`` when its job began; "" for other news.
+        style: which of the jobs that each object gets; "" where there is only one.
+        state: how the object's ticket ended, ``began`` when its job began, ``running`` while it
+            runs; "" for other news.
         job: the job's id.
         output: where the output is.
-        seconds: how long the job took.
+        seconds: how long the job took; of one that runs, how long it will take yet, 0 if unknown.
         items: how many items it scored.
         warning: whether somebody should look at it.
     """
@@ -28,6 +30,7 @@ class News:
     text: str
     rule: str = ""
     key: str = ""
+    style: str = ""
     state: str = ""
     job: str = ""
     output: str = ""

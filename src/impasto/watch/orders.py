@@ -33,14 +33,30 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """An order's job has begun."""
+    """An order's job has begun.
+
+    Attributes:
+        job: its id.
+        resumed: whether it goes on where an earlier driver stopped.
+    """
 
     job: str
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """A sign of life."""
+    """A sign of life.
+
+    Attributes:
+        done: items that are scored and written.
+        total: items of the job; 0 while that is not known.
+        rate: items per second.
+    """
+
+    done: int = 0
+    total: int = 0
+    rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -292,10 +292,18 @@ class Records:
             return False
         return owner.made if owner.key == key else None
 
-    def output_made(self, rule: str, output: str, key: str) -> None:
-        """Note that an object's output was made."""
-        name = _output_name(output)
-        self.folder(rule).put("outputs", name, OutputOwner(key=key, made=True))
+    def output_made(self, rule: str, output: str, key: str = "") -> None:
+        """Note that an object's output was made.
+
+        Args:
+            rule: the rule's name.
+            output: the output's URL.
+            key: the object, below the rule's inbox; "" for the one that it belongs to already.
+        """
+        folder, name = self.folder(rule), _output_name(output)
+        owner = None if key else folder.load("outputs", name, OutputOwner)
+        if owner or key:
+            folder.put("outputs", name, OutputOwner(key=owner.key if owner else key, made=True))
 
     def add_hook(self, rule: str, hook: Hook) -> None:
         """Note that a webhook is to be delivered, or that it was tried once more."""

@@ -49,7 +49,7 @@ class RuleWatch(threading.Thread):
 
     Attributes:
         rule: the rule.
-        news: what it last saw.
+        limited: which limit keeps its tickets waiting, or "".
     """
 
     def __init__(
@@ -77,7 +77,8 @@ class RuleWatch(threading.Thread):
             once: whether to end after a pass, and after what was still being written has settled.
         """
         super().__init__(daemon=True, name=f"rule {rule.name}")
-        self.rule, self.news = rule, RuleNews()
+        self.rule, self.limited = rule, ""
+        self._news = RuleNews()
         self._rules, self._stores, self._inbox, self._records = rules, stores, inbox, records
         self._offer, self._tell, self._once = offer, on_news, once
         self._settling = Settling(rule.settle)
@@ -88,6 +89,7 @@ class RuleWatch(threading.Thread):
         self._known: set[int] = set()
         self._open: set[str] = set()
         self._gone: deque[str] = deque()
+        self._styles = {each.recipe: each.name for each in rule.variants}
         self._held = 0
         self._unannounced = Unannounced() if rule.queue else None
         self._away = ""
@@ -96,6 +98,11 @@ class RuleWatch(threading.Thread):
         """Ask the thread to end; it does so once the store answers."""
         self._stopped.set()
         self._bell.put(_WAKE)
+
+    @property
+    def news(self) -> RuleNews:
+        """What it last saw."""
+        return self._news.model_copy(update={"limited": self.limited})
 
     def ended(self, name: str, *, superseded: bool) -> None:
         """Make room for another ticket, since this one is not open any more."""
@@ -198,14 +205,14 @@ class RuleWatch(threading.Thread):
     def _go_away(self, error: str) -> None:
         if error != self._away:
             self._away = error
-            self._note(f"{error}; waiting")
-        self.news = self.news.model_copy(update={"error": error})
+            self._note(error if self._once else f"{error}; waiting")
+        self._news = self._news.model_copy(update={"error": error})
 
     def _come_back(self) -> None:
         if self._away:
             self._away = ""
             self._tell(News("the inbox answers again", self.rule.name))
-            self.news = self.news.model_copy(update={"error": ""})
+            self._news = self._news.model_copy(update={"error": ""})
 
     def _load_seen(self) -> None:
         self._records.mend(self.rule.name)
@@ -260,7 +267,7 @@ class RuleWatch(threading.Thread):
                     f"{new:,} object{'s' if new > 1 else ''} came without a message in the queue; "
                     "check which events the store sends there"
                 )
-        self.news = RuleNews(
+        self._news = RuleNews(
             objects=count,
             settling=len(self._settling),
             held=self._held,
@@ -281,7 +288,7 @@ class RuleWatch(threading.Thread):
             self._admit(tickets)
             if not self._is_held(tickets):
                 self._known.add(hash((arrival.key, arrival.version)))
-        self.news = self.news.model_copy(
+        self._news = self._news.model_copy(
             update={"settling": len(self._settling), "held": self._held}
         )
 
@@ -325,5 +332,6 @@ class RuleWatch(threading.Thread):
                 ticket.sender,
                 ticket.recipe,
                 ticket.spec.output,
+                self._styles.get(ticket.recipe, ""),
             )
         )

@@ -164,6 +164,7 @@ def _together(news: list[RuleNews]) -> RuleNews | None:
     numbers = {
         name: max(getattr(each, name) for each in news)
         for name in RuleNews.model_fields
-        if name != "error"
+        if name not in {"error", "limited"}
     }
-    return RuleNews(error=max(each.error for each in news), **numbers)
+    error, limited = (max(getattr(each, name) for each in news) for name in ("error", "limited"))
+    return RuleNews(error=error, limited=limited, **numbers)

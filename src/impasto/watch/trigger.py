@@ -215,7 +215,7 @@ def _usual_output(rule: Rule, arrival: Arrival, variant: Variant, source: str) -
 
 
 def _named_output(rule: Rule, key: str, given: object, style: str) -> str:
-    """Return the URL of an output that a file names: below the template's folder and the sender's.
+    """Return the URL of an output that a file names: below the folder of the rule's outputs.
 
     Args:
         rule: the rule.
@@ -231,7 +231,12 @@ def _named_output(rule: Rule, key: str, given: object, style: str) -> str:
     if not name or any(part[:1] in {"", "."} for part in name.split("/")) or is_unfinished(name):
         raise BadInput(f"{where}: is empty, hidden or temporary", "choose another name")
     template = parse_template(rule.output)
-    path = PurePosixPath(sender_of(key), name)
+    path, sender = PurePosixPath(name), sender_of(key)
+    if sender and path.parts[0] != sender:
+        raise BadInput(
+            f"{where}: is not below {_shown(sender)}, where the trigger file is",
+            "name a file there",
+        )
     wanted = _alike(template)
     if path.suffix.lower() not in wanted:
         shown = ", ".join(each or "no suffix" for each in wanted)

@@ -31,7 +31,7 @@ from impasto.watch.errands import Errands
 from impasto.watch.given import Given
 from impasto.watch.inbox import Inbox
 from impasto.watch.news import News
-from impasto.watch.orders import Began, Order, Outcome, Remark
+from impasto.watch.orders import Alive, Began, Order, Outcome, Remark
 from impasto.watch.records import Records
 from impasto.watch.rule_watch import RuleWatch
 
@@ -162,9 +162,11 @@ class Watcher:
             # A process that ends while it has nothing to do is no loss.
             return
         match message:
-            case Began(job=job):
-                process.job = job
-                self._ends.began(waiting, job)
+            case Began():
+                process.job = message.job
+                self._ends.began(waiting, message)
+            case Alive() if message.total and process.is_due():
+                self._ends.goes_on(waiting, process.job, message)
             case Outcome():
                 seconds = time.monotonic() - process.since
                 process.finish()
@@ -213,7 +215,12 @@ class Watcher:
         if rule.jobs is not None and running >= rule.jobs:
             return False
         most = rule.limits.max_per_hour
-        return most is None or self._begun(name, running) < most
+        if most is None:
+            return True
+        room = self._begun(name, running) < most
+        if watch := self._watches.get(name):
+            watch.limited = "" if room else f"max_per_hour={most} jobs have begun in the last hour"
+        return room
 
     def _begun(self, name: str, running: int) -> int:
         """Return how many jobs of a rule began in the last hour, by all watchers."""
@@ -305,7 +312,9 @@ class Watcher:
         for each in self._watches.values():
             each.stop()
         if running := self._drivers.running:
-            self._tell(News(f"stopping: {len(running)} jobs finish their shards"))
+            what = "1 job finishes" if len(running) == 1 else f"{len(running)} jobs finish"
+            text = f"stopping: {what} the shards in work, for {self._watch.grace:.0f} s at most"
+            self._tell(News(f"{text}; Ctrl-C again stops at once"))
         self._drivers.ask_to_stop()
         until = time.monotonic() + self._watch.grace
         while self._drivers.running and not self._at_once.is_set():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from impasto.cli.render import moments
 from impasto.cli.render.text import counted, json_line, note, roughly, say
+from impasto.cli.render.watch_news import without_name
 from impasto.cli.render.wording import plain, worded
 from impasto.errors import BadInput
 
@@ -51,7 +52,9 @@ def statuses(found: Sequence[RuleStatus], alive: Sequence[Watcher], *, as_json: 
             say(_trouble(trouble, now))
         shown, all_of_it = len(each.troubles), each.failed + each.poison
         if shown < all_of_it:
-            note(f"{each.rule}: {all_of_it - shown:,} older ones are left out; add -v to see them")
+            left = all_of_it - shown
+            verb = "is" if left == 1 else "are"
+            note(f"{each.rule}: {left:,} older {verb} left out; add -v to see all")
     for watcher in alive:
         say(plain(f"watcher: process {watcher.pid} on {watcher.host}"))
     if not alive:
@@ -73,13 +76,15 @@ def _facts(found: RuleStatus, now: float) -> Iterator[str]:
     if not found.news:
         return
     counts = {
-        "in the inbox": found.news.objects,
+        "objects in the inbox": found.news.objects,
         "still being written": found.news.settling,
         "held by a limit": found.news.held,
     }
     said = [f"{count:,} {text}" for text, count in counts.items() if count]
     if said:
         yield ", ".join(said)
+    if found.news.limited:
+        yield plain(worded(found.news.limited))
     if found.news.unannounced:
         many = counted(found.news.unannounced, "objects")
         yield f"{many} came without a message in the queue; check what fills it"
@@ -96,7 +101,8 @@ def _trouble(found: Troubled, now: float) -> str:
     job = f" (job {ended.job})" if ended.job else ""
     begins = f", and begins with {ended.excerpt[:EXCERPT]}" if ended.excerpt else ""
     when = f"{found.ended.state:<6}  {moments.short(found.at, now)}"
-    return plain(f"{when}  {found.rule}: {thing}{job}: {worded(ended.error)}{begins}")
+    error = without_name(worded(ended.error), ended.key)
+    return plain(f"{when}  {found.rule}: {thing}{job}: {error}{begins}")
 
 
 def _age(at: float, now: float) -> str:

@@ -21,14 +21,19 @@ if TYPE_CHECKING:
     from impasto.watch.news import News
     from impasto.watch.rule import Rule
 
+NAMED = 3
+"""Objects that are named for each reason why they become no job."""
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def watching(rules: Sequence[Rule], *, as_json: bool) -> None:
-    """Print what is watched."""
-    if not as_json:
-        for rule in rules:
-            say(f"{_stamp(time.time())} {rule.name}: watching {_place(rule.inbox)}")
+def watching(rules: Sequence[Rule], home: str, *, as_json: bool) -> None:
+    """Print what is watched, and how to stop."""
+    if as_json:
+        return
+    stamp = _stamp(time.time())
+    for rule in rules:
+        say(f"{stamp} {rule.name}: watching {_place(rule.inbox)}/")
+    say(f"{stamp} jobs are kept in {_place(home)}; Ctrl-C stops once the shards in work are done")
 
 
 def news(told: News, *, as_json: bool) -> None:
@@ -53,19 +58,35 @@ def _stamp(now: float) -> str:
 
 
 def _line(told: News) -> str:
-    who = " ".join(filter(None, (told.rule, told.key)))
+    style = f" ({told.style})" if told.style else ""
+    who = " ".join(filter(None, (told.rule, f"{told.key}{style}" if told.key else "")))
     match told.state:
         case "began":
-            return f"{who}: job {told.job} began"
+            return f"{who}: job {told.job} {told.text}"
+        case "running":
+            left = f", {clock(told.seconds)} left" if told.seconds else ""
+            return f"{who}: {told.text}{left}"
+        case "done" if not told.items:
+            return f"{who} → {_place(told.output)} (as it was)"
         case "done":
-            items = f"{told.items:,} items, " if told.items else ""
-            return f"{who} → {_place(told.output)} ({items}{clock(told.seconds)})"
+            return f"{who} → {_place(told.output)} ({told.items:,} items, {clock(told.seconds)})"
         case "poison":
-            return f"{who}: set aside: {worded(told.text)}"
+            return f"{who}: set aside: {_without_name(told)}"
         case "failed":
-            return f"{who}: failed: {worded(told.text)}"
+            return f"{who}: failed: {_without_name(told)}"
         case _:
             return f"{who}: {worded(told.text)}" if who else worded(told.text)
+
+
+def _without_name(told: News) -> str:
+    return without_name(worded(told.text), told.key)
+
+
+def without_name(text: str, key: str) -> str:
+    """Return what is wrong with an object without the name that is printed before it."""
+    name = key.rpartition("/")[2]
+    rest = text.removeprefix(name)
+    return rest.lstrip(": ") if name and rest != text and rest[:1] in {" ", ":"} else text
 
 
 def _place(output: str) -> str:
@@ -73,19 +94,22 @@ def _place(output: str) -> str:
 
 
 def prospects(rule: Rule, found: Iterable[Prospect], *, as_json: bool) -> None:
-    """Print what a rule would make of each object."""
-    if not as_json:
-        say(f"rule {rule.name}: {_place(rule.inbox)}")
-    new = seen = passed = 0
-    for each in found:
-        if as_json:
+    """Print what a rule would make of each object, and why not of the others, by reasons."""
+    if as_json:
+        for each in found:
             sys.stdout.write(json.dumps({"rule": rule.name, **dataclasses.asdict(each)}) + "\n")
-        elif each.why:
-            say(f"  {each.key}: {worded(each.why)}")
-        for output in () if as_json else each.outputs:
+        return
+    say(f"rule {rule.name}: {_place(rule.inbox)}/")
+    new = 0
+    others: dict[str, tuple[list[str], int]] = {}
+    for each in found:
+        for output in each.outputs:
             say(f"  {each.key} → {_place(output)}")
         new += len(each.outputs)
-        seen += each.seen
-        passed += bool(each.why) and not each.seen
-    if not as_json:
-        say(f"  {counted(new, 'jobs')} would begin; {seen:,} seen before, {passed:,} passed over")
+        if each.why:
+            named, count = others.get(each.why, ([], 0))
+            others[each.why] = (sorted([*named, each.key])[:NAMED], count + 1)
+    for why, (named, count) in others.items():
+        more = f" and {count - len(named):,} more" if count > len(named) else ""
+        say(f"  {', '.join(named)}{more}: {worded(why)}")
+    say(f"  {counted(new, 'jobs')} would begin")
