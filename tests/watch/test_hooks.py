@@ -414,3 +414,20 @@ def test_a_secret_that_is_missing_is_told_once(
     wait_for(lambda: told)
     assert "environment variable HOOK_SECRET: is not set" in told[0]
     assert not records.held
+
+
+def test_a_webhook_that_cannot_be_worded_stops_no_other(
+    authority: Authority, records: Records, told: list[str]
+) -> None:
+    def say(of: Rule, hook: Hook) -> bytes | None:
+        if hook.kind == "failed":
+            raise RecursionError("odd")
+        return message(of, ENDED, hook.since)
+
+    with receiving(authority) as receiver:
+        delivery = HookDelivery(records, say, told.append)
+        delivery.add(rule(receiver), "f" * 16 + "-" + "0" * 16, "failed")
+        delivery.add(rule(receiver), TICKET, "done")
+        wait_for(lambda: receiver.got and not records.held)
+        delivery.close(5)
+    assert "RecursionError" in told[0]

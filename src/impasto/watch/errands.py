@@ -14,7 +14,7 @@ from impasto.jobs.waiting import Undriven
 from impasto.storage.stores import Stores
 from impasto.watch.dispatch import Waiting
 from impasto.watch.hooks import HookDelivery
-from impasto.watch.news import News
+from impasto.watch.news import News, words
 from impasto.watch.reminders import Reminders
 from impasto.watch.retention import Expiry
 from impasto.watch.webhook import message
@@ -65,7 +65,7 @@ class Errands:
         self._reminders = Reminders(Stores.of(given.settings))
         self._undriven, self._expiry = Undriven(records.home, claims.store_time), Expiry(records)
         self._stopped = threading.Event()
-        self._silent = ""
+        self._silent = self._odd = ""
 
     @contextmanager
     def running(self, watches: Mapping[str, RuleWatch], beat: float) -> Iterator[None]:
@@ -116,8 +116,8 @@ class Errands:
         while not self._stopped.wait(seconds):
             try:
                 self._claims.beat({name: each.news for name, each in [*watches.items()]})
-            except ImpastoError as error:
-                self._fall_silent(str(error))
+            except Exception as error:  # noqa: BLE001 (nothing may end the signs of life)
+                self._fall_silent(words(error))
             else:
                 self._fall_silent("")
 
@@ -143,6 +143,10 @@ class Errands:
             except ImpastoError:
                 # The sign of life tells that the store does not answer.
                 pass
+            except Exception as error:  # noqa: BLE001 (nothing may end the errands)
+                if (text := words(error)) != self._odd:
+                    self._odd = text
+                    self._tell(text, warning=True)
             self._stopped.wait(LOOK)
 
     def _offer_job(self, job: Job) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from impasto.errors import BadInput, ImpastoError
 from impasto.schema.watch import Hook
 from impasto.settings import secret
+from impasto.watch.news import words
 from impasto.watch.webhook import message_id, send
 
 if TYPE_CHECKING:
@@ -135,6 +136,9 @@ class HookDelivery:
         except ImpastoError:
             # The store does not answer; that is no fault of the receiver.
             self._queue(rule, hook, WAITS[0])
+            return
+        except Exception as error:  # noqa: BLE001 (one webhook never stops the others)
+            self._give_up(rule, hook, words(error))
             return
         if answer.delivered:
             with suppress(ImpastoError):

@@ -10,7 +10,6 @@ import queue
 import threading
 import time
 from collections import deque
-from functools import partial
 from typing import TYPE_CHECKING
 
 from impasto.errors import ImpastoError
@@ -134,7 +133,11 @@ class RuleWatch(threading.Thread):
                 # A pass that takes long must not be all that happens.
                 due = max(now + self.rule.interval, 2 * time.monotonic() - now)
             elif keys := {*woken.keys, *self._settling.due()}:
-                self._retried(partial(self._look, keys))
+                try:
+                    self._look(keys)
+                except Exception:  # noqa: BLE001 (the listing tells what does not answer)
+                    # One name that no store answers for must not keep the rule from its listings.
+                    due = now
 
     def _wait(self, due: float) -> Woken:
         """Wait for a wake-up, for something to settle or for the next pass; joins wake-ups."""
