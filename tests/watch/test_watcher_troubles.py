@@ -99,3 +99,16 @@ def test_an_object_that_comes_back_as_it_was_has_its_job(tmp_path: Path) -> None
         watching.until(lambda: watching.states("done"))
         assert status(tmp_path)["rows"]["superseded"] == 0
     assert squares(tmp_path / "out/a.jsonl") == [1, 4]
+
+
+def test_a_flood_leaves_places_for_other_senders(tmp_path: Path) -> None:
+    write_rules(tmp_path, {"rows": {"max_waiting": 10}}, jobs=1)
+    for n in range(40):
+        drop(tmp_path / f"in/flood/{n}.csv", [n])
+    # Whatever the order of the listing is.
+    for other in ("a", "m", "z"):
+        drop(tmp_path / f"in/{other}/1.csv", [1])
+    with Watching(tmp_path) as watching:
+        watching.until(lambda: len(watching.states("done")) >= 25)
+        first = [line["key"] for line in watching.states("done")[:25]]
+    assert {"a/1.csv", "m/1.csv", "z/1.csv"} <= {*first}

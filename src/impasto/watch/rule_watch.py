@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from impasto.errors import ImpastoError
@@ -39,6 +39,8 @@ FIRST_RETRY, LAST_RETRY = 1.0, 60.0
 """Seconds until an inbox is listed again that did not answer."""
 TOGETHER = 200
 """Tickets that are admitted at once."""
+SPARE = 10
+"""One place of so many is kept for senders that have few tickets, so that no flood takes all."""
 _WAKE = Woken(())
 """Makes the thread look up without looking at anything."""
 
@@ -86,7 +88,7 @@ class RuleWatch(threading.Thread):
         self._seen: Seen
         self._intake: Intake
         self._known: set[int] = set()
-        self._open: set[str] = set()
+        self._open: dict[str, str] = {}
         self._gone: deque[str] = deque()
         self._styles = {each.recipe: each.name for each in rule.variants}
         self._held = 0
@@ -105,7 +107,7 @@ class RuleWatch(threading.Thread):
 
     def ended(self, name: str, *, superseded: bool) -> None:
         """Make room for another ticket, since this one is not open any more."""
-        self._open.discard(name)
+        self._open.pop(name, None)
         if superseded:
             self._gone.append(name)
 
@@ -300,13 +302,26 @@ class RuleWatch(threading.Thread):
 
     def _admit(self, tickets: Sequence[Ticket]) -> None:
         """Admit tickets, as many as may wait."""
-        room = max(0, self.rule.limits.max_waiting - len(self._open))
-        self._held += len(tickets[room:])
-        taken = tickets[:room]
+        taken = self._placed(tickets)
+        self._held += len(tickets) - len(taken)
         for ticket, new in zip(taken, self._records.admit_many(taken), strict=True):
             self._seen.add(ticket.name)
             if new:
                 self._open_one(ticket)
+
+    def _placed(self, tickets: Sequence[Ticket]) -> list[Ticket]:
+        """Return those tickets that may be open now; the last places are for senders with few."""
+        placed: list[Ticket] = []
+        most = self.rule.limits.max_waiting
+        has = Counter([*self._open.values()])
+        room, spare = most - has.total(), max(1, most // SPARE) if most > 1 else 0
+        for ticket in tickets:
+            few = has[ticket.sender] < max(1, most // (len(has) + 1))
+            if room > (0 if few else spare):
+                placed.append(ticket)
+                has[ticket.sender] += 1
+                room -= 1
+        return placed
 
     def _find_open(self) -> None:
         """Offer the tickets that are open, whoever admitted them, and forget those that are not."""
@@ -317,7 +332,9 @@ class RuleWatch(threading.Thread):
             # If just that version of its object comes back, it is not gone.
             self._seen.discard(self._gone.popleft())
         there = self._records.open_tickets(name)
-        self._open &= there.keys()
+        for gone in [*self._open]:
+            if gone not in there:
+                self._open.pop(gone, None)
         new = [each for each in there if each not in self._open]
         for ticket in in_order(lambda each: self._records.ticket(name, each), new, MANY):
             if ticket:
@@ -325,7 +342,7 @@ class RuleWatch(threading.Thread):
                 self._open_one(ticket)
 
     def _open_one(self, ticket: Ticket) -> None:
-        self._open.add(ticket.name)
+        self._open[ticket.name] = ticket.sender
         self._offer(
             Waiting(
                 ticket.modified,
