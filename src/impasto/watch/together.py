@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput
@@ -73,6 +73,9 @@ def _shared(one: Rule, other: Rule) -> str:
 
 def _common(one: Rule, other: Rule) -> Iterator[tuple[Rule, str, Rule, str]]:
     """Yield objects that both rules take: each rule, and the object's key for it."""
+    inboxes = parse(one.inbox), parse(other.inbox)
+    if all(below(base, place) is None for base, place in permutations(inboxes)):
+        return
     for first, second in ((one, other), (other, one)):
         for key in (key for pattern in first.patterns for key in _examples(first, pattern)):
             theirs = below(parse(second.inbox), parse(first.inbox).child(key))
