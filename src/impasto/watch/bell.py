@@ -19,8 +19,8 @@ class Bell:
 
     def ring(self) -> None:
         """Wake whoever waits; may be called by any thread and in a signal handler."""
-        # A full pipe wakes as well as one byte does.
-        with suppress(BlockingIOError):
+        # A full pipe wakes as well as one byte does; a closed bell has nobody to wake.
+        with suppress(OSError):
             os.write(self._rung, b"!")
 
     def clear(self) -> None:
@@ -30,5 +30,6 @@ class Bell:
 
     def close(self) -> None:
         """Close it."""
-        os.close(self._heard)
-        os.close(self._rung)
+        heard, rung, self._heard, self._rung = self._heard, self._rung, -1, -1
+        os.close(heard)
+        os.close(rung)
