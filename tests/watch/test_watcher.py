@@ -210,7 +210,7 @@ def test_what_it_stops_after_a_long_silence_is_driven_again(tmp_path: Path) -> N
         watching.until(lambda: [*tmp_path.glob("home/jobs/*/plan.json")])
         with frozen(psutil.Process(watching.pid)):
             time.sleep(1.5)
-        watching.until_told("another watcher may have taken it over")
+        # Whether it stopped its job then depends on which of its threads woke first.
         gate.touch()
         watching.until(lambda: watching.states("done"))
     assert squares(tmp_path / "out/a.jsonl") == [49]

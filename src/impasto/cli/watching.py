@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from impasto.cli.options import load_settings, open_stores
 from impasto.cli.render import watch_news
-from impasto.errors import BadInput, StoppedAtOnce
+from impasto.errors import BadInput, Interrupted, StoppedAtOnce
 from impasto.settings import CONFIG_FILE, config_file
 from impasto.watch.dry_run import prospects
 from impasto.watch.given import Given, Rules
@@ -34,13 +34,15 @@ def run(home: str | None, config: str | None, *, once: bool, as_json: bool) -> i
         as_json: whether to print each event as JSON.
 
     Returns:
-        The exit code; what failed counts only if the watcher was to end by itself.
+        The exit code; what failed, or was left, counts only if the watcher was to end by itself.
 
     Raises:
         BadInput: a rule is wrong, or there is none.
         Unavailable: the control store does not answer.
         StoppedAtOnce: a second Ctrl-C did not let the jobs finish their shards.
     """
+    # Else it would end the process until there are rules to be read again.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     settings = load_settings(config, home)
     stores = open_stores(settings)
     load = partial(_load, config, settings, stores)
@@ -52,6 +54,8 @@ def run(home: str | None, config: str | None, *, once: bool, as_json: bool) -> i
         met = watcher.run()
     if watcher.hurried:
         raise StoppedAtOnce("")
+    if once and watcher.stopped:
+        return Interrupted.exit_code
     return met.exit_code if met and once else 0
 
 

@@ -12,6 +12,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from impasto.schema.watch import Ticket
 
 HOUR = 3600.0
 FIRST_WAIT, LONGEST_WAIT = 10.0, 600.0
@@ -51,6 +55,25 @@ class Waiting:
     def object(self) -> tuple[str, str]:
         """The object under its recipe; its versions are driven one after the other."""
         return self.rule, self.name.partition("-")[0]
+
+
+def waiting_for(ticket: Ticket, style: str) -> Waiting:
+    """Return a ticket as it waits.
+
+    Args:
+        ticket: the ticket.
+        style: as in `Waiting`.
+    """
+    return Waiting(
+        ticket.modified,
+        ticket.key,
+        ticket.name,
+        ticket.rule,
+        ticket.sender,
+        ticket.recipe,
+        ticket.spec.output,
+        style,
+    )
 
 
 @dataclass(slots=True)

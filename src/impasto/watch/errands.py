@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from impasto.watch.rule import Rule
     from impasto.watch.rule_watch import RuleWatch
 
-LOOK = 15.0
-"""Seconds between two looks for jobs that nobody drives."""
+LOOK, LOOK_IN_STORE = 15.0, 60.0
+"""Seconds between two looks for jobs that nobody drives; in a store, each is a listing to pay."""
+ADOPT = 300.0
+"""Seconds between two looks for webhooks that other watchers have left."""
 HOUR = 3600.0
 LAST_HOOKS = 5.0
 """Seconds that webhooks have at the end; others deliver what is left."""
@@ -130,13 +132,16 @@ class Errands:
         self._silent = error
 
     def _look(self, watches: Mapping[str, RuleWatch]) -> None:
-        due = 0.0
+        due = adopt = 0.0
+        pause = LOOK if self._records.home.place.local else LOOK_IN_STORE
         while not self._stopped.is_set():
             try:
                 for job in self._undriven.find():
                     self._offer_job(job)
                 self.looked.set()
-                self._hooks.adopt([each.rule for each in [*watches.values()]])
+                if time.monotonic() >= adopt:
+                    adopt = time.monotonic() + ADOPT
+                    self._hooks.adopt([each.rule for each in [*watches.values()]])
                 if time.monotonic() >= due:
                     due = time.monotonic() + HOUR
                     self._clear_up(watches)
@@ -147,7 +152,7 @@ class Errands:
                 if (text := words(error)) != self._odd:
                     self._odd = text
                     self._tell(text, warning=True)
-            self._stopped.wait(LOOK)
+            self._stopped.wait(pause)
 
     def _offer_job(self, job: Job) -> None:
         try:

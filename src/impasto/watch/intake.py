@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from impasto.errors import BadInput, ImpastoError
+from impasto.errors import BadInput, Denied, ImpastoError
 from impasto.schema.watch import ticket_name
 from impasto.watch.matching import LONGEST_TRIGGER, Passed, decide, sender_of
 from impasto.watch.news import News, OnNews, words
@@ -102,7 +102,10 @@ class Intake:
             return read_trigger(self._rule, self._rules, arrival, content)
         except BadInput as error:
             self._refuse(arrival, str(error))
-            return ()
+        except Denied as error:
+            # The others may be read; this one is tried again when the watcher is started anew.
+            self._tell(News(str(error), self._rule.name, arrival.key, warning=True))
+        return ()
 
     def _refuse(self, arrival: Arrival, reason: str) -> None:
         """Set an object aside, unless that was done before."""

@@ -16,7 +16,7 @@ from impasto.errors import ImpastoError
 from impasto.schema.watch import RuleNews
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
-from impasto.watch.dispatch import Waiting
+from impasto.watch.dispatch import Waiting, waiting_for
 from impasto.watch.intake import Intake
 from impasto.watch.news import News, OnNews, words
 from impasto.watch.settling import Settling
@@ -343,15 +343,4 @@ class RuleWatch(threading.Thread):
 
     def _open_one(self, ticket: Ticket) -> None:
         self._open[ticket.name] = ticket.sender
-        self._offer(
-            Waiting(
-                ticket.modified,
-                ticket.key,
-                ticket.name,
-                ticket.rule,
-                ticket.sender,
-                ticket.recipe,
-                ticket.spec.output,
-                self._styles.get(ticket.recipe, ""),
-            )
-        )
+        self._offer(waiting_for(ticket, self._styles.get(ticket.recipe, "")))

@@ -78,6 +78,11 @@ class Watcher:
         return self._rules
 
     @property
+    def stopped(self) -> bool:
+        """Whether it was asked to end."""
+        return self._stop.is_set()
+
+    @property
     def hurried(self) -> bool:
         """Whether it was asked to end at once."""
         return self._at_once.is_set()
