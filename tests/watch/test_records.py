@@ -208,7 +208,9 @@ def test_a_message_is_set_aside_once_and_a_flood_is_only_counted(
 ) -> None:
     monkeypatch.setattr(records, "MOST_MESSAGES", 3)
     own = records_of(place)
-    assert all(own.reject_message(RULE, b"\x1b[31m\xff", "is no JSON") for _ in range(5))
+    told = [own.reject_message(RULE, b"\x1b[31m\xff", "is no JSON") for _ in range(5)]
+    assert told == [True, False, False, False, False]
+    assert not records_of(place).reject_message(RULE, b"\x1b[31m\xff", "is no JSON")
     assert kinds(place) == {"poison": 1}
     told = [own.reject_message(RULE, bytes([n]) * 70_000, "too large") for n in range(5)]
     assert told == [True, True, False, False, False]

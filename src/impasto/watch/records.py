@@ -50,6 +50,7 @@ class Records:
         self.home = home
         self._lock = Lock()
         self._messages: dict[str, int] = {}
+        self._set_aside: set[tuple[str, str]] = set()
         self._dropped: dict[str, int] = {}
         self._applied: set[tuple[str, str]] = set()
 
@@ -247,10 +248,13 @@ class Records:
         """Set a message aside that cannot be read, once for each content.
 
         Returns:
-            Whether it has a record; False if the rule has so many that it was only counted.
+            Whether this call made its record; False if it had one, or if the rule has so many that
+            it was only counted.
         """
         name = f"message-{hashlib.sha256(body).hexdigest()[:32]}"
         with self._lock:
+            if (rule, name) in self._set_aside:
+                return False
             known = self._messages.get(rule)
         if known is None:
             names = (each for each, _ in self.folder(rule).names("poison"))
@@ -262,10 +266,11 @@ class Records:
                 return False
         excerpt = body[:EXCERPT].decode(errors="replace")
         record = _poison(reason, size=len(body), excerpt=ascii(excerpt)[1:-1])
-        if self.folder(rule).create("poison", name, record):
-            with self._lock:
-                self._messages[rule] += 1
-        return True
+        new = self.folder(rule).create("poison", name, record)
+        with self._lock:
+            self._messages[rule] += new
+            self._set_aside.add((rule, name))
+        return new
 
     def dropped(self, rule: str) -> int:
         """Return how many messages of a rule were only counted."""
