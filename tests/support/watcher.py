@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -93,13 +94,24 @@ def squares(path: Path) -> list[int]:
 class Watching:
     """A running `impasto watch`; a context that ends it."""
 
-    def __init__(self, folder: Path, *args: str, env: Mapping[str, str] | None = None) -> None:
-        """Start it in a folder."""
+    def __init__(
+        self, folder: Path, *args: str, env: Mapping[str, str] | None = None, first: str = ""
+    ) -> None:
+        """Start it in a folder.
+
+        Args:
+            folder: has `impasto.toml`.
+            args: further arguments.
+            env: variables that this process lacks.
+            first: code that its process runs first, such as to shorten what a test cannot wait for.
+        """
         self.folder = folder
         self.lines: list[dict[str, Any]] = []
         self.other: list[str] = []
+        started = f"{first}\nfrom impasto.cli.main import main\nmain()"
+        command = [sys.executable, "-c", started] if first else COMMAND
         self._process = subprocess.Popen(
-            [*COMMAND, "watch", "--json", *args],
+            [*command, "watch", "--json", *args],
             cwd=folder,
             env=os.environ | dict(env or {}),
             stdout=subprocess.PIPE,

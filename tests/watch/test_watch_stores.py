@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from azure.storage.blob import BlobBlock
 
+from support.queues import SqsTestQueue, begin_in_parts, upload_in_parts
 from support.stores import signed_in
-from support.watchcloud import Cloud
+from support.watchcloud import Cloud, table
 from support.watcher import Watching, status
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.cloud import Azurite
+    from support.cloud import Azurite, MotoS3
     from support.queues import AzureTestQueue, AzuriteQueues
 
     Env = pytest.MonkeyPatch
@@ -51,3 +53,82 @@ def test_uploads_to_azure_are_scored_with_and_without_a_message(
     assert len(cloud.jobs()) == 3
     assert len(cloud.records("seen")) == 2
     assert not cloud.records("poison")
+
+
+WIDE = b"n,pad\n" + b"".join(b"%d,%s\n" % (n, b"x" * 110_000) for n in range(50))
+"""A table of more than 5 MiB, the least of a part in S3."""
+
+
+def test_uploads_to_s3_are_scored_with_and_without_a_message(
+    tmp_path: Path, monkeypatch: Env, s3: MotoS3
+) -> None:
+    cloud = Cloud.amazon(tmp_path, monkeypatch, s3)
+    queue = SqsTestQueue.make(s3, cloud.container, "in/")
+    quiet = {"inbox": f"{cloud.media.url}/quiet", "output": f"{cloud.media.url}/{{name}}.jsonl"}
+    told = {"queue": queue.url, "interval": NEVER}
+    cloud.write_rules({"rows": told, "quiet": quiet})
+    with Watching(tmp_path) as watching:
+        watching.until(lambda: {*status(tmp_path)} == {"rows", "quiet"})
+        # Two messages come of one upload in parts.
+        upload_in_parts(s3, cloud.container, "in/ann/a+b é.csv", [WIDE, b"50,x\n"])
+        cloud.upload("quiet/found.csv", 3)
+        watching.until(lambda: len(watching.states("done")) == 2)
+        cloud.upload("in/ann/a+b é.csv", 4)
+        watching.until(lambda: len(watching.states("done")) == 3 and not queue.left())
+    assert cloud.squares("out/ann/a+b é.jsonl") == [16]
+    assert cloud.squares("found.jsonl") == [9]
+    assert len(cloud.jobs()) == 3
+    assert len(cloud.records("seen")) == 2
+    assert not cloud.records("poison")
+
+
+def test_a_half_written_upload_never_starts(
+    tmp_path: Path,
+    monkeypatch: Env,
+    azurite: Azurite,
+    s3: MotoS3,
+    queue: AzureTestQueue,
+) -> None:
+    cloud = Cloud.azure(tmp_path / "azure", monkeypatch, azurite)
+    amazon = Cloud.amazon(tmp_path / "amazon", monkeypatch, s3)
+    for each, named in ((cloud, queue.url), (amazon, "")):
+        each.folder.mkdir()
+        each.write_rules({"rows": {"queue": named}})
+    half = azurite.blob(cloud.container, "in/half.csv")
+    half.stage_block("0000", table([1, 2]))
+    complete = begin_in_parts(s3, amazon.container, "in/half.csv", [WIDE, b"50,x\n"])
+    queue.put(cloud.event("in/half.csv"))
+    with Watching(cloud.folder) as one, Watching(amazon.folder) as other:
+        cloud.upload("in/whole.csv", 3)
+        amazon.upload("in/whole.csv", 3)
+        one.until(lambda: one.states("done"))
+        other.until(lambda: other.states("done"))
+        assert len(cloud.records("seen")) == len(amazon.records("seen")) == 1
+        half.stage_block("0001", table([3])[2:])
+        half.commit_block_list([BlobBlock("0000"), BlobBlock("0001")])
+        complete()
+        one.until(lambda: len(one.states("done")) == 2)
+        other.until(lambda: len(other.states("done")) == 2)
+    assert cloud.squares("out/half.jsonl") == [1, 4, 9]
+    assert amazon.squares("out/half.jsonl") == [n * n for n in range(51)]
+
+
+IMPATIENT = "from impasto.watch import unannounced; unannounced.PATIENCE = 0.5"
+
+
+def test_objects_without_a_message_are_told(
+    tmp_path: Path, monkeypatch: Env, azurite: Azurite, queue: AzureTestQueue
+) -> None:
+    cloud = Cloud.azure(tmp_path, monkeypatch, azurite)
+    cloud.write_rules({"rows": {"queue": queue.url}})
+    cloud.upload("in/before.csv", 1)
+    with Watching(tmp_path, first=IMPATIENT) as watching:
+        watching.until(lambda: watching.states("done"))
+        queue.put(cloud.event("in/told.csv"))
+        watching.until(lambda: not queue.left())
+        cloud.upload("in/told.csv", 2)
+        watching.until(lambda: len(watching.states("done")) == 2)
+        cloud.upload("in/untold.csv", 3)
+        watching.until_told("1 object came without a message in the queue")
+        watching.until(lambda: status(tmp_path)["rows"]["news"]["unannounced"] == 1)
+        watching.until(lambda: len(watching.states("done")) == 3)
