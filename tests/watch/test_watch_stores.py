@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 from azure.storage.blob import BlobBlock
 
+from support.faults import Proxy, Refuse
 from support.queues import SqsTestQueue, begin_in_parts, upload_in_parts
-from support.stores import signed_in
+from support.stores import azure, signed_in
 from support.watchcloud import Cloud, table
 from support.watcher import Watching, status
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.cloud import Azurite, MotoS3
+    from support.cloud import Authority, Azurite, MotoS3
     from support.queues import AzureTestQueue, AzuriteQueues
 
     Env = pytest.MonkeyPatch
@@ -132,3 +133,34 @@ def test_objects_without_a_message_are_told(
         watching.until_told("1 object came without a message in the queue")
         watching.until(lambda: status(tmp_path)["rows"]["news"]["unannounced"] == 1)
         watching.until(lambda: len(watching.states("done")) == 3)
+
+
+HASTY = "from impasto.storage import clients; clients.RETRY['max_retries'] = 1"
+"""Waits less for a store before it counts as away."""
+
+
+def test_a_store_that_is_away_is_waited_for_and_told_once(
+    tmp_path: Path, monkeypatch: Env, azurite: Azurite, authority: Authority
+) -> None:
+    with Proxy(azurite.endpoint(), authority) as proxy:
+        cloud = Cloud.azure(tmp_path, monkeypatch, azurite, proxy=proxy)
+        straight = azure(monkeypatch, azurite, cloud.container).open("in")
+        cloud.write_rules({"rows": {}}, beat=2)
+        with Watching(tmp_path, first=HASTY) as watching:
+            cloud.upload("in/0.csv", 0)
+            watching.until(lambda: watching.states("done"))
+            straight.put("1.csv", table([1]))
+            watching.until(lambda: len(watching.states("began")) == 2)
+            proxy.fault = lambda _: Refuse()
+            straight.put("2.csv", table([2]))
+            watching.until_told("; waiting")
+            straight.put("3.csv", table([3]))
+            failed = len(proxy.records) + 6
+            watching.until(lambda: len(proxy.records) > failed)
+            proxy.fault = None
+            watching.until(lambda: len(watching.states("done")) == 4)
+        for words in ("; waiting", "answers again"):
+            assert len([each for each in watching.lines if words in each["text"]]) == 1
+        assert [cloud.squares(f"out/{n}.jsonl") for n in range(4)] == [[0], [1], [4], [9]]
+        assert len(cloud.jobs()) == 4
+        assert not cloud.records("tries") + cloud.records("failed") + cloud.records("poison")
