@@ -175,7 +175,7 @@ def newest(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def retry(records: Records, entry: Entry) -> bool:
-    """Open a ticket again that failed or is poison, as if it had never been tried.
+    """Open a ticket again that failed or is poison, as if it had never been tried or cancelled.
 
     An object that was refused without a ticket counts as new.
 
@@ -191,6 +191,9 @@ def retry(records: Records, entry: Entry) -> bool:
     if ticket is None:
         forget(records.folder(entry.rule), entry.name)
     else:
+        ended = records.ended(entry.rule, entry.name)
+        if ended and ended.job:
+            Job(records.home, ended.job).notes.uncancel()
         reopen(records.folder(entry.rule), ticket)
     return True
 
