@@ -17,6 +17,7 @@ LONGEST = (
     CLUSTER,
     "test_watch_kills",
     "test_watch_stores",
+    "test_watch_flood",
     "test_crash",
     "test_cloud_jobs",
     "test_engine",
