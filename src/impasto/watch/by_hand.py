@@ -185,9 +185,6 @@ def retry(records: Records, entry: Entry) -> bool:
     if entry.state in {"done", "open", "superseded"} or entry.name.startswith("message-"):
         return False
     ticket = records.stored(entry.rule, entry.name)
-    ended = records.ended(entry.rule, entry.name)
-    if ended and ended.job:
-        Job(records.home, ended.job).notes.uncancel()
     if ticket is None:
         forget(records.folder(entry.rule), entry.name)
     else:
