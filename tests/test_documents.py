@@ -58,9 +58,11 @@ def wrong(words: list[str], *, whole: bool = True) -> str:
     command: Any = COMMAND
     path, rest = "impasto", list(words)
     while isinstance(command, TyperGroup):
-        own = {name for param in command.params for name in param.opts}
-        while rest and rest[0] in own | {"--help"}:
-            rest.pop(0)
+        own = {name: param for param in command.params for name in param.opts}
+        while rest and (rest[0].partition("=")[0] in own or rest[0] == "--help"):
+            name, given, _ = rest.pop(0).partition("=")
+            if name in own and not given and not own[name].is_flag:
+                rest.pop(0)
         if not rest:
             return ""
         if rest[0] not in command.commands:

@@ -80,7 +80,13 @@ class AzureTestQueue:
         key = {"account_name": DATA, "account_key": self.service.blobs.accounts[DATA]}
         base = self.url.rpartition("/")[0]
         return QueueClient(
-            base, self.name, key, connection_verify=str(self.service.blobs.ca), retry_total=0
+            base,
+            self.name,
+            key,
+            connection_verify=str(self.service.blobs.ca),
+            retry_total=0,
+            # On a busy machine, the emulator may take long with many messages.
+            read_timeout=120,
         )
 
     def put(self, *texts: str) -> None:
@@ -91,7 +97,7 @@ class AzureTestQueue:
 
     def put_many(self, texts: Sequence[str]) -> None:
         """Put many messages into it, more or less in their order."""
-        with self.client as client, ThreadPoolExecutor(8) as pool:
+        with self.client as client, ThreadPoolExecutor(4) as pool:
             for _ in pool.map(client.send_message, texts):
                 pass
 

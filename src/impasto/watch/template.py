@@ -132,11 +132,18 @@ def fill(template: Template, fields: Mapping[str, str]) -> str:
             names += filter(None, fields["path"].split("/"))
             continue
         name = _joined(part, fields)
-        over = len(name.encode(errors="surrogateescape")) - LONGEST_NAME
+        over = len(_bytes(name)) - LONGEST_NAME
         if over > 0:
             name = _joined(part, {**fields, "name": _cut(fields["name"], over)})
         names += [name] if name else []
     return place_below(template.base, "/".join(names), folder=template.folder)
+
+
+def _bytes(name: str) -> bytes:
+    try:
+        return name.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        raise BadInput(f"{name!a}: is no name that a file can have", "rename it") from None
 
 
 def place_below(base: Url, key: str, *, folder: bool = False) -> str:

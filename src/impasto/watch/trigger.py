@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from impasto.watch.arrival import Arrival
     from impasto.watch.template import Template
 
-MOST_FIELDS, DEEPEST, LONGEST_TEXT = 100, 5, 1024
+MOST_FIELDS, DEEPEST, LONGEST_TEXT, LONGEST_LINE = 100, 5, 1024, 2048
 _OWN = ("source", "style", "output")
 _WORD = re.compile(r"[A-Za-z][\w .,+-]{0,99}|\d{1,9}/[1-9]\d{0,8}|[\d,]{1,60}", re.ASCII)
 """Words, ratios and lists of numbers. A number such as 1e999999999 would take all memory to read
@@ -104,6 +104,9 @@ def _fields(key: str, content: bytes) -> dict[str, Any]:
         if len(lines) != 1:
             raise BadInput(f"has {len(lines)} lines", "write one, which names a folder of frames")
         return {"source": lines[0]}
+    if suffix == ".toml" and any(len(line) > LONGEST_LINE for line in text.splitlines()):
+        # A key of thousands of dots takes the parser a time that grows with their square.
+        raise BadInput(f"has a line of over {LONGEST_LINE} characters", "write short lines")
     try:
         found = (
             tomllib.loads(text)
