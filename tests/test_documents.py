@@ -61,7 +61,7 @@ def wrong(words: list[str], *, whole: bool = True) -> str:
         own = {name: param for param in command.params for name in param.opts}
         while rest and (rest[0].partition("=")[0] in own or rest[0] == "--help"):
             name, given, _ = rest.pop(0).partition("=")
-            if name in own and not given and not own[name].is_flag:
+            if name in own and not given and not getattr(own[name], "is_flag", False):
                 rest.pop(0)
         if not rest:
             return ""
