@@ -6,6 +6,8 @@ from collections import Counter
 
 from impasto.watch.dispatch import FIRST_WAIT, HOUR, LONGEST_WAIT, Dispatcher, HourlyLimit, Waiting
 
+NOBODY: frozenset[str] = frozenset()
+
 
 class Clock:
     def __init__(self) -> None:
@@ -23,10 +25,6 @@ def ticket(
     return Waiting(float(n), key, name, rule, sender)
 
 
-def anyone(_: str) -> bool:
-    return True
-
-
 def has_room(_: str, __: int) -> bool:
     return True
 
@@ -35,7 +33,7 @@ def taken(dispatcher: Dispatcher, count: int) -> list[Waiting]:
     """Take one after the other, each ending before the next one is taken."""
     found = []
     for _ in range(count):
-        waiting = dispatcher.take((), has_room, anyone)
+        waiting = dispatcher.take((), has_room, NOBODY)
         if waiting is None:
             break
         found.append(waiting)
@@ -73,10 +71,10 @@ def test_a_later_version_waits_until_the_earlier_one_has_ended() -> None:
     first, second = (ticket(n, key="clip.mp4", version=n) for n in (1, 2))
     dispatcher.add(first)
     dispatcher.add(second)
-    assert dispatcher.take((), has_room, anyone) == first
-    assert dispatcher.take([first], has_room, anyone) is None
+    assert dispatcher.take((), has_room, NOBODY) == first
+    assert dispatcher.take([first], has_room, NOBODY) is None
     dispatcher.forget(first.subject)
-    assert dispatcher.take((), has_room, anyone) == second
+    assert dispatcher.take((), has_room, NOBODY) == second
 
 
 def test_what_another_watcher_drives_is_passed_over_and_stays() -> None:
@@ -84,18 +82,18 @@ def test_what_another_watcher_drives_is_passed_over_and_stays() -> None:
     theirs, ours = ticket(1, "a"), ticket(2, "a")
     dispatcher.add(theirs)
     dispatcher.add(ours)
-    assert dispatcher.take((), has_room, lambda subject: subject != theirs.subject) == ours
-    assert dispatcher.take((), has_room, anyone) == theirs
+    assert dispatcher.take((), has_room, {theirs.subject}) == ours
+    assert dispatcher.take((), has_room, NOBODY) == theirs
 
 
 def test_a_rule_without_room_lets_others_pass() -> None:
     dispatcher = Dispatcher()
     dispatcher.add(ticket(1, rule="full"))
     dispatcher.add(ticket(2, rule="free"))
-    found = dispatcher.take((), lambda rule, _: rule != "full", anyone)
+    found = dispatcher.take((), lambda rule, _: rule != "full", NOBODY)
     assert found is not None
     assert found.rule == "free"
-    assert dispatcher.take((), lambda rule, _: rule != "full", anyone) is None
+    assert dispatcher.take((), lambda rule, _: rule != "full", NOBODY) is None
 
 
 def test_what_failed_waits_longer_each_time_up_to_a_limit() -> None:
@@ -105,9 +103,9 @@ def test_what_failed_waits_longer_each_time_up_to_a_limit() -> None:
     dispatcher.add(one)
     waits = []
     for _ in range(10):
-        assert dispatcher.take((), has_room, anyone) == one
+        assert dispatcher.take((), has_room, NOBODY) == one
         dispatcher.put_back(one.subject)
-        assert dispatcher.take((), has_room, anyone) is None
+        assert dispatcher.take((), has_room, NOBODY) is None
         due = dispatcher.due()
         assert due is not None
         waits.append(due)
@@ -122,12 +120,12 @@ def test_what_is_forgotten_never_comes_back() -> None:
     waits, postponed = ticket(1, "a"), ticket(2, "a")
     dispatcher.add(waits)
     dispatcher.add(postponed)
-    assert dispatcher.take((), has_room, anyone) == waits
+    assert dispatcher.take((), has_room, NOBODY) == waits
     dispatcher.put_back(waits.subject)
     dispatcher.forget(waits.subject)
     dispatcher.forget(postponed.subject)
     clock.now += LONGEST_WAIT
-    assert dispatcher.take((), has_room, anyone) is None
+    assert dispatcher.take((), has_room, NOBODY) is None
     assert len(dispatcher) == 0
 
 

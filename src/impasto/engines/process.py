@@ -56,21 +56,8 @@ class Nursery:
         self._codes: dict[int, int] = {}
         self._said = output_file()
         code = f"from impasto.engines.nursery import serve; serve({theirs.fileno()}, {kind!r})"
-        # Workers inherit the mask, so that Ctrl-C reaches the driver alone, from the start.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            with theirs, ENVIRONMENT:
-                self._process = subprocess.Popen(
-                    # -P keeps out modules that happen to be in the working folder.
-                    [sys.executable, "-P", "-c", code],
-                    stdin=subprocess.DEVNULL,
-                    stdout=self._said,
-                    stderr=self._said,
-                    pass_fds=[theirs.fileno()],
-                    start_new_session=True,
-                )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with theirs:
+            self._process = start_python(code, theirs, self._said)
 
     @property
     def alive(self) -> bool:
@@ -232,6 +219,31 @@ def stop_spare() -> None:
 def take(kind: Items) -> Nursery:
     """Return the spare nursery, or a new one."""
     return _spare.pop() if _spare else Nursery(kind)
+
+
+def start_python(code: str, inherited: socket.socket, said: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start an interpreter in a session of its own, which Ctrl-C does not reach.
+
+    Args:
+        code: what it runs.
+        inherited: a socket that it has under the same number.
+        said: where what it prints goes.
+    """
+    # What it starts inherits the mask, so that Ctrl-C reaches the driver alone, from the start.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        with ENVIRONMENT:
+            return subprocess.Popen(
+                # -P keeps out modules that happen to be in the working folder.
+                [sys.executable, "-P", "-c", code],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                pass_fds=[inherited.fileno()],
+                start_new_session=True,
+            )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def output_file() -> IO[bytes]:

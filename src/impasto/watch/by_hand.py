@@ -129,11 +129,11 @@ def _of_item(
 
 def _entries(folder: RuleFolder, rule: str, wanted: Callable[[str], bool]) -> list[Entry]:
     found: dict[str, Entry] = {}
-    kinds: tuple[Kind, ...] = ("seen", *reversed(ENDS), "open")
-    for kind in kinds:
+    kinds: dict[Kind, State] = {"seen": "lost", **{end: end for end in reversed(ENDS)}}
+    kinds["open"] = "open"
+    for kind, state in kinds.items():
         for name, stat in folder.names(kind):
             if wanted(name):
-                state: State = "lost" if kind == "seen" else kind  # type: ignore[assignment]
                 first = found.get(name)
                 at = min(stat.modified, first.at) if first else stat.modified
                 found[name] = Entry(rule, name, state, at)

@@ -158,14 +158,14 @@ class Dispatcher:
         self,
         running: Collection[Waiting],
         room: Callable[[str, int], bool],
-        free: Callable[[str], bool],
+        busy: AbstractSet[str],
     ) -> Waiting | None:
         """Take what is driven next, or None where nothing may be.
 
         Args:
             running: what is being driven.
             room: whether a rule with so many running jobs may have one more.
-            free: whether nobody else drives a subject.
+            busy: subjects that somebody drives.
         """
         self._ripen()
         counts = Counter(each.rule for each in running)
@@ -175,7 +175,7 @@ class Dispatcher:
             self._turns.rotate(-1)
             if not room(name, counts[name]):
                 continue
-            taken = self._take_of(self._rules[name], objects, free)
+            taken = self._take_of(self._rules[name], objects, busy)
             if taken:
                 return taken
         return None
@@ -188,7 +188,7 @@ class Dispatcher:
         self,
         rule: _Rule,
         objects: Collection[tuple[str, str]],
-        free: Callable[[str], bool],
+        busy: AbstractSet[str],
     ) -> Waiting | None:
         for _ in range(len(rule.turns)):
             sender = rule.turns[0]
@@ -198,7 +198,7 @@ class Dispatcher:
             taken = None
             while queue and taken is None:
                 first = heapq.heappop(queue)
-                if first.object in objects or not free(first.subject):
+                if first.object in objects or first.subject in busy:
                     skipped.append(first)
                 else:
                     taken = first

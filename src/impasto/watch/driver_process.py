@@ -9,15 +9,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
-from impasto.engines.process import output_file, tail_of
+from impasto.engines.process import output_file, start_python, tail_of
 from impasto.machine import open_standard_streams
-from impasto.settings import ENVIRONMENT
 from impasto.watch.dispatch import Waiting
 from impasto.watch.orders import Order
 
@@ -47,19 +44,8 @@ class DriverProcess:
         ours, theirs = socket.socketpair()
         self._said = output_file()
         code = f"from impasto.watch.driver_main import serve; serve({theirs.fileno()})"
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            with theirs, ENVIRONMENT:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-c", code],
-                    stdin=subprocess.DEVNULL,
-                    stdout=self._said,
-                    stderr=self._said,
-                    pass_fds=[theirs.fileno()],
-                    start_new_session=True,
-                )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with theirs:
+            self._process = start_python(code, theirs, self._said)
         self.conn = Connection(ours.detach())
         self.waiting: Waiting | None = None
         self.job = ""

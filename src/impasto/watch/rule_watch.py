@@ -90,7 +90,8 @@ class RuleWatch(threading.Thread):
         self._known: set[int] = set()
         self._open: dict[str, str] = {}
         self._gone: deque[str] = deque()
-        self._styles = {each.recipe: each.name for each in rule.variants}
+        several = len(rule.variants) > 1
+        self._styles = {each.recipe: each.name for each in rule.variants if several}
         self._held = 0
         self._unannounced = Unannounced() if rule.queue else None
         self._away = ""

@@ -200,8 +200,7 @@ class Watcher:
         """Start what is next, for as long as there is room."""
         busy = self._claims.busy()
         while len(running := self._drivers.running) < self._jobs and not self._claims.doubtful:
-            free = lambda subject: subject not in busy  # noqa: E731
-            waiting = self._dispatcher.take(running, self._has_room, free)
+            waiting = self._dispatcher.take(running, self._has_room, busy)
             if waiting is None:
                 return
             rule = self._rule(waiting.rule)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from impasto.jobs.state import State
     from impasto.settings import Settings
     from impasto.storage.store import Store
+    from impasto.watch.rule import Rule
 
 FOLLOW = 2.0
 """Seconds between two checks for new events of a log."""
@@ -208,7 +209,10 @@ def _records(
     except (BadInput, Unavailable) as error:
         yield Removal("record", "of rules", 0, error.fact)
         return
-    keys = lambda rule: (each.key for each in Inbox(rule.inbox, stores).walk())  # noqa: E731
+
+    def keys(rule: Rule) -> Iterator[str]:
+        return (each.key for each in Inbox(rule.inbox, stores).walk())
+
     yield from retire(Records(home), rules, keys, before, dry_run=dry_run)
 
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from impasto.errors import BadInput, ImpastoError
 from impasto.secrecy import start_of
+from impasto.watch.news import words
 
 STOPPING = 2.0
 """Seconds that a wake-up has to end; its thread is then left to itself."""
@@ -83,8 +84,7 @@ class Wakeup(ABC):
             except ImpastoError as error:
                 self._fails(str(error))
             except Exception as error:  # noqa: BLE001 (nothing may end a wake-up)
-                fact = " ".join(f"{type(error).__name__}: {error}".split())
-                self._fails(start_of(f"{self.name}: {fact}", LONGEST_FACT))
+                self._fails(start_of(f"{self.name}: {words(error)}", LONGEST_FACT))
 
     def _fails(self, line: str) -> None:
         """Tell once that it does not work, and wait before the next attempt."""
