@@ -81,7 +81,7 @@ def decide(rule: Rule, rules: Sequence[Rule], arrival: Arrival) -> tuple[Ticket,
     trigger = is_trigger(rule, key)
     most = LONGEST_TRIGGER if trigger else rule.limits.max_bytes
     if arrival.size > most:
-        what = "a trigger file may have" if trigger else "the rule's `max_bytes` is"
+        what = "a trigger file may have" if trigger else "the rule's max_bytes is"
         return Passed("refused", f"it has {arrival.size} bytes, and {what} {most}")
     if trigger:
         return Passed("trigger", "it is a trigger file")

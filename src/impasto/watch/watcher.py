@@ -223,7 +223,8 @@ class Watcher:
             return True
         room = self._begun(name, running) < most
         if watch := self._watches.get(name):
-            watch.limited = "" if room else f"max_per_hour={most} jobs have begun in the last hour"
+            full = f"max_per_hour={most}: as many jobs have begun in the last hour"
+            watch.limited = "" if room else full
         return room
 
     def _begun(self, name: str, running: int) -> int:

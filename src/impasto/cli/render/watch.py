@@ -83,7 +83,7 @@ def _facts(found: RuleStatus, now: float) -> Iterator[str]:
     said = [f"{count:,} {text}" for text, count in counts.items() if count]
     if said:
         yield ", ".join(said)
-    if found.news.limited:
+    if found.news.limited and found.waiting:
         yield plain(worded(found.news.limited))
     if found.news.unannounced:
         many = counted(found.news.unannounced, "objects")
