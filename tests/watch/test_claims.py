@@ -16,6 +16,7 @@ from impasto.schema.watch import Claim, RuleNews, Watcher
 from impasto.storage.store import Store
 from impasto.watch import claims as module
 from impasto.watch.claims import Claims
+from impasto.watch.signs import space
 from support import stores
 from support.watching import WATCHERS, race_to_take
 
@@ -188,6 +189,44 @@ def test_a_claim_of_an_unknown_watcher_counts_until_it_is_old(place: Backend) ->
     assert not own.take(SUBJECT)
     age(place, key, STALE + 3)
     own.beat({})
+    assert own.take(SUBJECT)
+
+
+def test_a_claim_under_the_key_of_an_earlier_one_is_that_of_its_own_watcher(
+    anywhere: Backend,
+) -> None:
+    own, other = watcher(anywhere, A), watcher(anywhere, B)
+    assert other.take(SUBJECT)
+    own.beat({})
+    assert own.busy() == {SUBJECT}
+    other.release(SUBJECT)
+    # Another one takes it, is killed, and has given no sign of life for long; B lives on.
+    claim(anywhere, C)
+    known = Watcher(host=os.uname().nodename, pid=1 << 22, space=space())
+    anywhere.open().put(f"watch/_watchers/{C}.json", known.model_dump_json().encode())
+    for each in (own, other):
+        each.beat({})
+        assert each.busy() == set()
+    assert own.take(SUBJECT)
+    assert not other.take(SUBJECT)
+
+
+def test_a_claim_that_a_later_one_has_replaced_is_lost_though_its_number_is_the_same(
+    place: Backend,
+) -> None:
+    away = watcher(place, A)
+    assert away.take(SUBJECT)
+    place.open().delete(f"{CLAIM}-1.json")
+    claim(place, B)
+    away.beat({})
+    assert away.lost() == {SUBJECT}
+
+
+def test_a_claim_whose_answer_was_lost_keeps_nobody_waiting(place: Backend) -> None:
+    own = watcher(place, A)
+    claim(place, A)
+    own.beat({})
+    assert own.busy() == set()
     assert own.take(SUBJECT)
 
 

@@ -102,7 +102,8 @@ def test_fifty_uploads_become_fifty_jobs_though_watchers_are_killed_thirty_times
         until = time.monotonic() + DEADLINE
         while len(cloud.records("done")) < UPLOADS or cloud.records("open") or queue.left():
             assert all(each.alive for each in running)
-            assert time.monotonic() < until, "\n".join(each.output for each in running)
+            stuck = [*cloud.records("open"), *cloud.records("_claims"), queue.left()]
+            assert time.monotonic() < until, "\n".join([str(stuck), *(e.output for e in running)])
             time.sleep(0.5)
         for each in running:
             each.signal(signal.SIGTERM)

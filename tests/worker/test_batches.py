@@ -131,7 +131,7 @@ def test_the_probe_finds_the_size_at_which_an_item_is_fastest() -> None:
 
 def test_the_probe_stops_at_what_fails_and_at_the_largest_allowed() -> None:
     def score(count: int) -> None:
-        time.sleep(0.01)
+        time.sleep(0.05)
         if count > 4:
             raise torch.OutOfMemoryError("no room")
 

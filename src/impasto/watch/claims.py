@@ -28,7 +28,7 @@ from impasto.watch.folder import CLAIMS, WATCHERS, load
 from impasto.watch.signs import generations, has_ended, ids, space
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from impasto.schema.watch import RuleNews
     from impasto.storage.store import Stat, Store
@@ -61,7 +61,7 @@ class Claims:
         self._lost: set[str] = set()
         self._ending: set[str] = set()
         self._busy: set[str] = set()
-        self._owners: dict[str, str] = {}
+        self._owners: dict[tuple[str, str], str] = {}
         self._others: dict[str, Watcher | None] = {}
         self._alive: dict[str, float] = {}
         self._dead: set[str] = set()
@@ -93,17 +93,21 @@ class Claims:
             return
         self._now = watchers[self._id].modified
         self._learn(watchers)
+        self._look(claims)
+        gone = {
+            subject
+            for subject, generation in held.items()
+            if not self._is_own(claims.get(subject, {}), generation)
+        }
         with self._lock:
-            for subject, generation in held.items():
-                latest = max(claims.get(subject, {}), default=0)
-                if latest != generation and self._held.get(subject) == generation:
+            for subject in gone:
+                if self._held.get(subject) == held[subject]:
                     self._lost.add(subject)
                     self._ending.discard(subject)
                     del self._held[subject]
             self._beaten, ending = asked, [*self._ending]
         for subject in ending:
             self._give_up(subject, claims.pop(subject, {}))
-        self._look(claims)
         self._sweep(watchers, claims)
 
     def take(self, subject: str) -> bool:
@@ -135,7 +139,7 @@ class Claims:
         found = self._list(subject)
         latest = max(found, default=0)
         if latest:
-            owner = self._owner(found[latest].key)
+            owner = self._owner(found[latest])
             if owner != self._id and not self._is_gone(owner, found[latest].modified):
                 return False
         if not latest or owner != self._id:
@@ -156,22 +160,39 @@ class Claims:
             if subject not in self._held:
                 return
             self._ending.add(subject)
-            first = self._held[subject] == 1
+            generation = self._held[subject]
         with suppress(Unavailable):
-            self._give_up(subject, () if first else self._list(subject))
+            if generation == 1 and not self.doubtful:
+                # Nobody can have taken it over, so there is nothing else to look for.
+                self._home.delete(_key(subject, generation))
+                self._let_go(subject)
+            else:
+                self._give_up(subject, self._list(subject))
 
-    def _give_up(self, subject: str, found: Iterable[int]) -> None:
-        """Delete the claims of a subject up to this watcher's own; higher ones are others'."""
+    def _give_up(self, subject: str, found: Mapping[int, Stat]) -> None:
+        """Delete the claims of a subject up to this watcher's own; others are left alone."""
         with self._lock:
             generation = self._held.get(subject, 0)
         # The highest goes last: if this is interrupted, it still counts.
-        for each in sorted({*found, generation}):
-            if 0 < each <= generation:
-                self._home.delete(_key(subject, each))
+        for each in sorted(found):
+            own = each == generation and self._owner(found[each]) == self._id
+            if own or each < generation:
+                self._home.delete(found[each].key)
+        self._let_go(subject)
+
+    def _let_go(self, subject: str) -> None:
         with self._lock:
             self._held.pop(subject, None)
             self._ending.discard(subject)
             self._busy.discard(subject)
+
+    def _is_own(self, found: Mapping[int, Stat], generation: int) -> bool:
+        """Return whether the latest claim of a subject is this watcher's, of a generation.
+
+        The number alone does not tell: once all have released theirs, it begins at one again.
+        """
+        latest = max(found, default=0)
+        return latest == generation and self._owner(found[latest]) == self._id
 
     def lost(self) -> set[str]:
         """Return, once, what this watcher must stop driving: another has taken it over."""
@@ -239,36 +260,40 @@ class Claims:
     def _look(self, claims: Mapping[str, Mapping[int, Stat]]) -> None:
         """Find out what is driven by watchers that live."""
         last = {subject: found[max(found)] for subject, found in claims.items()}
-        keys = {stat.key for stat in last.values()}
-        self._owners = {key: owner for key, owner in self._owners.items() if key in keys}
-        for _ in in_order(self._owner, keys - self._owners.keys(), MANY):
+        now = {(stat.key, stat.etag) for stat in last.values()}
+        self._owners = {each: owner for each, owner in self._owners.items() if each in now}
+        for _ in in_order(self._owner, last.values(), MANY):
             pass
-        busy = {
-            subject
-            for subject, stat in last.items()
-            if not self._is_gone(self._owner(stat.key), stat.modified)
-        }
+        busy = set()
+        for subject, stat in last.items():
+            owner = self._owner(stat)
+            # What this one holds is known here; of a request that failed, a claim may stand.
+            if owner != self._id and not self._is_gone(owner, stat.modified):
+                busy.add(subject)
         with self._lock:
             self._busy = busy
 
-    def _owner(self, key: str) -> str:
+    def _owner(self, stat: Stat) -> str:
         """Return the watcher of a claim, or "" if that cannot be read."""
-        known = self._owners.get(key)
+        # A key may be that of another claim by now.
+        claim = (stat.key, stat.etag)
+        known = self._owners.get(claim)
         if known is None:
-            claim = load(self._home, key, Claim)
-            known = claim.watcher if claim else ""
-            if claim:
-                self._owners[key] = known
+            read = load(self._home, stat.key, Claim)
+            known = read.watcher if read else ""
+            if read:
+                self._owners[claim] = known
         return known
 
     def _sweep(
         self, watchers: Mapping[str, Stat], claims: Mapping[str, Mapping[int, Stat]]
     ) -> None:
         """Delete what watchers have left that are gone for long."""
+        busy = self.busy()
         old = [
             stat
             for subject, found in claims.items()
-            if subject not in self._busy
+            if subject not in busy
             for stat in found.values()
         ]
         old += [stat for each, stat in watchers.items() if each != self._id]

@@ -189,6 +189,8 @@ class Watcher:
             self._dispatcher.put_back(waiting.subject)
             return
         self._dispatcher.forget(waiting.subject)
+        # It may wait as a job that nobody drives, too, since an earlier driver of it was killed.
+        self._dispatcher.forget(Waiting(0.0, "", outcome.job).subject)
         watch = self._watches.get(waiting.rule)
         if watch is None or outcome.state == "stopped":
             return
