@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -121,17 +121,34 @@ def test_a_single_item_that_does_not_fit_is_no_fault_of_the_scorer() -> None:
         halves(2, {1}, MemoryError)
 
 
-def test_the_probe_finds_the_size_at_which_an_item_is_fastest() -> None:
+class Clock:
+    """The clock of the probe, on which only scoring takes time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        fake = SimpleNamespace(perf_counter=lambda: self.now)
+        monkeypatch.setattr("impasto.worker.batch_size.time", fake)
+
+
+def test_the_probe_finds_the_size_at_which_an_item_is_fastest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch)
+
     def score(count: int) -> None:
         # A fixed cost that mini-batches share, and one an item that grows past eight.
-        time.sleep(0.02 + 0.0001 * count + (0.02 * (count - 8) if count > 8 else 0))
+        clock.now += 0.02 + 0.0001 * count + (0.02 * (count - 8) if count > 8 else 0)
 
     assert best_size(score, 64, CPU) == 8
 
 
-def test_the_probe_stops_at_what_fails_and_at_the_largest_allowed() -> None:
+def test_the_probe_stops_at_what_fails_and_at_the_largest_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch)
+
     def score(count: int) -> None:
-        time.sleep(0.05)
+        clock.now += 0.01
         if count > 4:
             raise torch.OutOfMemoryError("no room")
 
