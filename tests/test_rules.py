@@ -27,6 +27,7 @@ LAYERS = [
     {"engines"},
     {"doctor", "driver"},
     {"watch"},
+    {"server"},
     {"cli"},
 ]
 """Packages, and modules beside them, from the lowest layer to the highest."""

@@ -25,8 +25,9 @@ from impasto.schema.signatures import Signatures, Signed
 from impasto.secrecy import remember_all
 
 CONFIG_FILE = "impasto.toml"
-WATCH_TABLES = ("watch", "rules")
-"""Tables of the config file that only a watcher reads (`impasto.watch.rules`)."""
+OTHER_TABLES = ("watch", "rules", "serve", "tenants")
+"""Tables of the config file that only a watcher or the service reads (`impasto.watch.rules`,
+`impasto.server.config`)."""
 ENVIRONMENT = threading.RLock()
 """Held while variables are hidden from a store's client; taken by what reads them meanwhile, or
 starts a process that inherits them."""
@@ -211,7 +212,7 @@ def _config(named: str | None) -> dict[str, object]:
     if path is None:
         return {}
     config = _rooted(read_config(path), path.parent)
-    return {name: value for name, value in config.items() if name not in WATCH_TABLES}
+    return {name: value for name, value in config.items() if name not in OTHER_TABLES}
 
 
 def read_config(path: Path) -> dict[str, object]:

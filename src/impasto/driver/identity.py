@@ -26,9 +26,11 @@ RUNTIME_FIELDS = {"source", "scorer", "params", "output", "overwrite", "timeout"
     "max_failed",
     "max_failed_percent",
     "max_failed_batches",
+    "rule",
+    "labels",
 }
 """Fields of a spec that do not determine the output, or that the job's id holds in another form."""
-NEWER_FIELDS = {"stream", "deinterlace", "audio"}
+NEWER_FIELDS = {"stream", "deinterlace", "audio", "tenant"}
 """Fields of a spec that joined after `FORMAT` was set: jobs that leave them out keep their ids."""
 
 

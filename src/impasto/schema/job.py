@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from impasto.errors import BadInput
 from impasto.schema.signatures import Signed
@@ -27,6 +27,13 @@ Preset = Literal[
     "slower",
     "veryslow",
 ]
+
+_Label = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Labels: TypeAlias = Annotated[
+    dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$")], _Label],
+    Field(max_length=32),
+]
+"""Names for a job, for people and programs."""
 
 _OLD_PINS = {
     "checkpoint": {"model_sha256": "model"},
@@ -109,6 +116,9 @@ class JobSpec(Signed):
         overwrite: whether a file already at ``output`` may be replaced.
         exact: whether the source is only what bears exactly this name: an object, or a folder of
             which links are left out; never a pattern or a manifest. For what others have put there.
+        tenant: whose job it is; "" is nobody's. Jobs of two tenants are never the same job.
+        rule: the watch rule that made it, or "".
+        labels: what its submitter calls it, by name.
     """
 
     NOUN: ClassVar[str] = "field"
@@ -139,6 +149,9 @@ class JobSpec(Signed):
     pins: dict[str, str] = Field(default_factory=dict)
     overwrite: bool = False
     exact: bool = False
+    tenant: Annotated[str, StringConstraints(pattern=r"^([a-z0-9][a-z0-9_-]{0,40})?$")] = ""
+    rule: Annotated[str, StringConstraints(pattern=r"^([a-z0-9][a-z0-9_-]{0,40})?$")] = ""
+    labels: Labels = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     AnyModel = TypeVar("AnyModel", bound=Frozen)
 
 _OWN = Written.model_fields.keys()
-_SPEC = JobSpec.model_fields.keys() - {"source", "output", "params", "pins", "overwrite", "exact"}
+_UNSET = {"source", "output", "params", "pins", "overwrite", "exact", "rule"}
+_SPEC = JobSpec.model_fields.keys() - _UNSET
 _SETTINGS = Settings.model_fields.keys() - {"home", "stores"}
 
 

@@ -1,0 +1,50 @@
+"""The service as an ASGI application."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+
+from impasto.server import problems
+from impasto.server.models.session import Problem
+from impasto.server.routes import health
+
+if TYPE_CHECKING:
+    from impasto.server.context import Context
+
+ROUTERS = (health.router,)
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": text}
+    for status, text in {
+        400: "the request cannot be read",
+        401: "there is no valid token",
+        403: "the token's role does not suffice",
+        404: "there is no such thing, or it is another tenant's",
+        409: "what is there is in the way",
+        413: "the body is too large",
+        422: "a value is wrong",
+        429: "too many requests",
+        503: "a store or cluster does not answer",
+    }.items()
+}
+"""Answers that any route may give instead of its own."""
+
+
+def create_app(context: Context) -> FastAPI:
+    """Return the service over a home."""
+    app = FastAPI(
+        title="Impasto",
+        version=version("impasto"),
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        responses=REFUSALS,
+        redirect_slashes=False,
+    )
+    app.state.context = context
+    problems.add(app)
+    for router in ROUTERS:
+        app.include_router(router, prefix="/v1")
+    return app

@@ -1,0 +1,97 @@
+"""Watch rules, as the API shows them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from impasto.schema.base import Frozen
+
+
+class RuleRow(Frozen):
+    """How a watch rule stands.
+
+    Attributes:
+        rule: its name.
+        inbox: what it watches.
+        output: template of its outputs' URLs.
+        scorer: what scores its jobs.
+        seen: tickets that it ever had, as far as they are known.
+        waiting: those that are open, and that nobody works on.
+        running: those that a watcher works on.
+        done: those whose output was made.
+        failed: those that failed too often.
+        superseded: those that another version of their object came before.
+        poison: objects that can never become a job.
+        waits_since: when the oldest of those that wait was admitted; None if none waits.
+        why: what keeps those that wait waiting, or why the inbox cannot be listed, or "".
+        objects: how many objects are in the inbox.
+        settling: how many of them are still being written.
+        held: how many wait because of a limit.
+    """
+
+    rule: str
+    inbox: str = ""
+    output: str = ""
+    scorer: str = ""
+    seen: int = 0
+    waiting: int = 0
+    running: int = 0
+    done: int = 0
+    failed: int = 0
+    superseded: int = 0
+    poison: int = 0
+    waits_since: float | None = None
+    why: str = ""
+    objects: int = 0
+    settling: int = 0
+    held: int = 0
+
+
+class WatcherRow(Frozen):
+    """A watcher that runs now."""
+
+    host: str
+    pid: int
+    began: float
+    rules: list[str]
+
+
+class RuleList(Frozen):
+    """The watch rules that the caller may see, and the watchers that run now."""
+
+    rules: list[RuleRow]
+    watchers: list[WatcherRow]
+
+
+class TicketRow(Frozen):
+    """An object in an inbox, and what became of it.
+
+    Attributes:
+        ticket: the name of its record.
+        state: waiting, running, done, failed, poison or superseded.
+        key: the object, below the rule's inbox.
+        at: when it was admitted, or ended.
+        job: its job's id, if it came to that.
+        output: what was made, or "".
+        error: why there is no output, or "".
+    """
+
+    ticket: str
+    state: Literal["waiting", "running", "done", "failed", "poison", "superseded"]
+    key: str
+    at: float
+    job: str = ""
+    output: str = ""
+    error: str = ""
+
+
+class TicketList(Frozen):
+    """Objects of a rule's inbox, the newest first.
+
+    Attributes:
+        tickets: the objects.
+        next: give it as ``cursor`` for the next page; "" on the last one.
+    """
+
+    tickets: list[TicketRow]
+    next: str = ""
