@@ -14,9 +14,10 @@ from rich.console import Console
 from impasto.cli import progress
 from impasto.cli.bar import Line
 from impasto.cli.job_progress import job_units, speed, stopped
-from impasto.cli.render.text import minutes, shortened
+from impasto.cli.render.text import minutes
 from impasto.schema.job import JobSpec
 from impasto.schema.progress import Progress
+from impasto.schema.words import shortened
 from impasto.schema.workers import WorkerCounts
 
 PAINTING = JobSpec(source="/films/2026/clip.mp4", output="out.mp4")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from impasto.cli.job_argument import add_remedy, job_argument
 from impasto.cli.progress import STOPPING, Units
-from impasto.cli.render.text import minutes, ratio, shortened
-from impasto.cli.render.wording import plain
+from impasto.cli.render.text import minutes, ratio
 from impasto.errors import ImpastoError, Interrupted, StoppedAtOnce
+from impasto.schema.words import plain, shortened
 
 if TYPE_CHECKING:
     from impasto.cli.progress import Meter

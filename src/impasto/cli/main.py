@@ -27,8 +27,9 @@ from impasto.cli.commands import (
     watch,
 )
 from impasto.cli.options import app
-from impasto.cli.render.wording import STOPPED, plain, worded
+from impasto.cli.render.wording import STOPPED, worded
 from impasto.errors import BadInput, BadRules, ImpastoError, Interrupted, StoppedAtOnce
+from impasto.schema.words import plain
 
 __all__ = ["app", "main"]
 

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from impasto.cli.render.text import console, minutes, note, size, warn
-from impasto.cli.render.wording import plain, worded
+from impasto.cli.render.text import console, minutes, note, warn
+from impasto.cli.render.wording import worded
+from impasto.schema.words import plain, size
 
 if TYPE_CHECKING:
     from impasto.cli.bar import Line

@@ -57,8 +57,9 @@ def compare(
     (twice as wide with --as side). A result that ends early is compared as far as it goes.
     """
     from impasto.cli import interrupt, progress
-    from impasto.cli.render.text import say, size
+    from impasto.cli.render.text import say
     from impasto.cli.times import seconds
+    from impasto.schema.words import size
     from impasto.storage.local import check_output, linked, publishing, sweep_partial
     from impasto.storage.named_file import File
 

@@ -126,9 +126,10 @@ def rm(
 
 def _remove_jobs(jobs: list[str], settings: Settings, *, as_json: bool, quiet: bool) -> None:
     """Remove jobs; refuses all of them if one cannot be found."""
-    from impasto.cli.render.text import json_line, say, size
+    from impasto.cli.render.text import json_line, say
     from impasto.jobs import find
     from impasto.jobs.removal import remove
+    from impasto.schema.words import size
 
     streams.act()
     home = open_stores(settings).open_home(settings.home)

@@ -162,10 +162,11 @@ def finish_job(
     from impasto.cli import interrupt, job_progress, progress
     from impasto.cli.job_argument import job_argument, name_job
     from impasto.cli.render import jobs as display
-    from impasto.cli.render.wording import plain, worded
+    from impasto.cli.render.wording import worded
     from impasto.driver import api
     from impasto.driver.open_job import open_job
     from impasto.driver.submit import submit
+    from impasto.schema.words import plain
 
     streams.act()
     watch = job_progress.JobWatch(spec, settings.home)

@@ -108,7 +108,8 @@ def retry(
     config: Config = None,
 ) -> None:
     """Try an item again that failed, or that was set aside."""
-    from impasto.cli.render.text import counted, say
+    from impasto.cli.render.text import say
+    from impasto.schema.words import counted
     from impasto.watch import by_hand
     from impasto.watch.folder import rules as rules_of
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from impasto.cli.render.wording import plain
+from impasto.schema.words import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from impasto.cli import help_page
-from impasto.cli.render.text import counted, fact_lines, json_line, note, roughly, say
+from impasto.cli.render.text import fact_lines, json_line, note, roughly, say
 from impasto.media.names import codec, container
+from impasto.schema.words import counted
 
 if TYPE_CHECKING:
     from impasto.driver.preview import Draft

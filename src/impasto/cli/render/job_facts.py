@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from impasto.cli.job_argument import job_argument
 from impasto.cli.job_progress import speed
 from impasto.cli.render import moments, traces
-from impasto.cli.render.text import clock, json_line, nearby, say, size
-from impasto.cli.render.wording import plain, worded
+from impasto.cli.render.text import json_line, nearby, say
+from impasto.cli.render.wording import worded
 from impasto.driver.tolerance import allowed
 from impasto.errors import BadInput
+from impasto.schema.words import clock, plain, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -9,9 +9,9 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from impasto.cli.render import moments
-from impasto.cli.render.text import WIDTH, json_line, note, say, shortened, size
-from impasto.cli.render.wording import plain
+from impasto.cli.render.text import WIDTH, json_line, note, say
 from impasto.jobs.summary import JobSummary
+from impasto.schema.words import plain, shortened, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

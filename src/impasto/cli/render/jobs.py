@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from impasto.cli.job_progress import speed
 from impasto.cli.render.job_facts import reason
-from impasto.cli.render.text import clock, counted, json_line, note, say, size, warn
-from impasto.cli.render.wording import plain, worded
+from impasto.cli.render.text import json_line, note, say, warn
+from impasto.cli.render.wording import worded
 from impasto.errors import ImpastoError, Incomplete
+from impasto.schema.words import clock, counted, plain, size
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

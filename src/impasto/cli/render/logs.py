@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from impasto.cli.job_argument import job_argument
 from impasto.cli.render import moments, traces
-from impasto.cli.render.text import clock, counted, json_line, note, say, shortened, size
-from impasto.cli.render.wording import plain, worded
+from impasto.cli.render.text import json_line, note, say
+from impasto.cli.render.wording import worded
 from impasto.schema import events
 from impasto.schema.item_names import ItemNames
+from impasto.schema.words import clock, counted, plain, shortened, size
 
 if TYPE_CHECKING:
     from impasto.jobs.follow import Ended

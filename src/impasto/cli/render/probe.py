@@ -7,10 +7,11 @@ from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from impasto.cli.render.text import WIDTH, json_line, say, size
+from impasto.cli.render.text import WIDTH, json_line, say
 from impasto.cli.render.wording import worded
 from impasto.media import names
 from impasto.schema.moments import clock
+from impasto.schema.words import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

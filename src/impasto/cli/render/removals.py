@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from impasto.cli.render.text import json_line, note, say, size
-from impasto.cli.render.wording import plain
+from impasto.cli.render.text import json_line, note, say
+from impasto.schema.words import plain, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impasto.cli.render.wording import plain, worded
+from impasto.cli.render.wording import worded
+from impasto.schema.words import plain
 from impasto.secrecy import redact
 
 if TYPE_CHECKING:
@@ -46,15 +47,6 @@ def note(line: str) -> None:
     warn(f"note: {worded(plain(line))}")
 
 
-def clock(seconds: float) -> str:
-    """Write seconds as h:mm:ss or m:ss, or with a decimal when there are few."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
 def roughly(seconds: float) -> str:
     """Write an estimated time, no more exactly than it is known."""
     if seconds < 90:
@@ -79,33 +71,10 @@ def ratio(value: float) -> str:
     return f"{value:.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
-def shortened(text: str, width: int) -> str:
-    """Shorten a text in its middle, so that the end of a file's name stays."""
-    if len(text) <= width:
-        return text
-    end = max(1, 2 * (width - 1) // 3)
-    return f"{text[: width - 1 - end]}…{text[-end:]}"
-
-
 def nearby(path: str) -> str:
     """Return a path as it is shortest to type from here; a URL as it is."""
     place = Path(path)
     return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else path
-
-
-def size(count: int) -> str:
-    """Write bytes in the unit that fits."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
-
-
-def counted(count: int, noun: str) -> str:
-    """Write a number of things, which are named in the plural."""
-    return f"{count:,} {noun.removesuffix('s') if count == 1 else noun}"
 
 
 def objects(count: int) -> str:

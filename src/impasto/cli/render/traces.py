@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from impasto.cli import debugging
-from impasto.cli.render.wording import plain
+from impasto.schema.words import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,9 +6,10 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from impasto.cli.render.text import clock, json_line, objects, say, size
-from impasto.cli.render.wording import plain, worded
+from impasto.cli.render.text import json_line, objects, say
+from impasto.cli.render.wording import worded
 from impasto.errors import ImpastoError
+from impasto.schema.words import clock, plain, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impasto.cli.render import traces
-from impasto.cli.render.text import console, counted, fact_lines, json_line, note, roughly, say
-from impasto.cli.render.wording import plain
+from impasto.cli.render.text import console, fact_lines, json_line, note, roughly, say
 from impasto.errors import BadInput, ImpastoError
 from impasto.media import images
 from impasto.media.formats import WRITABLE as PICTURES
+from impasto.schema.words import counted, plain
 from impasto.scorers.user.loading import ScriptError, brief
 from impasto.secrecy import redact
 from impasto.storage.local import mapped

@@ -6,10 +6,11 @@ import time
 from typing import TYPE_CHECKING
 
 from impasto.cli.render import moments
-from impasto.cli.render.text import counted, json_line, note, roughly, say
+from impasto.cli.render.text import json_line, note, roughly, say
 from impasto.cli.render.watch_news import without_name
-from impasto.cli.render.wording import plain, worded
+from impasto.cli.render.wording import worded
 from impasto.errors import BadInput
+from impasto.schema.words import counted, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,9 +9,10 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from impasto.cli.render.text import clock, counted, nearby, say
+from impasto.cli.render.text import nearby, say
 from impasto.cli.render.wording import worded
 from impasto.schema.url import is_local
+from impasto.schema.words import clock, counted
 from impasto.secrecy import redact
 
 if TYPE_CHECKING:

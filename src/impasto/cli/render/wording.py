@@ -19,12 +19,6 @@ _OWN = {"accept_changes", "at", "config", "hours", "permission", "plot", "recurs
 """Options of commands that are not fields of a spec or of the settings."""
 
 
-def plain(text: str) -> str:
-    """Return a name or a line that is safe to print on terminals."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return shown.encode(errors="replace").decode()
-
-
 def worded(text: str) -> str:
     """Return a message with flags and commands as they are typed.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageOps
 
-from impasto.cli.render.wording import plain
+from impasto.schema.words import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

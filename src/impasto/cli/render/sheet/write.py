@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from impasto.cli.render.sheet.cells import lines
 from impasto.cli.render.sheet.drawing import draw
 from impasto.cli.render.sheet.page import page
-from impasto.cli.render.wording import plain
+from impasto.schema.words import plain
 from impasto.storage.local import mapped
 
 if TYPE_CHECKING:
