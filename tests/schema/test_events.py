@@ -104,6 +104,16 @@ STORED: dict[str, tuple[str, events.Event]] = {
         '"score_ms": 0.32, "steps": 2, "losses": [9.5, 4.0]}',
         events.Item(1.5, 3, 41, 0.32, {"steps": 2, "losses": [9.5, 4.0]}, name="a/b.png"),
     ),
+    "item with a name and a worker": (
+        '{"time": 1.5, "event": "item", "shard": 3, "item": 41, "name": "a/b.png", '
+        '"worker": "vm:7/cpu", "score_ms": 0.32, "loss": 0.5}',
+        events.Item(1.5, 3, 41, 0.32, {"loss": 0.5}, name="a/b.png", worker="vm:7/cpu"),
+    ),
+    "printed by a shard": (
+        '{"time": 1.5, "event": "printed", "text": "no", "worker": "vm:7/cpu", "shard": 3, '
+        '"stream": "stderr"}',
+        events.Printed(time=1.5, text="no", worker="vm:7/cpu", shard=3, stream="stderr"),
+    ),
     "item that is concealed and set aside": (
         '{"time": 1.5, "event": "item", "shard": 3, "item": 41, "score_ms": 0.0, '
         '"concealed": true, "error": "ValueError: no", "traceback": ""}',
@@ -123,6 +133,12 @@ def test_events_are_stored_and_read_as_they_always_were(name: str) -> None:
     line, event = STORED[name]
     assert log_lines.parse(line, 0.0) == event
     assert json.dumps(event.line()) == line
+
+
+def test_a_fact_called_worker_is_the_scorers_own() -> None:
+    event = events.Item(1.5, 3, 41, 0.32, {"worker": 7}, worker="vm:7/cpu")
+    read = log_lines.parse(json.dumps(event.line()), 0.0)
+    assert read == event._replace(worker="")
 
 
 def test_names_of_files_are_not_logged() -> None:

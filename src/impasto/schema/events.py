@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
 
 from pydantic import Field
 
@@ -200,6 +200,9 @@ class Printed(Entry):
         text: what was printed since the last such event.
         worker: which worker it was.
         item: the items that were being scored, where that is known.
+        shard: the shard that was being scored; None before the first one, and in logs of earlier
+            versions.
+        stream: where it was printed; None in logs of earlier versions.
     """
 
     EVENT = "printed"
@@ -207,6 +210,8 @@ class Printed(Entry):
     text: str
     worker: str | None = None
     item: str | None = None
+    shard: Count | None = None
+    stream: Literal["stdout", "stderr"] | None = None
 
 
 class Item(NamedTuple):
@@ -223,6 +228,7 @@ class Item(NamedTuple):
         concealed: whether the source's picture could not be decoded.
         error: why it was set aside, or None.
         traceback: the scorer's own, or "".
+        worker: who scored it; "" in logs of earlier versions.
     """
 
     time: float
@@ -234,12 +240,15 @@ class Item(NamedTuple):
     concealed: bool = False
     error: str | None = None
     traceback: str = ""
+    worker: str = ""
 
     def line(self) -> Line:
         """Return the line that holds the event."""
         line: Line = {"time": self.time, "event": "item", "shard": self.shard, "item": self.item}
         if self.name:
             line["name"] = self.name
+        if self.worker and "worker" not in self.facts:
+            line["worker"] = self.worker
         line["score_ms"] = self.score_ms
         line |= self.facts
         if self.concealed:
@@ -255,29 +264,32 @@ class Item(NamedTuple):
         Position distinguishes fields from facts of the same name.
         """
         names, values = [*line], [*line.values()]
-        named = names[4:5] == ["name"]
-        head = _NAMED if named else _UNNAMED
-        start, stop = len(head), len(names)
-        if names[:start] != head:
+        count, own = len(_HEAD), dict.fromkeys(_TEXTS, "")
+        for field in _TEXTS:
+            if names[count : count + 1] == [field]:
+                own[field] = values[count]
+                count += 1
+        if [*names[: len(_HEAD)], *names[count : count + 1]] != [*_HEAD, "score_ms"]:
             raise ValueError("not the fields of an item")
-        time, _, shard, item = values[:4]
-        name, score_ms = values[4] if named else "", values[start - 1]
+        (time, _, shard, item), score_ms = values[: len(_HEAD)], values[count]
+        start, stop = count + 1, len(names)
         error, traceback = None, ""
         if names[-2:] == ["error", "traceback"]:
             error, traceback = values[-2:]
             stop -= 2
         concealed = names[stop - 1] == "concealed" and values[stop - 1] is True
         stop -= concealed
-        texts = isinstance(name, str) and isinstance(error, str | None)
+        texts = all(isinstance(text, str) for text in (*own.values(), traceback))
         whole = isinstance(shard, int) and isinstance(item, int) and is_number(score_ms)
-        if not (texts and whole and isinstance(traceback, str)):
+        if not (texts and whole and isinstance(error, str | None)):
             raise ValueError("not the values of an item")
         facts = dict(islice(line.items(), start, stop))
-        return cls(time, shard, item, score_ms, facts, name, concealed, error, traceback)
+        name, worker = own.values()
+        ends = (concealed, error, traceback, worker)
+        return cls(time, shard, item, score_ms, facts, name, *ends)
 
 
-_UNNAMED = ["time", "event", "shard", "item", "score_ms"]
-_NAMED = ["time", "event", "shard", "item", "name", "score_ms"]
+_HEAD, _TEXTS = ["time", "event", "shard", "item"], ("name", "worker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,21 +334,9 @@ class Torn:
         return {"time": self.time, "event": "torn", "line": self.text}
 
 
-Event: TypeAlias = (
-    Submitted
-    | Detached
-    | Cancelled
-    | Started
-    | PassedOver
-    | Workers
-    | ShardDone
-    | ShardFailed
-    | Stopping
-    | Stopped
-    | Finished
-    | Printed
-    | Item
-    | Unknown
-    | Torn
+ByUser: TypeAlias = Submitted | Detached | Cancelled
+ByDriver: TypeAlias = (
+    Started | PassedOver | Workers | ShardDone | ShardFailed | Stopping | Stopped | Finished
 )
+Event: TypeAlias = ByUser | ByDriver | Printed | Item | Unknown | Torn
 """Any event; each has a ``time`` and a ``line()``."""
