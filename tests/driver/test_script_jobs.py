@@ -146,9 +146,15 @@ def test_what_a_script_prints_is_in_the_log(tmp_path: Path) -> None:
         *("--scorer", f"script:{script}", *home, "--workers", 1),
     )
     assert done.returncode == 0, done.stderr
-    log = call("logs", json.loads(done.stdout)["job"], *home).stdout
+    job = json.loads(done.stdout)["job"]
+    log = call("logs", job, *home).stdout
     assert "said to stdout" in log
     assert "said to the logger" in log
+    lines = [json.loads(line) for line in call("logs", job, *home, "--json").stdout.splitlines()]
+    told = [(line["stream"], line["text"].split()[-1]) for line in lines if "stream" in line]
+    assert sorted(told) == [("stderr", "logger"), ("stdout", "stdout")]
+    (by,) = {line["worker"] for line in lines if line["event"] in {"item", "printed"}}
+    assert by in {line["worker"] for line in lines if line["event"] == "done"}
 
 
 def _ended(pid: int) -> bool:

@@ -28,12 +28,14 @@ def record(report: ShardReport) -> Done:
 
 @pytest.mark.parametrize("error", [None, ItemError(item=1, error="no")])
 def test_an_item_is_noted_once_however_often_it_is_tried(error: ItemError | None) -> None:
-    first = ShardReport(Attempt(shard=SHARD), ItemNames("row"))
+    first = ShardReport(Attempt(shard=SHARD), ItemNames("row"), "vm:7/cpu")
     for item in range(3):
         failed = ItemError(item=1, error="no") if item == 1 else None
         first.add(Scored(item, concealed=item < 2, error=failed))
     base = record(first)
-    again = ShardReport(Attempt(shard=SHARD, base=base, tried=base.failed), ItemNames("row"))
+    again = ShardReport(
+        Attempt(shard=SHARD, base=base, tried=base.failed), ItemNames("row"), "vm:7/cpu"
+    )
     again.add(Scored(1, concealed=True, error=error))
     made = record(again)
     assert fits(base, SHARD, "records")

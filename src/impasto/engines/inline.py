@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from impasto.schema.outcome import Attempt
     from impasto.settings import Settings
     from impasto.storage.stores import Stores
-    from impasto.worker.task import Task
+    from impasto.worker.task import Said, Task
     from impasto.worker.worker import Worker
 
 
@@ -142,7 +142,7 @@ class _Events(BatchMarks):
     def alive(self) -> None:
         pass
 
-    def printed(self, *, whole: bool) -> list[tuple[str, tuple[int, ...]]]:
+    def printed(self, *, whole: bool) -> list[Said]:
         """Return nothing: it is on the terminal already."""
         return []
 

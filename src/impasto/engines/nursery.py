@@ -87,7 +87,7 @@ class _Nursery:
     def _obey(self) -> bool:
         """Take one message; returns False when there is nobody left to send any."""
         try:
-            message, files, _, _ = socket.recv_fds(self._control, LONGEST_ORDER, 2)
+            message, files, _, _ = socket.recv_fds(self._control, LONGEST_ORDER, 3)
         except OSError:
             return False
         if not message:
@@ -101,22 +101,22 @@ class _Nursery:
                     _kill(pid)
         return True
 
-    def _fork(self, number: int, conn: int, said: int) -> None:
+    def _fork(self, number: int, conn: int, out: int, err: int) -> None:
         with warnings.catch_warnings():
             # Libraries' threads are idle by now, and know how to survive a fork.
             warnings.simplefilter("ignore", DeprecationWarning)
             pid = os.fork()
         if pid == 0:
-            self._be_worker(conn, said)
+            self._be_worker(conn, out, err)
         # Here too, since the worker may not have come to it when it is to be killed.
         with suppress(OSError):
             os.setpgid(pid, pid)
-        os.close(conn)
-        os.close(said)
+        for file in (conn, out, err):
+            os.close(file)
         self._numbers[pid] = number
         self._tell(f"pid {number} {pid}")
 
-    def _be_worker(self, conn: int, said: int) -> None:
+    def _be_worker(self, conn: int, out: int, err: int) -> None:
         """Become a worker, and never return."""
         code = 1
         try:
@@ -127,9 +127,9 @@ class _Nursery:
             self._control.close()
             os.close(self._woken)
             os.close(self._wake)
-            for stream in (1, 2):
-                os.dup2(said, stream)
-            os.close(said)
+            for stream, file in ((1, out), (2, err)):
+                os.dup2(file, stream)
+                os.close(file)
             ctypes.CDLL(None).prctl(_SET_NAME, NAME, 0, 0, 0)
             if numpy := sys.modules.get("numpy"):
                 # Python's own generator sees to this by itself.

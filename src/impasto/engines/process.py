@@ -68,9 +68,9 @@ class Nursery:
         """Return a new worker, which waits for a task as soon as the libraries are imported."""
         self._count += 1
         ours, theirs = socket.socketpair()
-        said = output_file()
+        said = (output_file(), output_file())
         with theirs, suppress(OSError):
-            files = [theirs.fileno(), said.fileno()]
+            files = [theirs.fileno(), *(file.fileno() for file in said)]
             socket.send_fds(self._control, [f"fork {self._count}".encode()], files)
         return WorkerProcess(self, self._count, Connection(ours.detach()), said)
 
@@ -144,7 +144,9 @@ class WorkerProcess:
         conn: the driver's end of the socket.
     """
 
-    def __init__(self, nursery: Nursery, number: int, conn: Connection, said: IO[bytes]) -> None:
+    def __init__(
+        self, nursery: Nursery, number: int, conn: Connection, said: tuple[IO[bytes], IO[bytes]]
+    ) -> None:
         self._nursery, self._number = nursery, number
         self.conn = conn
         self._said = said
@@ -159,8 +161,9 @@ class WorkerProcess:
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 
     def output_tail(self) -> str:
-        """Return the end of what the process has printed."""
-        said = tail_of(self._said)
+        """Return the end of what the process has printed, on the stream that it used last."""
+        files = sorted(self._said, key=lambda file: os.fstat(file.fileno()).st_mtime_ns)
+        said = "".join(map(tail_of, files))[-TAIL:]
         # It never existed if the nursery could not import what it needs.
         return said if said or self._nursery.alive else self._nursery.output_tail()
 
@@ -181,7 +184,8 @@ class WorkerProcess:
         """End the process, and all that it started, at once."""
         self.conn.close()
         self._nursery.kill(self._number)
-        self._said.close()
+        for file in self._said:
+            file.close()
 
 
 def probable_kind(scorer: str, source: str, items: Items | None = None) -> Items:

@@ -18,21 +18,24 @@ from impasto.engines.messages import Alive, BatchMark, Rest, Resting
 from impasto.engines.one_thread import one_thread
 from impasto.engines.outcomes import BatchMarks, outcomes, start_failed
 from impasto.machine import own_device
+from impasto.schema.events import Stream
 from impasto.schema.outcome import Attempt
 from impasto.schema.signatures import Signatures
 from impasto.worker.kept import KeptScorer
-from impasto.worker.task import Task
+from impasto.worker.task import Said, Task
 from impasto.worker.worker import Worker
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
 PRINTED = 100_000
-"""Characters of a worker's output during a mini-batch that are logged, counted from its end."""
+"""Characters of a stream during a mini-batch that are logged, counted from its end."""
 KEPT = 1000
 """Texts that wait to be logged; of more, the oldest are dropped."""
 OFTEN = 0.02
 """Seconds between two reports of a shard's progress."""
+_FILES: dict[Stream, int] = {"stdout": 1, "stderr": 2}
+"""The descriptors of a process's streams."""
 Order: TypeAlias = "Attempt | Rest | tuple[Task, Signatures] | None"
 """What the driver wants: a shard scored, the job left, another job begun, or an orderly end."""
 
@@ -50,8 +53,8 @@ class _Channel(BatchMarks):
         self._conn = conn
         self._sending = threading.Lock()
         self._reading = threading.Lock()
-        self._said: list[tuple[str, tuple[int, ...]]] = []
-        self._printed = 0
+        self._said: list[Said] = []
+        self._read: dict[Stream, int] = dict.fromkeys(_FILES, 0)
         self.threads = 1
         self.orders: queue.Queue[Order] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
@@ -76,7 +79,7 @@ class _Channel(BatchMarks):
         """Report that a long mini-batch is still being worked on; see `WorkerEvents`."""
         self.send(Alive())
 
-    def printed(self, *, whole: bool) -> list[tuple[str, tuple[int, ...]]]:
+    def printed(self, *, whole: bool) -> list[Said]:
         """Return what this process has printed since the last time; see `WorkerEvents`."""
         self._collect(self.marked(), whole=whole)
         with self._reading:
@@ -89,31 +92,37 @@ class _Channel(BatchMarks):
         self.blamed()
         with self._reading:
             # Else a process that lives for weeks would fill the disk.
-            os.ftruncate(1, 0)
-            os.lseek(1, 0, os.SEEK_SET)
-            self._printed = 0
+            for stream, file in _FILES.items():
+                os.ftruncate(file, 0)
+                os.lseek(file, 0, os.SEEK_SET)
+                self._read[stream] = 0
 
     def _collect(self, items: tuple[int, ...], *, whole: bool = False) -> None:
         """Take the lines that were printed since the last time, while these items were scored."""
         sys.stdout.flush()
         sys.stderr.flush()
         with self._reading:
-            size = os.fstat(1).st_size
-            if size == self._printed:
-                return
-            start = max(self._printed, size - PRINTED - secrecy.LONGEST)
-            cut = start > self._printed
-            # Workers' output goes to a file, the same one for both streams.
-            said = os.pread(1, size - start, start)
-            if not whole:
-                # The rest of a line may be on its way, and half a secret would not be recognised.
-                said = said[: said.rfind(b"\n") + 1]
-            if not said:
-                return
-            self._printed = start + len(said)
-            text = said.decode(errors="replace")
-            self._said.append((secrecy.end_of(text, PRINTED, cut=cut), items))
+            for stream in _FILES:
+                if text := self._text(stream, whole=whole):
+                    self._said.append(Said(text, items, stream))
             del self._said[:-KEPT]
+
+    def _text(self, stream: Stream, *, whole: bool) -> str:
+        """Return what was printed to a stream since the last time."""
+        # Workers' output goes to files.
+        file, before = _FILES[stream], self._read[stream]
+        size = os.fstat(file).st_size
+        if size == before:
+            return ""
+        start = max(before, size - PRINTED - secrecy.LONGEST)
+        said = os.pread(file, size - start, start)
+        if not whole:
+            # The rest of a line may be on its way, and half a secret would not be recognised.
+            said = said[: said.rfind(b"\n") + 1]
+        if not said:
+            return ""
+        self._read[stream] = start + len(said)
+        return secrecy.end_of(said.decode(errors="replace"), PRINTED, cut=start > before)
 
     def _listen(self) -> None:
         try:

@@ -76,6 +76,7 @@ class LogWords:
                 return self._item(event)
             case events.Printed():
                 by = f" on {plain(event.worker)}" if event.worker else ""
+                by += " to stderr" if event.stream == "stderr" else ""
                 items = f", scoring {plain(event.item)}" if event.item else ""
                 text = f"printed by the scorer{by}{items}:"
                 item, worker = event.item or "", event.worker or ""

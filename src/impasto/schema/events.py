@@ -25,6 +25,7 @@ from impasto.schema.outcome import Done, Failed, Result
 
 Line: TypeAlias = dict[str, Any]
 """A line of a log, read from JSON."""
+Stream = Literal["stdout", "stderr"]
 
 
 class Entry(Frozen):
@@ -211,7 +212,7 @@ class Printed(Entry):
     worker: str | None = None
     item: str | None = None
     shard: Count | None = None
-    stream: Literal["stdout", "stderr"] | None = None
+    stream: Stream | None = None
 
 
 class Item(NamedTuple):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from impasto.jobs.journal import Journal
     from impasto.schema.item_names import ItemNames
     from impasto.schema.plan import Shard
-    from impasto.worker.task import WorkerEvents
+    from impasto.worker.task import Said, WorkerEvents
 
 OFTEN, SELDOM = 1.0, 5.0
 """Seconds between two looks at what was printed, where the log is in a folder or in a store."""
@@ -58,8 +58,8 @@ class Prints:
         with self._writing:
             said = self._watch.printed(whole=whole)
             if said:
-                self._journal.write(*(self._event(text, items) for text, items in said))
-        return "".join(text for text, _ in said)
+                self._journal.write(*map(self._event, said))
+        return "".join(each.text for each in said)
 
     @contextmanager
     def repeated(self) -> Iterator[None]:
@@ -87,15 +87,18 @@ class Prints:
                 # A store that does not answer shows in what the shard itself writes.
                 continue
 
-    def _event(self, text: str, items: tuple[int, ...]) -> Printed:
-        shard = self.shard
+    def _event(self, said: Said) -> Printed:
+        shard, items = self.shard, said.items
         known = shard is not None and items and shard.start <= items[0] <= items[-1] < shard.stop
         name = None
         if shard is not None and known:
             name = self._names.name(shard, items[0])
             if items[-1] > items[0]:
                 name += f" to {self._names.name(shard, items[-1])}"
-        return Printed(text=text, worker=self._worker, item=name)
+        index = shard.index if shard else None
+        return Printed(
+            text=said.text, worker=self._worker, item=name, shard=index, stream=said.stream
+        )
 
 
 def _last_lines(text: str) -> str:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class ShardReport:
     """The notes that a worker takes on one shard while scoring it."""
 
-    def __init__(self, attempt: Attempt, names: ItemNames) -> None:
-        self._shard, self._names = attempt.shard, names
+    def __init__(self, attempt: Attempt, names: ItemNames, worker: str) -> None:
+        self._shard, self._names, self._worker = attempt.shard, names, worker
         self._attempts = {error.item: error.attempts for error in attempt.tried}
         base = attempt.base
         again = {error.item for error in base.failed} if base else set()
@@ -47,6 +47,7 @@ class ShardReport:
             concealed=scored.concealed,
             error=error.error if error else None,
             traceback=error.traceback if error else "",
+            worker=self._worker,
         )
         if scored.concealed:
             self.concealed.append(scored.index)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from impasto.schema.base import Frozen
+from impasto.schema.events import Stream
 from impasto.schema.job import JobSpec
 from impasto.schema.plan import Plan, Shard
 from impasto.schema.profile import StoreProfile
@@ -38,6 +39,20 @@ class Task(Frozen):
     stall: float = 600.0
 
 
+class Said(NamedTuple):
+    """Something that a worker process has printed.
+
+    Attributes:
+        text: what.
+        items: those that were being scored meanwhile, ascending.
+        stream: where.
+    """
+
+    text: str
+    items: tuple[int, ...]
+    stream: Stream
+
+
 class WorkerEvents(Protocol):
     """The events a worker reports to its engine besides its progress."""
 
@@ -52,13 +67,13 @@ class WorkerEvents(Protocol):
         """Say that a long mini-batch is still being worked on."""
         ...
 
-    def printed(self, *, whole: bool) -> list[tuple[str, tuple[int, ...]]]:
+    def printed(self, *, whole: bool) -> list[Said]:
         """Return what the process has printed since the last time it was asked.
 
         Args:
             whole: whether to include a last line that has not ended.
 
         Returns:
-            Texts in order, each with the items that were being scored meanwhile, ascending.
+            Texts, those of each stream in order.
         """
         ...

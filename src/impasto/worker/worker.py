@@ -160,7 +160,7 @@ class Worker:
             self._size = self._size or 1
         self._prints.shard = shard
         self._settle_size(attempt)
-        report = ShardReport(attempt, self._names)
+        report = ShardReport(attempt, self._names, self.name)
         items = self._source.read(self._plan, shard, 1 if self._device == "cpu" else 4)
         batches = Batches(items, attempt, self._batch_size)
         reader = Prefetch(batches, AHEAD, times.clocks["read"])
