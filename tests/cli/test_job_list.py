@@ -328,6 +328,28 @@ def test_a_log_calls_items_what_the_job_does(various: dict[str, Job], tmp_path: 
     ]
 
 
+def test_a_log_is_filtered_and_says_whose_it_is(various: dict[str, Job], tmp_path: Path) -> None:
+    job = various["done"]
+    prints = [
+        events.Printed(time=float(n), text=f"{stream} {n}\x1b", worker=f"vm-{n}", stream=stream)
+        for n, stream in enumerate(events.STREAMS)
+    ]
+    failed = events.Item(4.0, 1, 2, 1.0, {}, error="no", worker="vm-1")
+    job.journal.write(events.Item(3.0, 0, 1, 1.0, {}), failed, *prints)
+    home = ("--home", tmp_path)
+    said = call("logs", job.id, *home, "--level", "warning", "--shard", "1-2").stdout
+    assert said.splitlines() == [f"{moments.stamp(4.0)}  item 2: failed: no"]
+    assert call("logs", job.id, *home, "--prints", "all").stdout == "stdout 0?stderr 1?"
+    assert call("logs", job.id, *home, "--prints", "stderr").stdout == "stderr 1?"
+    (line,) = call("logs", job.id, *home, "--item", "2", "--json").stdout.splitlines()
+    assert json.loads(line) == failed.line() | {"job": job.id}
+    wrong = call("logs", job.id, *home, "--shard", "x")
+    assert (wrong.returncode, wrong.stderr) == (
+        2,
+        "impasto: --shard x: is neither a number nor a range; write 7 or 7-9\n",
+    )
+
+
 def test_a_traceback_stands_once_in_a_log(various: dict[str, Job], tmp_path: Path) -> None:
     job = various["done"]
     broken = events.Item(1.0, 0, 2, 1.87, {}, error="ValueError: bad", traceback=TRACE)

@@ -135,7 +135,8 @@ def test_show_tells_all_that_the_earlier_version_told(name: str, home: Path) -> 
 def test_logs_prints_all_that_the_earlier_version_logged(name: str, home: Path) -> None:
     job = EXPECTED[name]["job"]
     printed = checked("logs", job, "--home", home, "--json").splitlines()
-    assert sorted(map(json.loads, printed), key=str) == sorted(log(home, name), key=str)
+    stored = [line | {"job": job} for line in log(home, name)]
+    assert sorted(map(json.loads, printed), key=str) == sorted(stored, key=str)
     text = checked("logs", job, "--home", home)
     lines = [line for line in text.splitlines() if not line.startswith("    ")]
     assert len(lines) == len(log(home, name))

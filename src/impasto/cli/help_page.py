@@ -26,7 +26,7 @@ GROUPS = {
     "Output of the command": ["plot", "as_json", "verbose", "quiet", "help"],
 }
 """The options of large commands, by group; smaller commands have a single group."""
-FEW = 10
+FEW = 12
 """Maximum number of options in a single group."""
 REST = "Other options"
 
@@ -49,6 +49,10 @@ EXAMPLES = {
     "preview": ["impasto preview clip.mp4 --style a.jpg --style b.jpg -o sheet.png"],
     "try": ["impasto try onnx:model.onnx photo.jpg"],
     "plan": ["impasto plan clip.mp4 --style painting.jpg -o out.mp4"],
+    "logs": [
+        "impasto logs 3f2a --follow --level warning",
+        "impasto logs 3f2a --prints stderr --worker vm-3",
+    ],
     "submit": [
         "impasto submit az://media/in.mp4 --style painting.jpg -o az://media/out.mp4 \\",
         "        --address http://127.0.0.1:8265 --home az://control/impasto",

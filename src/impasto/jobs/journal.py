@@ -14,7 +14,7 @@ from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from impasto.jobs.folder import JobFolder
     from impasto.schema.events import Event
@@ -34,11 +34,14 @@ class Journal:
         if data:
             self._folder.create(f"logs/{stamp}-{uuid4().hex[:8]}.jsonl", data)
 
-    def read(self, seen: set[str] | None = None) -> Iterator[Event]:
+    def read(
+        self, seen: set[str] | None = None, skips: Callable[[bytes], bool] | None = None
+    ) -> Iterator[Event]:
         """Read every event, oldest object first by the store's clock.
 
         Args:
             seen: keys of objects to leave out; those that are read are added.
+            skips: returns whether a line is to be left out.
         """
         seen = set() if seen is None else seen
         listed = self._folder.list_all("logs")
@@ -47,7 +50,7 @@ class Journal:
         seen.update(key for key, _ in found)
         pages = in_order(self._folder.read, (key for key, _ in found), MANY, len)
         for (_, stat), page in zip(found, pages, strict=True):
-            yield from _parsed(page, stat.modified)
+            yield from _parsed(page, stat.modified, skips)
 
     def read_object(self, key: str, written: float) -> list[Event]:
         """Read the events in one object of the log, which may be gone.
@@ -59,6 +62,9 @@ class Journal:
         return list(_parsed(self._folder.find(key) or b"", written))
 
 
-def _parsed(page: bytes, written: float) -> Iterator[Event]:
+def _parsed(
+    page: bytes, written: float, skips: Callable[[bytes], bool] | None = None
+) -> Iterator[Event]:
     for line in page.splitlines():
-        yield parse(line.decode(errors="replace"), written)
+        if skips is None or not skips(line):
+            yield parse(line.decode(errors="replace"), written)

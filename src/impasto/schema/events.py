@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias, get_args
 
 from pydantic import Field
 
@@ -26,6 +26,7 @@ from impasto.schema.outcome import Done, Failed, Result
 Line: TypeAlias = dict[str, Any]
 """A line of a log, read from JSON."""
 Stream = Literal["stdout", "stderr"]
+STREAMS: tuple[Stream, ...] = get_args(Stream)
 
 
 class Entry(Frozen):

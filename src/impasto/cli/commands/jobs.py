@@ -6,7 +6,7 @@ import math
 import signal
 import time
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from impasto.storage.store import Store
     from impasto.watch.rule import Rule
 
+Level = Literal["debug", "info", "warning", "error"]
+Prints = Literal["all", "stdout", "stderr"]
 FOLLOW = 2.0
 """Seconds between two checks for new events of a log."""
 
@@ -114,22 +116,42 @@ def logs(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Keep printing until the job ends.")
     ] = False,
+    level: Annotated[Level, typer.Option(help="Only events of this level and above.")] = "debug",
+    shard: Annotated[
+        str | None, typer.Option(help="Only events of this shard, or of 3-7.", metavar="N")
+    ] = None,
+    item: Annotated[
+        str,
+        typer.Option(
+            help="Only events of an item: its name or words of it, or its index as in --json.",
+            metavar="NAME|N",
+        ),
+    ] = "",
+    text: Annotated[str, typer.Option(help="Only events that contain this.")] = "",
+    worker: Annotated[
+        str, typer.Option(help="Only events of workers with this in their name.")
+    ] = "",
+    prints: Annotated[
+        Prints | None,
+        typer.Option(help="Print exactly what scorers printed: to one stream, or all of it."),
+    ] = None,
     home: Home = None,
     config: Config = None,
     as_json: Annotated[bool, json_lines("event")] = False,
 ) -> None:
     """Print a job's log, down to every frame."""
     from impasto.cli.render.logs import LogView
+    from impasto.jobs.log_filter import LogFilter, shard_range
 
+    shards = shard_range(shard) if shard is not None else None
+    chosen = LogFilter(level, shards, item, text, worker, prints or "")
     found = find_job(job, load_settings(config, home))
     # A job that does not exist has no log to say so.
-    found.spec()
-    view = LogView(found, as_json=as_json)
+    view = LogView(found, found.spec(), chosen, as_json=as_json)
     if follow:
         _follow(found, view)
         return
-    for event in found.journal.read():
-        view.event(event)
+    view.show(found.journal.read(skips=None if chosen.all else chosen.skips))
 
 
 def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
@@ -228,6 +250,6 @@ def _follow(job: Job, view: LogView) -> None:
             if isinstance(event, Ended):
                 end(job, event)
             else:
-                view.event(event)
+                view.show([event])
     except KeyboardInterrupt:
         raise Interrupted("") from None

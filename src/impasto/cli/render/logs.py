@@ -13,9 +13,13 @@ from impasto.schema import events
 from impasto.schema.words import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from impasto.jobs.follow import Ended
     from impasto.jobs.job import Job
+    from impasto.jobs.log_filter import LogFilter
     from impasto.schema.events import Event
+    from impasto.schema.job import JobSpec
 
 
 class LogView:
@@ -24,23 +28,35 @@ class LogView:
     A traceback that several items share is printed below the first of them.
     """
 
-    def __init__(self, job: Job, *, as_json: bool) -> None:
+    def __init__(self, job: Job, spec: JobSpec, chosen: LogFilter, *, as_json: bool) -> None:
         """Prepare.
 
         Args:
             job: the job, whose plan names its items.
-            as_json: whether to print the JSON lines that are stored.
+            spec: its spec.
+            chosen: which events to print; of prints alone, exactly what was printed.
+            as_json: whether to print the JSON lines that are stored, each with whose it is.
         """
         self._words = LogWords(job.plan, worded)
-        self._as_json = as_json
+        self._chosen, self._as_json = chosen, as_json
+        self._whose = {"job": job.id} | ({"tenant": spec.tenant} if spec.tenant else {})
         self._seen: set[str] = set()
 
-    def event(self, logged: Event) -> None:
-        """Print an event."""
-        if self._as_json:
-            json_line(logged.line())
+    def show(self, logged: Iterable[Event]) -> None:
+        """Print those of some events that were chosen."""
+        if self._as_json and self._chosen.all:
+            for event in logged:
+                json_line(event.line() | self._whose)
             return
-        words = self._words.of(logged)
+        for event, words in self._chosen.select(logged, self._words):
+            if self._as_json:
+                json_line(event.line() | self._whose)
+            elif self._chosen.prints:
+                say(words.below, end="")
+            else:
+                self._event(event, words)
+
+    def _event(self, logged: Event, words: Words) -> None:
         say(f"{moments.stamp(logged.time)}  {words.text}")
         for line in self._below(logged, words):
             say(f"    {line}")

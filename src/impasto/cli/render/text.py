@@ -32,9 +32,9 @@ def console(*, stderr: bool) -> Console:
     return made
 
 
-def say(text: str) -> None:
+def say(text: str, end: str = "\n") -> None:
     """Print text on stdout; what a terminal would obey is shown as question marks."""
-    print(_plain_lines(text), flush=True)
+    print(_plain_lines(text), end=end, flush=True)
 
 
 def warn(text: str) -> None:
