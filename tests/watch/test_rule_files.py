@@ -95,9 +95,10 @@ def test_a_recipe_changes_with_what_determines_the_output_only(tmp_path: Path) -
     before = recipe()
     for line in ("jobs = 1", "engine = 'inline'", "settle = 9", "max_failed = 3", "after = 'move'"):
         assert recipe(line) == before
+    assert recipe('labels = { show = "42" }') == before
     others = [recipe("crf = 20"), recipe(base=COPY.replace("out/", "other/"))]
-    others.append(recipe(base=COPY.replace('"in"', '"inbox"')))
-    assert len({before, *others}) == 4
+    others += [recipe(base=COPY.replace('"in"', '"inbox"')), recipe('tenant = "ann"')]
+    assert len({before, *others}) == 5
 
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -47,6 +48,18 @@ def test_a_changed_object_is_a_new_job_whose_output_replaces_the_former_one(
         watching.until(lambda: len(watching.states("done")) == 2)
     assert squares(tmp_path / "out/a.jsonl") == [25]
     assert len(job_ids(tmp_path)) == 2
+
+
+def test_the_jobs_of_a_rule_bear_its_name_its_labels_and_its_tenant(tmp_path: Path) -> None:
+    write_rules(tmp_path, {"rows": {"tenant": "ann"}})
+    with (tmp_path / "impasto.toml").open("a") as file:
+        file.write('labels = { show = "42" }\n')
+    drop(tmp_path / "in/a.csv", [1])
+    with Watching(tmp_path, "--once") as watching:
+        assert watching.ended() == 0, watching.output
+    found = impasto("jobs", "--rule", "rows", "--json", "--home", tmp_path / "home")
+    (row,) = [json.loads(line) for line in found.stdout.splitlines()]
+    assert (row["tenant"], row["rule"], row["labels"]) == ("ann", "rows", {"show": "42"})
 
 
 def test_what_is_there_already_is_never_replaced(tmp_path: Path) -> None:

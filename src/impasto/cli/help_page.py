@@ -18,7 +18,8 @@ GROUPS = {
     "What comes out": ["max_size", "frames", "fps", "deinterlace", "audio", "crf", "preset"],
     "How it runs": [
         *("engine", "device", "workers", "memory", "mini_batch", "shard_frames", "timeout"),
-        *("max_failed", "max_failed_batches", "accept_changes", "as_submitted", "home", "config"),
+        *("max_failed", "max_failed_batches", "accept_changes", "as_submitted", "label", "home"),
+        "config",
     ],
     "A cluster": [
         *("detach", "address", "gpus_per_worker", "cpus_per_worker", "speculate", "requirements"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from impasto.cli.labels import LABEL, parse_labels
 from impasto.cli.options import ItemKind, MaxFailedBatches, Stream, Timeout, changes, takes
 from impasto.cli.scorer_flags import PARAMS, spec_params
 from impasto.errors import BadInput
@@ -104,6 +105,7 @@ def _spec(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing output.")
     ] = False,
+    label: LABEL = None,
 ) -> JobSpec:
     from impasto.cli.times import fraction, seconds
     from impasto.schema.base import parse
@@ -129,6 +131,7 @@ def _spec(
         "mini_batch": mini_batch,
         "requirements": requirements,
         "overwrite": overwrite,
+        "labels": parse_labels(label),
     }
     fields |= changes(max_failed, max_failed_batches, timeout)
     return parse(JobSpec, fields, f"see '{ctx.command_path} --help'")

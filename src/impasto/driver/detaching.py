@@ -34,7 +34,8 @@ def detach(spec: JobSpec, settings: Settings) -> HandOver:
     stores = Stores.of(settings, spec)
     pinned = absolute(spec, stores, settings.home)
     opened = OpenJob(travelling(pinned, stores, settings.home), settings, stores)
-    spec, job = opened.spec, submit(opened)
+    job = submit(opened)
+    spec = opened.spec
     if standing(opened):
         return HandOver("done", job.id, spec.output)
     listing = job.listing()

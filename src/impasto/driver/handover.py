@@ -57,7 +57,8 @@ def hand_over(spec: JobSpec, settings: Settings) -> HandOver:
     # This comes before anything is written, which would be a job that nobody runs.
     cluster = connect(settings)
     opened = open_job(spec, settings)
-    spec, job = opened.spec, submit(opened)
+    job = submit(opened)
+    spec = opened.spec
     if standing(opened):
         return HandOver("done", job.id, spec.output)
     running = cluster.standing(job.id, settings.home)

@@ -121,6 +121,8 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> Pinned:
     if entry.distribution:
         pins["scorer"] = entry.distribution
     _refuse_unwritable(params)
+    for label in spec.labels.values():
+        _refuse_unwritable({"label": label})
     parsed = entry.parse(params, scorer)
     requirements = normal(spec.requirements) if spec.requirements else None
     if requirements:

@@ -8,6 +8,7 @@ from impasto.driver.open_job import OpenJob
 from impasto.errors import BadInput
 from impasto.jobs.job import Job
 from impasto.media import formats, images
+from impasto.schema.job import JobSpec
 from impasto.schema.url import Url, parse
 
 
@@ -21,7 +22,23 @@ def submit(opened: OpenJob) -> Job:
     if opened.job.result() is None:
         _refuse(opened)
     opened.new = opened.job.record(opened.spec)
+    if not opened.new:
+        _name(opened)
     return opened.job
+
+
+def _name(opened: OpenJob) -> None:
+    """Give a job the labels and the rule of a later submission; without any, it keeps its own."""
+    stored = opened.job.folder.load_if_whole("spec.json", JobSpec)
+    if stored is None:
+        return
+    names = {
+        name: getattr(opened.spec, name) or getattr(stored, name) for name in ("rule", "labels")
+    }
+    opened.spec = opened.spec.model_copy(update=names)
+    named = stored.model_copy(update=names)
+    if named != stored:
+        opened.job.replace_spec(named)
 
 
 def _refuse(opened: OpenJob) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from pydantic import Field
+
 from impasto.errors import BadInput
 from impasto.jobs.state import State, standing
 from impasto.schema.base import Frozen
 from impasto.schema.driver import Driver
 from impasto.schema.events import Item
-from impasto.schema.job import JobSpec
+from impasto.schema.job import JobSpec, Labels
 from impasto.schema.outcome import Failed, ItemError, Result
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
@@ -40,6 +42,9 @@ class JobSummary(Frozen):
         scorer: what scores its items.
         source: what it reads.
         output: what it makes.
+        tenant: whose it is; "" for nobody's.
+        rule: the watch rule that made it, or "".
+        labels: what its submitter called it, by name.
     """
 
     job: str
@@ -55,6 +60,9 @@ class JobSummary(Frozen):
     scorer: str
     source: str
     output: str
+    tenant: str = ""
+    rule: str = ""
+    labels: Labels = Field(default_factory=dict)
 
 
 class Unreadable(Frozen):
@@ -155,6 +163,9 @@ def summarize(job: Job) -> JobSummary:
         scorer=spec.scorer,
         source=spec.source,
         output=result.output if result else spec.output,
+        tenant=spec.tenant,
+        rule=spec.rule,
+        labels=spec.labels,
     )
 
 

@@ -118,7 +118,8 @@ class _TicketRun:
 
     def _spec(self, ticket: Ticket) -> JobSpec:
         """Return what to do; raises Exists if the output is made of another object."""
-        spec = ticket.spec
+        # Tickets of earlier versions do not name the rule in their spec.
+        spec = ticket.spec.model_copy(update={"rule": ticket.rule})
         made = self._records.own_output(ticket.rule, spec.output, self._owner(ticket))
         if made is None:
             raise Exists(

@@ -61,23 +61,39 @@ def jobs(
     since: Annotated[
         str | None, typer.Option(help="Only jobs that changed since: 2d, 12h, 2026-11-01.")
     ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only jobs with this label; may be given several times.", metavar="KEY[=VALUE]"
+        ),
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option(help="Only jobs of this rule of 'impasto watch'.", metavar="NAME")
+    ] = None,
     sizes: Annotated[bool, typer.Option("--size", help="Also show how large jobs are.")] = False,
     home: Home = None,
     config: Config = None,
     as_json: Annotated[bool, json_lines("job")] = False,
 ) -> None:
     """List the jobs, newest first."""
+    from impasto.cli.labels import has_labels, wanted_labels
     from impasto.cli.render import job_list
     from impasto.jobs import find
     from impasto.jobs.summary import Unreadable, summaries
 
     wanted, after = _states(state), since_moment(since, "--since") if since else 0.0
     settings = load_settings(config, home)
-    known = find.jobs(open_stores(settings).open_home(settings.home))
+    known, labels = find.jobs(open_stores(settings).open_home(settings.home)), wanted_labels(label)
     found = (
         each
         for each in summaries(known)
-        if isinstance(each, Unreadable) or (each.state in wanted and each.changed >= after)
+        if isinstance(each, Unreadable)
+        or (
+            each.state in wanted
+            and each.changed >= after
+            and rule in {None, each.rule}
+            and has_labels(each.labels, labels)
+        )
     )
     ids = [job.id for job in known]
     job_list.jobs(found, ids, settings.home, sizes=sizes, as_json=as_json)

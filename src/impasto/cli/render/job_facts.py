@@ -32,7 +32,11 @@ NEXT = {
     "incomplete": "impasto retry",
 }
 """The command that goes on with a job, by its state."""
-_PLACES = {"source", "output", "scorer", "params", "pins", "overwrite", "exact"}
+_PLACES = {"source", "output", "scorer", "params", "pins", "overwrite", "exact"} | {
+    "tenant",
+    "rule",
+    "labels",
+}
 """Fields of a spec that are told apart from its options, or not at all."""
 
 
@@ -79,6 +83,11 @@ def _facts(found: JobDetails, *, verbose: bool) -> Iterator[tuple[str, str]]:
     scorer, params = _scorer(spec)
     yield "scorer", plain(scorer)
     yield from (("" if n else "options", text) for n, text in enumerate(options(spec, params)))
+    for name, value in (("tenant", spec.tenant), ("rule", spec.rule)):
+        if value:
+            yield name, value
+    for n, (key, value) in enumerate(spec.labels.items()):
+        yield "" if n else "labels", plain(f"{key}={value}")
     yield "home", plain(found.home)
     yield "started", moments.full(found.started, now)
     yield "last change", moments.full(found.changed, now)
