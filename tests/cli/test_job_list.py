@@ -16,7 +16,9 @@ from impasto.cli.render.job_list import shortest, what
 from impasto.jobs.job import Job
 from impasto.jobs.presence import present
 from impasto.schema import events
+from impasto.schema.driver import Driver
 from impasto.schema.job import JobSpec
+from impasto.schema.live import Live, Workers
 from impasto.schema.outcome import Done, Failed, ItemError, Result
 from impasto.schema.plan import Plan, Shard
 from impasto.schema.source import TableFacts
@@ -214,6 +216,27 @@ def test_show_names_who_runs_a_job(various: dict[str, Job], tmp_path: Path) -> N
     assert "state        running, 50%" in shown
     assert f"driver       process {os.getpid()} on {os.uname().nodename}, engine local" in shown
     assert "to go on" not in shown
+
+
+def test_a_running_job_tells_its_speed_and_the_time_left(
+    various: dict[str, Job], tmp_path: Path
+) -> None:
+    job = various["stopped"]
+    live = Live(stage="scoring", items=5, total=6, noun="rows", rate=2.0, seconds_left=0.5)
+    live = live.model_copy(update={"running": ((1, 2),), "workers": Workers(running=1)})
+    driver = Driver(host="elsewhere", pid=1, live=live)
+    job.folder.put("drivers/01234567.json", driver.model_dump_json().encode())
+    head, *rows = call("jobs", "--home", tmp_path).stdout.splitlines()
+    assert head.split() == ["job", "state", "done", "started", "now", "what"]
+    (row,) = [each for each in rows if " running " in each]
+    assert "  83%  " in row
+    assert "  2.0 rows/s, 0:01 left  in.csv → " in row
+    shown = call("show", job.id, "--home", tmp_path).stdout
+    assert "state        running, 83%: 5 of 6 rows, 1 failed\n" in shown
+    now = "scoring, 2.0 rows/s, 0:01 left, 1 shard in work; workers: 1 running"
+    assert f"now          {now}\n" in shown
+    told = json.loads(call("show", job.id, "--home", tmp_path, "--json").stdout)["live"]
+    assert (told["running"], told["items"]) == ([[1, 2]], 5)
 
 
 def test_show_says_why_a_job_ended(various: dict[str, Job], tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from impasto.cli import progress
 from impasto.cli.bar import Line
 from impasto.cli.job_progress import job_units, speed, stopped
 from impasto.cli.render.text import minutes
+from impasto.driver.pace import Pace
 from impasto.schema.job import JobSpec
 from impasto.schema.progress import Progress
 from impasto.schema.words import shortened
@@ -102,9 +103,11 @@ def test_frames_that_were_there_before_have_no_speed(
 
 def test_the_time_left_is_never_nothing_nor_told_from_too_few_frames() -> None:
     assert (minutes(0.2, up=True), minutes(61.0, up=True)) == ("0:01", "1:01")
-    facts = progress._Facts(job_units(PAINTING))
+    pace, facts = Pace(), progress._Facts(job_units(PAINTING))
     for done in (1, 2, 40, 250):
-        said = facts(event(done=done, rate=9.0, workers=RUNNING), stopping=False)
+        left = pace.left(done, 250 - done)
+        now = event(done=done, rate=9.0, seconds_left=left, workers=RUNNING)
+        said = facts(now, stopping=False)
         assert any(fact.endswith("left") for fact in said) == (done == 40)
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +16,13 @@ import pytest
 from impasto.errors import BadInput, Unavailable
 from impasto.jobs import presence
 from impasto.jobs.job import Job
-from impasto.jobs.presence import drivers, present
+from impasto.jobs.presence import drivers, newest, present
 from impasto.jobs.state import LOOKS, standing
 from impasto.schema.driver import Driver
 from impasto.schema.events import Item, Started, Stopped
 from impasto.schema.job import JobSpec
+from impasto.schema.live import Live
+from impasto.schema.progress import Progress
 from impasto.storage.stores import Stores
 from support.jobs import RESULT
 
@@ -94,6 +99,45 @@ def test_a_driver_is_known_again_after_each_beat(job: Job, monkeypatch: pytest.M
         while not drivers(job.folder, job.listing()):
             pass
     assert state(job) == "stopped"
+
+
+def test_of_what_a_driver_tells_only_the_last_is_written_and_one_at_a_time(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "OFTEN", 0.005)
+    going, gate = [0], threading.Event()
+    told: list[Live | None] = []
+    put = job.folder.put
+
+    def slowly(key: str, data: bytes) -> None:
+        going[0] += 1
+        assert going[0] == 1
+        told.append(Driver.model_validate_json(data).live)
+        gate.wait(60 if len(told) == 2 else 0)
+        put(key, data)
+        going[0] -= 1
+
+    monkeypatch.setattr(job.folder, "put", slowly)
+    with present(job.folder, "local") as here:
+        for done in range(2000):
+            here.tell(Progress("scoring", job.id, done=done, running=((0, done),)))
+            while done == 5 and len(told) < 2:
+                time.sleep(0.001)
+        assert len(told) == 2  # the store hangs
+        gate.set()
+        while newest(drivers(job.folder, job.listing())) in {None, *told[:2]}:
+            time.sleep(0.001)
+        assert [live and live.items for live in told][2:] == [1999]
+    assert not job.listing().drivers
+
+
+def test_a_driver_that_says_nonsense_of_its_progress_tells_nothing(job: Job) -> None:
+    driver = Driver(host="elsewhere", pid=1, live=Live(stage="scoring")).model_dump_json()
+    for nonsense in ('"items":-1', '"items":1e400', '"running":[[0]]', '"stage":"a\\nb"'):
+        name = nonsense.partition(":")[0]
+        torn = re.sub(rf"{name}:[^,]+", nonsense, driver)
+        job.folder.put("drivers/01234567.json", torn.encode())
+        assert drivers(job.folder, job.listing()) == []
 
 
 @pytest.mark.parametrize(

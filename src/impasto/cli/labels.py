@@ -70,6 +70,6 @@ def _check(labels: dict[str, str], named: str) -> None:
 
 
 def _shown(text: str) -> str:
-    from impasto.cli.render.wording import plain
+    from impasto.schema.words import plain
 
     return plain(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from impasto.cli.render.text import console, minutes, note, warn
 from impasto.cli.render.wording import worded
+from impasto.driver.pace import Pace
+from impasto.schema.progress import Progress
 from impasto.schema.words import plain, size
 
 if TYPE_CHECKING:
     from impasto.cli.bar import Line
     from impasto.errors import ImpastoError
-    from impasto.schema.progress import Progress
     from impasto.storage.transfer.tasks import Tally
 
     Event = Progress | Tally
@@ -38,7 +39,8 @@ class Units:
         title: what the progress is of, for a separate line; "" for nothing.
         detail: further information; "" for none.
         eager: whether a line is also printed when something else happens than before.
-        measured: whether events hold the rate, so that it is the one of the result.
+        measured: whether events hold the rate, so that it is the one of the result, and the time
+            left.
     """
 
     doing: Callable[[Any], str]
@@ -52,10 +54,6 @@ class Units:
     measured: bool = False
 
 
-FEW = 8
-"""Units after which their rate tells the time left."""
-PATIENCE = 20.0
-"""Seconds after which fewer do."""
 STOPPING = "stopping: finishing the {} in work; Ctrl-C again to stop at once"
 
 BYTES = Units(
@@ -127,33 +125,12 @@ class _Silent:
         pass
 
 
-class _Rate:
-    """Units per second of this run, from its first one on: what the time left follows from."""
-
-    def __init__(self) -> None:
-        self._since = 0.0
-        self._from = -1
-
-    def __call__(self, event: Event) -> float:
-        """Return units per second so far, 0 while they are too few to tell."""
-        own = event.done - event.resumed
-        if own <= 0:
-            return 0.0
-        if self._from < 0:
-            self._from, self._since = own, time.perf_counter()
-        items, seconds = own - self._from, time.perf_counter() - self._since
-        # The first ones come from several workers at once.
-        if items <= 0 or (items < FEW and seconds < PATIENCE):
-            return 0.0
-        return items / max(seconds, 1e-9)
-
-
 class _Facts:
     """Says how much is done, how fast, and for how long there is more to do."""
 
     def __init__(self, units: Units) -> None:
         self._units = units
-        self._rate = _Rate()
+        self._pace = Pace()
 
     def __call__(self, event: Event, *, stopping: bool) -> tuple[str, ...]:
         """Return these facts, the most important first.
@@ -162,15 +139,22 @@ class _Facts:
             event: the progress.
             stopping: whether it was asked to stop; the time left is then not that of the whole.
         """
-        units, rate = self._units, self._rate(event)
+        units = self._units
+        rate, seconds = self._measured(event)
         if not units.counting(event):
             return (units.count(event),) if units.count(event) else ()
-        shown = getattr(event, "rate", rate) if units.measured else rate
-        speed = units.speed(event, shown) if shown else ""
+        speed = units.speed(event, rate) if rate else ""
         left = ""
-        if rate and event.done < event.total and not stopping:
-            left = f"{minutes((event.total - event.done) / rate, up=True)} left"
+        if seconds is not None and not stopping:
+            left = f"{minutes(seconds, up=True)} left"
         return tuple(fact for fact in (units.count(event), speed, left) if fact)
+
+    def _measured(self, event: Event) -> tuple[float, float | None]:
+        """Return units per second, and the seconds left if they are known."""
+        if self._units.measured and isinstance(event, Progress):
+            return event.rate, event.seconds_left
+        own = event.done - event.resumed
+        return self._pace(own), self._pace.left(own, event.total - event.done)
 
 
 class _Warnings:

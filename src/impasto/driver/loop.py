@@ -91,7 +91,9 @@ class Run:
         overwrite = self._spec.overwrite or earlier is not None
         assembler = Assembler(opened, self._reporter, overwrite, self._retry)
         try:
-            with present(self._job.folder, opened.settings.engine, claimed=opened.claimed):
+            there = present(self._job.folder, opened.settings.engine, claimed=opened.claimed)
+            with there as presence:
+                self._reporter.also(presence.tell)
                 return self._finish(assembler)
         except BadInput:
             if self._opened.new and not (self._ledger and self._ledger.done):

@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from impasto.driver.pace import Pace
 from impasto.errors import ImpastoError, Incomplete, Interrupted
 from impasto.schema import events
 from impasto.schema.progress import Progress
@@ -42,7 +43,8 @@ class Reporter:
         self.rate = 0.0
         self._scored_items = 0
         self._job, self._new = job, new
-        self._on_progress = on_progress
+        self._told = [on_progress]
+        self._pace = Pace()
         self._scored: Ledger | None = None
         self._running: dict[int, int] = {}
         self._workers = WorkerCounts()
@@ -52,7 +54,11 @@ class Reporter:
 
     def planning(self) -> None:
         """Report that the job is being planned."""
-        self._on_progress(Progress("planning", self._job.id))
+        self._tell(Progress("planning", self._job.id))
+
+    def also(self, on_progress: OnProgress) -> None:
+        """Report progress to another listener, too; what was reported before is lost to it."""
+        self._told.append(on_progress)
 
     def started(self, resumed: int) -> None:
         """Log that this driver starts, and how many items earlier runs left."""
@@ -155,7 +161,8 @@ class Reporter:
         if scored > self._scored_items:
             self._scored_items = scored
             self.rate = scored / (time.perf_counter() - self.begun)
-        self._on_progress(
+        left = self._pace.left(done - ledger.resumed, ledger.total - done)
+        self._tell(
             Progress(
                 stage=stage,
                 job=self._job.id,
@@ -171,5 +178,11 @@ class Reporter:
                 rate=self.rate,
                 output=plan.output,
                 media_rate=plan.media_rate,
+                seconds_left=left if stage == "scoring" else None,
+                running=tuple(self._running.items()),
             )
         )
+
+    def _tell(self, progress: Progress) -> None:
+        for told in self._told:
+            told(progress)

@@ -3,7 +3,7 @@
     drivers/<nonce>.json
 
 A crash leaves the object behind. It then goes stale, and on the driver's own machine the missing
-process tells at once.
+process tells at once. The object also says how far the job is.
 """
 
 from __future__ import annotations
@@ -12,27 +12,120 @@ import os
 import threading
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from impasto.errors import ImpastoError
 from impasto.schema.driver import Driver
+from impasto.schema.live import SHOWN, Live, Workers
+from impasto.storage.requests import TRAFFIC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from impasto.jobs.folder import JobFolder
     from impasto.jobs.listing import Listing
+    from impasto.schema.progress import Progress
 
 BEAT = 30.0
 """Seconds between two signs of life."""
 STALE = 4 * BEAT
 """Seconds without one after which a driver counts as gone; clocks of stores may be off."""
+OFTEN = 1.0
+"""Seconds between two looks for progress that is to be written into a folder."""
+OFTEN_IN_STORES = 2.0
+"""The same for object stores, where each costs a request."""
+
+LONGEST = 1e9
+"""Seconds left that are told at most."""
+
+
+class Presence:
+    """Keeps a driver's object in its job's folder fresh, in a thread of its own."""
+
+    def __init__(self, folder: JobFolder, driver: Driver) -> None:
+        """Write the object.
+
+        Args:
+            folder: the job's.
+            driver: the driver.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        self._folder, self._driver = folder, driver
+        self._key = f"drivers/{uuid4().hex[:8]}.json"
+        self._told: Progress | None = None
+        self._ended = threading.Event()
+        self._put(None)
+        self._beating = threading.Thread(target=self._beat, name="presence", daemon=True)
+        self._beating.start()
+
+    def tell(self, progress: Progress) -> None:
+        """Have the object say how far the job is; this takes no time, and nothing is ever raised.
+
+        It is written soon. Of several in a row, only the last one is.
+        """
+        self._told = progress
+
+    def end(self) -> None:
+        """Remove the object; nobody is told if that fails."""
+        self._ended.set()
+        # A request to a dead network may take minutes.
+        self._beating.join(1.0)
+        self._delete()
+
+    def _beat(self) -> None:
+        """Write what is new now and then, and sometimes what is not, one request at a time."""
+        often = OFTEN if self._folder.local(self._key) else OFTEN_IN_STORES
+        last, since = None, time.monotonic()
+        while not self._ended.wait(min(often, BEAT)):
+            told = self._told
+            if told is last and time.monotonic() - since < BEAT:
+                continue
+            # Whatever is wrong with it, it must not harm the job.
+            with suppress(Exception):
+                self._put(told)
+            last, since = told, time.monotonic()
+            if self._ended.is_set():
+                # What waited for this may have given up, and has deleted what was before.
+                self._delete()
+
+    def _put(self, progress: Progress | None) -> None:
+        driver = self._driver
+        if progress:
+            driver = driver.model_copy(update={"live": live(progress)})
+        self._folder.put(self._key, driver.model_dump_json(exclude_none=True).encode())
+
+    def _delete(self) -> None:
+        with suppress(ImpastoError):
+            self._folder.delete(self._key)
+
+
+def live(progress: Progress) -> Live:
+    """Return how far a job is now, for everyone who looks into its folder."""
+    (done, shards), left = progress.shards, progress.seconds_left
+    return Live(
+        stage=progress.stage,
+        items=progress.done,
+        total=progress.total,
+        noun=progress.items,
+        rate=progress.rate,
+        seconds_left=None if left is None else min(left, LONGEST),
+        shards_done=done,
+        shards=shards,
+        running=progress.running[:SHOWN],
+        workers=Workers(**asdict(progress.workers)),
+        requests=TRAFFIC.requests,
+        errors=TRAFFIC.errors,
+        at=time.time(),
+    )
 
 
 @contextmanager
-def present(folder: JobFolder, engine: str, *, claimed: bool = False) -> Iterator[None]:
+def present(folder: JobFolder, engine: str, *, claimed: bool = False) -> Iterator[Presence]:
     """Make this process known as a driver of a job until the end of the block.
 
     Args:
@@ -43,33 +136,13 @@ def present(folder: JobFolder, engine: str, *, claimed: bool = False) -> Iterato
     Raises:
         Unavailable: the store does not answer at first; later, nobody is told.
     """
-    key = f"drivers/{uuid4().hex[:8]}.json"
-    driver = Driver(
-        host=os.uname().nodename,
-        pid=os.getpid(),
-        engine=engine,
-        began=time.time(),
-        claimed=claimed,
-    )
-    data = driver.model_dump_json().encode()
-    ended = threading.Event()
-
-    def beat() -> None:
-        while not ended.wait(BEAT):
-            with suppress(ImpastoError):
-                folder.put(key, data)
-
-    folder.put(key, data)
-    beating = threading.Thread(target=beat, daemon=True)
-    beating.start()
+    here = os.uname().nodename
+    driver = Driver(host=here, pid=os.getpid(), engine=engine, began=time.time(), claimed=claimed)
+    presence = Presence(folder, driver)
     try:
-        yield
+        yield presence
     finally:
-        ended.set()
-        # A request to a dead network may take minutes.
-        beating.join(1.0)
-        with suppress(ImpastoError):
-            folder.delete(key)
+        presence.end()
 
 
 def drivers(folder: JobFolder, listing: Listing, now: float | None = None) -> list[Driver]:
@@ -84,6 +157,12 @@ def drivers(folder: JobFolder, listing: Listing, now: float | None = None) -> li
     fresh = (key for key in listing.drivers if now - listing.times[key] < STALE)
     known = (folder.load_if_whole(key, Driver) for key in fresh)
     return [each for each in known if each and not has_ended(each.host, each.pid)]
+
+
+def newest(running: Iterable[Driver]) -> Live | None:
+    """Return how far a job is, as the last one of its drivers to say so has it."""
+    told = [driver.live for driver in running if driver.live]
+    return max(told, key=lambda each: each.at, default=None)
 
 
 def has_ended(host: str, pid: int) -> bool:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from pydantic import Field
 
 from impasto.errors import BadInput
+from impasto.jobs.presence import newest
 from impasto.jobs.state import State, standing
 from impasto.schema.base import Frozen
 from impasto.schema.driver import Driver
 from impasto.schema.events import Item
 from impasto.schema.job import JobSpec, Labels
+from impasto.schema.live import Live
 from impasto.schema.outcome import Failed, ItemError, Result
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
@@ -30,10 +32,11 @@ class JobSummary(Frozen):
     Attributes:
         job: its id.
         state: its state.
-        percent: how much of it is done; 100 only once it is finished.
+        percent: how much of it is written, running shards included; 100 only once it is finished.
         items_done: items of the shards that are done; of an incomplete job, without those that
             failed.
         items: its items; 0 while it is not planned.
+        noun: what its items are called; "items" while that is not known, and once it is finished.
         shards_done: shards that have a done record.
         shards: how many shards it has; 0 while it is not planned.
         bytes: size of all its objects.
@@ -45,6 +48,7 @@ class JobSummary(Frozen):
         tenant: whose it is; "" for nobody's.
         rule: the watch rule that made it, or "".
         labels: what its submitter called it, by name.
+        live: how far its driver says that it is; None if nobody drives it.
     """
 
     job: str
@@ -52,6 +56,7 @@ class JobSummary(Frozen):
     percent: int
     items_done: int
     items: int
+    noun: str = "items"
     shards_done: int
     shards: int
     bytes: int
@@ -63,6 +68,12 @@ class JobSummary(Frozen):
     tenant: str = ""
     rule: str = ""
     labels: Labels = Field(default_factory=dict)
+    live: Live | None = None
+
+    @property
+    def items_written(self) -> int:
+        """Items that are scored and written, those of running shards included."""
+        return _written(self.items_done, self.items, self.live)
 
 
 class Unreadable(Frozen):
@@ -88,7 +99,7 @@ class JobDetails(Frozen):
         drivers: who runs it now.
         started: when it was submitted, seconds since 1970.
         changed: when anything of it last changed, seconds since 1970.
-        percent: how much of it is done; 100 only once it is finished.
+        percent: how much of it is written, running shards included; 100 only once it is finished.
         bytes: size of all its objects.
         noun: what its items are called.
         items: items of the source; None while it is not planned.
@@ -107,6 +118,7 @@ class JobDetails(Frozen):
         reasons: why the plan is as it is.
         result: its result; None until it is finished.
         changes: files that were replaced by other versions, and when, one line each.
+        live: how far its driver says that it is; None if nobody drives it.
     """
 
     job: str
@@ -134,6 +146,12 @@ class JobDetails(Frozen):
     reasons: tuple[str, ...]
     result: Result | None
     changes: tuple[str, ...] = ()
+    live: Live | None = None
+
+    @property
+    def items_written(self) -> int:
+        """Items that are scored and written, those of running shards included."""
+        return _written(self.items_done, self.items or 0, self.live)
 
 
 def summarize(job: Job) -> JobSummary:
@@ -149,12 +167,14 @@ def summarize(job: Job) -> JobSummary:
         items = items_done = result.items
     else:
         items = plan.count if plan else 0
+    live = newest(stands.drivers)
     return JobSummary(
         job=job.id,
         state=stands.state,
-        percent=100 if result else _percent(items_done, items),
+        percent=100 if result else _percent(_written(items_done, items, live), items),
         items_done=items_done,
         items=items,
+        noun=plan.noun if plan else "items",
         shards_done=len(listing.done),
         shards=len(listing.done) if result else len(plan.shards) if plan else 0,
         bytes=sum(listing.sizes.values()),
@@ -166,6 +186,7 @@ def summarize(job: Job) -> JobSummary:
         tenant=spec.tenant,
         rule=spec.rule,
         labels=spec.labels,
+        live=live,
     )
 
 
@@ -195,6 +216,7 @@ def details(job: Job) -> JobDetails:
             seconds[stage] = seconds.get(stage, 0.0) + busy
     items_done = max(0, sum(record.items for record in records.values()) - stands.failed)
     attempts = job.failed(listing, plan) if plan and not result else []
+    live, items = newest(stands.drivers), plan.count if plan else 0
     open_attempts = [each for each in attempts if each.shard not in records]
     return JobDetails(
         job=job.id,
@@ -204,7 +226,7 @@ def details(job: Job) -> JobDetails:
         drivers=stands.drivers,
         started=_started(listing),
         changed=max(listing.times.values(), default=0.0),
-        percent=100 if result else _percent(items_done, plan.count if plan else 0),
+        percent=100 if result else _percent(_written(items_done, items, live), items),
         bytes=sum(listing.sizes.values()),
         noun=plan.noun if plan else "items",
         items=plan.count if plan else None,
@@ -222,11 +244,17 @@ def details(job: Job) -> JobDetails:
         reasons=plan.reasons if plan else (),
         result=result,
         changes=tuple(line for change in job.notes.changes() for line in change.lines()),
+        live=live,
     )
 
 
 def _started(listing: Listing) -> float:
     return listing.times.get("spec.json", 0.0)
+
+
+def _written(done: int, items: int, live: Live | None) -> int:
+    """Return how many items are written; what a driver says is believed within bounds."""
+    return min(items, max(done, live.items)) if live else done
 
 
 def _percent(done: int, items: int) -> int:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from impasto.schema.base import Frozen
 from impasto.schema.bounds import Seconds, Word
+from impasto.schema.live import Live
 
 
 class Driver(Frozen):
@@ -19,6 +20,7 @@ class Driver(Frozen):
         engine: where it has shards scored.
         began: when it began, seconds since 1970.
         claimed: whether a watcher's claim says whether it may; it counts for more than this object.
+        live: how far it is; None before it says so, and in objects of earlier versions.
     """
 
     host: Word
@@ -26,3 +28,4 @@ class Driver(Frozen):
     engine: Word = ""
     began: Seconds = 0.0
     claimed: bool = False
+    live: Live | None = None

@@ -30,6 +30,8 @@ class Progress:
         rate: items that this run has scored, per second from its start to the last of them.
         output: what is made, such as ``video``; "" while that is not known.
         media_rate: frames per second of the video that is made; 0 if none is.
+        seconds_left: how long scoring will take yet; None while that is not known.
+        running: shards that are being scored, each with how many of its items are written.
     """
 
     stage: Stage
@@ -46,6 +48,8 @@ class Progress:
     rate: float = 0.0
     output: str = ""
     media_rate: float = 0.0
+    seconds_left: float | None = None
+    running: tuple[tuple[int, int], ...] = ()
 
 
 OnProgress = Callable[[Progress], None]

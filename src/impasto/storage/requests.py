@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import random
 import re
+import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from obstore.exceptions import BaseError
@@ -32,6 +33,35 @@ WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
 LONGEST = 250
 """Maximum bytes of a name, between two slashes, in a folder: file systems take 255, and the
 client first writes beside the file, under its name and a number."""
+
+
+class Traffic:
+    """Counts the requests that this process sends to object stores; folders do not count.
+
+    Attributes:
+        requests: how many; what the client itself sends again does not count.
+        errors: how many of them failed: no answer, or access refused.
+    """
+
+    def __init__(self) -> None:
+        self.requests = self.errors = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count a request that is sent in the block."""
+        with self._lock:
+            self.requests += 1
+        try:
+            yield
+        except Unavailable:
+            with self._lock:
+                self.errors += 1
+            raise
+
+
+TRAFFIC = Traffic()
+"""That of this process."""
 
 _ENDING = re.compile(r"#\d+$")
 
@@ -128,18 +158,21 @@ class Requests:
         """Do something that may be done twice, and do it again when the store does not answer."""
         for wait in self._waits if waits is None else waits:
             try:
-                with self.mapped(key):
+                with self._counted(), self.mapped(key):
                     return act()
             except Denied:
                 raise
             except Unavailable:
                 time.sleep(wait * random.uniform(0.5, 1.5))
-        with self.mapped(key):
+        with self._counted(), self.mapped(key):
             return act()
 
     def mapped(self, key: str) -> AbstractContextManager[None]:
         """Turn the client's errors into Impasto's in a block that works on a key."""
         return client_errors(self.where(key), self.signed)
+
+    def _counted(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.place.local else TRAFFIC.counted()
 
     def _check_inside(self, key: str) -> None:
         """Raise BadInput where a link leads out of this folder."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from impasto.cli.job_argument import job_argument
 from impasto.cli.job_progress import speed
-from impasto.cli.render import moments, traces
+from impasto.cli.render import live, moments, traces
 from impasto.cli.render.text import json_line, nearby, say
 from impasto.cli.render.wording import worded
 from impasto.driver.tolerance import allowed
@@ -74,6 +74,8 @@ def _facts(found: JobDetails, *, verbose: bool) -> Iterator[tuple[str, str]]:
     yield "state", _state(found)
     if found.error and not _told(found):
         yield "ended with", worded(plain(found.error))
+    if found.live:
+        yield "now", live.in_full(found.live)
     for driver in found.drivers:
         engine = f", engine {plain(driver.engine)}" if driver.engine else ""
         since = f"since {moments.stamp(driver.began)}"
@@ -114,7 +116,7 @@ def _state(found: JobDetails) -> str:
     if found.items is None:
         return f"{found.state}, not planned yet"
     words = f"{found.state}, {found.percent}%: "
-    words += f"{found.items_done:,} of {found.items:,} {found.noun}"
+    words += f"{found.items_written:,} of {found.items:,} {found.noun}"
     words += " done" if found.state == "incomplete" else ""
     return words + (f", {found.items_failed:,} failed" if found.items_failed else "")
 

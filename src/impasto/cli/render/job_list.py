@@ -9,6 +9,7 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from impasto.cli.render import moments
+from impasto.cli.render.live import in_short
 from impasto.cli.render.text import WIDTH, json_line, note, say
 from impasto.jobs.summary import JobSummary
 from impasto.schema.words import plain, shortened, size
@@ -55,12 +56,17 @@ def jobs(
         return
     now, length = time.time(), shortest(ids)
     size_title = f"{'size':>8}  " if sizes else ""
-    say(f"{'job':<{length}}  {'state':<10}  done  {size_title}{'started':<12}  what")
+    said = [in_short(row.live) for row in rows]
+    # Only while something runs is there anything to say of now.
+    wide = max(map(len, said))
+    now_title = f"{'now':<{wide}}  " if wide else ""
+    say(f"{'job':<{length}}  {'state':<10}  done  {size_title}{'started':<12}  {now_title}what")
     width = get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else 0
-    for row in rows:
+    for row, pace in zip(rows, said, strict=True):
         many = f"{size(row.bytes):>8}  " if sizes else ""
         line = f"{row.job[:length]:<{length}}  {row.state:<10}  {row.percent:>3}%  {many}"
         line += f"{moments.short(row.started, now)}  "
+        line += f"{pace:<{wide}}  " if wide else ""
         room = width - len(line) if width else 0
         say(line + what(row.source, row.output, room))
     if sizes:
