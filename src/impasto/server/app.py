@@ -9,12 +9,15 @@ from fastapi import FastAPI
 
 from impasto.server import problems
 from impasto.server.models.session import Problem
-from impasto.server.routes import health
+from impasto.server.routes import health, jobs
 
 if TYPE_CHECKING:
     from impasto.server.context import Context
 
-ROUTERS = (health.router,)
+ROUTERS = (
+    health.router,
+    jobs.router,
+)
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text}
     for status, text in {

@@ -13,6 +13,7 @@ from impasto.jobs.keys import JOB
 from impasto.schema.base import read
 from impasto.schema.job import JobSpec
 from impasto.server.access.tokens import Tokens
+from impasto.server.board.board import Board
 from impasto.server.problems import unknown
 from impasto.storage.stores import Stores
 
@@ -34,6 +35,7 @@ class Context:
         stores: what may be opened.
         home: the control store.
         tokens: who may call.
+        board: what is known of all jobs.
     """
 
     settings: Settings
@@ -42,6 +44,7 @@ class Context:
     stores: Stores
     home: Store
     tokens: Tokens
+    board: Board
 
     def job(self, caller: Caller, job_id: str) -> tuple[Job, JobSpec]:
         """Return a job that a caller may see, and its spec.
@@ -64,7 +67,7 @@ def open_context(settings: Settings, serve: ServeSettings, config: str | None = 
     """Open the stores that the service needs; raises BadInput or Unavailable."""
     stores = Stores.of(settings)
     home = stores.open_home(settings.home)
-    return Context(settings, serve, config, stores, home, Tokens(home))
+    return Context(settings, serve, config, stores, home, Tokens(home), Board(home))
 
 
 def _context(request: Request) -> Context:

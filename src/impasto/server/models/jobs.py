@@ -220,7 +220,9 @@ class LogPage(Frozen):
     Attributes:
         lines: the events.
         next: give it as ``cursor`` for what came after; never "".
+        more: whether there is more already; a page may be short, or empty, if few events match.
     """
 
     lines: list[LogLine]
     next: str
+    more: bool = False

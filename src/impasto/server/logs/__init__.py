@@ -1,0 +1,1 @@
+"""Logs of jobs as the API reads them: in pages, and followed."""
