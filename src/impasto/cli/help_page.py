@@ -35,7 +35,7 @@ COMMANDS = {
     "Score": ["run", "plan", "resume", "retry", "demo"],
     "Look": ["preview", "try", "probe", "verify", "compare", "scorers"],
     "Jobs": ["jobs", "show", "logs", "cancel", "gc"],
-    "By itself": ["watch"],
+    "By itself": ["watch", "serve"],
     "Stores": ["ls", "cp", "rm", "sas", "doctor"],
     "Cluster": ["submit", "cluster"],
 }

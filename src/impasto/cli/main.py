@@ -23,6 +23,7 @@ from impasto.cli.commands import (
     jobs,
     move,
     run,
+    serve,
     trial,
     watch,
 )
@@ -53,7 +54,7 @@ def _main(
     """Score media with deep-learning models; the flagship paints videos in any style."""
 
 
-for _commands in (run, trial, jobs, inspect, compare, demo, move, access, cluster, watch):
+for _commands in (run, trial, jobs, inspect, compare, demo, move, access, cluster, watch, serve):
     _commands.add(app)
 
 

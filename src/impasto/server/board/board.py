@@ -60,13 +60,7 @@ CHANGES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The board at one moment.
-
-    Attributes:
-        version: grows with each change.
-        rows: every job, newest first.
-        by_id: the same, by id.
-    """
+    """The board at one moment: its version, and every job's row, newest first and by id."""
 
     version: int
     rows: tuple[JobRow, ...]
@@ -75,12 +69,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What differs between a version of the board and the one before.
-
-    Attributes:
-        version: the later one.
-        jobs: the tenants of the jobs that came, went or changed, by id.
-    """
+    """The tenants, by id, of the jobs that came, went or changed with a version of the board."""
 
     version: int
     jobs: Mapping[str, str]

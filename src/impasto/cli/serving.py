@@ -1,0 +1,79 @@
+"""`impasto serve` in the foreground: signals, and what it prints."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from impasto.cli.options import load_settings, open_stores
+from impasto.cli.render import watch_news
+from impasto.cli.render.text import note, say
+from impasto.cli.render.wording import worded
+from impasto.errors import BadInput, StoppedAtOnce
+from impasto.server.config import load_serve
+from impasto.watch.given import Given
+from impasto.watch.rules import load_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from impasto.server.run import Service
+
+
+def run(home: str | None, config: str | None, **flags: object) -> None:
+    """Serve until a signal.
+
+    Args:
+        home: the home, if it was given.
+        config: the settings file, if it was given.
+        flags: fields of `ServeSettings`; None is a flag that is not given.
+
+    Raises:
+        BadInput: a setting or a rule is wrong, or the port is taken.
+        Unavailable: the control store does not answer.
+        StoppedAtOnce: a second Ctrl-C did not let the jobs finish their shards.
+    """
+    # Else it would end the process until there are rules to be read again.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        from impasto.server.context import open_context
+        from impasto.server.run import Service, warning
+    except ModuleNotFoundError as error:
+        raise BadInput(
+            f"serve: {error.name}, which it needs, is missing", "run pip install 'impasto[service]'"
+        ) from None
+    settings, serve = load_settings(config, home), load_serve(config, **flags)
+    load = partial(load_rules, config, settings, open_stores(settings))
+    given = Given(settings, load, partial(watch_news.news, as_json=False)) if serve.watch else None
+    service = Service(open_context(settings, serve, config), given)
+    if text := warning(serve):
+        note(worded(text))
+    if service.watcher:
+        watch_news.watching(service.watcher.rules, settings.home, as_json=False)
+    say(f"serving at {service.url}")
+    with _steered(service):
+        service.run()
+    if service.watcher and service.watcher.hurried:
+        raise StoppedAtOnce("")
+
+
+@contextmanager
+def _steered(service: Service) -> Iterator[None]:
+    """Let signals end the service in order, then at once, and let SIGHUP read the rules again."""
+    handlers = {
+        signal.SIGINT: service.stop,
+        signal.SIGTERM: service.stop,
+        signal.SIGHUP: service.reload,
+    }
+
+    def on_signal(number: int, _: object) -> None:
+        handlers[signal.Signals(number)]()
+
+    before = {number: signal.signal(number, on_signal) for number in handlers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
