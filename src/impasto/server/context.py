@@ -14,6 +14,7 @@ from impasto.schema.base import read
 from impasto.schema.job import JobSpec
 from impasto.server.access.tokens import Tokens
 from impasto.server.board.board import Board
+from impasto.server.children import Children
 from impasto.server.problems import unknown
 from impasto.storage.stores import Stores
 
@@ -36,6 +37,7 @@ class Context:
         home: the control store.
         tokens: who may call.
         board: what is known of all jobs.
+        children: runs what decodes media or scores.
     """
 
     settings: Settings
@@ -45,6 +47,7 @@ class Context:
     home: Store
     tokens: Tokens
     board: Board
+    children: Children
 
     def job(self, caller: Caller, job_id: str) -> tuple[Job, JobSpec]:
         """Return a job that a caller may see, and its spec.
@@ -67,7 +70,8 @@ def open_context(settings: Settings, serve: ServeSettings, config: str | None = 
     """Open the stores that the service needs; raises BadInput or Unavailable."""
     stores = Stores.of(settings)
     home = stores.open_home(settings.home)
-    return Context(settings, serve, config, stores, home, Tokens(home), Board(home))
+    board, children = Board(home), Children(settings)
+    return Context(settings, serve, config, stores, home, Tokens(home), board, children)
 
 
 def _context(request: Request) -> Context:
