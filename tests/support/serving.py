@@ -26,7 +26,7 @@ class Serving:
         made: the folder ``out``.
     """
 
-    def __init__(self, folder: Path, **serve: object) -> None:
+    def __init__(self, folder: Path, *, config: str | None = None, **serve: object) -> None:
         self.media, self.made = folder / "in", folder / "out"
         for each in (self.media, self.made):
             each.mkdir(exist_ok=True)
@@ -37,7 +37,7 @@ class Serving:
         }
         settings = Settings(home=str(folder / "home"))
         given = ServeSettings.model_validate({**scope, "tenants": tenants, **serve})
-        self.context: Context = open_context(settings, given)
+        self.context: Context = open_context(settings, given, config)
         self.app = create_app(self.context)
 
     def client(self, role: Role | None, tenant: str = "") -> TestClient:

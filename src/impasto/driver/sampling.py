@@ -98,6 +98,10 @@ class Sampled:
             )
         return self._chosen(self._survey.start + number - 1)
 
+    def moment(self, chosen: Chosen) -> Fraction:
+        """Return when a video shows a frame, in seconds after its first."""
+        return self._moment(chosen.index)
+
     def read(self, chosen: Chosen) -> Frame | Rows | Blob:
         """Read an item; raises BadInput or Unavailable when it cannot be."""
         shard = self._shard(chosen.index)

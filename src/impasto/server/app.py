@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from impasto.server import problems
 from impasto.server.models.session import Problem
-from impasto.server.routes import health, jobs
+from impasto.server.routes import health, jobs, submitting
 
 if TYPE_CHECKING:
     from impasto.server.context import Context
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ROUTERS = (
     health.router,
     jobs.router,
+    submitting.router,
 )
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text}

@@ -45,15 +45,23 @@ def check_inside(rule: Rule, spec: JobSpec, stores: Stores) -> None:
     for url in (spec.source, *pictures):
         place = stores.locate(url)
         if place.local and below(inbox, place) is not None:
-            _refuse_links(inbox, place)
-            _check_read(place, rule.limits.max_objects)
+            refuse_links(inbox, place)
+            check_read(place, rule.limits.max_objects)
     output, base = stores.locate(spec.output), parse_template(rule.output).base
     if output.local and below(base, output) is not None:
-        _refuse_links(base, output)
+        refuse_links(base, output)
 
 
-def _refuse_links(base: Url, place: Url) -> None:
-    """Refuse a place below a folder if any part of its path from there is a link."""
+def refuse_links(base: Url, place: Url) -> None:
+    """Refuse a place below a folder if any part of its path from there is a link.
+
+    Args:
+        base: the folder, which may itself be a link.
+        place: the place, which need not be there.
+
+    Raises:
+        BadInput: a part is a link.
+    """
     real = Path(os.path.realpath(base.path), below(base, place) or "")
     if os.path.realpath(place.path) != str(real):
         raise BadInput(
@@ -61,8 +69,17 @@ def _refuse_links(base: Url, place: Url) -> None:
         )
 
 
-def _check_read(place: Url, most: int) -> None:
-    """Refuse a file, or a folder of files, that holds anything but files of its own."""
+def check_read(place: Url, most: int) -> None:
+    """Refuse a file, or a folder of files, that holds anything but files of its own.
+
+    Args:
+        place: where it is; nothing need be there.
+        most: how many files a folder may have.
+
+    Raises:
+        BadInput: there is a link, a pipe or a second name of a file.
+        Unavailable: the file system does not answer.
+    """
     with mapped(str(place)):
         if not os.path.lexists(place.path):
             return

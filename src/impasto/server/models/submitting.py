@@ -18,10 +18,12 @@ class Submission(Frozen):
         source: URL of the media; below a place that the caller may read.
         output: URL of what is made; "" names it after the source, below the first place that the
             caller may write.
-        rule: name of a rule; the scorer, its parameters and the output are then the rule's.
+        rule: name of a rule; the scorer, its parameters and the output are then the rule's, and
+            ``params`` may only hold the name of one of its styles, as ``style``.
         scorer: as in a job's spec.
         params: the scorer's parameters; a painting is ``{"style": URL}``.
-        options: further fields of a job's spec, such as ``max_size`` or ``audio``.
+        options: further fields of a job's spec, such as ``max_size`` or ``audio``; those that say
+            how it runs are for operators.
         labels: names for the job, for people and programs.
         overwrite: whether something that is at ``output`` may be replaced.
     """
@@ -42,7 +44,8 @@ class Submitted(Frozen):
     Attributes:
         job: its id; "" if a rule's watcher has yet to submit it.
         ticket: the rule's ticket; "" where there is no rule.
-        state: submitted, already submitted, already running or done.
+        state: submitted, already submitted, already running or done; of a ticket that has ended,
+            how it ended.
         output: URL of what is made.
     """
 
@@ -147,6 +150,8 @@ class ScorerRow(Frozen):
         takes: pictures, rows or files.
         gives: pictures, records or files.
         params: JSON Schema of its parameters.
+        files: what the parameters that name files name: picture, file, code or folder. Only
+            operators may give any but pictures.
         code: whether it runs the user's code or model, so that only operators may use it directly.
     """
 
@@ -155,4 +160,11 @@ class ScorerRow(Frozen):
     takes: list[str]
     gives: list[str]
     params: dict[str, Any]
+    files: dict[str, str] = Field(default_factory=dict)
     code: bool
+
+
+class ScorerList(Frozen):
+    """The scorers that jobs may name."""
+
+    scorers: list[ScorerRow]

@@ -1,0 +1,127 @@
+"""Submitting jobs, and looking before: what they would take, and what they would make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+
+from impasto.scorers import registry
+from impasto.server import submission
+from impasto.server.access.guard import Submitter, Viewer
+from impasto.server.context import Here
+from impasto.server.models.submitting import (
+    Estimate,
+    Preview,
+    PreviewRequest,
+    ScorerList,
+    ScorerRow,
+    Submission,
+    Submitted,
+)
+
+if TYPE_CHECKING:
+    from impasto.server.access.caller import Caller
+    from impasto.server.context import Context
+
+router = APIRouter(tags=["submitting"])
+
+
+@router.post("/jobs", status_code=201)
+async def submit(
+    given: Submission, request: Request, caller: Submitter, context: Here
+) -> Submitted:
+    """Submit a job for a watcher; the same submission again answers the same job."""
+    children, places = context.children, _places(caller)
+    left = request.is_disconnected
+    if given.rule:
+        await run_in_threadpool(submission.check_rule, context, caller, given)
+        data = await children.ask(
+            children.planning,
+            "impasto.server.work.submitting:submit_by_rule",
+            left,
+            **_rule(context, given),
+            source=given.source,
+            places=places,
+            own={"tenant": caller.tenant, "labels": given.labels},
+        )
+    else:
+        spec = await run_in_threadpool(submission.checked_spec, context, caller, given)
+        data = await children.ask(
+            children.planning,
+            "impasto.server.work.submitting:submit",
+            left,
+            spec=spec.model_dump(mode="json"),
+            places=places,
+        )
+    return Submitted.model_validate_json(data)
+
+
+@router.post("/plan")
+async def plan(given: Submission, request: Request, caller: Submitter, context: Here) -> Estimate:
+    """Estimate a job; nothing is written."""
+    data = await context.children.ask(
+        context.children.planning,
+        "impasto.server.work.submitting:plan",
+        request.is_disconnected,
+        **await _wanted(context, caller, given),
+    )
+    return Estimate.model_validate_json(data)
+
+
+@router.post("/preview")
+async def preview(
+    given: PreviewRequest, request: Request, caller: Submitter, context: Here
+) -> Preview:
+    """Score one item of a job, and estimate the whole of it; nothing is written."""
+    data = await context.children.ask(
+        context.children.scoring,
+        "impasto.server.work.preview:preview",
+        request.is_disconnected,
+        **await _wanted(context, caller, given),
+        at=given.at,
+    )
+    return Preview.model_validate_json(data)
+
+
+@router.get("/scorers")
+def scorers(_: Viewer) -> ScorerList:
+    """List the scorers that jobs may name, with the schema of their parameters."""
+    names, _problems = registry.find_all()
+    return ScorerList(scorers=[_row(name) for name in names])
+
+
+def _row(name: str) -> ScorerRow:
+    entry = registry.find(name)
+    return ScorerRow(
+        name=name,
+        summary=entry.about,
+        takes=[*entry.takes],
+        gives=[*entry.gives],
+        params=entry.params.model_json_schema(),
+        files={param: role.name.lower() for param, role in entry.roles.files.items()},
+        code=submission.runs_code(entry),
+    )
+
+
+async def _wanted(context: Context, caller: Caller, given: Submission) -> dict[str, Any]:
+    """Return what a plan and a preview are made of."""
+    if given.rule:
+        await run_in_threadpool(submission.check_rule, context, caller, given)
+        spec: dict[str, Any] = {"source": given.source}
+        rule = _rule(context, given)
+        chosen = {"config": rule["config"], "name": rule["rule"], "style": rule["style"]}
+        return {"spec": spec, "places": _places(caller), "rule": chosen}
+    wanted = await run_in_threadpool(submission.checked_spec, context, caller, given)
+    return {"spec": wanted.model_dump(mode="json"), "places": _places(caller)}
+
+
+def _rule(context: Context, given: Submission) -> dict[str, Any]:
+    style = given.params.get("style")
+    named = str(style) if style is not None else None
+    return {"config": context.config, "rule": given.rule, "style": named}
+
+
+def _places(caller: Caller) -> list[str]:
+    return [*caller.read, *caller.write]
