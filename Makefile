@@ -16,7 +16,7 @@ QUICK := tests/test_rules.py tests/test_documents.py tests/schema tests/planning
 	$(CLI)options_of_a_cluster_are_refused_where_there_is_none \
 	$(CLI)json_is_one_line_that_a_program_can_use $(CLI)jobs_show_and_logs_tell_of_a_job
 
-.PHONY: demo demo-watch quick test check bench tour clean
+.PHONY: demo demo-watch demo-serve quick test check bench tour clean
 
 demo: .venv/installed  ## paint a real clip and show where the result is
 	$(BIN)/impasto demo --output demo --home demo/jobs
@@ -24,6 +24,9 @@ demo: .venv/installed  ## paint a real clip and show where the result is
 
 demo-watch: .venv/installed  ## drop two real clips into a watched folder and show both painted
 	$(BIN)/python tools/demo_watch.py demo-watch
+
+demo-serve: .venv/installed-service  ## open a page on jobs that are running, and submit your own by drag and drop
+	$(BIN)/python tools/demo_serve.py demo-serve
 
 quick: .venv/installed-dev  ## format, lint, types and the fast tests, for every save: a minute or less
 	$(BIN)/ruff format --check --quiet .
@@ -47,7 +50,7 @@ tour: .venv/installed-dev  ## run the commands of docs/tour.md again and show wh
 	$(BIN)/python tools/refresh_tour.py
 
 clean:
-	rm -rf .venv demo demo-watch dist
+	rm -rf .venv demo demo-watch demo-serve dist
 
 .venv/bin/pip:
 	$(PYTHON) -c 'import sys; sys.exit("Impasto needs Python 3.11 or later; set PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -55,6 +58,10 @@ clean:
 
 .venv/installed: .venv/bin/pip pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[demo]'
+	touch $@
+
+.venv/installed-service: .venv/installed
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[demo,service]'
 	touch $@
 
 .venv/installed-dev: .venv/installed tests/support/weights.txt

