@@ -12,7 +12,7 @@ from impasto.jobs.presence import present
 from impasto.jobs.summary import details, summarize
 from impasto.schema.driver import Driver
 from impasto.schema.progress import Progress
-from impasto.storage.requests import TRAFFIC
+from impasto.storage.counts import REQUESTS
 from impasto.storage.stores import Stores
 from support.command import COMMAND
 from support.stores import azure
@@ -85,7 +85,7 @@ def test_in_a_store_the_object_is_written_now_and_then_and_only_when_there_is_ne
         puts.append(Driver.model_validate_json(data))
 
     monkeypatch.setattr(job.folder, "put", counted)
-    before = TRAFFIC.requests
+    before = REQUESTS.totals()[0]
     with present(job.folder, "local") as here:
         done = 0
         while len(puts) < 5:
@@ -98,4 +98,4 @@ def test_in_a_store_the_object_is_written_now_and_then_and_only_when_there_is_ne
         time.sleep(0.3)
         assert len(puts) == written < done
     assert puts[-1].live
-    assert before < puts[-1].live.requests <= TRAFFIC.requests
+    assert before < puts[-1].live.requests <= REQUESTS.totals()[0]

@@ -20,7 +20,7 @@ from uuid import uuid4
 from impasto.errors import ImpastoError
 from impasto.schema.driver import Driver
 from impasto.schema.live import SHOWN, Live, Workers
-from impasto.storage.requests import TRAFFIC
+from impasto.storage.counts import REQUESTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -107,6 +107,7 @@ class Presence:
 def live(progress: Progress) -> Live:
     """Return how far a job is now, for everyone who looks into its folder."""
     (done, shards), left = progress.shards, progress.seconds_left
+    requests, errors = REQUESTS.totals()
     return Live(
         stage=progress.stage,
         items=progress.done,
@@ -118,8 +119,8 @@ def live(progress: Progress) -> Live:
         shards=shards,
         running=progress.running[:SHOWN],
         workers=Workers(**asdict(progress.workers)),
-        requests=TRAFFIC.requests,
-        errors=TRAFFIC.errors,
+        requests=requests,
+        errors=errors,
         at=time.time(),
     )
 

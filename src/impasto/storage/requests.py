@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import random
 import re
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from obstore.exceptions import BaseError
@@ -18,6 +17,7 @@ from impasto.errors import BadInput, Denied, Unavailable
 from impasto.schema.url import Url, check_key
 from impasto.storage import clients, credentials
 from impasto.storage.client_errors import client_errors
+from impasto.storage.counts import REQUESTS
 from impasto.storage.local import make_folder, mapped
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from impasto.schema.profile import StoreProfile
+    from impasto.storage.counts import Operation
 
     T = TypeVar("T")
 
@@ -33,35 +34,6 @@ WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
 LONGEST = 250
 """Maximum bytes of a name, between two slashes, in a folder: file systems take 255, and the
 client first writes beside the file, under its name and a number."""
-
-
-class Traffic:
-    """Counts the requests that this process sends to object stores; folders do not count.
-
-    Attributes:
-        requests: how many; what the client itself sends again does not count.
-        errors: how many of them failed: no answer, or access refused.
-    """
-
-    def __init__(self) -> None:
-        self.requests = self.errors = 0
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count a request that is sent in the block."""
-        with self._lock:
-            self.requests += 1
-        try:
-            yield
-        except Unavailable:
-            with self._lock:
-                self.errors += 1
-            raise
-
-
-TRAFFIC = Traffic()
-"""That of this process."""
 
 _ENDING = re.compile(r"#\d+$")
 
@@ -154,25 +126,45 @@ class Requests:
         """Return an object's name for people."""
         return str(self.place.child(key)) if key else str(self.place)
 
-    def attempt(self, key: str, act: Callable[[], T], waits: Iterable[float] | None = None) -> T:
-        """Do something that may be done twice, and do it again when the store does not answer."""
+    def attempt(
+        self,
+        operation: Operation | None,
+        key: str,
+        act: Callable[[], T],
+        waits: Iterable[float] | None = None,
+    ) -> T:
+        """Do something that may be done twice, and do it again when the store does not answer.
+
+        Args:
+            operation: what to count it as; None if it consists of attempts that are counted.
+            key: what it is done to.
+            act: does it.
+            waits: seconds between tries, or None for the usual ones.
+        """
         for wait in self._waits if waits is None else waits:
             try:
-                with self._counted(), self.mapped(key):
-                    return act()
+                return self._once(operation, key, act)
             except Denied:
                 raise
             except Unavailable:
                 time.sleep(wait * random.uniform(0.5, 1.5))
-        with self._counted(), self.mapped(key):
-            return act()
+        return self._once(operation, key, act)
+
+    def _once(self, operation: Operation | None, key: str, act: Callable[[], T]) -> T:
+        error: Exception | None = None
+        try:
+            with self.mapped(key):
+                return act()
+        except Exception as caught:
+            error = caught
+            raise
+        finally:
+            if operation:
+                REQUESTS.add(operation, error, folder=self.place.local)
 
     def mapped(self, key: str) -> AbstractContextManager[None]:
         """Turn the client's errors into Impasto's in a block that works on a key."""
         return client_errors(self.where(key), self.signed)
-
-    def _counted(self) -> AbstractContextManager[None]:
-        return nullcontext() if self.place.local else TRAFFIC.counted()
 
     def _check_inside(self, key: str) -> None:
         """Raise BadInput where a link leads out of this folder."""

@@ -97,7 +97,7 @@ class Store:
         if self._requests.absent:
             raise Missing(f"{self.where(key)}: no such file", "check the path")
         return self._requests.attempt(
-            key, lambda: bytes(obstore.get(self._requests.client, path).bytes())
+            "read", key, lambda: bytes(obstore.get(self._requests.client, path).bytes())
         )
 
     def read_range(self, key: str, start: int, stop: int, etag: str) -> memoryview:
@@ -116,7 +116,7 @@ class Store:
                 raise OSError(f"only {len(data)} of {stop - start} bytes arrived")
             return data
 
-        return self._requests.attempt(key, fetch)
+        return self._requests.attempt("read", key, fetch)
 
     def stat(self, key: str) -> Stat | None:
         """Return an object's facts, or None when there is none."""
@@ -125,7 +125,7 @@ class Store:
             return None
         try:
             meta = self._requests.attempt(
-                key, lambda: dict(obstore.head(self._requests.client, path))
+                "stat", key, lambda: dict(obstore.head(self._requests.client, path))
             )
         except Missing:
             return None
@@ -203,7 +203,7 @@ class Store:
         never: Any = {"e_tag": '"never"'}
         with suppress(Changed, Missing):
             self._requests.attempt(
-                probe, lambda: obstore.put(self._requests.client, path, b"", mode=never)
+                "write", probe, lambda: obstore.put(self._requests.client, path, b"", mode=never)
             )
             with suppress(Denied):
                 self.delete(probe)
@@ -215,13 +215,13 @@ class Store:
             return
         with self._requests.mapped(prefix):
             pages = iter(obstore.list(self._requests.client, path, chunk_size=1000))
-        while page := self._requests.attempt(prefix, lambda: next(pages, None), waits=()):
+        while page := self._requests.attempt("list", prefix, lambda: next(pages, None), ()):
             for meta in page:
                 yield self._stat(dict(meta))
 
     def list_all(self, prefix: str = "") -> list[Stat]:
         """List every object below a prefix (a folder), sorted by key."""
-        found = self._requests.attempt(prefix, lambda: list(self.walk(prefix)))
+        found = self._requests.attempt(None, prefix, lambda: list(self.walk(prefix)))
         return sorted(found, key=lambda stat: stat.key)
 
     def list_folder(self, prefix: str = "") -> tuple[list[Stat], list[str]]:
@@ -230,7 +230,7 @@ class Store:
         if self._requests.absent:
             return [], []
         found = self._requests.attempt(
-            prefix, lambda: obstore.list_with_delimiter(self._requests.client, path)
+            "list", prefix, lambda: obstore.list_with_delimiter(self._requests.client, path)
         )
         stats = [self._stat(dict(meta)) for meta in found["objects"]]
         folders = [name[len(self._requests.prefix) :] for name in found["common_prefixes"]]
@@ -306,7 +306,9 @@ class Store:
         what, target = source._requests.path(key), self._requests.path(to)
         try:
             self._requests.attempt(
-                to, lambda: obstore.copy(self._requests.client, what, target, overwrite=not create)
+                "copy",
+                to,
+                lambda: obstore.copy(self._requests.client, what, target, overwrite=not create),
             )
         except Missing:
             raise Missing(f"{source.where(key)}: no such object", "check the URL") from None
@@ -324,7 +326,9 @@ class Store:
         if self._requests.absent:
             return
         try:
-            self._requests.attempt(keys[0], lambda: obstore.delete(self._requests.client, paths))
+            self._requests.attempt(
+                "delete", keys[0], lambda: obstore.delete(self._requests.client, paths)
+            )
         except Missing:
             # One missing object may hide what happened to the others.
             for key in keys if len(keys) > 1 else ():

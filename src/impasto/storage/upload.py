@@ -81,7 +81,7 @@ class Upload:
                 max_concurrency=PARTS,
             )
 
-        return bare_etag(self._requests.attempt(key, put, waits)["e_tag"])
+        return bare_etag(self._requests.attempt("write", key, put, waits)["e_tag"])
 
     def create(self, key: str, data: bytes, kind: str = "") -> str | None:
         """Write an object unless one exists; returns its etag, or None if another one exists.
@@ -107,7 +107,7 @@ class Upload:
                 return None
             return bare_etag(made["e_tag"])
 
-        etag = self._requests.attempt(key, put)
+        etag = self._requests.attempt("write", key, put)
         if etag is not None or self._requests.place.local:
             return etag
         if len(tries) == 2 and _ONCE.search(tries[-1]):
@@ -115,7 +115,7 @@ class Upload:
         try:
             options: Any = {"head": True}
             found = self._requests.attempt(
-                key, lambda: obstore.get(self._requests.client, path, options=options)
+                "read", key, lambda: obstore.get(self._requests.client, path, options=options)
             )
         except Missing:
             return None
@@ -127,7 +127,7 @@ class Upload:
         """Return whether something is there; without the right to look, claim the name first."""
         try:
             path = self._requests.path(key)
-            self._requests.attempt(key, lambda: obstore.head(self._requests.client, path))
+            self._requests.attempt("stat", key, lambda: obstore.head(self._requests.client, path))
         except Missing:
             return False
         except Denied:
