@@ -19,7 +19,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 
 LAYERS = [
     {"errors", "machine", "schema", "secrecy", "settings"},
-    {"storage"},
+    {"storage", "telemetry"},
     {"media", "scorers", "tables"},
     {"jobs", "sources"},
     {"outputs", "planning"},

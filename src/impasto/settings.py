@@ -22,12 +22,16 @@ from impasto.schema.base import Frozen, parse
 from impasto.schema.profile import StoreProfile
 from impasto.schema.refusal import reference
 from impasto.schema.signatures import Signatures, Signed
+from impasto.schema.telemetry import Telemetry
 from impasto.secrecy import remember_all
 
 CONFIG_FILE = "impasto.toml"
 OTHER_TABLES = ("watch", "rules", "serve", "tenants")
 """Tables of the config file that only a watcher or the service reads (`impasto.watch.rules`,
 `impasto.server.config`)."""
+_BARE = r"https?://[^\s@?#]+"
+"""A URL that holds no secret."""
+_OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"
 ENVIRONMENT = threading.RLock()
 """Held while variables are hidden from a store's client; taken by what reads them meanwhile, or
 starts a process that inherits them."""
@@ -85,6 +89,8 @@ class Settings(Signed):
         cpus_per_worker: cores of the cluster that one worker takes.
         speculate: whether idle workers of a cluster also try the shards that take far longer than
             the others.
+        telemetry: where traces and metrics go: URL of a collector for OTLP over HTTP;
+            ``azure-monitor``; ``off``; or "", which leaves it to the variables OTEL_*.
         stores: how object stores are reached, by a name for people.
     """
 
@@ -100,6 +106,7 @@ class Settings(Signed):
     gpus_per_worker: float | None = Field(default=None, ge=0, multiple_of=0.01)
     cpus_per_worker: int = Field(default=1, ge=1, le=1024)
     speculate: bool = False
+    telemetry: str = ""
     stores: dict[str, StoreProfile] = Field(default_factory=dict)
 
     @field_validator("address")
@@ -108,6 +115,14 @@ class Settings(Signed):
         if address and not re.fullmatch(r"auto|https?://\S+|[^\s/:]+:\d{1,5}", address):
             raise ValueError("is neither auto, nor HOST:PORT, nor http(s)://HOST:PORT")
         return address
+
+    @field_validator("telemetry")
+    @classmethod
+    def _bare(cls, telemetry: str) -> str:
+        # It travels to workers, and is logged.
+        if telemetry and not re.fullmatch(rf"off|azure-monitor|{_BARE}", telemetry):
+            raise ValueError("is neither off, nor azure-monitor, nor http(s)://HOST:PORT")
+        return telemetry
 
     @field_validator("gpus_per_worker")
     @classmethod
@@ -182,6 +197,32 @@ def _may_be_there(path: Path) -> bool:
     except OSError:
         # Whoever reads it will say why that fails.
         return True
+
+
+def otlp_is_set() -> bool:
+    """Return whether this process's own environment says where OTLP goes."""
+    names = (_OTLP, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
+    return any(os.environ.get(name) for name in names)
+
+
+def telemetry(chosen: str) -> Telemetry | None:
+    """Return where traces and metrics of this process go; None is nowhere.
+
+    Args:
+        chosen: the setting.
+    """
+    off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    if off or chosen == "off" or not (chosen or otlp_is_set()):
+        return None
+    azure = chosen == "azure-monitor"
+    endpoint = "" if azure else chosen or os.environ.get(_OTLP, "")
+    return Telemetry(
+        exporter="azure-monitor" if azure else "otlp",
+        endpoint=endpoint if re.fullmatch(_BARE, endpoint) else "",
+        service=os.environ.get("OTEL_SERVICE_NAME", "").strip()[:100] or "impasto",
+        traces=os.environ.get("OTEL_TRACES_EXPORTER", "").lower() != "none",
+        metrics=os.environ.get("OTEL_METRICS_EXPORTER", "").lower() != "none",
+    )
 
 
 def secret(name: str) -> str:

@@ -11,7 +11,13 @@ from pathlib import PurePath
 from xdist.scheduler import LoadScopeScheduling
 
 CLUSTER = "cluster"
-ON_CLUSTER = {"test_engine", "test_ray_engine", "test_ray_jobs", "test_ray_trouble"}
+ON_CLUSTER = {
+    "test_engine",
+    "test_ray_engine",
+    "test_ray_jobs",
+    "test_ray_traces",
+    "test_ray_trouble",
+}
 """Files that need the session's cluster, except for tests with another engine."""
 LONGEST = (
     CLUSTER,

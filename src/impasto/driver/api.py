@@ -9,6 +9,7 @@ from impasto.driver.loop import Run
 from impasto.driver.open_job import OpenJob, open_job
 from impasto.driver.reporter import Reporter
 from impasto.driver.submit import submit
+from impasto.driver.tracing import JobTrace
 from impasto.errors import ImpastoError, Interrupted, StoppedAtOnce
 from impasto.jobs.job import Job
 from impasto.schema.job import JobSpec
@@ -107,22 +108,22 @@ def finish_open(
     ignore: OnProgress = lambda _: None  # noqa: E731 (a typed default)
     if as_submitted and job.notes.cancelled():
         raise Interrupted(f"job {job.id}: was cancelled", job=job.id)
-    reporter = Reporter(job, on_progress or ignore, new=opened.new)
-    try:
-        stop = stop or threading.Event()
-        return Run(
-            opened,
-            reporter,
-            stop,
-            retry=retry,
-            accept_changes=accept_changes,
-            as_submitted=as_submitted,
-            warm=warm,
-        ).finish()
-    except ImpastoError as error:
-        reporter.stopped(error)
-        raise
-    except KeyboardInterrupt:
-        # Without a word, the driver would count as killed, and a watcher would go on with the job.
-        reporter.stopped(StoppedAtOnce(f"job {job.id}: was stopped at once"))
-        raise
+    with JobTrace(opened) as trace:
+        reporter = Reporter(job, on_progress or ignore, trace, new=opened.new)
+        try:
+            return Run(
+                opened,
+                reporter,
+                stop or threading.Event(),
+                retry=retry,
+                accept_changes=accept_changes,
+                as_submitted=as_submitted,
+                warm=warm,
+            ).finish()
+        except ImpastoError as error:
+            reporter.stopped(error)
+            raise
+        except KeyboardInterrupt:
+            # Without a word, the driver would count as killed, and a watcher would go on with it.
+            reporter.stopped(StoppedAtOnce(f"job {job.id}: was stopped at once"))
+            raise

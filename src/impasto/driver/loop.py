@@ -70,6 +70,7 @@ class Run:
         self._job, self._spec = opened.job, opened.spec
         self._stop, self._accept = stop, accept_changes
         self._as_submitted, self._warm = as_submitted, warm
+        self._trace = reporter.trace
         self._ledger: Ledger | None = None
         self._leaves_nothing = False
         self._stopping = StopCheck(opened.job, stop, reporter)
@@ -133,6 +134,7 @@ class Run:
         )
         opened = self._opened
         there = opened.settings, opened.spec, control, opened.stores
+        self._trace.step("start_engine")
         with open_engine(*there, self._warm) as engine:
             self._ledger = ledger = ledger or self._open_ledger(self._make_plan(engine))
             self._score(ledger, engine)
@@ -140,10 +142,12 @@ class Run:
 
     def _open_ledger(self, plan: Plan) -> Ledger:
         ledger = open_ledger(self._job, self._spec, plan, retry=self._retry)
+        self._trace.planned(plan)
         self._reporter.passed_over(ledger.passed_over)
         return ledger
 
     def _make_plan(self, engine: Engine) -> Plan:
+        self._trace.step("plan")
         try:
             plan = self._opened.plan(engine.capacity, engine.encoder_threads, self._job.home)
             self._job.record(plan)
@@ -155,10 +159,11 @@ class Run:
 
     def _score(self, ledger: Ledger, engine: Engine) -> None:
         """Run the engine until all shards are done or have failed too often, or until a stop."""
+        self._trace.step(None)
         self._reporter.scoring(ledger)
         task = self._task(ledger.plan)
         while attempts := ledger.attempts():
-            for outcome in engine.run(task, attempts):
+            for outcome in engine.run(task, self._trace.begun(attempts)):
                 self._record(ledger, outcome)
                 self._reporter.scoring(ledger)
             if not ledger.left:
@@ -180,6 +185,7 @@ class Run:
             plan=plan.model_copy(update={"shards": ()}),
             sample=plan.shards[0],
             memory=settings.memory or 0,
+            telemetry=self._trace.where,
         )
 
     def _written(self, shard: int, items: int) -> None:

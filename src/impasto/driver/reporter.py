@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from impasto.driver.ledger import Ledger
+    from impasto.driver.tracing import JobTrace
     from impasto.jobs.job import Job
     from impasto.schema.outcome import Done, Failed, Result
     from impasto.schema.progress import OnProgress, Stage
@@ -28,21 +29,26 @@ class Reporter:
 
     Attributes:
         begun: when the pass began, by `time.perf_counter`.
+        trace: the trace of the pass.
         rate: items that this pass has scored, per second from its start to the last of them.
     """
 
-    def __init__(self, job: Job, on_progress: OnProgress, *, new: bool = False) -> None:
+    def __init__(
+        self, job: Job, on_progress: OnProgress, trace: JobTrace, *, new: bool = False
+    ) -> None:
         """Prepare; nothing is reported yet.
 
         Args:
             job: the job.
             on_progress: called with what the caller should know.
+            trace: the trace of the pass.
             new: whether this process has submitted the job.
         """
         self.begun = time.perf_counter()
         self.rate = 0.0
         self._scored_items = 0
         self._job, self._new = job, new
+        self.trace = trace
         self._told = [on_progress]
         self._pace = Pace()
         self._scored: Ledger | None = None
@@ -54,6 +60,7 @@ class Reporter:
 
     def planning(self) -> None:
         """Report that the job is being planned."""
+        self.trace.step("plan")
         self._tell(Progress("planning", self._job.id))
 
     def also(self, on_progress: OnProgress) -> None:
@@ -63,6 +70,7 @@ class Reporter:
     def started(self, resumed: int) -> None:
         """Log that this driver starts, and how many items earlier runs left."""
         self._started = True
+        self.trace.started()
         self._job.journal.write(
             events.Started(host=os.uname().nodename, pid=os.getpid(), resumed=resumed)
         )
@@ -101,11 +109,13 @@ class Reporter:
     def done(self, record: Done) -> None:
         """Log a finished shard."""
         self._running.pop(record.shard, None)
+        self.trace.ended(record)
         self._job.journal.write(events.ShardDone(record=record))
 
     def failed(self, record: Failed) -> None:
         """Log a failed attempt at a shard."""
         self._running.pop(record.shard, None)
+        self.trace.ended(record)
         self._job.journal.write(events.ShardFailed(record=record))
 
     def stopping(self) -> None:
@@ -114,10 +124,12 @@ class Reporter:
 
     def assembling(self, ledger: Ledger) -> None:
         """Report that the output is being made."""
+        self.trace.step("assemble")
         self._show("assembling", ledger)
 
     def delivering(self, ledger: Ledger) -> None:
         """Report that the output is being uploaded to its store."""
+        self.trace.step("deliver")
         self._show("delivering", ledger)
 
     def finished(self, result: Result) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from impasto import secrecy
 from impasto.engines.messages import StartFailed
 from impasto.errors import BadInput, Changed, Denied, ImpastoError, Unavailable
-from impasto.schema.outcome import Failed, FailedKind
+from impasto.schema.outcome import Done, Failed, FailedKind
 from impasto.scorers.user.loading import brief
+from impasto.worker.tracing import ShardSpan
 
 if TYPE_CHECKING:
-    from impasto.schema.outcome import Attempt, Done
+    from impasto.schema.outcome import Attempt
     from impasto.worker.worker import Worker
 
 REPLACE_AFTER = {"unavailable", "error", "died"}
@@ -60,13 +61,17 @@ def outcomes(
     Yields:
         How many items are written so far; last, the outcome.
     """
+    span = ShardSpan(worker, attempt)
     try:
         with closing(worker.run(attempt, threads)) as steps:
-            yield from steps
+            for step in steps:
+                if isinstance(step, Done):
+                    span.done(step)
+                yield step
     except Exception as error:  # noqa: BLE001 (a shard's error is an outcome)
         kind, blamed = kind_of(error), marks.blamed()
         fact, remedy = parts(error)
-        yield Failed(
+        failed = Failed(
             shard=attempt.shard.index,
             error=fact,
             remedy=remedy,
@@ -75,6 +80,8 @@ def outcomes(
             worker=worker.name,
             items=blamed if kind == "died" else (),
         )
+        span.failed(failed)
+        yield failed
 
 
 def kind_of(error: Exception) -> FailedKind:

@@ -21,6 +21,8 @@ from impasto.machine import own_device
 from impasto.schema.events import Stream
 from impasto.schema.outcome import Attempt
 from impasto.schema.signatures import Signatures
+from impasto.telemetry.open import telemeter
+from impasto.telemetry.telemeter import WORKERS_PATIENCE
 from impasto.worker.kept import KeptScorer
 from impasto.worker.task import Said, Task
 from impasto.worker.worker import Worker
@@ -178,6 +180,7 @@ def _run(task: Task, signatures: Signatures, device: str, channel: _Channel) -> 
         order = _rest(order, kept, channel)
     else:
         kept.close()
+    telemeter(task.telemetry, quiet=True).flush(WORKERS_PATIENCE)
     sys.stdout.flush()
     sys.stderr.flush()
     # Threads of libraries may be waiting for ever; nothing is left to be written.

@@ -5,6 +5,7 @@
               cancel  result.json  logs/<time>-<nonce>.jsonl
               deliveries/<digest of the output's URL>.json
               drivers/<nonce>.json
+              trace   where the telemetry of the last pass over the job is, if it is traced
               changes/00001.json   files that were replaced while the job was not complete
               bases/00007.json   a done record whose failed items are tried again
     facts/<scorer>/<id>.json     how fast the job was, for later ones

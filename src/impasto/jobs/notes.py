@@ -1,6 +1,7 @@
 """Notes that drivers and workers of a job leave for each other, beside its records.
 
 deliveries/<digest of the output's URL>.json  changes/00001.json  cancel  prepared.json  size.json
+trace
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 CANCEL = "cancel"
 PREPARED = "prepared.json"
 SIZE = "size.json"
+TRACE = "trace"
 CHANGES = re.compile(r"changes/\d{5}\.json")
+
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Notes:
@@ -87,6 +91,16 @@ class Notes:
     def cancelled(self) -> bool:
         """Return whether the job was cancelled."""
         return self._folder.stat(CANCEL) is not None
+
+    def trace(self) -> str:
+        """Return the context of the job's last trace, a W3C ``traceparent``; "" if it has none."""
+        text = (self._folder.find(TRACE) or b"")[:100].decode(errors="replace")
+        return text if _TRACEPARENT.fullmatch(text) else ""
+
+    def note_trace(self, context: str) -> None:
+        """Note the context of the job's newest trace, to which the next one is linked."""
+        if _TRACEPARENT.fullmatch(context):
+            self._folder.put(TRACE, context.encode())
 
     def prepared(self) -> Prepared | None:
         """Return what the first worker prepared for this job, or None if nothing is yet."""

@@ -108,6 +108,7 @@ class Attempt(Frozen):
         base: a done record of the shard: only its failed items are scored; the rest is taken from
             it.
         tried: the items that failed in earlier runs and are tried again.
+        trace: the attempt as a parent of spans, a W3C ``traceparent``; "" if it is not traced.
     """
 
     shard: Shard
@@ -115,6 +116,7 @@ class Attempt(Frozen):
     aside: tuple[ItemError, ...] = ()
     base: Done | None = None
     tried: tuple[ItemError, ...] = ()
+    trace: Word = ""
 
 
 class Result(Frozen):

@@ -19,10 +19,18 @@ _END = object()
 
 
 class Clock:
-    """Busy seconds of one stage, waiting excluded; several threads may share it."""
+    """Busy seconds of one stage, waiting excluded; several threads may share it.
+
+    Attributes:
+        seconds: all of them.
+        began: when it was first busy, by `time.perf_counter`; None if it never was.
+        ended: when it was last busy.
+    """
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.began: float | None = None
+        self.ended = 0.0
         self._lock = threading.Lock()
 
     @contextmanager
@@ -33,7 +41,9 @@ class Clock:
             yield
         finally:
             with self._lock:
-                self.seconds += time.perf_counter() - since
+                self.began = since if self.began is None else min(self.began, since)
+                self.ended = time.perf_counter()
+                self.seconds += self.ended - since
 
 
 class Prefetch(Generic[T]):

@@ -10,6 +10,7 @@ from impasto.schema.events import Stream
 from impasto.schema.job import JobSpec
 from impasto.schema.plan import Plan, Shard
 from impasto.schema.profile import StoreProfile
+from impasto.schema.telemetry import Telemetry
 
 
 class Task(Frozen):
@@ -25,6 +26,7 @@ class Task(Frozen):
         memory: bytes that a worker may hold, 0 if unspecified.
         code: folder on the worker's machine with the user's scripts, named by their digests, where
             the engine has brought them; "" where workers read them themselves.
+        telemetry: where the worker sends traces; None is nowhere.
         stall: seconds without a sign of life after which a busy worker counts as hung.
     """
 
@@ -36,6 +38,7 @@ class Task(Frozen):
     sample: Shard
     memory: int = 0
     code: str = ""
+    telemetry: Telemetry | None = None
     stall: float = 600.0
 
 

@@ -50,7 +50,13 @@ AHEAD = 4
 
 
 class Worker:
-    """Runs shards of one job on one device."""
+    """Runs shards of one job on one device.
+
+    Attributes:
+        name: of this worker: its machine, process and device.
+        telemetry: where it sends traces; None is nowhere.
+        times: the time spent on its last shard.
+    """
 
     def __init__(
         self,
@@ -83,6 +89,8 @@ class Worker:
         self.name = f"{socket.gethostname()}:{os.getpid()}/{device}"
         if device != "cpu":
             check_cuda(device)
+        self.telemetry = task.telemetry
+        self.times = ShardTimes()
         self._pool = ThreadPoolExecutor(os.cpu_count(), "score")
         self._names = ItemNames.of(task.plan)
         self._prints = Prints(
@@ -150,11 +158,11 @@ class Worker:
             ImpastoError, MemoryError, OSError: the attempt failed.
         """
         shard = attempt.shard
+        times = self.times = ShardTimes()
         standing = self._job.find_done(shard, self._plan)
         if standing:
             yield standing
             return
-        times = ShardTimes()
         if attempt.suspects:
             # Whatever ended a worker may do so again, and larger mini-batches make it likelier.
             self._size = self._size or 1

@@ -1,0 +1,1 @@
+"""Traces and metrics of jobs, sent where the settings say; by default, nowhere."""
