@@ -34,7 +34,7 @@ quick: .venv/installed-dev  ## format, lint, types and the fast tests, for every
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(QUICK)
 
-test: .venv/installed-dev .venv/installed-azurite  ## run the whole test suite
+test: .venv/installed-dev .venv/installed-azurite  ## run the whole test suite; needs promtool and Chromium (see CONTRIBUTING.md)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed-dev .venv/installed-azurite  ## what CI runs: format, lint, types, tests

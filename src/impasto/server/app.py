@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 
 from impasto.server import problems
+from impasto.server.metrics.requests import CountRequests, Metrics
 from impasto.server.models.session import Problem
-from impasto.server.routes import health, jobs, submitting
+from impasto.server.routes import health, jobs, metrics, submitting
 
 if TYPE_CHECKING:
     from impasto.server.context import Context
@@ -18,6 +19,7 @@ ROUTERS = (
     health.router,
     jobs.router,
     submitting.router,
+    metrics.router,
 )
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text}
@@ -48,6 +50,8 @@ def create_app(context: Context) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.context = context
+    app.state.metrics = Metrics(lambda: context.board.now().rows)
+    app.add_middleware(CountRequests, metrics=app.state.metrics)
     problems.add(app)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
