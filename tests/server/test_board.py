@@ -136,9 +136,9 @@ def test_few_requests_keep_many_jobs_fresh(
     requests: list[str] = []
     attempt = home._requests.attempt
 
-    def counted(key: str, *args: Any, **named: Any) -> Any:
+    def counted(operation: Any, key: str, *args: Any, **named: Any) -> Any:
         requests.append(key)
-        return attempt(key, *args, **named)
+        return attempt(operation, key, *args, **named)
 
     monkeypatch.setattr(home._requests, "attempt", counted)
     if followed:
