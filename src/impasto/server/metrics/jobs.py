@@ -65,7 +65,7 @@ class JobMetrics(Collector):
         yield from _now(rows)
         requests = CounterMetricFamily(
             "impasto_store_requests",
-            "Requests of this process to object stores and folders, by what they do and how they end.",
+            "Requests of this process to object stores and folders, by how they end.",
             labels=("place", "operation", "outcome"),
         )
         for labels, count in REQUESTS.all().items():
