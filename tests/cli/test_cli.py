@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ COMMANDS = [
 ]
 COMMANDS += ["preview", "try"]
 COMMANDS += ["ls", "cp", "rm", "sas", "doctor"]
-COMMANDS += ["watch"]
+COMMANDS += ["watch", "timings"]
 
 
 def test_every_command_is_listed_here() -> None:
@@ -232,6 +233,29 @@ def test_jobs_show_and_logs_tell_of_a_job(job: tuple[Path, dict[str, object]]) -
     assert events.count("item") == 30
     assert events[-1] == "finished"
     assert "frame 30 at 0:01.16: " in runner.invoke(app, ["logs", name, *home]).stdout
+
+
+def test_timings_tell_how_long_everything_took(
+    job: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    folder, line = job
+    words = ["timings", str(line["job"]), "--home", str(folder / "home")]
+    said = call(*words).stdout
+    assert ", 30 items, finished" in said
+    assert "30 items, each scored in at most: " in said
+    assert said.count("frame ") == 5
+    rows = {}
+    for of, count in (("items", 30), ("shards", 3), ("job", 1)):
+        made = tmp_path / f"{of}.csv"
+        done = call(*words, "--of", of, "-o", made)
+        assert done.returncode == 0, done.stderr
+        rows[of] = list(csv.DictReader(made.open()))
+        assert len(rows[of]) == count
+    assert {row["worker"] for row in rows["items"]} <= {row["worker"] for row in rows["shards"]}
+    assert sum(int(row["items"]) for row in rows["shards"]) == int(rows["job"][0]["items"]) == 30
+    again = call(*words, "-o", tmp_path / "items.csv")
+    assert (again.returncode, "--overwrite" in again.stderr) == (2, True)
+    assert call(*words, "-o", tmp_path / "items.xml").returncode == 2
 
 
 def test_quiet_prints_nothing(tmp_path: Path, clip: MakeClip) -> None:

@@ -34,7 +34,7 @@ REST = "Other options"
 COMMANDS = {
     "Score": ["run", "plan", "resume", "retry", "demo"],
     "Look": ["preview", "try", "probe", "verify", "compare", "scorers"],
-    "Jobs": ["jobs", "show", "logs", "cancel", "gc"],
+    "Jobs": ["jobs", "show", "logs", "timings", "cancel", "gc"],
     "By itself": ["watch", "serve"],
     "Stores": ["ls", "cp", "rm", "sas", "doctor"],
     "Cluster": ["submit", "cluster"],

@@ -24,6 +24,7 @@ from impasto.cli.commands import (
     move,
     run,
     serve,
+    timings,
     trial,
     watch,
 )
@@ -54,7 +55,20 @@ def _main(
     """Score media with deep-learning models; the flagship paints videos in any style."""
 
 
-for _commands in (run, trial, jobs, inspect, compare, demo, move, access, cluster, watch, serve):
+for _commands in (
+    run,
+    trial,
+    jobs,
+    timings,
+    inspect,
+    compare,
+    demo,
+    move,
+    access,
+    cluster,
+    watch,
+    serve,
+):
     _commands.add(app)
 
 

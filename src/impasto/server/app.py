@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from impasto.server import problems
 from impasto.server.metrics.requests import CountRequests, Metrics
 from impasto.server.models.session import Problem
-from impasto.server.routes import health, jobs, metrics, submitting
+from impasto.server.routes import health, jobs, metrics, submitting, timings
 
 if TYPE_CHECKING:
     from impasto.server.context import Context
@@ -20,6 +20,7 @@ ROUTERS = (
     jobs.router,
     submitting.router,
     metrics.router,
+    timings.router,
 )
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text}
