@@ -91,6 +91,8 @@ class Settings(Signed):
             the others.
         telemetry: where traces and metrics go: URL of a collector for OTLP over HTTP;
             ``azure-monitor``; ``off``; or "", which leaves it to the variables OTEL_*.
+        log: how a driver, a watcher and the service tell of their work: ``text`` for people, or
+            ``json``, one line per event on stdout.
         stores: how object stores are reached, by a name for people.
     """
 
@@ -107,6 +109,7 @@ class Settings(Signed):
     cpus_per_worker: int = Field(default=1, ge=1, le=1024)
     speculate: bool = False
     telemetry: str = ""
+    log: Literal["text", "json"] = "text"
     stores: dict[str, StoreProfile] = Field(default_factory=dict)
 
     @field_validator("address")

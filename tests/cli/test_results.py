@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,3 +90,16 @@ def test_show_says_once_why_a_shard_failed(here: Path) -> None:
     assert "ended with" not in shown
     assert "failed: row 1 (line 2), row 2 (line 3), " in shown
     assert "to accept" not in shown
+
+
+def test_a_driver_speaks_json_to_programs_that_collect_logs(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "mood").write_text("")
+    monkeypatch.setenv("IMPASTO_LOG", "json")
+    done = call(*RUN, "--json")
+    *said, result = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.stderr, result["items"]) == ("", 8)
+    assert {line["process"] for line in said} == {"driver"}
+    assert {line["level"] for line in said} == {"info"}
+    assert {line["job"] for line in said} == {result["job"]}

@@ -6,20 +6,25 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from impasto.cli.render.text import console, minutes, note, warn
 from impasto.cli.render.wording import worded
 from impasto.driver.pace import Pace
+from impasto.schema.diagnostics import Grade, diagnostic
 from impasto.schema.progress import Progress
 from impasto.schema.words import plain, size
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from impasto.cli.bar import Line
     from impasto.errors import ImpastoError
     from impasto.storage.transfer.tasks import Tally
 
     Event = Progress | Tally
+    Tell = Callable[[Grade, str, str], None]
 
 PLAIN_EVERY = 10.0
 """Seconds between progress lines when stderr is no terminal."""
@@ -91,16 +96,21 @@ class Meter(Protocol):
 
 
 @contextmanager
-def progress(quiet: bool, units: Units, *, bar: bool = True) -> Iterator[Meter]:
+def progress(
+    quiet: bool, units: Units, *, bar: bool = True, whose: Mapping[str, str] | None = None
+) -> Iterator[Meter]:
     """Show progress on stderr: a bar on a terminal, else a line now and then.
 
     Args:
         quiet: whether to show nothing.
         units: how progress is written.
         bar: whether there may be a bar, which takes the terminal for itself.
+        whose: facts for each line, where lines are to be JSON on stdout.
     """
     if quiet:
         yield _Silent()
+    elif whose is not None:
+        yield _Lines(units, partial(_json, whose))
     elif console(stderr=True).is_terminal and bar:
         from impasto.cli.bar import drawn
 
@@ -113,6 +123,17 @@ def progress(quiet: bool, units: Units, *, bar: bool = True) -> Iterator[Meter]:
 def failed(error: ImpastoError) -> None:
     """Print the error of one object of several; a bar stays below it."""
     warn(f"impasto: {worded(plain(str(error)))}")
+
+
+def _json(whose: Mapping[str, str], level: Grade, text: str, job: str) -> None:
+    print(diagnostic("driver", level, text, job=job, **whose), flush=True)
+
+
+def _plain(level: Grade, text: str, _: str) -> None:
+    if level == "warning":
+        note(text)
+    else:
+        warn(text)
 
 
 class _Silent:
@@ -160,12 +181,13 @@ class _Facts:
 class _Warnings:
     """Prints warnings, each one once."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
         self._printed = 0
 
     def __call__(self, event: Event) -> None:
         for warning in event.warnings[self._printed :]:
-            note(warning)
+            self._tell("warning", warning, getattr(event, "job", ""))
         self._printed = max(self._printed, len(event.warnings))
 
 
@@ -175,7 +197,7 @@ class _Meter:
     def __init__(self, line: Line, units: Units) -> None:
         self._line, self._units = line, units
         self._facts = _Facts(units)
-        self._warn = _Warnings()
+        self._warn = _Warnings(_plain)
         self._stopping = False
         self._last: Event | None = None
 
@@ -198,16 +220,17 @@ class _Meter:
 class _Lines:
     """Prints a line every few seconds, and of a job also when something else begins."""
 
-    def __init__(self, units: Units) -> None:
-        self._units = units
+    def __init__(self, units: Units, tell: Tell = _plain) -> None:
+        self._units, self._tell = units, tell
         self._doing = ""
         self._last: Event | None = None
         self._printed = time.perf_counter()
         self._facts = _Facts(units)
-        self._warn = _Warnings()
+        self._warn = _Warnings(tell)
 
     def stopping(self) -> None:
-        warn(self._units.stopping(self._last))
+        job = getattr(self._last, "job", "")
+        self._tell("info", self._units.stopping(self._last), job)
 
     def update(self, event: Event) -> None:
         self._warn(event)
@@ -224,4 +247,4 @@ class _Lines:
         words = [units.title(event) + first, *facts[1:]]
         if detail := units.detail(event):
             words.append(detail)
-        warn(", ".join(words))
+        self._tell("info", ", ".join(words), getattr(event, "job", ""))

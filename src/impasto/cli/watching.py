@@ -44,6 +44,7 @@ def run(home: str | None, config: str | None, *, once: bool, as_json: bool) -> i
     # Else it would end the process until there are rules to be read again.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     settings = load_settings(config, home)
+    as_json = as_json or settings.log == "json"
     stores = open_stores(settings)
     load = partial(_load, config, settings, stores)
     on_news = partial(watch_news.news, as_json=as_json)

@@ -175,8 +175,9 @@ def finish_job(
     try:
         # A debugger, or what the scorer prints, needs the terminal.
         bar = settings.engine != "inline"
+        whose = {"tenant": spec.tenant, "rule": spec.rule} if settings.log == "json" else None
         with (
-            progress.progress(show.quiet, units, bar=bar) as shown,
+            progress.progress(show.quiet, units, bar=bar, whose=whose) as shown,
             interrupt.interruptible(shown.stopping, watch.at_once, watch.stopped) as stop,
         ):
             opened = open_job(spec, settings, found)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from impasto.cli.render.text import nearby, say
 from impasto.cli.render.wording import worded
+from impasto.schema.diagnostics import Grade, diagnostic
 from impasto.schema.url import is_local
 from impasto.schema.words import clock, counted
 from impasto.secrecy import redact
@@ -41,8 +42,10 @@ def news(told: News, *, as_json: bool) -> None:
     """Print something that happened, in one line; may be called by any thread."""
     now = time.time()
     if as_json:
-        facts = {name: value for name, value in dataclasses.asdict(told).items() if value}
-        line = json.dumps({"time": round(now, 3), **facts, "text": redact(told.text)})
+        failed = told.state in {"failed", "poison"}
+        level: Grade = "error" if failed else "warning" if told.warning else "info"
+        facts = dataclasses.asdict(told)
+        line = diagnostic("watch", level, facts.pop("text"), **facts)
         with _ONE_AT_A_TIME:
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
