@@ -12,6 +12,7 @@ from impasto.cli.render import watch_news
 from impasto.cli.render.text import note, say
 from impasto.cli.render.wording import worded
 from impasto.errors import BadInput, StoppedAtOnce
+from impasto.schema.diagnostics import diagnostic
 from impasto.server.config import load_serve
 from impasto.watch.given import Given
 from impasto.watch.rules import load_rules
@@ -46,13 +47,16 @@ def run(home: str | None, config: str | None, **flags: object) -> None:
         ) from None
     settings, serve = load_settings(config, home), load_serve(config, **flags)
     load = partial(load_rules, config, settings, open_stores(settings))
-    given = Given(settings, load, partial(watch_news.news, as_json=False)) if serve.watch else None
+    as_json = settings.log == "json"
+    on_news = partial(watch_news.news, process="serve", as_json=as_json)
+    given = Given(settings, load, on_news) if serve.watch else None
     service = Service(open_context(settings, serve, config), given)
     if text := warning(serve):
         note(worded(text))
     if service.watcher:
-        watch_news.watching(service.watcher.rules, settings.home, as_json=False)
-    say(f"serving at {service.url}")
+        watch_news.watching(service.watcher.rules, settings.home, as_json=as_json)
+    text = f"serving at {service.url}"
+    say(diagnostic("serve", "info", text) if as_json else text)
     with _steered(service):
         service.run()
     if service.watcher and service.watcher.hurried:

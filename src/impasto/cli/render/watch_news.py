@@ -38,14 +38,14 @@ def watching(rules: Sequence[Rule], home: str, *, as_json: bool) -> None:
     say(f"{stamp} jobs are kept in {_place(home)}; Ctrl-C stops once the shards in work are done")
 
 
-def news(told: News, *, as_json: bool) -> None:
+def news(told: News, *, as_json: bool, process: str = "watch") -> None:
     """Print something that happened, in one line; may be called by any thread."""
     now = time.time()
     if as_json:
         failed = told.state in {"failed", "poison"}
         level: Grade = "error" if failed else "warning" if told.warning else "info"
         facts = dataclasses.asdict(told)
-        line = diagnostic("watch", level, facts.pop("text"), **facts)
+        line = diagnostic(process, level, facts.pop("text"), **facts)
         with _ONE_AT_A_TIME:
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
