@@ -55,13 +55,14 @@ class Elsewhere(Exception):
     """Another driver is at the job."""
 
 
-def run_open(opened: OpenJob, means: Means, *, retry: bool) -> Result:
+def run_open(opened: OpenJob, means: Means, *, retry: bool, asked: bool = False) -> Result:
     """Finish an open job, unless another driver is at it.
 
     Args:
         opened: the job.
         means: what it is run with.
         retry: whether to try again what failed, if it is incomplete.
+        asked: whether somebody has asked for that since it ended.
     """
     state = standing(opened.job, opened.job.listing())
     if not all(driver.claimed for driver in state.drivers):
@@ -72,7 +73,7 @@ def run_open(opened: OpenJob, means: Means, *, retry: bool) -> Result:
         on_progress=means.on_progress,
         stop=means.stop,
         # A retry does nothing else.
-        retry=retry and state.state == "incomplete" and state.failed > 0,
+        retry=asked or (retry and state.state == "incomplete" and state.failed > 0),
         as_submitted=True,
         warm=means.warm,
     )
