@@ -93,16 +93,13 @@ class Detached(Entry):
     """The job was left to whichever watcher of its home comes first.
 
     Attributes:
-        retry: whether it shall score the failed items again, and nothing else.
+        retry: whether it shall score the failed items again, and nothing else; None
+            is not.
     """
 
     EVENT = "detached"
 
-    retry: bool = False
-
-    def _fields(self) -> Line:
-        # Without it, a line is the same as in versions that had no such field.
-        return {"retry": True} if self.retry else {}
+    retry: bool | None = None
 
 
 class Cancelled(Entry):

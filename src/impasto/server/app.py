@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from impasto.server import problems
 from impasto.server.metrics.requests import CountRequests, Metrics
 from impasto.server.models.session import Problem
-from impasto.server.routes import health, jobs, metrics, steering, submitting, timings
+from impasto.server.routes import health, jobs, metrics, steering, submitting, timings, uploads
 
 if TYPE_CHECKING:
     from impasto.server.context import Context
@@ -19,6 +19,7 @@ ROUTERS = (
     health.router,
     jobs.router,
     submitting.router,
+    uploads.router,
     steering.router,
     metrics.router,
     timings.router,

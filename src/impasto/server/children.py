@@ -12,10 +12,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -26,69 +25,28 @@ from impasto.machine import open_standard_streams
 from impasto.schema.base import Frozen, read
 from impasto.schema.bounds import Told
 from impasto.server.child import DONE, WRONG
-from impasto.server.problems import Refused
+from impasto.server.turns import Turns, pause
 from impasto.settings import ENVIRONMENT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
     from impasto.settings import Settings
 
-POLL = 0.02
-"""Seconds between two looks at a child, and at whether its client still waits for it."""
-BUSY = 5
-"""Seconds after which a client may ask again where too many wait."""
-
 
 @dataclass
-class Kind:
+class Kind(Turns):
     """Child processes of one kind, and what each may use.
 
     Attributes:
-        what: what they do, for people.
-        running: how many may run at once.
-        waiting: how many requests may wait for them.
         seconds: how long one may take.
         memory: bytes that one may hold; None is as many as a worker.
         answer: bytes that it may answer.
     """
 
-    what: str
-    running: int
-    waiting: int
     seconds: float
     memory: int | None
     answer: int
-    _queue: list[object] = field(default_factory=list, init=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
-
-    @asynccontextmanager
-    async def turn(self, left: Callable[[], Awaitable[bool]]) -> AsyncIterator[None]:
-        """Wait until a child may run, and count as one.
-
-        Args:
-            left: tells whether the client has gone.
-
-        Raises:
-            Refused: too many wait already, or the client has gone.
-        """
-        mine = object()
-        with self._lock:
-            if len(self._queue) >= self.running + self.waiting:
-                raise Refused(
-                    503,
-                    f"too many requests for {self.what} at once",
-                    f"ask again in {BUSY} seconds",
-                    {"Retry-After": str(BUSY)},
-                )
-            self._queue.append(mine)
-        try:
-            while self._queue.index(mine) >= self.running:
-                await _pause(left)
-            yield
-        finally:
-            with self._lock:
-                self._queue.remove(mine)
 
 
 def scoring() -> Kind:
@@ -227,13 +185,7 @@ async def _wait(
             raise _failed(kind, f"needed more than {most >> 20:,} MiB of memory")
         if os.fstat(answer.fileno()).st_size > kind.answer:
             raise _failed(kind, "made too much")
-        await _pause(left)
-
-
-async def _pause(left: Callable[[], Awaitable[bool]]) -> None:
-    if await left():
-        raise Refused(499, "the client has gone")
-    await asyncio.sleep(POLL)
+        await pause(left)
 
 
 def _resident(pid: int) -> int:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from impasto.errors import ImpastoError
 from impasto.jobs.job import Job
 from impasto.jobs.keys import JOB
 from impasto.schema.base import read
 from impasto.schema.job import JobSpec
+from impasto.schema.url import parse
 from impasto.server.access.tokens import Tokens
 from impasto.server.board.board import Board
 from impasto.server.children import Children
 from impasto.server.problems import unknown
+from impasto.server.turns import Turns
+from impasto.storage.presigned import origin
 from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
@@ -38,6 +44,7 @@ class Context:
         tokens: who may call.
         board: what is known of all jobs.
         children: runs what decodes media or scores.
+        receiving: uploads that go through the service.
     """
 
     settings: Settings
@@ -48,6 +55,18 @@ class Context:
     tokens: Tokens
     board: Board
     children: Children
+    receiving: Turns = field(default_factory=lambda: Turns("uploads", 4, 16))
+
+    @cached_property
+    def upload_origins(self) -> tuple[str, ...]:
+        """The origins of the stores that browsers may send files to directly."""
+        places = [self.serve.write, *(each.write for each in self.serve.tenants.values())]
+        found = {""}
+        for place in {each[0] for each in places if each}:
+            # Where a secret is missing, whoever uploads is told.
+            with suppress(ImpastoError):
+                found.add(origin(self.stores, parse(place)))
+        return tuple(sorted(found - {""}))
 
     def job(self, caller: Caller, job_id: str) -> tuple[Job, JobSpec]:
         """Return a job that a caller may see, and its spec.

@@ -203,13 +203,13 @@ def _sign(
             "azure-storage-blob: is not installed", "get it with: pip install 'impasto[azure]'"
         ) from None
     if key:
-        _check_key(key, signed)
+        check_key(key, signed)
     plain = signed.endpoint.startswith("http://")
     token = generate_container_sas(
         signed.account,
         place.container,
         account_key=key,
-        user_delegation_key=None if key else _delegation(profile, signed, span),
+        user_delegation_key=None if key else delegation(profile, signed, span),
         permission=rights,
         start=span[0],
         expiry=span[1],
@@ -220,7 +220,8 @@ def _sign(
     return token
 
 
-def _check_key(key: str, signed: Credential) -> None:
+def check_key(key: str, signed: Credential) -> None:
+    """Raise BadInput unless an account's key has the form of one."""
     try:
         base64.b64decode(key, validate=True)
     except ValueError:
@@ -229,7 +230,7 @@ def _check_key(key: str, signed: Credential) -> None:
         ) from None
 
 
-def _delegation(
+def delegation(
     profile: StoreProfile | None, signed: Credential, span: tuple[datetime, datetime]
 ) -> UserDelegationKey:
     """Ask the service for a key that signs on an identity's behalf.

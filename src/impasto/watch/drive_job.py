@@ -33,7 +33,7 @@ def drive_job(job_id: str, means: Means) -> Outcome:
     job = find.find(stores.open_home(means.settings.home), job_id)
     means.tell(Began(job.id))
     last = last_word(job, job.listing())
-    retry = isinstance(last, Detached) and last.retry
+    retry = isinstance(last, Detached) and last.retry is True
     try:
         if means.hands_over:
             hand_over(job.spec(), means.settings)
@@ -81,4 +81,4 @@ def _keep_waiting(job: Job, *, retry: bool) -> None:
     """Let a job wait for a watcher, though its last word is that it was stopped."""
     # If the store does not answer, it is left to people.
     with suppress(ImpastoError):
-        job.journal.write(Detached(retry=retry))
+        job.journal.write(Detached(retry=retry or None))

@@ -58,12 +58,12 @@ def _leave(job: Job, *, retry: bool) -> None:
             raise Refused(409, f"job {job.id}: is about to stop", "try again when it has")
         return
     last = last_word(job, listing)
-    if isinstance(last, Detached) and last.retry == retry and "cancel" not in listing.sizes:
+    if isinstance(last, Detached) and bool(last.retry) == retry and "cancel" not in listing.sizes:
         return
     if retry and stands.state != "incomplete":
         raise Refused(409, f"job {job.id}: has no failed items to try again", "resume it")
     job.notes.uncancel()
-    job.journal.write(Detached(retry=retry))
+    job.journal.write(Detached(retry=retry or None))
 
 
 def _row(job: Job, spec: JobSpec) -> JobRow:
