@@ -93,8 +93,7 @@ class Detached(Entry):
     """The job was left to whichever watcher of its home comes first.
 
     Attributes:
-        retry: whether it shall score the failed items again, and nothing else; None
-            is not.
+        retry: whether to score the failed items again, and nothing else.
     """
 
     EVENT = "detached"

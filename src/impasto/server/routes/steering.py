@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 
 from impasto.jobs.state import last_word, standing
-from impasto.jobs.summary import summarize
 from impasto.schema.events import Detached
 from impasto.server.access.guard import Submitter
 from impasto.server.context import Here
 from impasto.server.models.jobs import JobRow
-from impasto.server.problems import Refused
+from impasto.server.problems import Refused, unknown
 
 if TYPE_CHECKING:
     from impasto.jobs.job import Job
-    from impasto.schema.job import JobSpec
+    from impasto.server.context import Context
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"])
 
@@ -24,27 +23,27 @@ router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"])
 @router.post("/cancel")
 def cancel(job_id: str, caller: Submitter, context: Here) -> JobRow:
     """Ask a job's drivers to stop; what is done is kept."""
-    job, spec = context.job(caller, job_id)
+    job, _ = context.job(caller, job_id)
     if standing(job, job.listing()).state == "done":
         raise Refused(409, f"job {job_id}: is done already", "there is nothing to cancel")
     job.cancel()
-    return _row(job, spec)
+    return _row(context, job)
 
 
 @router.post("/resume")
 def resume(job_id: str, caller: Submitter, context: Here) -> JobRow:
     """Leave a job that has stopped to a watcher, which continues it."""
-    job, spec = context.job(caller, job_id)
+    job, _ = context.job(caller, job_id)
     _leave(job, retry=False)
-    return _row(job, spec)
+    return _row(context, job)
 
 
 @router.post("/retry")
 def retry(job_id: str, caller: Submitter, context: Here) -> JobRow:
     """Leave an incomplete job to a watcher, which scores its failed items again."""
-    job, spec = context.job(caller, job_id)
+    job, _ = context.job(caller, job_id)
     _leave(job, retry=True)
-    return _row(job, spec)
+    return _row(context, job)
 
 
 def _leave(job: Job, *, retry: bool) -> None:
@@ -66,6 +65,8 @@ def _leave(job: Job, *, retry: bool) -> None:
     job.journal.write(Detached(retry=retry or None))
 
 
-def _row(job: Job, spec: JobSpec) -> JobRow:
-    found = summarize(job).model_dump(exclude={"bytes"})
-    return JobRow(**found, tenant=spec.tenant, rule=spec.rule, labels=spec.labels)
+def _row(context: Context, job: Job) -> JobRow:
+    row = context.board.look(job.id)
+    if row is None:
+        raise unknown(f"job {job.id}")
+    return row
