@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from impasto.jobs.job import Job
+from impasto.jobs.listing import Listing
 from impasto.schema.driver import Driver
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Done
@@ -66,3 +67,11 @@ def eventually(check: Callable[[], object], seconds: float = 20.0) -> None:
     while not check():
         assert time.monotonic() < until, "it never came to hold"
         time.sleep(0.02)
+
+
+def listing_of_logs(*times: float) -> Listing:
+    """A listing of the objects of a log, written at these times."""
+    listing = Listing()
+    for number, at in enumerate(times):
+        listing.add(f"logs/20260101T000000.000000000-{number:08x}.jsonl", 10, at)
+    return listing

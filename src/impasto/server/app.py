@@ -10,7 +10,17 @@ from fastapi import FastAPI
 from impasto.server import problems
 from impasto.server.metrics.requests import CountRequests, Metrics
 from impasto.server.models.session import Problem
-from impasto.server.routes import health, jobs, metrics, steering, submitting, timings, uploads
+from impasto.server.routes import (
+    events,
+    health,
+    jobs,
+    metrics,
+    steering,
+    submitting,
+    timings,
+    uploads,
+)
+from impasto.server.streaming.hub import Hub
 
 if TYPE_CHECKING:
     from impasto.server.context import Context
@@ -23,6 +33,7 @@ ROUTERS = (
     steering.router,
     metrics.router,
     timings.router,
+    events.router,
 )
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text}
@@ -55,6 +66,7 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     app.state.metrics = Metrics(lambda: context.board.now().rows)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
+    app.state.hub = Hub(context.board)
     problems.add(app)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")

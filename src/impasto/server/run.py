@@ -42,6 +42,7 @@ class Service:
     """The API's server, and a watcher beside it.
 
     Attributes:
+        app: the API.
         url: where it listens.
         watcher: the watcher, or None.
     """
@@ -63,10 +64,10 @@ class Service:
         host = f"[{serve.host}]" if ":" in serve.host else serve.host
         scheme = "https" if serve.tls_cert else "http"
         self.url = f"{scheme}://{host}:{self._socket.getsockname()[1]}/"
-        self._app = create_app(context)
+        self._context, self.app = context, create_app(context)
         self._server = _Server(
             uvicorn.Config(
-                self._app,
+                self.app,
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,
@@ -93,6 +94,7 @@ class Service:
         try:
             self._server.run(sockets=[self._socket])
         finally:
+            self._context.board.close()
             if self.watcher and not self.watcher.stopped:
                 self.watcher.stop()
             while watching.is_alive():
@@ -107,6 +109,7 @@ class Service:
         May be called by a handler of signals.
         """
         self._server.should_exit = True
+        self.app.state.hub.close()
         if self.watcher:
             self.watcher.stop()
 
@@ -123,6 +126,7 @@ class Service:
         except BaseException as error:  # noqa: BLE001 (it is raised by `run`)
             self._error = error
             self._server.should_exit = True
+            self.app.state.hub.close()
 
 
 def warning(serve: ServeSettings) -> str:

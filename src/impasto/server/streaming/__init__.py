@@ -1,0 +1,1 @@
+"""Server-sent events: each message is made once for all streams that are equally far."""
