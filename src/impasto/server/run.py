@@ -44,6 +44,7 @@ class Service:
     Attributes:
         app: the API.
         url: where it listens.
+        socket: on which it listens.
         watcher: the watcher, or None.
     """
 
@@ -60,10 +61,10 @@ class Service:
         serve = context.serve
         check_certificate(serve)
         self.watcher = Watcher(given, once=False) if given else None
-        self._socket = listening(serve.host, serve.port)
+        self.socket = listening(serve.host, serve.port)
         host = f"[{serve.host}]" if ":" in serve.host else serve.host
         scheme = "https" if serve.tls_cert else "http"
-        self.url = f"{scheme}://{host}:{self._socket.getsockname()[1]}/"
+        self.url = f"{scheme}://{host}:{self.socket.getsockname()[1]}/"
         self._context, self.app = context, create_app(context)
         self._server = _Server(
             uvicorn.Config(
@@ -92,7 +93,7 @@ class Service:
         watching = threading.Thread(target=self._watch, daemon=True, name="watcher")
         watching.start()
         try:
-            self._server.run(sockets=[self._socket])
+            self._server.run(sockets=[self.socket])
         finally:
             self._context.board.close()
             if self.watcher and not self.watcher.stopped:

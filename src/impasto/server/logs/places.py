@@ -72,7 +72,8 @@ class Place:
         if not dot or not since.isascii() or not since.isdigit() or len(text) > _LONGEST:
             return None
         try:
-            data = base64.urlsafe_b64decode(nonces + "=" * (-len(nonces) % 4)).hex()
+            whole = nonces + "=" * (-len(nonces) % 4)
+            data = base64.b64decode(whole, altchars=b"-_", validate=True).hex()
         except (binascii.Error, ValueError):
             return None
         found = frozenset(data[n : n + 8] for n in range(0, len(data), 8))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -97,9 +97,11 @@ class Stream(Response):
         watching = asyncio.ensure_future(self._watch(receive))
         checking = asyncio.ensure_future(self._check())
         try:
-            async for chunk in self._chunks():
-                async with asyncio.timeout(SLOW):
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            async with aclosing(self._chunks()) as chunks:
+                async for chunk in chunks:
+                    body = {"type": "http.response.body", "body": chunk, "more_body": True}
+                    async with asyncio.timeout(SLOW):
+                        await send(body)
             if not self._left:
                 async with asyncio.timeout(SLOW):
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
