@@ -12,7 +12,10 @@ from impasto.secrecy import redact, redact_all
 from impasto.server.models.jobs import JobDetail, JobRow, ShardRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from impasto.jobs.listing import Listing
+    from impasto.schema.driver import Driver
     from impasto.schema.job import JobSpec
     from impasto.schema.outcome import Done, Failed
     from impasto.schema.plan import Plan, Shard
@@ -46,19 +49,22 @@ def unreadable(job_id: str, error: BadInput) -> JobRow:
 
 def _row(job: KeptJob, listing: Listing) -> JobRow:
     spec, summary = job.spec(), summarize(job)
-    # The plan of a long video is large, and only reading it again tells what a done job's items
-    # are called.
-    plan = job.plan() if "plan.json" in listing.sizes and not listing.finished else None
-    ended = summary.state in {"incomplete", "failed", "stopped"}
+    ended, live = summary.state in {"incomplete", "failed", "stopped"}, summary.live
+    # A result says all that a list needs of a done job; its plan, which may be large, has the noun.
+    noun = spec.items if spec.items in {"rows", "files"} else summary.noun
     return JobRow(
         job=job.id,
         state=summary.state,
+        stage=live.stage if live else "",
         percent=summary.percent,
-        items_done=summary.items_done,
+        items_done=summary.items_written,
         items=summary.items,
-        noun=plan.noun if plan else spec.items if spec.items in {"rows", "files"} else "items",
+        noun=noun,
         shards_done=summary.shards_done,
         shards=summary.shards,
+        rate=live.rate if live else 0.0,
+        seconds_left=live.seconds_left if live else None,
+        workers=live.workers.running if live else 0,
         started=summary.started,
         changed=summary.changed,
         scorer=summary.scorer,
@@ -66,9 +72,9 @@ def _row(job: KeptJob, listing: Listing) -> JobRow:
         source=summary.source,
         output=summary.output,
         error=redact(standing(job, listing).error) if ended else "",
-        tenant=spec.tenant,
-        rule=spec.rule,
-        labels=spec.labels,
+        tenant=summary.tenant,
+        rule=summary.rule,
+        labels=summary.labels,
     )
 
 
@@ -189,6 +195,6 @@ class Shards:
         )
 
 
-def running(_: KeptJob) -> dict[int, int]:
+def running(drivers: Iterable[Driver]) -> dict[int, int]:
     """Return how many items are written of each shard that runs now, as the drivers tell."""
-    return {}
+    return {shard: items for each in drivers if each.live for shard, items in each.live.running}

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 
 from impasto.errors import BadInput
 from impasto.jobs.log_words import Level
+from impasto.jobs.presence import drivers
 from impasto.jobs.state import State
 from impasto.server.access.guard import Viewer
 from impasto.server.board.rows import Shards, job_detail, job_row, running
@@ -62,8 +63,8 @@ def show_shards(caller: Viewer, context: Here, job_id: str) -> ShardList:
     context.job(caller, job_id)
     job = context.board.kept(job_id)
     with job.lock:
-        job.look()
-        return ShardList(shards=Shards.of(job, running(job)).rows())
+        known = drivers(job.folder, job.look())
+        return ShardList(shards=Shards.of(job, running(known)).rows())
 
 
 @router.get("/jobs/{job_id}/logs")

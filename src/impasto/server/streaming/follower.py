@@ -170,7 +170,7 @@ class Follower:
         if detail != self._shown:
             self._shown = detail
             self.detail = Message(self.detail.version + 1, message("detail", detail))
-        shards = Shards.of(self._job, running(self._job))
+        shards = Shards.of(self._job, running(detail.drivers))
         if (changed := shards.changed(self._shards)) or not self.version:
             self._shards = shards
             self._changes = [*self._changes[-VERSIONS:], (self.version + 1, changed)]

@@ -14,7 +14,7 @@ from impasto.server.logs.places import Place
 from impasto.server.problems import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from starlette.types import Receive, Scope, Send
 
@@ -136,7 +136,7 @@ class Stream(Response):
         self._left = True
         self._at.bell.set()
 
-    async def _chunks(self) -> AsyncIterator[bytes]:
+    async def _chunks(self) -> AsyncGenerator[bytes, None]:
         bell = self._at.bell
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._hub.listening(bell))
