@@ -1,10 +1,8 @@
 """The board: one row per job of a home, kept fresh by one thread however many clients look.
 
-Three kinds of looks keep requests few. One listing of all jobs compares what is there by a number
-per job, without reading anything; it is rare, and rarer where it takes long. A listing of the jobs'
-names alone finds new and deleted ones. Only jobs that run, that were submitted a moment ago or that
-someone follows are listed one by one in each round; a job is read again only once its objects have
-changed.
+A rare listing of all jobs compares a number per job without reading anything; a listing of names
+alone finds new and deleted ones. Only jobs that run, were submitted a moment ago or are followed
+are listed in each round, and a job is read again only once its objects have changed.
 """
 
 from __future__ import annotations
@@ -96,7 +94,7 @@ class Board:
         self._bells: set[Callable[[], None]] = set()
         self._wake, self._stopped = threading.Event(), threading.Event()
         self._rounds, self._round_at = 0, -IDLE
-        self._seen = self._next_full = self._next_names = -IDLE
+        self._seen = self._next_full = self._next_names = self._checked = -IDLE
         self._error: ImpastoError | None = None
         self._thread: threading.Thread | None = None
 
@@ -140,6 +138,14 @@ class Board:
                     f"{self._home.place}: its jobs are still being listed", "try again"
                 )
         return self._state
+
+    def check(self) -> None:
+        """Raise Unavailable unless the store answers, or has answered a moment ago."""
+        with self._lock:
+            known = time.monotonic() - max(self._round_at, self._checked) < ROUND_IN_STORE
+        if not known:
+            self._home.stat("access/first.json")
+            self._checked = time.monotonic()
 
     def look(self, job_id: str) -> JobRow | None:
         """Look at a job now, because it was changed; returns its row, or None if it is gone."""

@@ -25,5 +25,5 @@ def health() -> Health:
 @router.get("/ready")
 def ready(context: Here) -> Health:
     """Say whether the control store answers, so that requests can be served."""
-    context.home.stat("access/first.json")
+    context.board.check()
     return Health()
