@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from impasto.errors import BadInput
+from impasto.jobs.log_filter import LogFilter, shard_range
 from impasto.jobs.log_words import Level
 from impasto.jobs.presence import drivers
 from impasto.jobs.state import State
@@ -15,7 +16,7 @@ from impasto.server.board.rows import Shards, job_detail, job_row, running
 from impasto.server.context import Here
 from impasto.server.job_query import JobQuery
 from impasto.server.logs.places import Place
-from impasto.server.logs.reader import LineFilter, LogReader
+from impasto.server.logs.reader import LogReader
 from impasto.server.models.jobs import JobDetail, JobList, LogPage, ShardList
 from impasto.server.problems import unknown
 
@@ -73,7 +74,7 @@ def read_log(
     context: Here,
     job_id: str,
     level: Level = "debug",
-    shard: Annotated[int | None, Query(ge=0)] = None,
+    shard: Annotated[str, Query(max_length=20, description="A shard, or a range: 7-9.")] = "",
     item: Annotated[str, Query(max_length=4000)] = "",
     text: Word = "",
     worker: Word = "",
@@ -85,5 +86,6 @@ def read_log(
     place = Place.parse(cursor) if cursor else Place()
     if place is None:
         raise BadInput("`cursor`: is not one that a page named", "begin without one")
-    wanted = LineFilter(level, shard, item, worker, text)
+    shards = shard_range(shard) if shard else None
+    wanted = LogFilter(level, shards, item, text, worker)
     return LogReader(context.board.kept(job_id)).page(place, wanted, limit)

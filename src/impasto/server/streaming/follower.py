@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from impasto.errors import ImpastoError
-from impasto.jobs.log_words import LEVELS, Level
+from impasto.jobs.log_filter import LogFilter
 from impasto.jobs.state import last_word
 from impasto.schema.events import Cancelled, Detached, Finished, Stopped, Submitted
 from impasto.server.board.rows import Shards, job_detail, job_row, running
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from impasto.jobs.listing import Listing
+    from impasto.jobs.log_words import Level
     from impasto.server.board.board import Board
     from impasto.server.board.kept import KeptJob
     from impasto.server.models.jobs import JobDetail, JobRow
@@ -138,9 +139,8 @@ class Follower:
         return await asyncio.shield(task)
 
     def _read(self, numbers: Sequence[int], level: Level, whole: bool) -> bytes:
-        least = LEVELS.index(level)
-        pages = self._reader.lines([self.objects.found[number] for number in numbers])
-        lines = [line for page in pages for line in page if LEVELS.index(line.level) >= least]
+        objects = [self.objects.found[number] for number in numbers]
+        lines = [line for page in self._reader.lines(objects, LogFilter(level)) for line in page]
         return message("log", LogEvent(lines=lines, whole=whole)) if lines or whole else b""
 
     def _take_state(self, row: JobRow | None, listing: Listing) -> None:
