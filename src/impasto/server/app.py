@@ -15,6 +15,7 @@ from impasto.server.routes import (
     health,
     jobs,
     metrics,
+    page,
     steering,
     submitting,
     timings,
@@ -70,4 +71,5 @@ def create_app(context: Context) -> FastAPI:
     problems.add(app)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
+    app.include_router(page.router)
     return app

@@ -57,6 +57,8 @@ class JobRow(Frozen):
         rule: the rule that made it, or "".
         labels: what its submitter called it.
         readable: whether its spec can be read; without it, only ``job`` and ``error`` count.
+        preview: item of its newest preview picture, to be shown beside its name; None if there is
+            none.
     """
 
     job: str
@@ -82,6 +84,7 @@ class JobRow(Frozen):
     rule: str = ""
     labels: Labels = Field(default_factory=dict)
     readable: bool = True
+    preview: int | None = None
 
 
 class JobList(Frozen):

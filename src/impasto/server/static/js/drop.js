@@ -1,0 +1,70 @@
+// A place to drop a file, or to name one by URL. It is sent at once, so that waiting is short.
+import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
+import { upload } from "./api.js";
+import { baseName, bytes } from "./format.js";
+import { Bar, Icon, Trouble } from "./ui.js";
+
+/**
+ * @param value {url, name} or null: what will be submitted.
+ * @param onChange called with it once the file is sent, and with null when it is taken out.
+ */
+export function Drop({ id, title, hint, accept, icon, value, onChange, canUpload }) {
+  const [over, setOver] = useState(0);
+  const [sending, setSending] = useState(null);
+  const [problem, setProblem] = useState(null);
+  const [shown, setShown] = useState("");
+  const stop = useRef(null);
+  useEffect(() => () => stop.current?.abort(), []);
+  useEffect(() => () => shown && URL.revokeObjectURL(shown), [shown]);
+
+  const clear = () => {
+    stop.current?.abort();
+    setSending(null);
+    setShown("");
+    setProblem(null);
+    onChange(null);
+  };
+  const take = async (file) => {
+    if (!file) return;
+    clear();
+    const mine = (stop.current = new AbortController());
+    if (/^(image|video)\//.test(file.type)) setShown(URL.createObjectURL(file));
+    setSending({ name: file.name, size: file.size, type: file.type, part: 0 });
+    try {
+      const url = await upload(file, (part) => mine === stop.current && setSending((old) => old && { ...old, part }), mine.signal);
+      if (mine !== stop.current) return;
+      setSending((old) => ({ ...old, part: 1 }));
+      onChange({ url, name: file.name });
+    } catch (error) {
+      if (mine !== stop.current || error.name === "AbortError") return;
+      setProblem(error);
+      setSending(null);
+      setShown("");
+    }
+  };
+  const typed = (event) => {
+    const url = event.target.value.trim();
+    setProblem(null);
+    onChange(url ? { url, name: baseName(url) } : null);
+  };
+  const drag = {
+    onDragEnter: (event) => { event.preventDefault(); setOver((n) => n + 1); },
+    onDragOver: (event) => event.preventDefault(),
+    onDragLeave: () => setOver((n) => n - 1),
+    onDrop: (event) => { event.preventDefault(); setOver(0); if (canUpload) take(event.dataTransfer.files[0]); },
+  };
+  const full = sending !== null;
+  return html`<div class="stack tight">
+    <div class="drop ${over > 0 ? "over" : ""} ${full ? "full" : ""}" ...${drag}>
+      ${full
+        ? html`${shown && (sending.type.startsWith("video") ? html`<video class="shown" src=${shown} muted preload="metadata" aria-hidden="true"></video>` : html`<img class="shown" src=${shown} alt="" />`)}
+          <div class="small any"><b>${sending.name}</b> <span class="faint">${bytes(sending.size)}</span></div>
+          ${sending.part < 1 && html`<${Bar} slim percent=${100 * sending.part} label=${`Upload of ${sending.name}`} />`}
+          <button type="button" class="button slim quiet" onClick=${clear}>${sending.part < 1 ? "Stop" : "Take another"}</button>`
+        : html`<${Icon} name=${icon} /><b>${title}</b><span class="hint">${hint}</span>
+          ${canUpload && html`<label class="button slim" for=${id}>Choose a file<input class="sr" type="file" id=${id} accept=${accept} onChange=${(event) => take(event.target.files[0])} /></label>`}`}
+    </div>
+    ${!full && html`<input class="slim-input" type="text" aria-label=${`URL of ${title.toLowerCase()}`} placeholder="or a URL that the service can read" value=${value?.url ?? ""} spellcheck="false" onChange=${typed} />`}
+    <${Trouble} problem=${problem} />
+  </div>`;
+}

@@ -1,0 +1,37 @@
+// Every URL of the API that the page uses, in one place.
+const e = encodeURIComponent;
+const names = (path) => path.split("/").map(e).join("/");
+
+export const session = () => `/v1/session`;
+export const tokens = () => `/v1/tokens`;
+export const token = (id) => `/v1/tokens/${e(id)}`;
+export const events = () => `/v1/events`;
+export const jobs = () => `/v1/jobs`;
+export const job = (id) => `/v1/jobs/${e(id)}`;
+export const shards = (id) => `/v1/jobs/${e(id)}/shards`;
+export const cancel = (id) => `/v1/jobs/${e(id)}/cancel`;
+export const resume = (id) => `/v1/jobs/${e(id)}/resume`;
+export const retry = (id) => `/v1/jobs/${e(id)}/retry`;
+export const timings = (id) => `/v1/jobs/${e(id)}/timings?of=shards&format=csv`;
+export const previews = (id) => `/v1/jobs/${e(id)}/previews`;
+export const previewSource = (id, item) => `/v1/jobs/${e(id)}/previews/${item}/source.jpg`;
+export const previewScored = (id, item) => `/v1/jobs/${e(id)}/previews/${item}/scored.jpg`;
+export const itemSource = (id, item, side) => `/v1/jobs/${e(id)}/items/${item}/source.jpg?side=${side}`;
+export const itemScored = (id, item, side) => `/v1/jobs/${e(id)}/items/${item}/scored.jpg?side=${side}`;
+export const failed = (id, cursor) => `/v1/jobs/${e(id)}/failed?cursor=${e(cursor)}`;
+export const records = (id, cursor) => `/v1/jobs/${e(id)}/records?cursor=${e(cursor)}`;
+export const result = (id) => `/v1/jobs/${e(id)}/result`;
+export const download = (id) => `/v1/jobs/${e(id)}/result?download=1`;
+export const source = (id) => `/v1/jobs/${e(id)}/source`;
+export const outputs = (id, cursor) => `/v1/jobs/${e(id)}/files?cursor=${e(cursor)}`;
+export const output = (id, name) => `/v1/jobs/${e(id)}/files/${names(name)}?download=1`;
+export const plan = () => `/v1/plan`;
+export const preview = () => `/v1/preview`;
+export const uploads = () => `/v1/uploads`;
+export const scorers = () => `/v1/scorers`;
+export const rules = () => `/v1/rules`;
+export const tickets = (rule, state, cursor) => `/v1/rules/${e(rule)}/tickets?state=${e(state)}&cursor=${e(cursor)}`;
+export const ticketRetry = (rule, ticket) => `/v1/rules/${e(rule)}/tickets/${e(ticket)}/retry`;
+export const ticketRedo = (rule, ticket) => `/v1/rules/${e(rule)}/tickets/${e(ticket)}/redo`;
+export const ticketForget = (rule, ticket) => `/v1/rules/${e(rule)}/tickets/${e(ticket)}/forget`;
+export const cluster = () => `/v1/cluster`;

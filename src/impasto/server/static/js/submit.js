@@ -1,0 +1,173 @@
+// A new job: a clip, a painting, one frame to judge by, and what it will take.
+import { html, useEffect, useState } from "../vendor/htm-preact.js";
+import { get, may, post, session } from "./api.js";
+import { Drop } from "./drop.js";
+import { baseName, duration, many, number } from "./format.js";
+import * as paths from "./paths.js";
+import { go, link } from "./router.js";
+import { Field, fieldsOf, isPicture } from "./schemaform.js";
+import { ComparePictures } from "./slider.js";
+import { useLoad } from "./store.js";
+import { Act, Icon, Trouble, Waiting } from "./ui.js";
+
+const SIZES = [["", "As the source"], ["480", "480 pixels"], ["720", "720 pixels"], ["1280", "1280 pixels"], ["1920", "1920 pixels"]];
+const SOUNDS = [["", "As it is"], ["auto", "Encode what does not fit"], ["none", "Without"]];
+
+function labelsOf(text) {
+  const pairs = text.split(",").map((each) => each.trim()).filter(Boolean);
+  return Object.fromEntries(pairs.map((each) => {
+    const [name, value = ""] = each.split(/[=:](.*)/);
+    return [name.trim(), value.trim()];
+  }));
+}
+
+/** What was entered, as the API takes it; null while something is missing. */
+function submissionOf(form, scorer) {
+  if (!form.source || !scorer) return null;
+  const missing = fieldsOf(scorer.params).some(([name, , required]) => required && form.params[name] == null);
+  if (missing || (scorer.code && !form.file)) return null;
+  const options = {};
+  if (form.size) options.max_size = Number(form.size);
+  if (form.sound) options.audio = form.sound;
+  const params = Object.fromEntries(Object.entries(form.params).filter(([, value]) => value !== undefined));
+  return {
+    source: form.source.url, output: form.output, scorer: scorer.code ? `${scorer.name}:${form.file}` : scorer.name,
+    params, options, labels: labelsOf(form.labels), overwrite: form.overwrite,
+  };
+}
+
+function Estimate({ estimate, problem, loading }) {
+  if (problem) return html`<${Trouble} problem=${problem} kind="warn" />`;
+  if (!estimate) return loading ? html`<${Waiting} what="Looking at the source" />` : null;
+  const parts = [many(estimate.items, estimate.noun), many(estimate.shards, "shards"), estimate.workers ? many(estimate.workers, "workers") : ""];
+  return html`<div class="estimate" aria-live="polite">
+    <span class="hint">${estimate.seconds == null ? "How long it takes is not known before a first job" : "The whole job takes about"}</span>
+    ${estimate.seconds != null && html`<b>${duration(estimate.seconds)}</b>`}
+    <span class="small muted">${parts.filter(Boolean).join(" · ")}${estimate.width ? ` · ${number(estimate.width)} × ${number(estimate.height)}` : ""}</span>
+    ${estimate.warnings.map((text) => html`<${Trouble} kind="calm" key=${text}><div>${text}</div><//>`)}
+  </div>`;
+}
+
+function Look({ preview }) {
+  const jpeg = (data) => `data:image/jpeg;base64,${data}`;
+  const [shape, setShape] = useState("");
+  if (preview.scored) return html`<${ComparePictures} before=${jpeg(preview.source)} after=${jpeg(preview.scored)} ratio=${shape} onShape=${setShape} />`;
+  return html`<div class="card pad stack tight">${preview.source && html`<img src=${jpeg(preview.source)} alt="The item" />`}
+    <pre class="small">${preview.record.map((each) => JSON.stringify(each, null, 1)).join("\n")}</pre></div>`;
+}
+
+const EMPTY = { source: null, params: {}, names: {}, scorer: "style", file: "", size: "", sound: "", labels: "", output: "", overwrite: false };
+
+/** The form of a job that is to be made again with another style. */
+function formOf({ row, params, spec }) {
+  const kept = Object.fromEntries(Object.entries(params).filter(([name]) => name !== "style"));
+  return {
+    ...EMPTY, source: { url: row.source, name: baseName(row.source) }, scorer: row.scorer.split(":")[0], params: kept,
+    size: spec.max_size ? String(spec.max_size) : "", sound: ["auto", "none"].includes(spec.audio) ? spec.audio : "",
+    labels: Object.entries(row.labels).map((pair) => pair.join("=")).join(", "),
+  };
+}
+
+export function New({ from }) {
+  const scorers = useLoad((signal) => get(paths.scorers(), signal), []);
+  const before = useLoad((signal) => (from ? get(paths.job(from), signal) : Promise.resolve(null)), [from]);
+  if (scorers.error || before.error) return html`<${Trouble} problem=${scorers.error ?? before.error} />`;
+  if (!scorers.value || before.loading) return html`<${Waiting} />`;
+  const list = Array.isArray(scorers.value) ? scorers.value : scorers.value.scorers;
+  return html`<${Form} scorers=${list.filter((each) => !each.code || may("operator"))} start=${before.value ? formOf(before.value) : EMPTY} again=${!!from} />`;
+}
+
+function Form({ scorers, start, again }) {
+  const [form, setForm] = useState(start);
+  const [estimate, setEstimate] = useState({});
+  const [preview, setPreview] = useState(null);
+  const [problem, setProblem] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const set = (some) => setForm((old) => ({ ...old, ...some }));
+  const param = (name) => (value) => setForm((old) => ({ ...old, params: { ...old.params, [name]: value } }));
+  const scorer = scorers.find((each) => each.name === form.scorer);
+  const wanted = submissionOf(form, scorer);
+  const fields = fieldsOf(scorer?.params);
+  const asked = JSON.stringify({ ...wanted, labels: 0, overwrite: 0 });
+  useEffect(() => {
+    setPreview(null);
+    setProblem(null);
+    setEstimate({});
+    if (!wanted) return;
+    const stop = new AbortController();
+    const timer = setTimeout(async () => {
+      setEstimate({ loading: true });
+      try { setEstimate({ estimate: await post(paths.plan(), wanted, stop.signal) }); }
+      catch (error) { if (error.name !== "AbortError") setEstimate({ problem: error }); }
+    }, 500);
+    return () => { clearTimeout(timer); stop.abort(); };
+  }, [asked]);
+
+  const look = async () => {
+    setProblem(null);
+    const mine = asked;
+    try {
+      const found = await post(paths.preview(), wanted);
+      setPreview({ asked: mine, found });
+      setEstimate({ estimate: found.estimate });
+    } catch (error) { setProblem(error); }
+  };
+  const submit = async (event) => {
+    event.preventDefault();
+    if (!wanted) return;
+    setBusy(true);
+    setProblem(null);
+    try {
+      const made = await post(paths.jobs(), wanted);
+      go(made.job ? link("jobs", made.job) : "#/jobs");
+    } catch (error) {
+      setProblem(error);
+      setBusy(false);
+    }
+  };
+  const pictures = fields.filter(([, schema]) => isPicture(schema));
+  const others = fields.filter(([, schema]) => !isPicture(schema));
+  const main = others.filter(([, , required]) => required);
+  const style = form.scorer === "style";
+  const canUpload = session.value.can_write;
+  const seen = preview?.asked === asked ? preview.found : null;
+  return html`<form onSubmit=${submit}>
+    <div class="head"><h1>${again ? "Another style" : "New job"}</h1></div>
+    ${!canUpload && html`<${Trouble} kind="warn"><div>You have no place for outputs, so nothing can be uploaded or submitted.</div><div class="remedy">Ask the administrator to add one to the service's settings.</div><//><br />`}
+    <div class="new-grid">
+      <div class="stack" style=${{ gap: "24px" }}>
+        <div class="drops">
+          <${Drop} id="source" title=${style ? "A clip" : "A source"} hint=${style ? "Drop a video or picture here" : "Drop a file here"} icon="film" canUpload=${canUpload}
+            accept=${scorer?.takes.includes("pictures") ? "video/*,image/*,.mkv,.mxf,.y4m" : undefined} value=${form.source} onChange=${(source) => set({ source })} />
+          ${pictures.map(([name]) => html`<${Drop} key=${name} id=${`drop-${name}`} title=${name === "style" ? "A painting" : `A picture: ${name}`} hint="Drop a picture here" icon="brush" canUpload=${canUpload} accept="image/*"
+            value=${form.params[name] ? { url: form.params[name] } : null} onChange=${(value) => param(name)(value?.url)} />`)}
+        </div>
+        <div class="form-grid">
+          <div class="field whole"><label for="scorer">Scorer</label>
+            <select id="scorer" value=${form.scorer} onChange=${(event) => set({ scorer: event.target.value, params: {}, file: "" })}>${scorers.map((each) => html`<option key=${each.name} value=${each.name}>${each.name}</option>`)}</select>
+            <span class="hint">${scorer?.summary}</span></div>
+          ${scorer?.code && html`<div class="field whole"><label for="file">Model or program</label><input id="file" type="text" required spellcheck="false" placeholder="path or URL" value=${form.file} onChange=${(event) => set({ file: event.target.value.trim() })} /></div>`}
+          ${[...main, ...others.filter((each) => !main.includes(each))].map(([name, schema, required]) => html`<${Field} key=${`${form.scorer}-${name}`} name=${name} schema=${schema} required=${required} value=${form.params[name]} onChange=${param(name)} />`)}
+        </div>
+        <div class="form-grid">
+          ${scorer?.gives.includes("pictures") && html`
+            <div class="field"><label for="size">Longer side</label><select id="size" value=${form.size} onChange=${(event) => set({ size: event.target.value })}>${SIZES.map(([key, text]) => html`<option key=${key} value=${key}>${text}</option>`)}</select></div>
+            <div class="field"><label for="sound">Sound</label><select id="sound" value=${form.sound} onChange=${(event) => set({ sound: event.target.value })}>${SOUNDS.map(([key, text]) => html`<option key=${key} value=${key}>${text}</option>`)}</select></div>`}
+          <div class="field"><label for="labels">Labels <span class="hint">optional</span></label><input id="labels" type="text" placeholder="client=acme, shot=12" value=${form.labels} onInput=${(event) => set({ labels: event.target.value })} /></div>
+          <div class="field"><label for="output">Output <span class="hint">optional</span></label><input id="output" type="text" placeholder="named after the source" spellcheck="false" value=${form.output} onChange=${(event) => set({ output: event.target.value.trim() })} /></div>
+          <label class="check whole"><input type="checkbox" checked=${form.overwrite} onChange=${(event) => set({ overwrite: event.target.checked })} />Replace what is at the output</label>
+        </div>
+      </div>
+      <div class="new-side">
+        ${seen ? html`<${Look} preview=${seen} />` : html`<div class="compare empty-frame" style=${{ aspectRatio: "16 / 9" }}>
+          <div class="stack tight" style=${{ justifyItems: "center", padding: "20px" }}><${Icon} name="brush" />
+            <span>${wanted ? "See one frame before you start." : style ? "A clip and a painting, and you see one frame here." : "Choose a source first."}</span>
+            <${Act} run=${look} disabled=${!wanted}>Preview one frame<//></div></div>`}
+        <${Estimate} ...${estimate} />
+        <${Trouble} problem=${problem} />
+        <div class="row"><button class="button primary big" disabled=${!wanted || busy || !canUpload}>${busy ? html`<span class="spin"></span>` : null}Start</button>
+          ${!session.value.watches && html`<span class="hint">No watcher runs, so it waits for one: impasto watch.</span>`}</div>
+      </div>
+    </div>
+  </form>`;
+}
