@@ -19,7 +19,7 @@ let idle = 0;
 let stale = false;
 
 function fresh(id) {
-  return { job: id, detail: null, error: null, shards: new Map(), previews: [], log: [], cut: 0, ended: false };
+  return { job: id, detail: null, error: null, shards: new Map(), previews: [], log: [], cut: 0, ended: false, reading: new Set() };
 }
 
 function onJobs(said) {
@@ -45,7 +45,11 @@ function mergePairs(now, pairs) {
 const HANDLERS = {
   detail: (now, said) => { now.detail = said; now.error = null; },
   shards: (now, said) => {
-    for (const row of said.shards) { now.shards.set(row.shard, row); now.touched?.add(row.shard); }
+    for (const row of said.shards) {
+      now.shards.set(row.shard, row);
+      // What is being read meanwhile may be older than this.
+      for (const newer of now.reading) newer.add(row.shard);
+    }
   },
   previews: (now, said) => mergePairs(now, said.pairs),
   log: (now, said) => {
@@ -60,19 +64,20 @@ const HANDLERS = {
 async function catchUp(id) {
   const now = followed.value;
   if (!now || now.job !== id) return;
-  now.touched = new Set();
+  const newer = new Set();
+  now.reading.add(newer);
   const still = () => followed.value === now;
   const [detail, shards, previews] = await Promise.allSettled([
     get(paths.job(id)), get(paths.shards(id)), get(paths.previews(id)),
   ]);
+  now.reading.delete(newer);
   if (!still()) return;
   if (detail.status === "fulfilled") { now.detail = detail.value; now.error = null; }
   else if (!now.detail || detail.reason.status === 404) now.error = detail.reason;
   if (shards.status === "fulfilled") {
-    for (const row of shards.value.shards) if (!now.touched.has(row.shard)) now.shards.set(row.shard, row);
+    for (const row of shards.value.shards) if (!newer.has(row.shard)) now.shards.set(row.shard, row);
   }
   if (previews.status === "fulfilled") mergePairs(now, previews.value.pairs);
-  now.touched = null;
   followed.changed();
 }
 
@@ -113,8 +118,9 @@ export function follow(id) {
   if (id === wanted && stream) return;
   wanted = id;
   followed.set(id ? fresh(id) : null);
-  if (id) catchUp(id);
   open();
+  // A proxy may hold events back; the page shows what there is all the same.
+  if (id) setTimeout(() => wanted === id && !followed.value?.detail && catchUp(id), 1500);
 }
 
 /** Put a row there that an action answered, without waiting for its event. */
