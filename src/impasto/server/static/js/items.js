@@ -65,7 +65,7 @@ export function Records({ detail }) {
     <${Trouble} problem=${pages.error} />
     ${rows.length ? html`<div class="card scroll" tabindex="0" role="region" aria-label="Records" style=${{ padding: "0 18px", maxHeight: "70vh" }}>
       <table class="records"><caption class="sr">Records</caption>
-        <thead><tr>${detail.has_pictures && html`<th scope="col">Picture</th>`}<th scope="col" class="num">#</th>${columns.map((name) => html`<th scope="col" key=${name}>${name}</th>`)}</tr></thead>
+        <thead><tr>${detail.has_pictures && html`<th scope="col">Picture</th>`}<th scope="col" class="num">#</th>${columns.map((name) => html`<th scope="col" key=${name} class=${typeof rows[0].values[name] === "number" ? "num" : ""}>${name}</th>`)}</tr></thead>
         <tbody>${rows.map(({ values, item }, at) => html`<tr key=${at}>
           ${detail.has_pictures && html`<td><a href=${paths.itemSource(row.job, item, 1280)} target="_blank" rel="noopener" aria-label=${`Picture of item ${item + 1}`}><${Thumb} src=${paths.itemSource(row.job, item, 160)} icon="image" /></a></td>`}
           <td class="num faint">${number(item + 1)}</td>

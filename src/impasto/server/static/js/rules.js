@@ -1,7 +1,7 @@
 // Watch rules: what arrived, what waits and why.
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { get, may, post } from "./api.js";
-import { ago, many, number, when } from "./format.js";
+import { ago, duration, many, number, when } from "./format.js";
 import * as paths from "./paths.js";
 import { link } from "./router.js";
 import { useLoad } from "./store.js";
@@ -10,7 +10,7 @@ import { Act, Confirm, Empty, Icon, Segments, State, tell, Trouble, Waiting } fr
 const STATES = [["", "All"], ["waiting", "Waiting"], ["running", "Running"], ["failed", "Failed"], ["poison", "Poison"], ["done", "Done"], ["superseded", "Superseded"]];
 
 function Counts({ rule }) {
-  const parts = ["waiting", "running", "done", "failed", "poison", "superseded"].filter((name) => rule[name] || ["waiting", "done"].includes(name));
+  const parts = ["waiting", "running", "done", "failed", "poison", "superseded"].filter((name) => rule[name] || name === "done");
   return html`<div class="counts">${parts.map((name) => html`<span key=${name} style=${{ color: rule[name] && ["failed", "poison"].includes(name) ? "var(--bad)" : undefined }}><b>${number(rule[name])}</b>${name}</span>`)}</div>`;
 }
 
@@ -20,7 +20,7 @@ function reasons(rule) {
     rule.why,
     rule.settling ? `${many(rule.settling, "objects")} still being written` : "",
     rule.held ? `${many(rule.held, "objects")} held back by a limit` : "",
-    rule.waits_since ? `the oldest waits since ${ago(rule.waits_since)}` : "",
+    rule.waits_since ? `the oldest has waited for ${duration(Date.now() / 1000 - rule.waits_since)}` : "",
   ].filter(Boolean);
 }
 
@@ -30,7 +30,7 @@ function RuleCard({ rule }) {
       <h2 style=${{ fontSize: "15px" }}><a href=${link("rules", rule.rule)}>${rule.rule}</a></h2>
       <div class="small muted any">${rule.inbox} <span class="faint">→</span> ${rule.output}${rule.scorer && html` <span class="faint">by ${rule.scorer}</span>`}</div>
       <${Counts} rule=${rule} />
-      ${reasons(rule).map((text) => html`<div class="small row" key=${text}><${Icon} name="info" /><span class="any">${text}</span></div>`)}
+      ${reasons(rule).map((text) => html`<div class="small row muted" key=${text}><${Icon} name="info" /><span class="any">${text}</span></div>`)}
     </div>
     <a class="button" href=${link("rules", rule.rule)}>Objects</a>
   </li>`;
@@ -91,7 +91,7 @@ export function Rules({ rule }) {
           ${reasons(one).map((text) => html`<${Trouble} kind="calm" key=${text}><div>${text}</div><//>`)}</div>
         <${Tickets} rule=${rule} />` : html`<${Trouble} kind="calm"><div>There is no rule of this name.</div><//>`}`;
   }
-  return html`<div class="head"><h1>Rules</h1><span class="hint">${watchers.length ? `${many(watchers.length, "watchers")}: ${watchers.map((each) => `${each.host} (since ${ago(each.began)})`).join(", ")}` : "No watcher runs"}</span></div>
+  return html`<div class="head"><h1>Rules</h1><span class="hint">${watchers.length ? `${many(watchers.length, "watchers")}: ${watchers.map((each) => `${each.host} (started ${ago(each.began)})`).join(", ")}` : "No watcher runs"}</span></div>
     ${!watchers.length && list.length > 0 && html`<${Trouble} kind="warn"><div>No watcher runs, so nothing is taken up.</div><div class="remedy">Start one: impasto watch, or impasto serve without its option that turns it off.</div><//><br />`}
     ${list.length ? html`<ul class="stack">${list.map((each) => html`<${RuleCard} key=${each.rule} rule=${each} />`)}</ul>`
       : html`<div class="card"><${Empty} title="No rules"><p>A rule turns what arrives in a folder or container into jobs. Rules are written in impasto.toml.</p><//></div>`}`;

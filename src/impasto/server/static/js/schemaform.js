@@ -10,11 +10,28 @@ function core(schema, root) {
   return { ...core(first, root), title: refed.title, description: refed.description ?? first.description, default: refed.default };
 }
 
-export const isPicture = (schema) => schema.format === "picture";
+/** What each parameter means: schemas of frozen models carry it in the class's own text. */
+function meanings(text = "") {
+  const [, list = ""] = text.split(/^\s*Attributes:\s*$/m);
+  const found = {};
+  let name = "";
+  for (const line of list.split("\n").map((each) => each.trim()).filter(Boolean)) {
+    const begins = line.match(/^(\w+): (.*)$/);
+    if (begins) found[(name = begins[1])] = begins[2];
+    else if (name) found[name] += ` ${line}`;
+  }
+  return found;
+}
 
-/** The parameters of a scorer as [name, schema, required], pictures first. */
-export function fieldsOf(root) {
-  return Object.entries(root?.properties ?? {}).map(([name, schema]) => [name, core(schema, root), (root.required ?? []).includes(name)]);
+/** The parameters of a scorer: {name, schema, required, role}; role says what a file's name is. */
+export function fieldsOf(scorer) {
+  const root = scorer?.params ?? {};
+  const said = meanings(root.description);
+  return Object.entries(root.properties ?? {}).map(([name, schema]) => {
+    const own = core(schema, root);
+    const description = (own.description ?? said[name])?.replaceAll("`", "");
+    return { name, schema: { ...own, description }, required: (root.required ?? []).includes(name), role: scorer.files?.[name] ?? "" };
+  });
 }
 
 const words = (name) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");

@@ -5,7 +5,7 @@ import { Drop } from "./drop.js";
 import { baseName, duration, many, number } from "./format.js";
 import * as paths from "./paths.js";
 import { go, link } from "./router.js";
-import { Field, fieldsOf, isPicture } from "./schemaform.js";
+import { Field, fieldsOf } from "./schemaform.js";
 import { ComparePictures } from "./slider.js";
 import { useLoad } from "./store.js";
 import { Act, Icon, Trouble, Waiting } from "./ui.js";
@@ -21,10 +21,13 @@ function labelsOf(text) {
   }));
 }
 
+/** Whether a parameter is what follows the colon in a scorer's name: `onnx:model.onnx`. */
+const isModel = (scorer, { required, role }) => scorer.code && required && role !== "" && role !== "picture";
+
 /** What was entered, as the API takes it; null while something is missing. */
 function submissionOf(form, scorer) {
   if (!form.source || !scorer) return null;
-  const missing = fieldsOf(scorer.params).some(([name, , required]) => required && form.params[name] == null);
+  const missing = fieldsOf(scorer).some((field) => field.required && !isModel(scorer, field) && form.params[field.name] == null);
   if (missing || (scorer.code && !form.file)) return null;
   const options = {};
   if (form.size) options.max_size = Number(form.size);
@@ -73,8 +76,7 @@ export function New({ from }) {
   const before = useLoad((signal) => (from ? get(paths.job(from), signal) : Promise.resolve(null)), [from]);
   if (scorers.error || before.error) return html`<${Trouble} problem=${scorers.error ?? before.error} />`;
   if (!scorers.value || before.loading) return html`<${Waiting} />`;
-  const list = Array.isArray(scorers.value) ? scorers.value : scorers.value.scorers;
-  return html`<${Form} scorers=${list.filter((each) => !each.code || may("operator"))} start=${before.value ? formOf(before.value) : EMPTY} again=${!!from} />`;
+  return html`<${Form} scorers=${scorers.value.scorers.filter((each) => !each.code || may("operator"))} start=${before.value ? formOf(before.value) : EMPTY} again=${!!from} />`;
 }
 
 function Form({ scorers, start, again }) {
@@ -87,7 +89,9 @@ function Form({ scorers, start, again }) {
   const param = (name) => (value) => setForm((old) => ({ ...old, params: { ...old.params, [name]: value } }));
   const scorer = scorers.find((each) => each.name === form.scorer);
   const wanted = submissionOf(form, scorer);
-  const fields = fieldsOf(scorer?.params);
+  // Models and programs come from places that only operators can name.
+  const fields = fieldsOf(scorer).filter(({ role }) => role === "" || role === "picture" || may("operator"))
+    .filter((field) => !isModel(scorer, field));
   const asked = JSON.stringify({ ...wanted, labels: 0, overwrite: 0 });
   useEffect(() => {
     setPreview(null);
@@ -125,9 +129,8 @@ function Form({ scorers, start, again }) {
       setBusy(false);
     }
   };
-  const pictures = fields.filter(([, schema]) => isPicture(schema));
-  const others = fields.filter(([, schema]) => !isPicture(schema));
-  const main = others.filter(([, , required]) => required);
+  const pictures = fields.filter(({ role }) => role === "picture");
+  const others = fields.filter(({ role }) => role !== "picture").sort((a, b) => b.required - a.required);
   const style = form.scorer === "style";
   const canUpload = session.value.can_write;
   const seen = preview?.asked === asked ? preview.found : null;
@@ -139,7 +142,7 @@ function Form({ scorers, start, again }) {
         <div class="drops">
           <${Drop} id="source" title=${style ? "A clip" : "A source"} hint=${style ? "Drop a video or picture here" : "Drop a file here"} icon="film" canUpload=${canUpload}
             accept=${scorer?.takes.includes("pictures") ? "video/*,image/*,.mkv,.mxf,.y4m" : undefined} value=${form.source} onChange=${(source) => set({ source })} />
-          ${pictures.map(([name]) => html`<${Drop} key=${name} id=${`drop-${name}`} title=${name === "style" ? "A painting" : `A picture: ${name}`} hint="Drop a picture here" icon="brush" canUpload=${canUpload} accept="image/*"
+          ${pictures.map(({ name }) => html`<${Drop} key=${name} id=${`drop-${name}`} title=${name === "style" ? "A painting" : `A picture: ${name}`} hint="Drop a picture here" icon="brush" canUpload=${canUpload} accept="image/*"
             value=${form.params[name] ? { url: form.params[name] } : null} onChange=${(value) => param(name)(value?.url)} />`)}
         </div>
         <div class="form-grid">
@@ -147,7 +150,7 @@ function Form({ scorers, start, again }) {
             <select id="scorer" value=${form.scorer} onChange=${(event) => set({ scorer: event.target.value, params: {}, file: "" })}>${scorers.map((each) => html`<option key=${each.name} value=${each.name}>${each.name}</option>`)}</select>
             <span class="hint">${scorer?.summary}</span></div>
           ${scorer?.code && html`<div class="field whole"><label for="file">Model or program</label><input id="file" type="text" required spellcheck="false" placeholder="path or URL" value=${form.file} onChange=${(event) => set({ file: event.target.value.trim() })} /></div>`}
-          ${[...main, ...others.filter((each) => !main.includes(each))].map(([name, schema, required]) => html`<${Field} key=${`${form.scorer}-${name}`} name=${name} schema=${schema} required=${required} value=${form.params[name]} onChange=${param(name)} />`)}
+          ${others.map(({ name, schema, required }) => html`<${Field} key=${`${form.scorer}-${name}`} name=${name} schema=${schema} required=${required} value=${form.params[name]} onChange=${param(name)} />`)}
         </div>
         <div class="form-grid">
           ${scorer?.gives.includes("pictures") && html`
