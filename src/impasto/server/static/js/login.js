@@ -21,7 +21,7 @@ function Stroke({ stroke: [x, y, length, bend, width, colour, opacity] }) {
     const from = x + chance * 70;
     const until = x + length - (1 - chance) * 130;
     return html`<path key=${at} d=${`M${from} ${down}Q${(from + until) / 2} ${down + bend} ${until} ${down + bend * 0.2}`}
-      stroke-width=${5 + chance * 5} opacity=${opacity * (0.62 + chance * 0.38)} />`;
+      stroke-width=${8 + chance * 7} opacity=${opacity * (0.62 + chance * 0.38)} />`;
   });
   return html`<g fill="none" stroke=${colour} stroke-linecap="round">${hairs}</g>`;
 }
@@ -46,7 +46,7 @@ export function Login() {
   return html`<main class="login">
     <form class="login-form" onSubmit=${submit}>
       <div class="brand"><${Mark} />Impasto</div>
-      <h1>Films,<br />painted frame by frame.</h1>
+      <h1>Films, painted<br />frame by frame.</h1>
       <div class="field">
         <label for="token">Token</label>
         <input id="token" type="password" ref=${field} autocomplete="current-password" spellcheck="false" placeholder="imp_…"
