@@ -145,7 +145,10 @@ def test_jobs_are_listed_by_state_and_time(various: dict[str, Job], tmp_path: Pa
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        (["--state", "open"], "--state open: is not a state; choose from running, stopped, "),
+        (
+            ["--state", "open"],
+            "--state open: is not a state; choose from running, waiting, stopped, ",
+        ),
         (["--since", "noon"], "--since noon: is not a time; write 2d, 12h, 30min or a date"),
     ],
 )

@@ -12,9 +12,9 @@ import pytest
 
 from impasto.jobs.job import Job
 from impasto.jobs.presence import present
-from impasto.jobs.waiting import SELDOM, SETTLE, Undriven
+from impasto.jobs.waiting import SELDOM, SETTLE, Undriven, leave
 from impasto.schema.driver import Driver
-from impasto.schema.events import Detached, ShardFailed, Started, Stopped, Submitted
+from impasto.schema.events import Detached, Finished, ShardFailed, Started, Stopped, Submitted
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Failed
 from impasto.storage.store import Store
@@ -69,6 +69,42 @@ def leave_driver(job: Job) -> None:
     ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], stdout=-1)
     driver = Driver(host=os.uname().nodename, pid=int(ended.stdout))
     job.folder.put("drivers/01234567.json", driver.model_dump_json().encode())
+
+
+def test_a_job_that_was_done_is_found_again_when_it_is_left_to_watchers(
+    home: Store, undriven: Undriven
+) -> None:
+    job = add(home, Detached())
+    job.record(RESULT)
+    assert found(undriven) == []
+    job.reopen()
+    leave(job)
+    assert found(undriven) == [job.id]
+    assert found(undriven) == [job.id]
+    job.record(RESULT)
+    assert found(undriven) == []
+    assert home.list_all("calls") == []
+
+
+def test_what_failed_in_a_job_that_is_done_is_tried_again_when_asked(
+    home: Store, undriven: Undriven
+) -> None:
+    job = add(home)
+    job.record(RESULT)
+    assert found(undriven) == []
+    leave(job, retry=True)
+    assert found(undriven) == [job.id]
+    job.journal.write(Finished(record=RESULT))
+    assert found(undriven) == []
+    assert home.list_all("calls") == []
+
+
+def test_a_call_for_a_job_that_is_gone_is_forgotten(home: Store, undriven: Undriven) -> None:
+    job = add(home)
+    leave(job)
+    job.discard()
+    assert found(undriven) == []
+    assert home.list_all("calls") == []
 
 
 STARTED = Started(host="vm", pid=1, resumed=0)

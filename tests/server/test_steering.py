@@ -47,7 +47,7 @@ def test_a_job_is_cancelled_and_continued(
     row = client.post(f"/v1/jobs/{job.id}/cancel").json()
     assert (row["state"], row["tenant"]) == ("cancelled", "acme")
     assert not Undriven(serving.context.home).find()
-    assert client.post(f"/v1/jobs/{job.id}/resume").json()["state"] == "stopped"
+    assert client.post(f"/v1/jobs/{job.id}/resume").json()["state"] == "waiting"
     assert [each.id for each in Undriven(serving.context.home).find()] == [job.id]
     assert _drive(serving, job) == "done"
     for act in ("cancel", "resume", "retry"):

@@ -11,6 +11,7 @@ from impasto.driver.pinning import absolute, named_urls, refuse_any_signature, t
 from impasto.driver.submit import submit
 from impasto.jobs.presence import drivers
 from impasto.jobs.state import last_word
+from impasto.jobs.waiting import leave
 from impasto.schema.events import Detached
 from impasto.schema.url import is_local
 from impasto.storage.stores import Stores
@@ -51,5 +52,5 @@ def detach(spec: JobSpec, settings: Settings) -> HandOver:
         job.reopen()
     if not waits:
         job.notes.uncancel()
-        job.journal.write(Detached())
+        leave(job)
     return HandOver("already submitted" if waits else "submitted", job.id, spec.output)

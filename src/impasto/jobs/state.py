@@ -5,6 +5,7 @@
     cancelled   `impasto cancel` ended it
     incomplete  its last driver ended because items or shards failed
     failed      its last driver ended with any other error
+    waiting     it was left to a watcher, or handed to a cluster, and nobody drives it yet
     stopped     anything else: it was interrupted, its driver was killed, or none has begun
 
 All but ``done`` can be resumed.
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from impasto.errors import Incomplete, Interrupted
 from impasto.jobs.presence import drivers
-from impasto.schema.events import Item, Printed, Stopped, Torn, Unknown
+from impasto.schema.events import Detached, Item, Printed, Stopped, Submitted, Torn, Unknown
 
 if TYPE_CHECKING:
     from impasto.jobs.job import Job
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from impasto.schema.driver import Driver
     from impasto.schema.events import Event
 
-State = Literal["running", "stopped", "incomplete", "failed", "done", "cancelled"]
+State = Literal["running", "waiting", "stopped", "incomplete", "failed", "done", "cancelled"]
 STATES: tuple[State, ...] = get_args(State)
 LOOKS = 8
 """Objects of the log, from its end, in which a driver's last word is looked for."""
@@ -63,6 +64,8 @@ def standing(job: Job, listing: Listing) -> Standing:
     if "cancel" in listing.sizes:
         return Standing("cancelled")
     last = last_word(job, listing)
+    if isinstance(last, Detached | Submitted):
+        return Standing("waiting")
     if not isinstance(last, Stopped):
         return Standing("stopped")
     states: dict[int | None, State] = {

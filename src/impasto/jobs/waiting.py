@@ -33,13 +33,30 @@ SETTLE = 30.0
 after it has gone."""
 SELDOM = 10
 """A job that is left to people is looked at in every so many calls only."""
+_CALLS = "calls"
+
+
+def leave(job: Job, *, retry: bool = False) -> None:
+    """Leave a job to whichever watcher of its home comes first.
+
+    Watchers remember what was done or left to people; an object beside the jobs calls them back.
+
+    Args:
+        job: the job.
+        retry: whether to try what failed, and nothing else.
+
+    Raises:
+        Unavailable: the store does not answer.
+    """
+    job.journal.write(Detached(retry=retry or None))
+    job.home.put(f"{_CALLS}/{job.id}", b"")
 
 
 class Undriven:
     """Finds the jobs of a home that a watcher should finish.
 
-    A call costs one listing of the home's folders, and a few requests for each job that is neither
-    done nor left to people.
+    A call costs two listings of the home's folders, and a few requests for each job that is
+    neither done nor left to people.
     """
 
     def __init__(self, home: Store, now: Callable[[], float] = time.time) -> None:
@@ -57,18 +74,19 @@ class Undriven:
     def find(self) -> list[Job]:
         """Return the jobs to finish now, those that were submitted first at the beginning.
 
-        Jobs that are done are remembered, and never looked at again; folders that are damaged or
-        somebody else's are passed over.
+        Jobs that are done are remembered, and not looked at again until somebody leaves them to
+        watchers; folders that are damaged or somebody else's are passed over.
 
         Raises:
             Unavailable: the store does not answer.
         """
         known = ids(self._home)
         self._forget({*known})
+        called = self._called({*known})
         jobs = [Job(self._home, each) for each in known if each not in self._done]
         open_jobs = [job for job in jobs if self._due(job.id)]
         now = self._now()
-        looked = in_order(partial(self._submitted, now=now), open_jobs, MANY)
+        looked = in_order(partial(self._submitted, now=now, called=called), open_jobs, MANY)
         found = [(at, job) for job, at in zip(open_jobs, looked, strict=True) if at is not None]
         return [job for _, job in sorted(found, key=lambda pair: (pair[0], pair[1].id))]
 
@@ -79,6 +97,21 @@ class Undriven:
             for gone in held.keys() - known:
                 del held[gone]
 
+    def _called(self, known: set[str]) -> set[str]:
+        """Return the jobs that were left to watchers, and look at them again."""
+        stats, _ = self._home.list_folder(_CALLS)
+        found = {stat.key.rpartition("/")[2] for stat in stats}
+        for gone in found - known:
+            self._answer(gone)
+        self._done -= found
+        for job in found:
+            self._left.pop(job, None)
+        return found & known
+
+    def _answer(self, job: str) -> None:
+        """Forget that a job was left to watchers."""
+        self._home.delete(f"{_CALLS}/{job}")
+
     def _due(self, job: str) -> bool:
         """Return whether to look at a job in this call."""
         if job not in self._left:
@@ -86,9 +119,11 @@ class Undriven:
         self._left[job] -= 1
         return self._left[job] <= 0
 
-    def _submitted(self, job: Job, now: float) -> float | None:
+    def _submitted(self, job: Job, now: float, called: set[str]) -> float | None:
         """Return when a job was submitted if it is one to finish, else None."""
         if job.folder.stat("result.json"):
+            if job.id in called:
+                return self._asked_again(job, now)
             self._done.add(job.id)
             return None
         listing = job.listing()
@@ -101,10 +136,24 @@ class Undriven:
         last = last_word(job, listing)
         if self._is_left(last, listing) or not job.folder.load_if_whole("spec.json", JobSpec):
             self._left[job.id] = SELDOM
+            if job.id in called:
+                self._answer(job.id)
             return None
         self._left.pop(job.id, None)
         if isinstance(last, Detached) or self._settled(job.id, last, listing, now):
             return listing.times["spec.json"]
+        return None
+
+    def _asked_again(self, job: Job, now: float) -> float | None:
+        """Return when a job that is done was submitted, if what failed in it is to be tried."""
+        listing = job.listing()
+        if drivers(job.folder, listing, now):
+            return None
+        last = last_word(job, listing)
+        if isinstance(last, Detached) and last.retry:
+            return listing.times.get("spec.json")
+        self._done.add(job.id)
+        self._answer(job.id)
         return None
 
     @staticmethod

@@ -11,6 +11,7 @@ from impasto.driver.open_job import open_job
 from impasto.errors import BadInput, ImpastoError, Interrupted, Unavailable
 from impasto.jobs import find
 from impasto.jobs.state import last_word
+from impasto.jobs.waiting import leave
 from impasto.schema.events import Detached, Stopped
 from impasto.storage.stores import Stores
 from impasto.watch.news import words
@@ -81,4 +82,4 @@ def _keep_waiting(job: Job, *, retry: bool) -> None:
     """Let a job wait for a watcher, though its last word is that it was stopped."""
     # If the store does not answer, it is left to people.
     with suppress(ImpastoError):
-        job.journal.write(Detached(retry=retry or None))
+        leave(job, retry=retry)

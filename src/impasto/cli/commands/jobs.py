@@ -54,7 +54,7 @@ def jobs(
     state: Annotated[
         list[str] | None,
         typer.Option(
-            help="Only jobs in this state: running, stopped, incomplete, failed, done or "
+            help="Only jobs in this state: running, waiting, stopped, incomplete, failed, done or "
             "cancelled; may be given several times."
         ),
     ] = None,

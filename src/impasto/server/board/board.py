@@ -270,7 +270,9 @@ class Board:
             recent = [
                 row.job
                 for row in self._state.rows
-                if row.state == "stopped" and row.readable and now - row.changed < RECENT
+                if row.state in {"waiting", "stopped"}
+                and row.readable
+                and now - row.changed < RECENT
             ]
         return live | {*recent[:RECENT_MOST]}
 

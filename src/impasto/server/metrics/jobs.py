@@ -118,7 +118,7 @@ def _now(rows: list[JobRow]) -> Iterator[Metric]:
         "Time until the last of the jobs that run is done, as far as that is known.",
         value=max((row.seconds_left or 0.0 for row in running), default=0.0),
     )
-    waiting = [row.changed for row in rows if row.state == "stopped"]
+    waiting = [row.changed for row in rows if row.state == "waiting"]
     yield GaugeMetricFamily(
         "impasto_queue_age_seconds",
         "Time since the last change of the oldest job that nobody drives and that has not ended.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 
 from impasto.jobs.state import last_word, standing
+from impasto.jobs.waiting import leave
 from impasto.schema.events import Detached
 from impasto.server.access.guard import Submitter
 from impasto.server.context import Here
@@ -40,7 +41,7 @@ def resume(job_id: str, caller: Submitter, context: Here) -> JobRow:
 
 @router.post("/retry")
 def retry(job_id: str, caller: Submitter, context: Here) -> JobRow:
-    """Leave an incomplete job to a watcher, which scores its failed items again."""
+    """Leave a job of which items failed to a watcher, which scores these again."""
     job, _ = context.job(caller, job_id)
     _leave(job, retry=True)
     return _row(context, job)
@@ -50,7 +51,7 @@ def _leave(job: Job, *, retry: bool) -> None:
     """Leave a job to a watcher, unless it is running or waits for one already."""
     listing = job.listing()
     stands = standing(job, listing)
-    if stands.state == "done":
+    if stands.state == "done" and not (retry and _set_aside(job)):
         raise Refused(409, f"job {job.id}: is done already", "there is nothing to continue")
     if stands.state == "running":
         if "cancel" in listing.sizes:
@@ -59,10 +60,15 @@ def _leave(job: Job, *, retry: bool) -> None:
     last = last_word(job, listing)
     if isinstance(last, Detached) and bool(last.retry) == retry and "cancel" not in listing.sizes:
         return
-    if retry and stands.state != "incomplete":
+    if retry and stands.state not in {"incomplete", "done"}:
         raise Refused(409, f"job {job.id}: has no failed items to try again", "resume it")
     job.notes.uncancel()
-    job.journal.write(Detached(retry=retry or None))
+    leave(job, retry=retry)
+
+
+def _set_aside(job: Job) -> bool:
+    result = job.result()
+    return result is not None and result.failed > 0
 
 
 def _row(context: Context, job: Job) -> JobRow:

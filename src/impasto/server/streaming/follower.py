@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from impasto.errors import ImpastoError
 from impasto.jobs.log_filter import LogFilter
 from impasto.jobs.state import last_word
-from impasto.schema.events import Cancelled, Detached, Finished, Stopped, Submitted
+from impasto.schema.events import Cancelled, Finished, Stopped
 from impasto.server.board.rows import Shards, job_detail, job_row, running
 from impasto.server.logs.places import LogObjects
 from impasto.server.logs.reader import LogReader
@@ -157,10 +157,10 @@ class Follower:
     def _has_ended(self, row: JobRow, listing: Listing) -> bool:
         if not row.readable:
             return True
-        if row.state == "running":
+        if row.state in {"running", "waiting"}:
             return False
         last = last_word(self._job, listing)
-        if row.state == "stopped" and isinstance(last, Submitted | Detached | None):
+        if row.state == "stopped" and last is None:
             return False
         said = isinstance(last, Finished | Stopped | Cancelled)
         return said or time.monotonic() - self._grew > QUIET

@@ -26,9 +26,9 @@ function Actions({ detail }) {
   const folder = ["folder", "files"].includes(detail.output_kind);
   const has = row.state === "done" || (row.state === "incomplete" && detail.result);
   return html`<div class="actions">
-    ${may("submitter") && row.state === "running" && html`<${Act} run=${act(paths.cancel(row.job), "Asked to stop. Resume continues it.")}><${Icon} name="stop" />Cancel<//>`}
+    ${may("submitter") && (row.state === "running" || row.state === "waiting") && html`<${Act} run=${act(paths.cancel(row.job), "Asked to stop. Resume continues it.")}><${Icon} name="stop" />Cancel<//>`}
     ${may("submitter") && ["stopped", "failed", "cancelled", "incomplete"].includes(row.state) && html`<${Act} run=${act(paths.resume(row.job), "It goes on where it was.")}><${Icon} name="play" />Resume<//>`}
-    ${may("submitter") && row.state !== "running" && detail.items_failed > 0 && html`<${Act} run=${act(paths.retry(row.job), "The items that were set aside are tried again.")}><${Icon} name="again" />Retry ${many(detail.items_failed, row.noun)}<//>`}
+    ${may("submitter") && !["running", "waiting"].includes(row.state) && detail.items_failed > 0 && html`<${Act} run=${act(paths.retry(row.job), "The items that were set aside are tried again.")}><${Icon} name="again" />Retry ${many(detail.items_failed, row.noun)}<//>`}
     ${style && html`<a class="button" href=${`#/new?from=${encodeURIComponent(row.job)}`}><${Icon} name="brush" />Another style</a>`}
     ${has && !folder && html`<a class="button primary" href=${paths.download(row.job)} download><${Icon} name="down" />Download${detail.result ? html`<span style=${{ opacity: 0.8, fontWeight: 400 }}>${bytes(detail.result.bytes)}</span>` : ""}</a>`}
   </div>`;

@@ -9,7 +9,7 @@ import { useStore, useTick } from "./store.js";
 import { Bar, Chip, Empty, Icon, Segments, State, Thumb, Waiting } from "./ui.js";
 
 const PAGE = 60;
-const STATES = [["", "All"], ["running", "Running"], ["stopped", "Stopped"], ["incomplete", "Incomplete"], ["failed", "Failed"], ["done", "Done"], ["cancelled", "Cancelled"]];
+const STATES = [["", "All"], ["running", "Running"], ["waiting", "Waiting"], ["stopped", "Stopped"], ["incomplete", "Incomplete"], ["failed", "Failed"], ["done", "Done"], ["cancelled", "Cancelled"]];
 
 function matches(row, query) {
   const label = query.get("label");
@@ -35,7 +35,7 @@ function change(query, name, value) {
 /** How far a job is, in one line of text. */
 export function progressText(row) {
   if (row.state === "done") return `${many(row.items, row.noun)}`;
-  if (!row.items) return row.state === "running" ? "" : "not planned yet";
+  if (!row.items) return row.state === "running" || row.state === "waiting" ? "" : "not planned yet";
   return `${number(row.items_done)} of ${number(row.items)} ${row.noun}`;
 }
 
