@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import Literal, TypeAlias
 
 JOB = re.compile(r"[0-9a-f]{12}")
 """A job's id, which is the name of its folder."""
 DRIVER = re.compile(r"drivers/[0-9a-f]{8}\.json")
 LOG = re.compile(r"logs/\d{8}T\d{6}\.\d{9}-[0-9a-f]{8}\.jsonl")
 
+Which: TypeAlias = Literal["source", "scored"]
+"""An item before and after it was scored."""
+
 _DONE = re.compile(r"done/(\d{5,9})\.json")
 _FAILED = re.compile(r"failed/(\d{5,9})-\d{1,9}\.json")
 _BASE = re.compile(r"bases/(\d{5,9})\.json")
+_PREVIEW = re.compile(r"previews/(\d{8,15})-(source|scored)\.jpg")
 
 
 def done_key(shard: int) -> str:
@@ -42,6 +47,19 @@ def failed_shard(key: str) -> int | None:
 def base_shard(key: str) -> int | None:
     """Return the shard whose base has this key, or None if it is no such key."""
     return _shard(_BASE, key)
+
+
+def preview_key(item: int, which: Which) -> str:
+    """Return the key of a picture that a worker left of an item while it scored."""
+    return f"previews/{item:08d}-{which}.jpg"
+
+
+def previewed(key: str) -> tuple[int, Which] | None:
+    """Return the item, and which picture of it has this key, or None if it is no such key."""
+    match = _PREVIEW.fullmatch(key)
+    if match is None:
+        return None
+    return int(match[1]), "source" if match[2] == "source" else "scored"
 
 
 def _shard(pattern: re.Pattern[str], key: str) -> int | None:

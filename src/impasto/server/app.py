@@ -11,11 +11,16 @@ from impasto.server import problems
 from impasto.server.metrics.requests import CountRequests, Metrics
 from impasto.server.models.session import Problem
 from impasto.server.routes import (
+    cluster,
     events,
     health,
+    items,
     jobs,
     metrics,
+    outputs,
     page,
+    pictures,
+    rules,
     steering,
     submitting,
     timings,
@@ -35,6 +40,11 @@ ROUTERS = (
     metrics.router,
     timings.router,
     events.router,
+    pictures.router,
+    items.router,
+    outputs.router,
+    rules.router,
+    cluster.router,
 )
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text}

@@ -180,15 +180,15 @@ async def _wait(
     until = time.monotonic() + kind.seconds
     while process.poll() is None:
         if time.monotonic() > until:
-            raise _failed(kind, f"took more than {kind.seconds:g} seconds")
-        if _resident(process.pid) > most:
-            raise _failed(kind, f"needed more than {most >> 20:,} MiB of memory")
+            raise failed(kind, f"took more than {kind.seconds:g} seconds")
+        if resident(process.pid) > most:
+            raise failed(kind, f"needed more than {most >> 20:,} MiB of memory")
         if os.fstat(answer.fileno()).st_size > kind.answer:
-            raise _failed(kind, "made too much")
+            raise failed(kind, "made too much")
         await pause(left)
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
     """Return the bytes of memory that a process holds, 0 when it has ended."""
     try:
         pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
@@ -200,18 +200,32 @@ def _resident(pid: int) -> int:
 def _read(data: bytes, process: subprocess.Popen[bytes], said: IO[bytes], kind: Kind) -> bytes:
     """Return what a process has answered; raises what it says, or how it ended."""
     if process.returncode == 0 and data.startswith(DONE):
+        return answered(data)
+    if data.startswith(WRONG):
+        answered(data)
+    raise ended(kind, process.returncode, said)
+
+
+def answered(data: bytes) -> bytes:
+    """Return what a function has made, from a process's answer; raises the error that it raised."""
+    if data.startswith(DONE):
         return data.removeprefix(DONE)
-    problem = read(_Problem, data.removeprefix(WRONG)) if data.startswith(WRONG) else None
-    if problem:
-        known = getattr(errors, problem.kind, None)
-        raise (known if known in _SIMPLE else errors.BadInput)(problem.fact, problem.remedy)
-    code = process.returncode
+    problem = read(_Problem, data.removeprefix(WRONG))
+    if problem is None:
+        return b""
+    known = getattr(errors, problem.kind, None)
+    raise (known if known in _SIMPLE else errors.BadInput)(problem.fact, problem.remedy)
+
+
+def ended(kind: Kind, code: int, said: IO[bytes]) -> errors.BadInput:
+    """Return the error that a process ended before it answered."""
     lines = tail_of(said).strip().splitlines()
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    raise _failed(kind, f"ended by {how}" + (f": {lines[-1]}" if lines else ""))
+    return failed(kind, f"ended by {how}" + (f": {lines[-1]}" if lines else ""))
 
 
-def _failed(kind: Kind, why: str) -> errors.BadInput:
+def failed(kind: Kind, why: str) -> errors.BadInput:
+    """Return the error that a process of a kind could not do its work."""
     return errors.BadInput(f"the process for {kind.what} {why}", "check the file")
 
 

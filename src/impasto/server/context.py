@@ -19,6 +19,9 @@ from impasto.schema.url import parse
 from impasto.server.access.tokens import Tokens
 from impasto.server.board.board import Board
 from impasto.server.children import Children
+from impasto.server.decoders import Decoders
+from impasto.server.looks import Looks, looks
+from impasto.server.planned import Planned, Plans
 from impasto.server.problems import unknown
 from impasto.server.turns import Turns
 from impasto.storage.presigned import origin
@@ -44,6 +47,9 @@ class Context:
         tokens: who may call.
         board: what is known of all jobs.
         children: runs what decodes media or scores.
+        decoders: makes single pictures.
+        plans: the plans of the jobs that were looked at last.
+        looks: what is looked up for all callers together.
         receiving: uploads that go through the service.
     """
 
@@ -55,6 +61,9 @@ class Context:
     tokens: Tokens
     board: Board
     children: Children
+    decoders: Decoders
+    plans: Plans
+    looks: Looks
     receiving: Turns = field(default_factory=lambda: Turns("uploads", 4, 16))
 
     @cached_property
@@ -84,13 +93,29 @@ class Context:
             raise unknown(f"job {job_id}")
         return job, spec or job.spec()
 
+    def planned(self, caller: Caller, job_id: str) -> Planned:
+        """Return a job that a caller may see, with its plan; raises Refused as `job` does."""
+        return self.plans.open(*self.job(caller, job_id))
+
 
 def open_context(settings: Settings, serve: ServeSettings, config: str | None = None) -> Context:
     """Open the stores that the service needs; raises BadInput or Unavailable."""
     stores = Stores.of(settings)
     home = stores.open_home(settings.home)
-    board, children = Board(home), Children(settings)
-    return Context(settings, serve, config, stores, home, Tokens(home), board, children)
+    board = Board(home)
+    return Context(
+        settings,
+        serve,
+        config,
+        stores,
+        home,
+        Tokens(home),
+        board,
+        Children(settings),
+        Decoders(settings),
+        Plans(),
+        looks(settings, config, stores, home, board),
+    )
 
 
 def _context(request: Request) -> Context:

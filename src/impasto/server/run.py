@@ -96,6 +96,7 @@ class Service:
             self._server.run(sockets=[self.socket])
         finally:
             self._context.board.close()
+            self._context.decoders.close()
             if self.watcher and not self.watcher.stopped:
                 self.watcher.stop()
             while watching.is_alive():

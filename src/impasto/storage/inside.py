@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from impasto.errors import BadInput, Missing, Unavailable
 from impasto.schema.url import check_key
@@ -71,16 +72,16 @@ def look(root: Path, key: str) -> os.stat_result | None:
     return facts if stat.S_ISREG(facts.st_mode) or stat.S_ISDIR(facts.st_mode) else None
 
 
-def read(root: Path, key: str, most: int) -> bytes:
-    """Read a file below a root.
+def open_file(root: Path, key: str) -> BinaryIO:
+    """Open a file below a root; what takes its place afterwards is not what is read.
 
     Args:
         root: the folder that keys count from.
         key: the file.
-        most: how many bytes it may have.
 
     Raises:
-        BadInput: it is too large, a link, or no file at all.
+        BadInput: it is a link, or no file at all.
+        Missing: there is none.
         Unavailable: the root is missing, or its file system does not answer.
     """
     folder, _, name = key.rpartition("/")
@@ -93,10 +94,23 @@ def read(root: Path, key: str, most: int) -> bytes:
             if error.errno == errno.ELOOP:
                 raise BadInput(f"{where}: is a link", "replace it with a copy") from None
             raise
-        with os.fdopen(number, "rb") as file:
-            if not stat.S_ISREG(os.fstat(number).st_mode):
-                raise BadInput(f"{where}: is not a file", "replace it with one")
-            content = file.read(most + 1)
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            os.close(number)
+            raise BadInput(f"{where}: is not a file", "replace it with one")
+    return os.fdopen(number, "rb")
+
+
+def read(root: Path, key: str, most: int) -> bytes:
+    """Read a file below a root; raises what `open_file` does.
+
+    Args:
+        root: the folder that keys count from.
+        key: the file.
+        most: how many bytes it may have; with more, it is refused with BadInput.
+    """
+    where = str(root / key)
+    with open_file(root, key) as file, mapped(where):
+        content = file.read(most + 1)
     if len(content) > most:
         raise BadInput(f"{where}: is over {most} bytes", "make it smaller")
     return content

@@ -16,6 +16,7 @@ from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 from impasto.watch.folder import ENDS
 from impasto.watch.folder import rules as rules_of
+from impasto.watch.inbox import Inbox
 from impasto.watch.resetting import forget, reopen
 from impasto.watch.signs import claimed
 from impasto.watch.status import watchers
@@ -23,6 +24,7 @@ from impasto.watch.status import watchers
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from impasto.storage.stores import Stores
     from impasto.watch.folder import Kind, RuleFolder
     from impasto.watch.records import Records
     from impasto.watch.rule import Rule
@@ -217,6 +219,39 @@ def redo(records: Records, entry: Entry) -> bool:
         records.output_made(entry.rule, ended.output)
     reopen(records.folder(entry.rule), ticket)
     return True
+
+
+def check_there(
+    records: Records, rules: Sequence[Rule], stores: Stores, item: str, entry: Entry
+) -> None:
+    """Raise BadInput if an item that is done has left its inbox, so that nothing can be made of it.
+
+    Args:
+        records: all that is known.
+        rules: the rules of the configuration.
+        stores: opens their inboxes.
+        item: what to call it.
+        entry: one version of it.
+    """
+    ticket = records.stored(entry.rule, entry.name) if entry.state == "done" else None
+    inboxes = [rule.inbox for rule in rules if rule.name == entry.rule]
+    if ticket and any(not Inbox(url, stores).look(ticket.key) for url in inboxes):
+        raise BadInput(
+            f"{item}: is no longer in its inbox", "move it back there and repeat the command"
+        )
+
+
+def unchanged(item: str, entry: Entry) -> BadInput:
+    """Return the error that nothing can be done about an item in its state."""
+    if entry.name.startswith("message-"):
+        return BadInput(f"{item}: is a message", "forget it, so that it is told again")
+    facts = {
+        "open": ("waits for its job already", "see `impasto watch status`"),
+        "done": ("is done", "`impasto watch redo` makes its output again"),
+        "superseded": ("was replaced by another version", "there is nothing to do"),
+    }
+    fact, remedy = facts.get(entry.state, ("was not made", "`impasto watch retry` tries it again"))
+    return BadInput(f"{item}: {fact}", remedy)
 
 
 def check_idle(records: Records, item: str, entries: Iterable[Entry]) -> None:

@@ -74,6 +74,21 @@ class RuleStatus(Frozen):
     news: RuleNews | None = None
     troubles: tuple[Troubled, ...] = ()
 
+    def reasons(self) -> list[str]:
+        """Say what keeps tickets waiting, and what is wrong around the inbox, one line each."""
+        if not self.news:
+            return []
+        found = [self.news.limited] if self.news.limited and self.waiting else []
+        if many := self.news.unannounced:
+            objects = f"{many:,} object{'s' if many != 1 else ''}"
+            found.append(f"{objects} came without a message in the queue; check what fills it")
+        if many := self.news.dropped:
+            messages = f"{many:,} message{'s' if many != 1 else ''}"
+            found.append(f"{messages} could not be read, and were only counted")
+        if self.news.error:
+            found.append(f"the inbox cannot be listed: {self.news.error}")
+        return found
+
 
 def watchers(home: Store) -> dict[str, Watcher]:
     """Return the watchers that run now, as far as this machine's clock can tell, by id."""

@@ -23,13 +23,12 @@ from impasto.cli.options import (
 from impasto.cli.parsing import App, Group
 from impasto.cli.scorer_flags import ScorerCommand
 from impasto.cli.spec_options import takes_spec
+from impasto.engines.ray.environment import DASHBOARD
 from impasto.errors import BadInput
 
 if TYPE_CHECKING:
     from impasto.schema.job import JobSpec
     from impasto.settings import Settings
-
-DASHBOARD = "http://127.0.0.1:8265"
 
 Address = Annotated[
     str | None,

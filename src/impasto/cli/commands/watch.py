@@ -137,10 +137,7 @@ def redo(item: Item, rule: OneRule = None, home: Home = None, config: Config = N
     known = _known(home, config)
 
     def again(records: Records, entry: Entry) -> bool:
-        if entry.state == "done" and known.is_gone(entry):
-            raise BadInput(
-                f"{item}: is no longer in its inbox", "move it back there and repeat the command"
-            )
+        by_hand.check_there(records, known.rules, known.stores, item, entry)
         return by_hand.redo(records, entry)
 
     _change(known, item, rule, again, "will be made again")
@@ -172,14 +169,6 @@ class _Known:
     records: Records
     rules: Sequence[Rule]
     stores: Stores
-
-    def is_gone(self, entry: Entry) -> bool:
-        """Return whether an item's object is in its inbox no longer."""
-        from impasto.watch.inbox import Inbox
-
-        ticket = self.records.stored(entry.rule, entry.name)
-        inboxes = [rule.inbox for rule in self.rules if rule.name == entry.rule]
-        return any(ticket and not Inbox(url, self.stores).look(ticket.key) for url in inboxes)
 
 
 def _known(home: str | None, config: str | None) -> _Known:
@@ -218,7 +207,6 @@ def _change(
         versions: whether this is for all versions of the item, not only the newest.
     """
     from impasto.cli.render.text import say
-    from impasto.cli.render.watch import unchanged
     from impasto.watch import by_hand
 
     found = by_hand.find(known.records, known.rules, item, rule)
@@ -226,6 +214,6 @@ def _change(
     by_hand.check_idle(known.records, item, entries)
     changed = [each for each in entries if act(known.records, each)]
     if not changed:
-        raise unchanged(item, entries[0])
+        raise by_hand.unchanged(item, entries[0])
     several = f" ({len(changed)} jobs)" if len(changed) > 1 and not versions else ""
     say(f"{changed[0].rule}: {item} {what}{several}")

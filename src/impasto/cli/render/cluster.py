@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from impasto.driver.cluster_jobs import ClusterJob
-    from impasto.engines.ray.status import Facts, Size
+    from impasto.engines.ray.status import Facts
 
 
 def as_json(url: str, facts: Facts, jobs: Iterable[ClusterJob]) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def as_json(url: str, facts: Facts, jobs: Iterable[ClusterJob]) -> dict[str, Any
             "workers": count,
             **asdict(size),
             "impossible": size in facts.impossible,
-            "why": _why(facts, size),
+            "why": facts.why(size),
         }
         for size, count in facts.waiting.items()
     ]
@@ -52,7 +52,7 @@ def lines(url: str, facts: Facts, jobs: Iterable[ClusterJob]) -> Iterator[str]:
     """Describe the state in words."""
     yield f"cluster    {url}, Ray {facts.version}"
     kinds = Counter(facts.machines)
-    up = [f"{count} with {_size(size)}" for size, count in sorted(kinds.items())]
+    up = [f"{count} with {size}" for size, count in sorted(kinds.items())]
     if facts.starting:
         up.append(f"{facts.starting} starting")
     yield f"machines   {', '.join(['head' if facts.head else 'no head', *up])}"
@@ -60,33 +60,12 @@ def lines(url: str, facts: Facts, jobs: Iterable[ClusterJob]) -> Iterator[str]:
         yield f"           did not start: {plain(failure)}"
     waiting = sum(facts.waiting.values())
     yield f"workers    {facts.running} running, {waiting} waiting for a machine"
-    for size, count in sorted(facts.waiting.items()):
-        words = f"{count} worker{'s wait' if count > 1 else ' waits'} for a machine with"
-        yield f"           {words} {_size(size)}; {_why(facts, size)}"
+    for line in facts.waits():
+        yield f"           {line}"
     used, total = facts.used, facts.total
     yield f"in use     {used.cpus:g} of {total.cpus:g} cores, {used.gpus:g} of {total.gpus:g} GPUs"
     for job in jobs:
         yield f"job        {job.submission.job} {_state(job)}"
-
-
-def _size(size: Size) -> str:
-    """Say what a machine has, or a worker takes."""
-    parts = [f"{size.cpus:g} core{'' if size.cpus == 1 else 's'}"] if size.cpus else []
-    if size.gpus:
-        parts.append(f"{size.gpus:g} GPU{'s' if size.gpus > 1 else ''}")
-    return " and ".join(parts) or "no cores"
-
-
-def _why(facts: Facts, size: Size) -> str:
-    """Say why a worker of this size waits."""
-    has = any(size.fits(room) for room in facts.machines)
-    if size in facts.impossible:
-        if has:
-            return "all are in use, and the autoscaler may not start another"
-        return "no kind of machine that the autoscaler may start has that"
-    if facts.starting:
-        return f"{facts.starting} machine{'s are' if facts.starting > 1 else ' is'} starting"
-    return "all are in use" if has else "no machine in the cluster has that"
 
 
 def _state(job: ClusterJob) -> str:

@@ -9,14 +9,12 @@ from impasto.cli.render import moments
 from impasto.cli.render.text import json_line, note, roughly, say
 from impasto.cli.render.watch_news import without_name
 from impasto.cli.render.wording import worded
-from impasto.errors import BadInput
-from impasto.schema.words import counted, plain
+from impasto.schema.words import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from impasto.schema.watch import Watcher
-    from impasto.watch.by_hand import Entry
     from impasto.watch.status import RuleStatus, Troubled
 
 COUNTS = ("seen", "waiting", "running", "done", "failed", "poison")
@@ -84,15 +82,8 @@ def _facts(found: RuleStatus, now: float) -> Iterator[str]:
     said = [f"{count:,} {text}" for text, count in counts.items() if count]
     if said:
         yield ", ".join(said)
-    if found.news.limited and found.waiting:
-        yield plain(worded(found.news.limited))
-    if found.news.unannounced:
-        many = counted(found.news.unannounced, "objects")
-        yield f"{many} came without a message in the queue; check what fills it"
-    if found.news.dropped:
-        yield f"{counted(found.news.dropped, 'messages')} could not be read, and were only counted"
-    if found.news.error:
-        yield plain(worded(f"the inbox cannot be listed: {found.news.error}"))
+    for line in found.reasons():
+        yield plain(worded(line))
 
 
 def _trouble(found: Troubled, now: float) -> str:
@@ -108,16 +99,3 @@ def _trouble(found: Troubled, now: float) -> str:
 
 def _age(at: float, now: float) -> str:
     return roughly(max(0.0, now - at))
-
-
-def unchanged(item: str, entry: Entry) -> BadInput:
-    """Return the error that nothing can be done about an item in its state."""
-    if entry.name.startswith("message-"):
-        return BadInput(f"{item}: is a message", "forget it, so that it is told again")
-    facts = {
-        "open": ("waits for its job already", "see `impasto watch status`"),
-        "done": ("is done", "`impasto watch redo` makes its output again"),
-        "superseded": ("was replaced by another version", "there is nothing to do"),
-    }
-    fact, remedy = facts.get(entry.state, ("was not made", "`impasto watch retry` tries it again"))
-    return BadInput(f"{item}: {fact}", remedy)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+DASHBOARD = "http://127.0.0.1:8265"
+"""Where Ray's dashboard listens on the head of a cluster, unless told otherwise."""
+
 
 def configure_ray() -> None:
     """Prepare this process's environment for Ray: token authentication unless disabled.

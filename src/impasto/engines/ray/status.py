@@ -44,6 +44,29 @@ class Size:
         """Return whether there is room for it, when nothing else is there."""
         return self.cpus <= room.cpus and self.gpus <= room.gpus
 
+    def __str__(self) -> str:
+        parts = [f"{self.cpus:g} core{'' if self.cpus == 1 else 's'}"] if self.cpus else []
+        if self.gpus:
+            parts.append(f"{self.gpus:g} GPU{'s' if self.gpus > 1 else ''}")
+        return " and ".join(parts) or "no cores"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One machine that is up.
+
+    Attributes:
+        name: of the machine.
+        has: its resources.
+        taken: what Impasto's workers take of them.
+        head: whether it runs the cluster's own services.
+    """
+
+    name: str
+    has: Size
+    taken: Size
+    head: bool
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -60,6 +83,7 @@ class Facts:
         impossible: sizes for which the autoscaler says that it can start no machine.
         used: cores and GPUs that are taken.
         total: cores and GPUs that exist.
+        nodes: each machine that is up, the head first.
     """
 
     version: str
@@ -72,6 +96,26 @@ class Facts:
     impossible: frozenset[Size]
     used: Size
     total: Size
+    nodes: tuple[Node, ...] = ()
+
+    def why(self, size: Size) -> str:
+        """Say why a worker of this size waits."""
+        has = any(size.fits(room) for room in self.machines)
+        if size in self.impossible:
+            if has:
+                return "all are in use, and the autoscaler may not start another"
+            return "no kind of machine that the autoscaler may start has that"
+        if self.starting:
+            return f"{self.starting} machine{'s are' if self.starting > 1 else ' is'} starting"
+        return "all are in use" if has else "no machine in the cluster has that"
+
+    def waits(self) -> list[str]:
+        """Say which workers wait for which machines, and why, one line per size."""
+        return [
+            f"{count} worker{'s wait' if count > 1 else ' waits'} for a machine with {size}; "
+            f"{self.why(size)}"
+            for size, count in sorted(self.waiting.items())
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +160,8 @@ def facts(
         events: rows of its list of events.
         report: the autoscaler's report for people; its other form is empty in newer autoscalers.
     """
-    known = [(bool(node["is_head_node"]), _size(node["resources_total"])) for node in nodes]
+    rows = [*nodes]
+    known = [(bool(node["is_head_node"]), _size(node["resources_total"])) for node in rows]
     ours = [actor for actor in actors if actor["class_name"] == ACTOR]
     waits = [_size(it["required_resources"]) for it in ours if it["state"] != "ALIVE"]
     taken = re.findall(r"^ ([\d.]+)/[\d.]+ (CPU|GPU)\b", report, re.M)
@@ -131,7 +176,27 @@ def facts(
         impossible=frozenset(_impossible(events, report)),
         used=_size({name: float(used) for used, name in taken}),
         total=Size(sum(size.cpus for _, size in known), sum(size.gpus for _, size in known)),
+        nodes=_nodes(rows, ours),
     )
+
+
+def _nodes(rows: Iterable[Row], ours: Iterable[Row]) -> tuple[Node, ...]:
+    """Return the machines that are up, the head first, and what workers take of each."""
+    taken: dict[str, Size] = {}
+    for actor in ours:
+        if actor["state"] == "ALIVE" and (node := actor.get("node_id")):
+            size, so_far = _size(actor["required_resources"]), taken.get(node, Size(0))
+            taken[node] = Size(so_far.cpus + size.cpus, so_far.gpus + size.gpus)
+    found = [
+        Node(
+            name=str(row.get("node_name") or row.get("node_ip") or "")[:200],
+            has=_size(row["resources_total"]),
+            taken=taken.get(row.get("node_id", ""), Size(0)),
+            head=bool(row["is_head_node"]),
+        )
+        for row in rows
+    ]
+    return tuple(sorted(found, key=lambda node: (not node.head, node.name)))
 
 
 def submission(job: Any) -> Submission | None:

@@ -28,7 +28,7 @@ SWEEP = 6.0
 LINE = 2
 """Pixels of that line."""
 
-_EXACT = (
+EXACT = (
     Interpolation.BICUBIC
     | Interpolation.ACCURATE_RND
     | Interpolation.FULL_CHR_H_INT
@@ -123,7 +123,7 @@ def _converted(frame: Frame, wanted: Layout) -> Picture:
     if same and ranges[0] == ranges[1] and _shape(given) == _shape(wanted):
         y, u, v = frame.planes
         return y, u, v
-    picture = _as_frame(frame)
+    picture = as_frame(frame)
     matrices = [resolved(given), resolved(wanted)]
     if given.chroma is None:
         ranges[0] = ColorRange.JPEG
@@ -134,7 +134,7 @@ def _converted(frame: Frame, wanted: Layout) -> Picture:
             src_colorspace=matrices[0],
             src_color_range=ranges[0],
             dst_color_range=ColorRange.JPEG,
-            interpolation=_EXACT,
+            interpolation=EXACT,
             threads=1,
         )
         ranges[0] = ColorRange.JPEG
@@ -146,7 +146,7 @@ def _converted(frame: Frame, wanted: Layout) -> Picture:
         dst_colorspace=matrices[1],
         src_color_range=ranges[0],
         dst_color_range=ranges[1],
-        interpolation=_EXACT,
+        interpolation=EXACT,
         threads=1,
     )
     y, u, v = planes(picture, picture.format.name)
@@ -161,7 +161,8 @@ def _suffix(layout: Layout) -> str:
     return "" if layout.depth == 8 else f"{layout.depth}le"
 
 
-def _as_frame(frame: Frame) -> av.VideoFrame:
+def as_frame(frame: Frame) -> av.VideoFrame:
+    """Return a frame as FFmpeg holds it, in the same layout."""
     layout = frame.layout
     if layout.chroma is None:
         name = "rgb24" if layout.depth == 8 else "rgb48le"

@@ -23,10 +23,13 @@ class RuleRow(Frozen):
         superseded: those that another version of their object came before.
         poison: objects that can never become a job.
         waits_since: when the oldest of those that wait was admitted; None if none waits.
+        runs_since: when the oldest of those that run was begun; None if none runs.
+        done_at: when the last job was done; None if none was.
         why: what keeps those that wait waiting, or why the inbox cannot be listed, or "".
         objects: how many objects are in the inbox.
         settling: how many of them are still being written.
         held: how many wait because of a limit.
+        watched: whether a watcher runs the rule now.
     """
 
     rule: str
@@ -41,10 +44,13 @@ class RuleRow(Frozen):
     superseded: int = 0
     poison: int = 0
     waits_since: float | None = None
+    runs_since: float | None = None
+    done_at: float | None = None
     why: str = ""
     objects: int = 0
     settling: int = 0
     held: int = 0
+    watched: bool = False
 
 
 class WatcherRow(Frozen):
@@ -57,10 +63,17 @@ class WatcherRow(Frozen):
 
 
 class RuleList(Frozen):
-    """The watch rules that the caller may see, and the watchers that run now."""
+    """The watch rules that the caller may see, and the watchers that run now.
+
+    Attributes:
+        rules: those of the config file, then others that have records.
+        watchers: the watchers.
+        error: why the rules of the config file cannot be read, or "".
+    """
 
     rules: list[RuleRow]
     watchers: list[WatcherRow]
+    error: str = ""
 
 
 class TicketRow(Frozen):
@@ -72,8 +85,10 @@ class TicketRow(Frozen):
         key: the object, below the rule's inbox.
         at: when it was admitted, or ended.
         job: its job's id, if it came to that.
-        output: what was made, or "".
-        error: why there is no output, or "".
+        output: what was made, or will be; "" if nothing is.
+        error: why there is no output, or why its last try failed, or "".
+        size: of the object, in bytes.
+        tries: how often it failed so far, while it has not ended.
     """
 
     ticket: str
@@ -83,6 +98,8 @@ class TicketRow(Frozen):
     job: str = ""
     output: str = ""
     error: str = ""
+    size: int = 0
+    tries: int = 0
 
 
 class TicketList(Frozen):

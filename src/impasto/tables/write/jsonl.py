@@ -58,12 +58,24 @@ def renamed(name: str) -> bool:
     return name != ITEM and name.rstrip("_") == ITEM
 
 
-def parsed(raw: bytes) -> dict[str, Any]:
-    """Return a record, with texts that every format can hold."""
-    record: dict[str, Any] = json.loads(raw)
+def parsed(raw: bytes, *, finite: bool = False) -> dict[str, Any]:
+    """Return a record, with texts that every format can hold.
+
+    Args:
+        raw: the line.
+        finite: whether infinities become null.
+    """
+    hooks: dict[str, Any] = {"parse_constant": _finite, "parse_float": _finite} if finite else {}
+    record: dict[str, Any] = json.loads(raw, **hooks)
     if b"\\ud" in raw.lower():
         record = json.loads(json.dumps(record, ensure_ascii=False).encode(errors="replace"))
     return record
+
+
+def _finite(number: str) -> float | None:
+    """Read a number; one that JSON lacks, or that no float holds, is null."""
+    value = float(number)
+    return value if math.isfinite(value) else None
 
 
 def _plain(value: Any) -> Any:
