@@ -52,6 +52,7 @@ _PATTERNS = [
             r"(authorization['\"]?\s*[=:]\s*['\"]?(?:basic|digest|negotiate|token) )[^\s'\"]+",
         ),
         (("bearer ",), r"(bearer )[\w.~+/=-]{12,}"),
+        (("imp_",), r"(\bimp_[0-9a-f]{12}_)[\w-]{43}"),
         (("sharedkey ",), r"(sharedkey \w+:)[\w+/=]+"),
         (("://",), r"(://)[^/\s:@]+:[^/\s@]+(?=@)"),
         # That two dots follow is seen first, so that a long word is not scanned again and again.

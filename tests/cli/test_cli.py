@@ -41,7 +41,7 @@ COMMANDS = [
 ]
 COMMANDS += ["preview", "try"]
 COMMANDS += ["ls", "cp", "rm", "sas", "doctor"]
-COMMANDS += ["watch", "timings", "serve"]
+COMMANDS += ["watch", "timings", "serve", "token"]
 
 
 def test_every_command_is_listed_here() -> None:

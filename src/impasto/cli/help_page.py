@@ -35,7 +35,7 @@ COMMANDS = {
     "Score": ["run", "plan", "resume", "retry", "demo"],
     "Look": ["preview", "try", "probe", "verify", "compare", "scorers"],
     "Jobs": ["jobs", "show", "logs", "timings", "cancel", "gc"],
-    "By itself": ["watch", "serve"],
+    "By itself": ["watch", "serve", "token"],
     "Stores": ["ls", "cp", "rm", "sas", "doctor"],
     "Cluster": ["submit", "cluster"],
 }

@@ -25,6 +25,7 @@ from impasto.cli.commands import (
     run,
     serve,
     timings,
+    token,
     trial,
     watch,
 )
@@ -68,6 +69,7 @@ for _commands in (
     cluster,
     watch,
     serve,
+    token,
 ):
     _commands.add(app)
 
