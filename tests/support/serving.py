@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from impasto.schema.access import Role
+    from impasto.schema.profile import StoreProfile
+
+
+URL = "http://127.0.0.1:8710"
 
 
 class Serving:
@@ -26,7 +30,14 @@ class Serving:
         made: the folder ``out``.
     """
 
-    def __init__(self, folder: Path, *, config: str | None = None, **serve: object) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        config: str | None = None,
+        stores: dict[str, StoreProfile] | None = None,
+        **serve: object,
+    ) -> None:
         self.media, self.made = folder / "in", folder / "out"
         for each in (self.media, self.made):
             each.mkdir(exist_ok=True)
@@ -35,7 +46,7 @@ class Serving:
             name: Scope(read=(str(self.media / name),), write=(str(self.made / name),))
             for name in ("acme", "other")
         }
-        settings = Settings(home=str(folder / "home"))
+        settings = Settings(home=str(folder / "home"), stores=stores or {})
         given = ServeSettings.model_validate({**scope, "tenants": tenants, **serve})
         self.context: Context = open_context(settings, given, config)
         self.app = create_app(self.context)
@@ -46,4 +57,8 @@ class Serving:
         if role:
             _, text = self.context.tokens.create(role, tenant=tenant)
             headers["Authorization"] = f"Bearer {text}"
-        return TestClient(self.app, headers=headers, raise_server_exceptions=False)
+        return self.browser(headers)
+
+    def browser(self, headers: dict[str, str] | None = None) -> TestClient:
+        """Return a client that keeps cookies, as browsers do."""
+        return TestClient(self.app, URL, headers=headers or {}, raise_server_exceptions=False)

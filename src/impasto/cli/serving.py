@@ -39,6 +39,7 @@ def run(home: str | None, config: str | None, **flags: object) -> None:
     # Else it would end the process until there are rules to be read again.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
+        from impasto.server.access.first import first_link
         from impasto.server.context import open_context
         from impasto.server.run import Service, warning
     except ModuleNotFoundError as error:
@@ -50,13 +51,17 @@ def run(home: str | None, config: str | None, **flags: object) -> None:
     as_json = settings.log == "json"
     on_news = partial(watch_news.news, process="serve", as_json=as_json)
     given = Given(settings, load, on_news) if serve.watch else None
-    service = Service(open_context(settings, serve, config), given)
+    context = open_context(settings, serve, config)
+    service = Service(context, given)
     if text := warning(serve):
         note(worded(text))
     if service.watcher:
         watch_news.watching(service.watcher.rules, settings.home, as_json=as_json)
     text = f"serving at {service.url}"
     say(diagnostic("serve", "info", text) if as_json else text)
+    if link := first_link(context, service.url):
+        # On stderr, since what is on stdout may be collected.
+        note(f"open {link} to log in as administrator; it is shown this once")
     with _steered(service):
         service.run()
     if service.watcher and service.watcher.hurried:

@@ -12,6 +12,7 @@ from impasto.server.metrics.requests import CountRequests, Metrics
 from impasto.server.models.session import Problem
 from impasto.server.routes import (
     cluster,
+    document,
     events,
     health,
     items,
@@ -21,11 +22,14 @@ from impasto.server.routes import (
     page,
     pictures,
     rules,
+    session,
     steering,
     submitting,
     timings,
+    tokens,
     uploads,
 )
+from impasto.server.shield import Shield
 from impasto.server.streaming.hub import Hub
 
 if TYPE_CHECKING:
@@ -33,6 +37,9 @@ if TYPE_CHECKING:
 
 ROUTERS = (
     health.router,
+    session.router,
+    tokens.router,
+    document.router,
     jobs.router,
     submitting.router,
     uploads.router,
@@ -55,6 +62,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         404: "there is no such thing, or it is another tenant's",
         409: "what is there is in the way",
         413: "the body is too large",
+        421: "the host's name is not this service's",
         422: "a value is wrong",
         429: "too many requests",
         503: "a store or cluster does not answer",
@@ -68,7 +76,7 @@ def create_app(context: Context) -> FastAPI:
     app = FastAPI(
         title="Impasto",
         version=version("impasto"),
-        openapi_url="/v1/openapi.json",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         responses=REFUSALS,
@@ -76,9 +84,11 @@ def create_app(context: Context) -> FastAPI:
     )
     app.state.context = context
     app.state.metrics = Metrics(lambda: context.board.now().rows)
-    app.add_middleware(CountRequests, metrics=app.state.metrics)
     app.state.hub = Hub(context.board)
     problems.add(app)
+    app.add_middleware(Shield, serve=context.serve, stores=context.upload_origins)
+    # The last one is the outermost: what is refused counts too.
+    app.add_middleware(CountRequests, metrics=app.state.metrics)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
     app.include_router(page.router)

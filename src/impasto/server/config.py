@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlsplit
 
-from pydantic import ByteSize, Field
+from pydantic import AfterValidator, ByteSize, Field
 
 from impasto.errors import BadInput
 from impasto.schema.access import Role, TenantName
 from impasto.schema.base import Frozen, parse
 from impasto.schema.bounds import Duration
+from impasto.schema.refusal import reference
+from impasto.schema.url import is_loopback
 from impasto.settings import config_file, read_config
 
 TABLES = ("serve", "tenants")
 """Tables of the config file that only the service reads."""
+
+
+Algorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
+]
+"""Signatures by a key that only the issuer has. With the others, all who check could also sign."""
+
+
+def check_issuer(url: str) -> str:
+    """Return the URL of an issuer or of its keys; raises ValueError unless it is encrypted."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.netloc)):
+        raise ValueError("must begin with https://")
+    if not parts.hostname or parts.username or parts.fragment or parts.query:
+        raise ValueError("is not the URL of an issuer")
+    return url
+
+
+def _any(algorithms: tuple[Algorithm, ...]) -> tuple[Algorithm, ...]:
+    if not algorithms:
+        raise ValueError("must name one at least")
+    return algorithms
+
+
+IssuerUrl = Annotated[str, AfterValidator(check_issuer)]
 
 
 class Scope(Frozen):
@@ -41,18 +69,19 @@ class Oidc(Frozen):
         audience: the ``aud`` of tokens: the application's id or URI.
         jwks: URL of the issuer's keys; "" finds it by OpenID Connect Discovery.
         algorithms: which signatures count.
-        role_claim: the claim that says what the bearer may do: a word or a list of them.
-        roles: role by a value of that claim; "" of a value that is a role itself.
+        role_claim: the claim that says what the bearer may do: a word or a list of them, of which
+            the one that may do most counts.
+        roles: role by a value of that claim; without any, the values are roles.
         tenant_claim: the claim that names the bearer's tenant; "" lets bearers see all tenants.
     """
 
     NOUN: ClassVar[str] = "key"
 
-    issuer: str
-    audience: str
-    jwks: str = ""
-    algorithms: tuple[str, ...] = ("RS256",)
-    role_claim: str = "roles"
+    issuer: IssuerUrl
+    audience: Annotated[str, Field(min_length=1)]
+    jwks: Annotated[str, AfterValidator(lambda url: url and check_issuer(url))] = ""
+    algorithms: Annotated[tuple[Algorithm, ...], AfterValidator(_any)] = ("RS256",)
+    role_claim: Annotated[str, Field(min_length=1)] = "roles"
     roles: dict[str, Role] = Field(default_factory=dict)
     tenant_claim: str = ""
 
@@ -92,6 +121,17 @@ class ServeSettings(Frozen):
     upload_ends: Duration = 3600.0
     tenants: dict[TenantName, Scope] = Field(default_factory=dict)
 
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach it by HTTPS alone."""
+        return self.behind_proxy or bool(self.tls_cert)
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches it, and directly."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return is_loopback(host) and not self.behind_proxy
+
 
 def load_serve(config: str | None = None, **flags: object) -> ServeSettings:
     """Read how the service runs; flags override the config file.
@@ -107,4 +147,20 @@ def load_serve(config: str | None = None, **flags: object) -> ServeSettings:
             raise BadInput(f"{path}: {name} is not a table", f"write [{name}]")
     assert isinstance(table, dict)
     given = {name: value for name, value in flags.items() if value is not None}
-    return parse(ServeSettings, {**table, **given, "tenants": tenants}, f"correct {path}")
+
+    def named(names: list[str], value: str) -> str:
+        if names[0] in given:
+            return reference(names, value)
+        whole = names if names[0] == "tenants" else ["serve", *names]
+        return f"{path}: {'.'.join(whole)}{f'={value}' if value else ''}"
+
+    fields = {**table, **given, "tenants": tenants}
+    serve = parse(ServeSettings, fields, f"correct {path}" if path else "", named)
+    if bool(serve.tls_cert) != bool(serve.tls_key):
+        raise BadInput("tls_cert: belongs to tls_key", "give both, or neither")
+    if serve.oidc and serve.oidc.tenant_claim and not tenants:
+        raise BadInput(
+            f"{named(['oidc', 'tenant_claim'], '')}: there are no tenants",
+            "add tables [tenants.NAME], or leave it out",
+        )
+    return serve

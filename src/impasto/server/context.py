@@ -16,6 +16,7 @@ from impasto.jobs.keys import JOB
 from impasto.schema.base import read
 from impasto.schema.job import JobSpec
 from impasto.schema.url import parse
+from impasto.server.access.limits import Limits
 from impasto.server.access.tokens import Tokens
 from impasto.server.board.board import Board
 from impasto.server.children import Children
@@ -29,6 +30,7 @@ from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
     from impasto.server.access.caller import Caller
+    from impasto.server.access.oidc import Issuer
     from impasto.server.config import ServeSettings
     from impasto.settings import Settings
     from impasto.storage.store import Store
@@ -50,6 +52,8 @@ class Context:
         decoders: makes single pictures.
         plans: the plans of the jobs that were looked at last.
         looks: what is looked up for all callers together.
+        limits: how much callers may do.
+        issuer: whose bearer tokens are believed besides; None is nobody's.
         receiving: uploads that go through the service.
     """
 
@@ -64,6 +68,8 @@ class Context:
     decoders: Decoders
     plans: Plans
     looks: Looks
+    limits: Limits
+    issuer: Issuer | None = None
     receiving: Turns = field(default_factory=lambda: Turns("uploads", 4, 16))
 
     @cached_property
@@ -103,6 +109,12 @@ def open_context(settings: Settings, serve: ServeSettings, config: str | None = 
     stores = Stores.of(settings)
     home = stores.open_home(settings.home)
     board = Board(home)
+    issuer = None
+    if serve.oidc:
+        # Its library takes long to import.
+        from impasto.server.access.oidc import Issuer
+
+        issuer = Issuer(serve.oidc)
     return Context(
         settings,
         serve,
@@ -115,6 +127,8 @@ def open_context(settings: Settings, serve: ServeSettings, config: str | None = 
         Decoders(settings),
         Plans(),
         looks(settings, config, stores, home, board),
+        Limits(serve),
+        issuer,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from impasto.cli.render import moments
 from impasto.cli.render.text import json_line, note, say, warn
-from impasto.cli.render.wording import plain
+from impasto.schema.words import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,33 +2,120 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
 from impasto.schema.access import Role
 from impasto.server.access.caller import Caller
+from impasto.server.access.client import (
+    CSRF,
+    READING,
+    Shown,
+    address_of,
+    has_csrf,
+    is_foreign,
+    shown,
+)
 from impasto.server.context import Here
 from impasto.server.problems import Refused
 
+if TYPE_CHECKING:
+    from impasto.server.context import Context
+
+OWN = "imp_"
+"""How Impasto's own tokens begin."""
+
 
 def caller_of(request: Request, context: Here) -> Caller:
-    """Return who makes a request; raises Refused with 401 if nobody known does."""
-    scheme, _, text = request.headers.get("authorization", "").partition(" ")
-    token = context.tokens.find(text.strip()) if scheme.lower() == "bearer" else None
-    if token is None:
+    """Return who makes a request.
+
+    Raises:
+        Refused: 401 if nobody known does; 403 if the caller may do nothing here, or a page of
+            another origin made the request; 429 if there are too many.
+    """
+    token = shown(request, context.serve)
+    if token.by_cookie and is_foreign(request, context.serve):
+        raise Refused(403, "a page of another origin made this request")
+    caller = identify(context, token, address_of(request, context.serve))
+    changes = token.by_cookie and request.method not in READING
+    if changes and not has_csrf(request, token.text):
+        raise Refused(403, f"the header {CSRF} is missing or wrong", "load the page again")
+    check_rate(context, caller)
+    return caller
+
+
+def identify(context: Context, token: Shown, address: str) -> Caller:
+    """Return whose token it is; raises Refused.
+
+    An address from which many wrong tokens came must wait, unless its token was right lately.
+    """
+    known = context.tokens.knows if token.text.startswith(OWN) else _issuer_knows(context)
+    if token.text and not known(token.text):
+        _must_wait(context.limits.failures.wait(address))
+    caller = _caller(context, token) if token.text else None
+    if caller is None:
+        if token.text:
+            context.limits.failures.take(address)
         raise Refused(401, "no valid token", headers={"WWW-Authenticate": "Bearer"})
-    scope = context.serve.tenants.get(token.tenant) if token.tenant else None
-    return Caller(
-        token.id,
-        token.name,
-        token.role,
-        token.tenant,
-        scope.read if scope else () if token.tenant else context.serve.read,
-        scope.write if scope else () if token.tenant else context.serve.write,
-        scope.rules if scope else () if token.tenant else None,
-    )
+    return caller
+
+
+def still(context: Context, caller: Caller, request: Request) -> bool:
+    """Return whether a long answer may go on: its token is neither revoked nor expired.
+
+    Asks the store once in a few seconds, so call it in a thread.
+    """
+    try:
+        return _caller(context, shown(request, context.serve)) == caller
+    except Refused:
+        return False
+
+
+def check_rate(context: Context, caller: Caller) -> None:
+    """Raise Refused with 429 if a caller makes too many requests."""
+    _must_wait(context.limits.requests.take(caller.id))
+
+
+def _must_wait(seconds: float) -> None:
+    if seconds:
+        after = str(math.ceil(seconds))
+        raise Refused(429, "too many requests", f"wait {after} s", {"Retry-After": after})
+
+
+def _issuer_knows(context: Context) -> Callable[[str], bool]:
+    return context.issuer.knows if context.issuer else lambda _: False
+
+
+def _caller(context: Context, token: Shown) -> Caller | None:
+    """Return whose token it is, or None; raises Refused with 403 for one that may do nothing."""
+    if token.text.startswith(OWN):
+        found = context.tokens.find(token.text)
+        if found is None:
+            return None
+        return _scoped(context, token, found.id, found.name, found.role, found.tenant)
+    bearer = context.issuer.find(token.text) if context.issuer else None
+    if bearer is None:
+        return None
+    if bearer.role is None:
+        raise Refused(403, "your token gives you no role here", "ask the administrator for one")
+    if bearer.tenant is None:
+        raise Refused(403, "your token names no tenant", "ask the administrator for one")
+    return _scoped(context, token, bearer.id, bearer.name, bearer.role, bearer.tenant)
+
+
+def _scoped(
+    context: Context, token: Shown, caller_id: str, name: str, role: Role, tenant: str
+) -> Caller:
+    serve, cookie = context.serve, token.by_cookie
+    if not tenant:
+        return Caller(caller_id, name, role, read=serve.read, write=serve.write, by_cookie=cookie)
+    scope = serve.tenants.get(tenant)
+    if scope is None:
+        raise Refused(403, "your token's tenant is not known here", "ask the administrator")
+    return Caller(caller_id, name, role, tenant, scope.read, scope.write, scope.rules, cookie)
 
 
 def _at_least(role: Role) -> Callable[[Caller], Caller]:
@@ -44,3 +131,13 @@ Viewer = Annotated[Caller, Depends(_at_least("viewer"))]
 Submitter = Annotated[Caller, Depends(_at_least("submitter"))]
 Operator = Annotated[Caller, Depends(_at_least("operator"))]
 Admin = Annotated[Caller, Depends(_at_least("admin"))]
+
+
+def _of_all(caller: Viewer) -> Caller:
+    if caller.tenant:
+        raise Refused(403, "this needs a token for all tenants", "ask the administrator")
+    return caller
+
+
+Overseer = Annotated[Caller, Depends(_of_all)]
+"""A viewer who sees all tenants."""

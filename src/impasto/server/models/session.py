@@ -8,6 +8,7 @@ from pydantic import Field
 
 from impasto.schema.access import Role
 from impasto.schema.base import Frozen
+from impasto.schema.bounds import Word
 
 
 class Problem(Frozen):
@@ -80,10 +81,10 @@ class TokenRequest(Frozen):
         expires_in: seconds for which it is valid; None is for ever.
     """
 
-    name: Annotated[str, Field(max_length=200)] = ""
+    name: Word = ""
     role: Role
-    tenant: str = ""
-    expires_in: Annotated[float, Field(gt=0)] | None = None
+    tenant: Annotated[str, Field(max_length=100)] = ""
+    expires_in: Annotated[float, Field(gt=0, le=1e9)] | None = None
 
 
 class NewToken(Frozen):

@@ -21,7 +21,7 @@ Resumed = Annotated[
 ]
 
 
-@router.get("/events", response_class=Stream)
+@router.get("/events", response_class=Stream, status_code=200)
 def events(
     request: Request,
     caller: Viewer,
@@ -41,7 +41,7 @@ def events(
     return Stream(request.app.state.hub, wanted)
 
 
-@router.get("/jobs/{job_id}/logs/stream", response_class=Stream)
+@router.get("/jobs/{job_id}/logs/stream", response_class=Stream, status_code=200)
 def follow_log(
     request: Request,
     caller: Viewer,
