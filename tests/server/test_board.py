@@ -96,7 +96,7 @@ def test_a_store_that_does_not_answer_is_an_error(
         raise Unavailable(f"{prefix}: does not answer", "try again")
 
     monkeypatch.setattr(type(home), "walk_ours", fail)
-    monkeypatch.setattr(board_module, "FRESH", 0.2)
+    monkeypatch.setattr(board_module, "FIRST", 5.0)
     board = Board(home)
     with pytest.raises(Unavailable):
         board.now()

@@ -38,16 +38,15 @@ NAMES, FULL, FULL_IN_STORE = 3.0, 3.0, 10.0
 IDLE = 60.0
 """Seconds between two rounds while nobody looks."""
 PART = 20
-"""A listing of all is followed by a pause that is so many times as long; a round, by one of a
-tenth of that."""
+"""How many times as long as a listing of all the pause after it is; after a round, a tenth."""
 ATTENTION = 30.0
 """Seconds for which somebody who has asked counts as looking."""
 RECENT, RECENT_MOST = 120.0, 50
 """Seconds for which a job that nobody drives yet is looked at in each round, and how many are."""
 SETTLED = 30.0
 """Seconds after its last change for which a done job that is followed is looked at each round."""
-FRESH = 5.0
-"""Seconds that a caller waits for the first round after a pause."""
+FRESH, FIRST = 5.0, 30.0
+"""Seconds that a caller waits for a round after a pause, and for the very first one."""
 KEPT = 32
 """Jobs whose records stay in memory although they neither run nor are followed."""
 SHOW = 0.5
@@ -130,7 +129,8 @@ class Board:
             if not rounds or (idle and time.monotonic() - self._round_at > ROUND_IN_STORE):
                 self._next_full = self._seen
                 self._wake.set()
-                self._lock.wait_for(lambda: self._rounds > rounds, FRESH)
+                most = FRESH if rounds else FIRST
+                self._lock.wait_for(lambda: self._rounds > rounds or self._error, most)
             if self._error and time.monotonic() - self._round_at > ATTENTION:
                 raise self._error
             if not self._rounds:
@@ -191,8 +191,7 @@ class Board:
     def changed_since(self, version: int) -> dict[str, str] | None:
         """Return the tenants of the jobs that changed since a version, by id.
 
-        Returns:
-            None if that is no longer known.
+        Returns None if that is no longer known.
         """
         with self._lock:
             if version == self._state.version:
