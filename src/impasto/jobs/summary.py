@@ -49,6 +49,7 @@ class JobSummary(Frozen):
         rule: the watch rule that made it, or "".
         labels: what its submitter called it, by name.
         live: how far its driver says that it is; None if nobody drives it.
+        drivers: who runs it now; no part of what is printed.
     """
 
     job: str
@@ -69,6 +70,7 @@ class JobSummary(Frozen):
     rule: str = ""
     labels: Labels = Field(default_factory=dict)
     live: Live | None = None
+    drivers: tuple[Driver, ...] = Field(default=(), exclude=True)
 
     @property
     def items_written(self) -> int:
@@ -187,6 +189,7 @@ def summarize(job: Job) -> JobSummary:
         rule=spec.rule,
         labels=spec.labels,
         live=live,
+        drivers=stands.drivers,
     )
 
 

@@ -83,8 +83,8 @@ def create_app(context: Context) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.context = context
-    app.state.metrics = Metrics(lambda: context.board.now().rows)
     app.state.hub = Hub(context.board)
+    app.state.metrics = Metrics(context, app.state.hub)
     problems.add(app)
     app.add_middleware(Shield, serve=context.serve, stores=context.upload_origins)
     # The last one is the outermost: what is refused counts too.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
@@ -32,6 +33,8 @@ Value = TypeVar("Value")
 
 FRESH = 5.0
 """Seconds for which the rules, their status and a cluster's state are kept."""
+SELDOM, STALE = 10.0, 300.0
+"""Seconds after which a peek has it looked up again, and after which it returns nothing older."""
 PATIENCE = 8.0
 """Seconds that a caller waits for a cluster, which is asked in the background."""
 
@@ -62,6 +65,18 @@ class Kept(Generic[Value]):
             return self._known[1]
         finally:
             self._lock.release()
+
+    def peek(self) -> Value | None:
+        """Return the value as it is known, and have it looked up if it is old; never waits."""
+        known = self._known
+        age = time.monotonic() - known[0] if known else STALE
+        if age > SELDOM and not self._lock.locked():
+            threading.Thread(target=self._look_up, name="look", daemon=True).start()
+        return known[1] if known and age < STALE else None
+
+    def _look_up(self) -> None:
+        with suppress(ImpastoError):
+            self.get()
 
     def forget(self) -> None:
         """Look it up again for the next caller."""

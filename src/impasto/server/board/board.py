@@ -12,7 +12,6 @@ import threading
 import time
 from collections import Counter, OrderedDict, deque
 from contextlib import suppress
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -21,13 +20,15 @@ from impasto.jobs.find import ids
 from impasto.jobs.keys import JOB
 from impasto.server.board.kept import KeptJob
 from impasto.server.board.rows import job_row, unreadable
+from impasto.server.board.snapshot import Change, Snapshot
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from impasto.jobs.listing import Listing
+    from impasto.server.board.snapshot import Observer
     from impasto.server.models.jobs import JobRow
     from impasto.storage.store import Store
 
@@ -55,32 +56,17 @@ CHANGES = 1000
 """How many versions of the board are remembered, so that streams can resume."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The board at one moment: its version, and every job's row, newest first and by id."""
-
-    version: int
-    rows: tuple[JobRow, ...]
-    by_id: Mapping[str, JobRow]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """The tenants, by id, of the jobs that came, went or changed with a version of the board."""
-
-    version: int
-    jobs: Mapping[str, str]
-
-
 class Board:
     """All jobs of a home; methods may be called by any thread.
 
     Attributes:
         instance: tells this board's versions from those of another process.
+        observer: is told what is found, or None; set before the board starts.
     """
 
     def __init__(self, home: Store) -> None:
         self.instance = secrets.token_hex(4)
+        self.observer: Observer | None = None
         self._home, self._local = home, home.place.local
         self._lock = threading.Condition()
         self._state = Snapshot(0, (), MappingProxyType({}))
@@ -213,6 +199,8 @@ class Board:
             except Exception as met:  # noqa: BLE001 (nothing may end the thread)
                 error = Unavailable(f"the list of jobs: {type(met).__name__}: {met}", "report this")
             took = time.monotonic() - began
+            if self.observer:
+                self.observer.round_ended(well=error is None)
             self._tell(error)
             pace = ROUND if self._local else ROUND_IN_STORE
             pause = max(pace, took * PART / 10)
@@ -311,6 +299,8 @@ class Board:
                 mark = _mark(job.look())
                 same = self._marks.get(job_id) == mark and not self._is_live(job_id)
                 row = self._rows.get(job_id) if same else job_row(job)
+                if self.observer and row and not same:
+                    self.observer.looked(job, row)
             except BadInput as error:
                 row = unreadable(job_id, error)
             with self._lock:
@@ -326,6 +316,8 @@ class Board:
             if row is None:
                 self._rows.pop(job_id, None)
                 self._kept.pop(job_id, None)
+                if self.observer:
+                    self.observer.gone(job_id)
             else:
                 self._rows[job_id] = row
             self._dirty[job_id] = (row or before).tenant  # type: ignore[union-attr]

@@ -11,6 +11,7 @@ from impasto.jobs.listing import Listing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from impasto.schema.driver import Driver
     from impasto.schema.job import JobSpec
     from impasto.schema.outcome import Done, Failed, Result
     from impasto.schema.plan import Plan
@@ -30,12 +31,14 @@ class KeptJob(Job):
     Attributes:
         lock: held by whoever looks and reads.
         looks: how often it was looked at.
+        drivers: who ran it when its row was made last.
     """
 
     def __init__(self, home: Store, job_id: str) -> None:
         super().__init__(home, job_id)
         self.lock = threading.RLock()
         self.looks = 0
+        self.drivers: tuple[Driver, ...] = ()
         self._listed = Listing()
         self._values: dict[str, tuple[Mark | None, object]] = {}
         self._shards_done: dict[int, tuple[Mark, Done | None]] = {}

@@ -49,6 +49,7 @@ def unreadable(job_id: str, error: BadInput) -> JobRow:
 
 def _row(job: KeptJob, listing: Listing) -> JobRow:
     spec, summary = job.spec(), summarize(job)
+    job.drivers = summary.drivers
     ended, live = summary.state in {"incomplete", "failed", "stopped"}, summary.live
     # A result says all that a list needs of a done job; its plan, which may be large, has the noun.
     noun = spec.items if spec.items in {"rows", "files"} else summary.noun

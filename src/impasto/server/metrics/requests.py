@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from impasto.server.metrics.counters import JobCounters
 from impasto.server.metrics.jobs import JobMetrics
+from impasto.server.metrics.rules import RuleMetrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Sequence
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from impasto.server.context import Context
     from impasto.server.models.jobs import JobRow
+    from impasto.server.streaming.hub import Hub
 
 LATENCIES = (0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 20)
 """Bounds of the histogram of latencies, in seconds."""
@@ -25,14 +29,21 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE"}
 class Metrics:
     """All metrics of one service."""
 
-    def __init__(self, rows: Callable[[], Iterable[JobRow]]) -> None:
-        """Prepare.
+    def __init__(self, context: Context, hub: Hub) -> None:
+        """Prepare; what the context's board finds is counted from its first round on.
 
         Args:
-            rows: returns what is known of all jobs, without a request to a store.
+            context: what is known of jobs and rules, which no scrape waits for.
+            hub: what serves streams.
         """
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(JobMetrics(rows))
+        self._board, self._counters = context.board, JobCounters(context.home, self._registry)
+        context.board.observer = self._counters
+        self._registry.register(JobMetrics(self._rows, self._counters))
+        self._registry.register(RuleMetrics(context.looks.standings.peek))
+        Gauge(
+            "impasto_streams_open", "Streams that are open.", registry=self._registry
+        ).set_function(lambda: hub.open)
         self.requests = Counter(
             "impasto_http_requests",
             "Requests to the service.",
@@ -54,8 +65,13 @@ class Metrics:
         info = Gauge("impasto_build_info", "What runs.", ("version",), registry=self._registry)
         info.labels(version("impasto")).set(1)
 
+    def _rows(self) -> Sequence[JobRow]:
+        return self._board.peek().rows
+
     def text(self) -> bytes:
-        """Return all metrics in Prometheus' format."""
+        """Return all metrics in Prometheus' format, as they are known; no store is waited for."""
+        self._board.start()
+        self._counters.want()
         return generate_latest(self._registry)
 
 
