@@ -57,15 +57,18 @@ def test_a_submission_becomes_a_job_for_a_watcher_and_only_one(serving: Serving)
         "options": {"end": "0.2"},
         "labels": {"shot": "7"},
     }
-    made = client.post("/v1/jobs", json=given)
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    made = client.post("/v1/jobs", json=given, headers={"traceparent": trace})
     assert made.status_code == 201, made.text
     answer = made.json()
     assert answer["state"] == "submitted"
     assert Path(answer["output"]).parent == serving.made / "acme"
     assert Path(answer["output"]).name.startswith("clip-identity-")
-    again = client.post("/v1/jobs", json=given).json()
+    other = {"traceparent": trace.replace("a", "c")}
+    again = client.post("/v1/jobs", json=given, headers=other).json()
     assert again == answer | {"state": "already submitted"}
     (job,) = Undriven(serving.context.home).find()
+    assert job.notes.trace() == trace
     spec = job.spec()
     assert (job.id, spec.tenant, spec.labels, spec.exact) == (
         answer["job"],

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 
+from impasto.errors import ImpastoError
+from impasto.jobs.job import Job
 from impasto.scorers import registry
 from impasto.server import submission
 from impasto.server.access.guard import Submitter, Viewer
@@ -55,7 +58,10 @@ async def submit(
             spec=spec.model_dump(mode="json"),
             places=places,
         )
-    return Submitted.model_validate_json(data)
+    submitted, trace = Submitted.model_validate_json(data), request.headers.get("traceparent")
+    if trace and submitted.job and submitted.state == "submitted":
+        await run_in_threadpool(_note_trace, Job(context.home, submitted.job), trace)
+    return submitted
 
 
 @router.post("/plan")
@@ -103,6 +109,13 @@ def _row(name: str) -> ScorerRow:
         files={param: role.name.lower() for param, role in entry.roles.files.items()},
         code=submission.runs_code(entry),
     )
+
+
+def _note_trace(job: Job, trace: str) -> None:
+    """Have the job's first trace linked to that of who submits it."""
+    # The job is submitted already, with or without it.
+    with suppress(ImpastoError):
+        job.notes.note_trace(trace)
 
 
 async def _wanted(context: Context, caller: Caller, given: Submission) -> dict[str, Any]:
