@@ -93,6 +93,8 @@ class Settings(Signed):
             ``azure-monitor``; ``off``; or "", which leaves it to the variables OTEL_*.
         log: how a driver, a watcher and the service tell of their work: ``text`` for people, or
             ``json``, one line per event on stdout.
+        previews: whether workers leave small pictures of what they score in the job, to be looked
+            at while it runs.
         stores: how object stores are reached, by a name for people.
     """
 
@@ -110,6 +112,7 @@ class Settings(Signed):
     speculate: bool = False
     telemetry: str = ""
     log: Literal["text", "json"] = "text"
+    previews: bool = True
     stores: dict[str, StoreProfile] = Field(default_factory=dict)
 
     @field_validator("address")

@@ -184,6 +184,8 @@ class Run:
             spec=self._spec,
             plan=plan.model_copy(update={"shards": ()}),
             sample=plan.shards[0],
+            shards=len(plan.shards),
+            previews=settings.previews,
             memory=settings.memory or 0,
             telemetry=self._trace.where,
         )

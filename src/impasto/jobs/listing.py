@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from impasto.jobs.keys import DRIVER, LOG, base_shard, done_shard, failed_shard
+from impasto.jobs.keys import DRIVER, LOG, base_shard, done_shard, failed_shard, previewed
 from impasto.schema.outcome import Done
 
 
@@ -21,6 +21,7 @@ class Listing:
         attempts: failed attempts by shard.
         logs: keys of the log's objects.
         drivers: keys of the objects with which drivers make themselves known.
+        previews: items with a pair of pictures that was left while they were scored.
     """
 
     sizes: dict[str, int] = field(default_factory=dict)
@@ -31,6 +32,7 @@ class Listing:
     attempts: dict[int, int] = field(default_factory=dict)
     logs: list[str] = field(default_factory=list)
     drivers: list[str] = field(default_factory=list)
+    previews: list[int] = field(default_factory=list)
 
     def add(self, key: str, size: int, time: float = 0.0) -> None:
         """Add an object; what is none of Impasto's has a size and a time and nothing else."""
@@ -46,6 +48,9 @@ class Listing:
             self.logs.append(key)
         elif DRIVER.fullmatch(key):
             self.drivers.append(key)
+        elif (preview := previewed(key)) and preview[1] == "scored":
+            # The source's picture is written before it.
+            self.previews.append(preview[0])
 
     @property
     def finished(self) -> bool:

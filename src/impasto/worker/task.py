@@ -23,6 +23,8 @@ class Task(Frozen):
         spec: the job's spec.
         plan: the job's plan, without its shards.
         sample: the first shard, from which a scorer may look at a picture.
+        shards: how many shards the job has.
+        previews: whether small pictures of what is scored are left in the job.
         memory: bytes that a worker may hold, 0 if unspecified.
         code: folder on the worker's machine with the user's scripts, named by their digests, where
             the engine has brought them; "" where workers read them themselves.
@@ -36,6 +38,8 @@ class Task(Frozen):
     spec: JobSpec
     plan: Plan
     sample: Shard
+    shards: int = 1
+    previews: bool = True
     memory: int = 0
     code: str = ""
     telemetry: Telemetry | None = None

@@ -12,7 +12,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from impasto.errors import Unavailable
 from impasto.jobs.job import Job
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from impasto.schema.outcome import Attempt
     from impasto.schema.plan import Plan
     from impasto.schema.signatures import Signatures
+    from impasto.worker.previews import Previews
     from impasto.worker.task import Task, WorkerEvents
 
 AHEAD = 4
@@ -108,6 +109,7 @@ class Worker:
         if device != "cpu":
             _await_weights(device)
         self._plan = task.plan
+        self._previews: Previews | None = None
         self._scoring = self._bind(self._plan)
         self._size = task.spec.mini_batch or self._scorer.batch
 
@@ -168,6 +170,8 @@ class Worker:
             self._size = self._size or 1
         self._prints.shard = shard
         self._settle_size(attempt)
+        if self._previews:
+            self._previews.begin(shard)
         report = ShardReport(attempt, self._names, self.name)
         items = self._source.read(self._plan, shard, 1 if self._device == "cpu" else 4)
         batches = Batches(items, attempt, self._batch_size)
@@ -217,7 +221,11 @@ class Worker:
 
         def score(batch: MiniBatch) -> list[Scored]:
             with times.scoring(), self._watch.scoring(batch.indices):
-                return self._scoring(batch.items, self._shrink)
+                made = self._scoring(batch.items, self._shrink)
+            if self._previews:
+                # Previews are made of pictures only.
+                self._previews.offer(cast("list[Frame]", batch.items), made)
+            return made
 
         running: deque[Future[list[Scored]]] = deque()
         try:
@@ -287,6 +295,11 @@ class Worker:
         wants = "records" if plan.output == "records" else "pictures"
         longest = self._task.spec.max_size
         layout = layout_of(self._task.spec, plan)
+        if wants == "pictures" and self._task.previews:
+            from impasto.worker.previews import Previews
+
+            self._previews = Previews(self._job, plan, self._task.shards, layout)
+            self._stack.callback(self._previews.close)
         return PictureScoring(self._scorer, self._device, longest, layout=layout, wants=wants)
 
     def _settle_size(self, attempt: Attempt) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput
+from impasto.jobs.keys import preview_key
 from impasto.jobs.state import standing
 from impasto.jobs.summary import details, summarize
 from impasto.secrecy import redact, redact_all
@@ -76,7 +77,14 @@ def _row(job: KeptJob, listing: Listing) -> JobRow:
         tenant=summary.tenant,
         rule=summary.rule,
         labels=summary.labels,
+        preview=_newest(listing),
     )
+
+
+def _newest(listing: Listing) -> int | None:
+    """Return the item whose preview was written last."""
+    written = {item: listing.times[preview_key(item, "scored")] for item in listing.previews}
+    return max(written, key=lambda item: (written[item], item), default=None)
 
 
 def _style(spec: JobSpec) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections import OrderedDict
 from contextlib import suppress
@@ -37,7 +36,6 @@ PAGES = 16
 """Pages of a log that stay in memory."""
 VERSIONS = 300
 """Changes of shards that are remembered."""
-_PREVIEW = re.compile(r"previews/(\d{8,10})-scored\.jpg")
 
 
 class Follower:
@@ -176,7 +174,7 @@ class Follower:
             self._changes = [*self._changes[-VERSIONS:], (self.version + 1, changed)]
             self._shard_messages = {}
             self.version += 1
-        pairs = sorted(int(match[1]) for key in listing.sizes if (match := _PREVIEW.fullmatch(key)))
+        pairs = sorted(listing.previews)
         if pairs != self._pairs or not self.previews.version:
             self._pairs = pairs
             event = PreviewsEvent(pairs=[PreviewPair(item=item) for item in pairs])

@@ -1,0 +1,94 @@
+"""Small pictures of items and of their results, left in the job while its shards are scored."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from impasto.errors import ImpastoError
+from impasto.jobs.keys import preview_key
+from impasto.media.frame import Frame, Layout
+from impasto.media.small import small_jpeg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from impasto.jobs.job import Job
+    from impasto.jobs.keys import Which
+    from impasto.outputs.base import Scored
+    from impasto.schema.plan import Plan, Shard
+
+EVERY, SOON = 5.0, 1.0
+"""Seconds between two pairs of a shard, and before the first one of the next shard."""
+MOST = 200
+"""Pairs that a job has at most, about."""
+SIDE = 960
+"""Maximum of the longer side, in pixels."""
+
+
+class Previews:
+    """Makes pairs of pictures in a thread of its own, now and then.
+
+    A pair costs a worker a few milliseconds of a core; what is due while one is made is left out.
+    Nothing that goes wrong here concerns the job.
+    """
+
+    def __init__(self, job: Job, plan: Plan, shards: int, layout: Layout | None) -> None:
+        """Prepare.
+
+        Args:
+            job: the job.
+            plan: its plan.
+            shards: how many the job has.
+            layout: of the planes that are made; None where each picture decides.
+        """
+        self._job, self._layout = job, layout
+        self._facts = plan.facts if plan.source == "video" else None
+        self._each, self._seldom = max(1, MOST // shards), -(-shards // MOST)
+        self._pool = ThreadPoolExecutor(1, "previews")
+        self._deciding = threading.Lock()
+        self._pending: Future[None] | None = None
+        self._left, self._made, self._due = 0, -SOON, 0.0
+
+    def begin(self, shard: Shard) -> None:
+        """Note that a shard begins: its first item that succeeds is due soon."""
+        with self._deciding:
+            self._left = 0 if shard.index % self._seldom else self._each
+            self._due = self._made + SOON
+
+    def offer(self, items: Iterable[Frame], scored: Iterable[Scored]) -> None:
+        """Take the first picture of a mini-batch that was scored, if one is due.
+
+        Args:
+            items: the frames that were scored; their planes must not change any more.
+            scored: what was made of them, in the same order.
+        """
+        now = time.monotonic()
+        with self._deciding:
+            busy = self._pending is not None and not self._pending.done()
+            if busy or not self._left or now < self._due:
+                return
+            pair = next(((a, b) for a, b in zip(items, scored, strict=True) if not b.error), None)
+            if pair is None:
+                return
+            self._left -= 1
+            self._made, self._due = now, now + EVERY
+            self._pending = self._pool.submit(self._leave, *pair)
+
+    def close(self) -> None:
+        """Stop; a pair that is being made may be lost."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _leave(self, item: Frame, scored: Scored) -> None:
+        with suppress(ImpastoError, ValueError, OSError, MemoryError):
+            height, width = scored.planes[0].shape[:2]
+            layout = self._layout or Layout(width, height, 8, None, item.layout.colour)
+            made = Frame(item.index, scored.planes, layout)
+            # The second one is what readers look for.
+            pair: tuple[tuple[Which, Frame], ...] = (("source", item), ("scored", made))
+            for which, frame in pair:
+                data = small_jpeg(frame, SIDE, self._facts)
+                self._job.folder.create(preview_key(item.index, which), data)

@@ -1,0 +1,84 @@
+"""Small pictures that workers leave in a job while they score."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import impasto
+from impasto.jobs.job import Job
+from impasto.jobs.keys import preview_key
+from impasto.settings import Settings
+from impasto.storage.stores import Stores
+from impasto.worker import previews
+from support.clips import make_clip
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(previews, "SOON", 0.0)
+
+
+def _run(tmp_path: Path, **given: object) -> Job:
+    clip = make_clip(tmp_path / "in.mp4", frames=24, size=(64, 48))
+    spec = impasto.JobSpec(
+        source=str(clip), output=str(tmp_path / "out.mp4"), scorer="identity", shard_frames=8
+    )
+    settings = Settings.model_validate(
+        {"home": str(tmp_path / "home"), "engine": "inline", **given}
+    )
+    result = impasto.run(spec, settings=settings)
+    return Job(Stores.of(settings).open_home(settings.home), result.job)
+
+
+def _picture(job: Job, item: int, which: str) -> Image.Image:
+    key = preview_key(item, "source" if which == "source" else "scored")
+    return Image.open(io.BytesIO(job.folder.read(key)))
+
+
+def test_each_shard_leaves_a_pair_of_its_first_picture(tmp_path: Path) -> None:
+    job = _run(tmp_path)
+    plan = job.plan()
+    assert plan
+    starts = [shard.start for shard in plan.shards]
+    assert sorted(job.listing().previews) == starts
+    for item in starts:
+        pair = [_picture(job, item, which) for which in ("source", "scored")]
+        assert [(each.format, each.size) for each in pair] == [("JPEG", (64, 48))] * 2
+        # Nothing was changed by the scorer, so both show the same.
+        source, scored = (np.asarray(each, np.int16) for each in pair)
+        assert np.abs(source - scored).mean() < 4
+
+
+def test_a_job_of_many_shards_has_a_bounded_number_of_pairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(previews, "MOST", 2)
+    job = _run(tmp_path)
+    plan = job.plan()
+    assert plan
+    assert len(plan.shards) == 3
+    assert sorted(job.listing().previews) == [plan.shards[0].start, plan.shards[2].start]
+
+
+def test_previews_can_be_switched_off(tmp_path: Path) -> None:
+    assert _run(tmp_path, previews=False).listing().previews == []
+
+
+def test_a_store_that_fails_costs_only_the_preview(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> bytes:
+        raise OSError("no room")
+
+    monkeypatch.setattr(previews, "small_jpeg", refuse)
+    job = _run(tmp_path)
+    assert job.result()
+    assert job.listing().previews == []
