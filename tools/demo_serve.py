@@ -28,13 +28,13 @@ max_size = 640
 output = "made/{name}-painted.mp4"
 """
 SCORER = '''\
-"""How bright each frame is; frames that are nearly black are refused, to show what happens then."""
+"""How bright each frame is; dark frames are refused, to show what happens then."""
 
 
 class Brightness:
     def score(self, batch):
         means = [float(picture.mean()) for picture in batch]
-        if min(means) < 60:
+        if min(means) < 70:
             raise ValueError(f"too dark to judge: {min(means):.0f} of 255")
         return [{"brightness": round(mean, 1)} for mean in means]
 '''

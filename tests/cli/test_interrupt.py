@@ -94,7 +94,9 @@ def test_a_signal_is_answered_at_any_moment(
         workers = psutil.Process(process.pid).children(recursive=True)
         said = stop(process)
         assert process.returncode == 130, (stage, amount, said)
-        assert (STOPPING in said) == (stage == "scoring"), (stage, amount, said)
+        # On a busy machine, a signal sent while the job is planned may come after that.
+        scores = stage == "scoring" or (stage == "planning" and ": scoring" in said)
+        assert (STOPPING in said) == scores, (stage, amount, said)
         assert said.splitlines()[-1].startswith("impasto: stopped: ")
         assert not psutil.wait_procs(workers, BOUND)[1]
         assert not list(tmp_path.glob("*o.csv*"))

@@ -173,7 +173,9 @@ def test_a_waiting_job_is_told_of_cancelled_and_submitted_anew(
     def waits() -> bool:
         seen.append(call(*status).stdout)
         # The cluster counts what is in use every few seconds: a job before may still be in it.
-        return " 1 waiting" in seen[-1] and "in use     0 of 2 cores, 0 of 0 GPUs\n" in seen[-1]
+        # A worker may be asked for before the job is planned.
+        waits = (" 1 waiting", "in use     0 of 2 cores, 0 of 0 GPUs\n", " 0 of 4 shards done")
+        return all(each in seen[-1] for each in waits)
 
     wait_for(waits)
     assert "machines   head, 2 with 1 core\n" in seen[-1]

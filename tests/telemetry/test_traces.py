@@ -13,6 +13,7 @@ import pytest
 from impasto.schema.telemetry import Telemetry
 from impasto.settings import telemetry
 from impasto.telemetry.open import telemeter
+from impasto.telemetry.telemeter import LOGGER
 from support.command import call, impasto
 from support.otlp import Collector, check_tree, collecting
 
@@ -159,6 +160,9 @@ def test_variables_of_opentelemetry_are_obeyed(monkeypatch: pytest.MonkeyPatch) 
 def test_application_insights_is_a_setting(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    # Libraries in this process may have switched loggers off that they do not know.
+    monkeypatch.setattr(LOGGER, "disabled", False)
+    caplog.set_level("WARNING", LOGGER.name)
     where = telemetry("azure-monitor")
     assert where == Telemetry(exporter="azure-monitor")
     assert not telemeter(where).on

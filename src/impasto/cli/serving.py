@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from impasto.cli.options import load_settings, open_stores
 from impasto.cli.render import watch_news
 from impasto.cli.render.text import note, say
+from impasto.cli.render.tokens import print_link
 from impasto.cli.render.wording import worded
 from impasto.errors import BadInput, StoppedAtOnce
 from impasto.schema.diagnostics import diagnostic
@@ -60,8 +61,7 @@ def run(home: str | None, config: str | None, **flags: object) -> None:
     text = f"serving at {service.url}"
     say(diagnostic("serve", "info", text) if as_json else text)
     if link := first_link(context, service.url):
-        # On stderr, since what is on stdout may be collected.
-        note(f"open {link} to log in as administrator; it is shown this once")
+        print_link(link)
     with _steered(service):
         service.run()
     if service.watcher and service.watcher.hurried:

@@ -35,6 +35,9 @@ EXTRAS = {
     "s3": ("boto3",),
     "gcs": ("google.auth", "requests"),
     "ray": ("ray",),
+    "service": ("fastapi", "jwt", "prometheus_client", "uvicorn"),
+    "otel": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"),
+    "azure-monitor": ("azure.monitor.opentelemetry.exporter",),
     "demo": ("skvideo",),
 }
 """The modules that each extra of this package brings."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,13 @@ def created(token: Token, text: str, *, as_json: bool) -> None:
         json_line({**_fields(token), "token": text})
     else:
         print(text, flush=True)
+
+
+def print_link(link: str) -> None:
+    """Print the link that makes its reader an administrator; what is on stdout may be kept."""
+    # Not redacted: this secret is what was asked for.
+    sys.stderr.write(f"open this link to log in; it is shown only this once:\n  {link}\n")
+    sys.stderr.flush()
 
 
 def listed(tokens: Sequence[Token], home: str, *, as_json: bool) -> None:

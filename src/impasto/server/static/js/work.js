@@ -75,7 +75,7 @@ export function Workers({ map, row, version }) {
     <div class="map faint"><canvas ref=${canvas} role="img" aria-label=${`${many(all.length, "workers")} over ${duration(span)}; the table below has the numbers`}
         onPointerMove=${hover} onPointerLeave=${() => setTip(null)}></canvas>
       ${tip && html`<div class="tip" style=${{ left: `${tip.left}px`, top: `${tip.top}px` }}><b>Shard ${tip.shard.shard}</b><div>${duration(tip.shard.seconds)}, done at ${clock(tip.shard.ended)}</div><div class="any">${tip.lane.name}</div></div>`}</div>
-    <div class="scroll"><table>
+    <div class="scroll" tabindex="0" role="region" aria-label="Workers"><table>
       <caption class="sr">Workers</caption>
       <thead><tr><th scope="col">Worker</th><th scope="col">Device</th><th scope="col" class="num">Shards</th><th scope="col" class="num">${row.noun}</th><th scope="col" class="num">Busy</th><th scope="col" class="num">Pace</th></tr></thead>
       <tbody>${all.map((lane) => html`<tr key=${lane.name}><td class="mono any">${lane.name}</td><td>${lane.done.at(-1).device}</td><td class="num">${lane.done.length}</td>
