@@ -156,8 +156,6 @@ def load_serve(config: str | None = None, **flags: object) -> ServeSettings:
 
     fields = {**table, **given, "tenants": tenants}
     serve = parse(ServeSettings, fields, f"correct {path}" if path else "", named)
-    if bool(serve.tls_cert) != bool(serve.tls_key):
-        raise BadInput("tls_cert: belongs to tls_key", "give both, or neither")
     if serve.oidc and serve.oidc.tenant_claim and not tenants:
         raise BadInput(
             f"{named(['oidc', 'tenant_claim'], '')}: there are no tenants",

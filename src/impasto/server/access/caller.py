@@ -47,7 +47,7 @@ class Caller:
 
     def check_read(self, url: str) -> None:
         """Raise BadInput unless it may read from a URL; what is there plays no part."""
-        if not _within(url, (*self.read, *self.write)):
+        if not _within(url, (*self.read, *self.write), whole=True):
             raise BadInput(f"{url}: you may not read from there", _list(self.read))
 
     def check_write(self, url: str) -> None:
@@ -56,10 +56,13 @@ class Caller:
             raise BadInput(f"{url}: you may not write there", _list(self.write))
 
 
-def _within(url: str, prefixes: tuple[str, ...]) -> bool:
+def _within(url: str, prefixes: tuple[str, ...], *, whole: bool = False) -> bool:
+    """Return whether a URL is below a prefix; a whole prefix counts too, if asked for."""
     place = normal(url)
     if ".." in place.split("/"):
         return False
+    if whole:
+        place = f"{place.rstrip('/')}/"
     return any(place.startswith(normal(prefix).rstrip("/") + "/") for prefix in prefixes)
 
 

@@ -59,19 +59,26 @@ def identify(context: Context, token: Shown, address: str) -> Caller:
     if caller is None:
         if token.text:
             context.limits.failures.take(address)
-        raise Refused(401, "no valid token", headers={"WWW-Authenticate": "Bearer"})
+        raise _nobody()
     return caller
 
 
-def still(context: Context, caller: Caller, request: Request) -> bool:
-    """Return whether a long answer may go on: its token is neither revoked nor expired.
+def again(request: Request, context: Context) -> Caller:
+    """Return who made a request that is still being answered; it counts as no further request.
 
     Asks the store once in a few seconds, so call it in a thread.
+
+    Raises:
+        Refused: the token was revoked meanwhile, has expired, or may do nothing any more.
     """
-    try:
-        return _caller(context, shown(request, context.serve)) == caller
-    except Refused:
-        return False
+    caller = _caller(context, shown(request, context.serve))
+    if caller is None:
+        raise _nobody()
+    return caller
+
+
+def _nobody() -> Refused:
+    return Refused(401, "no valid token", headers={"WWW-Authenticate": "Bearer"})
 
 
 def check_rate(context: Context, caller: Caller) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 
 from impasto.jobs.log_words import Level
-from impasto.server.access.guard import Viewer, caller_of
+from impasto.server.access.guard import Viewer, again
 from impasto.server.context import Here
 from impasto.server.streaming.stream import Stream, Wanted
 
@@ -36,7 +36,7 @@ def events(
         context.job(caller, job)
     context.board.now()
     wanted = Wanted(
-        caller, partial(caller_of, request, context), job, level, last=last_event_id or last
+        caller, partial(again, request, context), job, level, last=last_event_id or last
     )
     return Stream(request.app.state.hub, wanted)
 
@@ -55,7 +55,7 @@ def follow_log(
     context.job(caller, job_id)
     wanted = Wanted(
         caller,
-        partial(caller_of, request, context),
+        partial(again, request, context),
         job_id,
         level,
         log_only=True,
