@@ -118,3 +118,10 @@ def test_urls_of_the_api_are_in_one_place() -> None:
     users = [path.name for path in SCRIPTS if "/v1/" in path.read_text()]
     assert users == ["paths.js"]
     assert len(_paths()) > 30
+
+
+def test_every_url_that_the_page_uses_is_one_of_the_api(tmp_path: Path) -> None:
+    documented = Serving(tmp_path).app.openapi()["paths"]
+    patterns = [re.sub(r"\{[^}]*\}", "[^/]+", path) for path in documented]
+    named = {path.replace("{}", "x") for path in _paths()}
+    assert {url for url in named if not any(re.fullmatch(it, url) for it in patterns)} == set()
