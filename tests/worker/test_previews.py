@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +14,7 @@ from PIL import Image
 import impasto
 from impasto.jobs.job import Job
 from impasto.jobs.keys import preview_key
+from impasto.media.small import small_jpeg
 from impasto.settings import Settings
 from impasto.storage.stores import Stores
 from impasto.worker import previews
@@ -20,16 +23,22 @@ from support.clips import make_clip
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from impasto.media.frame import Frame
+    from impasto.schema.source import VideoFacts
+
 
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(previews, "SOON", 0.0)
 
 
-def _run(tmp_path: Path, **given: object) -> Job:
+def _run(tmp_path: Path, *, shard_frames: int = 8, **given: object) -> Job:
     clip = make_clip(tmp_path / "in.mp4", frames=24, size=(64, 48))
     spec = impasto.JobSpec(
-        source=str(clip), output=str(tmp_path / "out.mp4"), scorer="identity", shard_frames=8
+        source=str(clip),
+        output=str(tmp_path / "out.mp4"),
+        scorer="identity",
+        shard_frames=shard_frames,
     )
     settings = Settings.model_validate(
         {"home": str(tmp_path / "home"), "engine": "inline", **given}
@@ -66,6 +75,31 @@ def test_a_job_of_many_shards_has_a_bounded_number_of_pairs(
     assert plan
     assert len(plan.shards) == 3
     assert sorted(job.listing().previews) == [plan.shards[0].start, plan.shards[2].start]
+
+
+def test_the_pairs_of_a_long_shard_are_spread_over_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(previews, "MOST", 3)
+    monkeypatch.setattr(previews, "EVERY", 0.0)
+    found = sorted(_run(tmp_path, shard_frames=24).listing().previews)
+    assert found[0] == 0
+    assert all(after - before >= 8 for before, after in pairwise(found))
+
+
+@pytest.mark.parametrize("engine", ["inline", "local"])
+def test_the_last_pair_is_there_when_the_job_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    def slowly(frame: Frame, side: int, facts: VideoFacts | None) -> bytes:
+        # Longer than the rest of the job takes.
+        time.sleep(0.3)
+        return small_jpeg(frame, side, facts)
+
+    monkeypatch.setattr(previews, "small_jpeg", slowly)
+    job = _run(tmp_path, shard_frames=24, engine=engine)
+    for which in ("source", "scored"):
+        assert _picture(job, job.listing().previews[0], which).size == (64, 48)
 
 
 def test_previews_can_be_switched_off(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@
               deliveries/<digest of the output's URL>.json
               drivers/<nonce>.json
               trace   where the telemetry of the last pass over the job is, if it is traced
+              previews/00000042-source.jpg  00000042-scored.jpg   small pictures of an item
               changes/00001.json   files that were replaced while the job was not complete
               bases/00007.json   a done record whose failed items are tried again
     facts/<scorer>/<id>.json     how fast the job was, for later ones

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING
 
 from impasto.errors import ImpastoError
@@ -27,6 +28,8 @@ MOST = 200
 """Pairs that a job has at most, about."""
 SIDE = 960
 """Maximum of the longer side, in pixels."""
+PATIENCE = 2.0
+"""Seconds for which a worker that ends waits for the pair that is being made."""
 
 
 class Previews:
@@ -51,12 +54,14 @@ class Previews:
         self._pool = ThreadPoolExecutor(1, "previews")
         self._deciding = threading.Lock()
         self._pending: Future[None] | None = None
-        self._left, self._made, self._due = 0, -SOON, 0.0
+        self._step, self._next = 1, inf
+        self._made, self._due = -SOON, 0.0
 
     def begin(self, shard: Shard) -> None:
         """Note that a shard begins: its first item that succeeds is due soon."""
         with self._deciding:
-            self._left = 0 if shard.index % self._seldom else self._each
+            self._step = -(-(shard.stop - shard.start) // self._each)
+            self._next = inf if shard.index % self._seldom else shard.start
             self._due = self._made + SOON
 
     def offer(self, items: Iterable[Frame], scored: Iterable[Scored]) -> None:
@@ -69,18 +74,27 @@ class Previews:
         now = time.monotonic()
         with self._deciding:
             busy = self._pending is not None and not self._pending.done()
-            if busy or not self._left or now < self._due:
+            if busy or now < self._due:
                 return
-            pair = next(((a, b) for a, b in zip(items, scored, strict=True) if not b.error), None)
+            pairs = zip(items, scored, strict=True)
+            pair = next(((a, b) for a, b in pairs if a.index >= self._next and not b.error), None)
             if pair is None:
                 return
-            self._left -= 1
+            # So few pairs show all of a long shard, not only its beginning.
+            self._next = pair[0].index + self._step
             self._made, self._due = now, now + EVERY
-            self._pending = self._pool.submit(self._leave, *pair)
+            # A process may have no thread left to start.
+            with suppress(RuntimeError):
+                self._pending = self._pool.submit(self._leave, *pair)
 
     def close(self) -> None:
-        """Stop; a pair that is being made may be lost."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Stop; a pair that is being made is lost only if its store is slow.
+
+        Else a short job, whose worker ends at once, would have none.
+        """
+        self._pool.shutdown(wait=False)
+        if self._pending:
+            wait([self._pending], PATIENCE)
 
     def _leave(self, item: Frame, scored: Scored) -> None:
         with suppress(ImpastoError, ValueError, OSError, MemoryError):
