@@ -67,3 +67,20 @@ def test_what_stands_in_the_way_of_the_service_is_one_line(tmp_path: Path) -> No
     refused = impasto("serve", *home, "--tls-cert", cert, "--tls-key", cert)
     assert refused.returncode == 2
     assert len(refused.stderr.splitlines()) == 1
+
+
+def test_the_first_start_prints_a_link_that_logs_in_and_the_next_none(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    home = ("--home", str(tmp_path / "home"), "--no-watch")
+    with ServeProcess(tmp_path, *home) as first:
+        eventually(lambda: [line for line in first.lines if "#token=" in line], 20)
+    (line,) = [line for line in first.lines if "#token=" in line]
+    link, _, token = line.strip().partition("#token=")
+    assert link == first.url
+    found = Tokens(Stores({}).open_home(str(tmp_path / "home"))).find(token)
+    assert found
+    assert found.role == "admin"
+    with ServeProcess(tmp_path, *home) as second:
+        second.signal(signal.SIGTERM)
+        assert second.wait() == 0
+    assert not [line for line in second.lines if "#token" in line]
