@@ -10,7 +10,9 @@ from fastapi import Request
 from impasto.errors import BadInput
 from impasto.schema.access import ROLES
 from impasto.server.access.caller import Caller
+from impasto.server.access.client import address_of
 from impasto.server.access.guard import again, caller_of
+from impasto.server.config import ServeSettings
 from impasto.server.problems import Refused
 from support.serving import Serving
 
@@ -110,3 +112,21 @@ def test_a_long_answer_counts_as_one_request(tmp_path: Path) -> None:
     assert [again(request, context) for _ in range(20)] == [caller] * 20
     with pytest.raises(Refused):
         caller_of(request, context)
+
+
+@pytest.mark.parametrize(
+    ("hops", "address"),
+    [
+        ("198.51.100.1, 203.0.113.7", "203.0.113.7"),
+        ("203.0.113.7:50123", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("[2001:db8::7]:50123", "2001:db8::/64"),
+        ("2001:db8::7", "2001:db8::/64"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_an_address_has_neither_its_port_nor_another_spelling(hops: str, address: str) -> None:
+    headers = [(b"x-forwarded-for", hops.encode())]
+    scope = {"type": "http", "method": "GET", "headers": headers, "client": ("127.0.0.1", 1)}
+    assert address_of(Request(scope), ServeSettings(behind_proxy=True)) == address
+    assert address_of(Request(scope), ServeSettings()) == "127.0.0.1"

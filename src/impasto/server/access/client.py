@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ CSRF = "X-Impasto-CSRF"
 """The header that proves that a page of our own made a request."""
 READING = {"GET", "HEAD"}
 """Methods that change nothing."""
+_WITH_PORT = re.compile(r"([0-9.]+):\d+|\[([0-9A-Fa-f:.]+)\](?::\d+)?")
 _NETWORK = 64
 """Bits of an IPv6 address that tell networks apart; one machine may have all the others."""
 
@@ -60,10 +62,14 @@ def address_of(request: Request, serve: ServeSettings) -> str:
     if serve.behind_proxy:
         hops = request.headers.getlist("x-forwarded-for")
         text = hops[-1].rpartition(",")[2].strip() if hops else text
+        # Some, such as Azure's Application Gateway, add the port.
+        if match := _WITH_PORT.fullmatch(text):
+            text = match[1] or match[2]
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         return text[:45]
+    address = getattr(address, "ipv4_mapped", None) or address
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
     return str(ipaddress.ip_network((address, _NETWORK), strict=False))
@@ -91,4 +97,5 @@ def is_foreign(request: Request, serve: ServeSettings) -> bool:
     names = {request.headers.get("host", "")}
     if serve.behind_proxy:
         names.add(request.headers.get("x-forwarded-host", ""))
-    return urlsplit(origin).netloc not in names
+    # The origin of a page in a sandbox is "null", which has no host.
+    return urlsplit(origin).netloc not in names - {""}
