@@ -45,6 +45,21 @@ def test_tokens_that_nobody_may_believe_are_refused(issuer: Issuer) -> None:
         assert known.find(text) is None
 
 
+def test_a_key_is_for_the_algorithms_that_are_configured_and_its_own(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"kid": issuer.key.kid}
+    text = jwt.encode(issuer.claims(), issuer.key.private, algorithm="PS256", headers=headers)
+    both = verifier(issuer, algorithms=["RS256", "PS256"])
+    assert both.find(text)
+    assert both.find(issuer.token())
+    assert verifier(issuer, algorithms=["ES256", "EdDSA"]).find(text) is None
+    monkeypatch.setattr(Key, "public", {**issuer.key.public, "alg": "RS256"})
+    named = verifier(issuer, algorithms=["RS256", "PS256"])
+    assert named.find(text) is None
+    assert named.find(issuer.token())
+
+
 def test_keys_are_asked_for_once(issuer: Issuer) -> None:
     known = verifier(issuer)
     texts = [issuer.token(sub=str(n)) for n in range(20)]

@@ -68,6 +68,13 @@ class Bearer(NamedTuple):
     expires: float
 
 
+class _Key(NamedTuple):
+    """A public key, and the one algorithm that it is for; "" if the issuer names none."""
+
+    public: Any
+    algorithm: str
+
+
 class _Verified(NamedTuple):
     bearer: Bearer
     at: float
@@ -115,17 +122,17 @@ class Issuer:
                 return None
             claims = jwt.decode(
                 text,
-                key,
-                algorithms=list(self._oidc.algorithms),
+                key.public,
+                algorithms=[each for each in self._oidc.algorithms if key.algorithm in ("", each)],
                 audience=self._oidc.audience,
                 issuer=self._oidc.issuer,
                 leeway=LEEWAY,
                 options={"require": ["exp", "iat", "iss", "aud", "sub"]},
             )
+            return self._bearer(claims)
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError, OverflowError):
             # The last ones: claims of a wrong type, which nobody but the issuer could sign.
             return None
-        return self._bearer(claims)
 
     def _bearer(self, claims: Mapping[str, Any]) -> Bearer:
         subject = f"{claims['iss']} {claims['sub']}"
@@ -153,10 +160,10 @@ class _Keys:
     def __init__(self, oidc: Oidc) -> None:
         self._oidc = oidc
         self._lock = threading.Lock()
-        self._known: dict[str, jwt.PyJWK] = {}
+        self._known: dict[str, _Key] = {}
         self._told = self._asked = float("-inf")
 
-    def find(self, kid: str) -> jwt.PyJWK | None:
+    def find(self, kid: str) -> _Key | None:
         """Return a key; raises Unavailable if none are known and the issuer does not answer."""
         if self._is_due(kid):
             self._refresh(kid)
@@ -231,10 +238,10 @@ def _fetch(url: str) -> dict[str, Any]:
     return found
 
 
-def _signing_keys(found: Mapping[str, Any]) -> dict[str, jwt.PyJWK]:
+def _signing_keys(found: Mapping[str, Any]) -> dict[str, _Key]:
     """Return the keys with which tokens are signed, by id; raises Unavailable if there are none."""
     rows = found.get("keys")
-    keys: dict[str, jwt.PyJWK] = {}
+    keys: dict[str, _Key] = {}
     for row in rows if isinstance(rows, list) else ():
         if not isinstance(row, dict) or row.get("use", "sig") != "sig" or row.get("kty") == "oct":
             continue
@@ -243,7 +250,8 @@ def _signing_keys(found: Mapping[str, Any]) -> dict[str, jwt.PyJWK]:
         except (jwt.PyJWTError, ValueError, TypeError, KeyError):
             continue
         if isinstance(key.key_id, str) and key.key_id:
-            keys[key.key_id] = key
+            # Without a name the library takes a key for its type's usual algorithm alone.
+            keys[key.key_id] = _Key(key.key, str(row.get("alg") or ""))
     if not keys:
         raise Unavailable("the issuer publishes no keys that sign", "check `jwks`")
     return keys
