@@ -10,7 +10,7 @@ from fastapi import Request
 from impasto.errors import BadInput
 from impasto.schema.access import ROLES
 from impasto.server.access.caller import Caller
-from impasto.server.access.client import address_of
+from impasto.server.access.client import address_of, is_foreign
 from impasto.server.access.guard import again, caller_of
 from impasto.server.config import ServeSettings
 from impasto.server.problems import Refused
@@ -130,3 +130,9 @@ def test_an_address_has_neither_its_port_nor_another_spelling(hops: str, address
     scope = {"type": "http", "method": "GET", "headers": headers, "client": ("127.0.0.1", 1)}
     assert address_of(Request(scope), ServeSettings(behind_proxy=True)) == address
     assert address_of(Request(scope), ServeSettings()) == "127.0.0.1"
+
+
+@pytest.mark.parametrize("proxy", [False, True])
+def test_a_page_in_a_sandbox_is_foreign_whatever_the_host(proxy: bool) -> None:
+    scope = {"type": "http", "method": "POST", "headers": [(b"origin", b"null")]}
+    assert is_foreign(Request(scope), ServeSettings(behind_proxy=proxy))
