@@ -81,13 +81,13 @@ export function Player({ detail }) {
   };
   const cls = mode === "wipe" ? "pane" : "";
   const result = html`<video key=${`lead-${mode}`} class=${cls} ref=${lead} src=${paths.result(row.job)} preload="metadata" playsinline muted=${muted} onClick=${mode === "sides" ? toggle : undefined}></video>`;
-  const source = html`<video key=${`other-${mode}`} class=${cls} ref=${other} src=${paths.source(row.job)} preload="auto" playsinline muted
+  const source = (style) => html`<video style=${style} key=${`other-${mode}`} class=${cls} ref=${other} src=${paths.source(row.job)} preload="auto" playsinline muted
       onClick=${mode === "sides" ? toggle : undefined} aria-hidden="true" tabindex="-1"
       onError=${() => setProblem({ title: "the browser cannot play the source", remedy: "its codec may be one that browsers lack; the result plays alone" })}></video>`;
   const ratio = detail.width && detail.height ? `${detail.width} / ${detail.height}` : "16 / 9";
   return html`<div class="player" onKeyDown=${keys} role="group" aria-label="Source and result in step">
     ${mode === "wipe" ? html`<${Compare} before=${source} after=${result} ratio=${ratio} />`
-      : html`<div class="screens" style=${{ "--ratio": ratio }}><figure>${source}<figcaption>Source</figcaption></figure><figure>${result}<figcaption>Painted</figcaption></figure></div>`}
+      : html`<div class="screens" style=${{ "--ratio": ratio }}><figure>${source()}<figcaption>Source</figcaption></figure><figure>${result}<figcaption>Painted</figcaption></figure></div>`}
     <div class="controls">
       <button type="button" class="button icon primary" aria-label=${playing ? "Pause" : "Play"} onClick=${toggle}><${Icon} name=${playing ? "pause" : "play"} /></button>
       <input type="range" min="0" max=${length || 1} step=${one} value=${now} aria-label="Position" aria-valuetext=${`${position(now)} of ${position(length)}`} onInput=${(event) => seek(Number(event.target.value))} />

@@ -1,0 +1,98 @@
+"""The page in a real browser, with the service as a real process behind it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, sync_playwright
+
+from impasto.server.access.tokens import Tokens
+from impasto.storage.stores import Stores
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Playwright
+
+    from impasto.schema.access import Role
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+WAIT = 60_000
+"""Milliseconds within which anything that a test waits for must happen."""
+DROP = """([data, name, type]) => {
+    const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], name, { type }));
+    return transfer;
+}"""
+
+
+@contextmanager
+def chromium() -> Iterator[tuple[Playwright, Browser]]:
+    """Run Debian's Chromium; a test fails where it is missing."""
+    if not Path(CHROMIUM).exists():
+        pytest.fail(f"{CHROMIUM}: no such file; install chromium", pytrace=False)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield playwright, browser
+        browser.close()
+
+
+@contextmanager
+def tab(browser: Browser, **options: Any) -> Iterator[Page]:
+    """Open a page of its own; fails if a script fails or breaks the policy about contents."""
+    context = browser.new_context(**{"viewport": {"width": 1360, "height": 860}, **options})
+    context.set_default_timeout(WAIT)
+    page, wrong = context.new_page(), []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if "Policy" in said.text else None)
+    yield page
+    assert not wrong
+    context.close()
+
+
+def token(folder: Path, role: Role, tenant: str = "", name: str = "") -> tuple[str, str]:
+    """Make a token for the home of a folder; returns its id and text."""
+    home = Stores({}).open_home(str(folder / "home"))
+    row, text = Tokens(home).create(role, tenant=tenant, name=name)
+    return row.id, text
+
+
+def enter(page: Page, url: str, text: str, view: str = "") -> None:
+    """Log in by a token, as a link has it, and go to a view."""
+    page.goto(f"{url}#token={text}")
+    page.locator("header.top").wait_for()
+    if view:
+        page.goto(f"{url}#/{view}")
+
+
+def serious(page: Page) -> list[str]:
+    """Return what axe finds that bars somebody from using the page."""
+    found = Axe().run(page).response
+    assert found["passes"]
+    return [
+        f"{each['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+        for each in found["violations"]
+        if each["impact"] in {"serious", "critical"}
+        for node in each["nodes"]
+    ]
+
+
+def write_config(folder: Path, *more: str, **tables: dict[str, object]) -> None:
+    """Write an `impasto.toml` whose service reads ``media`` and writes ``made``."""
+    for name in ("media", "made", "in"):
+        (folder / name).mkdir(exist_ok=True)
+    lines = ['home = "home"', "[serve]", 'read = ["media"]', 'write = ["made"]', "[watch]"]
+    lines += ["beat = 1"]
+    for table, keys in tables.items():
+        lines += [f"[{table}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
+    (folder / "impasto.toml").write_text("\n".join([*lines, *more]) + "\n")
