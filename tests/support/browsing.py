@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, TimeoutError, sync_playwright
 
 from impasto.server.access.tokens import Tokens
 from impasto.storage.stores import Stores
@@ -26,7 +26,7 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
-WAIT = 60_000
+WAIT = 30_000
 """Milliseconds within which anything that a test waits for must happen."""
 DROP = """([data, name, type]) => {
     const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
@@ -53,9 +53,14 @@ def tab(browser: Browser, **options: Any) -> Iterator[Page]:
     context = browser.new_context(**{"viewport": {"width": 1360, "height": 860}, **options})
     context.set_default_timeout(WAIT)
     page, wrong = context.new_page(), []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("pageerror", lambda error: wrong.append(f"{error}\n{error.stack}"))
     page.on("console", lambda said: wrong.append(said.text) if "Policy" in said.text else None)
-    yield page
+    try:
+        yield page
+    except (AssertionError, TimeoutError):
+        # The page may be still since a script failed.
+        assert not wrong
+        raise
     assert not wrong
     context.close()
 

@@ -10,6 +10,8 @@ const ROWS = 100;
 export function useCanvas(draw, needs) {
   const canvas = useRef();
   useEffect(() => {
+    // There is none before there is something to draw.
+    if (!canvas.current) return;
     const run = () => canvas.current && draw(canvas.current);
     run();
     const eye = new ResizeObserver(run);
