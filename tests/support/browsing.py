@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, TimeoutError, sync_playwright
+from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import TimeoutError as TooLate
 
 from impasto.server.access.tokens import Tokens
 from impasto.storage.stores import Stores
@@ -22,10 +23,15 @@ if TYPE_CHECKING:
     from impasto.schema.access import Role
 
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 WAIT = 60_000
 """Milliseconds within which anything that a test waits for must happen."""
 DROP = """([data, name, type]) => {
@@ -57,7 +63,7 @@ def tab(browser: Browser, **options: Any) -> Iterator[Page]:
     page.on("console", lambda said: wrong.append(said.text) if "Policy" in said.text else None)
     try:
         yield page
-    except (AssertionError, TimeoutError):
+    except (AssertionError, TooLate):
         # The page may be still since a script failed.
         assert not wrong
         raise

@@ -58,11 +58,11 @@ def run(home: str | None, config: str | None, **flags: object) -> None:
         note(worded(text))
     if service.watcher:
         watch_news.watching(service.watcher.rules, settings.home, as_json=as_json)
-    text = f"serving at {service.url}"
-    say(diagnostic("serve", "info", text) if as_json else text)
-    if link := first_link(context, service.url):
-        print_link(link)
     with _steered(service):
+        text = f"serving at {service.url}"
+        say(diagnostic("serve", "info", text) if as_json else text)
+        if link := first_link(context, service.url):
+            print_link(link)
         service.run()
     if service.watcher and service.watcher.hurried:
         raise StoppedAtOnce("")
