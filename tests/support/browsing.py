@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, sync_playwright
-from playwright.sync_api import TimeoutError as TooLate
+from playwright.sync_api import Error, Page, sync_playwright
 
 from impasto.server.access.tokens import Tokens
 from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from playwright.sync_api import Browser, Playwright
 
     from impasto.schema.access import Role
 
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
+FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -31,7 +30,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-]
+)
 WAIT = 60_000
 """Milliseconds within which anything that a test waits for must happen."""
 DROP = """([data, name, type]) => {
@@ -48,7 +47,7 @@ def chromium() -> Iterator[tuple[Playwright, Browser]]:
     if not Path(CHROMIUM).exists():
         pytest.fail(f"{CHROMIUM}: no such file; install chromium", pytrace=False)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
         yield playwright, browser
         browser.close()
 
@@ -63,7 +62,7 @@ def tab(browser: Browser, **options: Any) -> Iterator[Page]:
     page.on("console", lambda said: wrong.append(said.text) if "Policy" in said.text else None)
     try:
         yield page
-    except (AssertionError, TooLate):
+    except (AssertionError, Error):
         # The page may be still since a script failed.
         assert not wrong
         raise
@@ -98,7 +97,7 @@ def serious(page: Page) -> list[str]:
     ]
 
 
-def write_config(folder: Path, *more: str, **tables: dict[str, object]) -> None:
+def write_config(folder: Path, **tables: Mapping[str, object]) -> None:
     """Write an `impasto.toml` whose service reads ``media`` and writes ``made``."""
     for name in ("media", "made", "in"):
         (folder / name).mkdir(exist_ok=True)
@@ -106,4 +105,4 @@ def write_config(folder: Path, *more: str, **tables: dict[str, object]) -> None:
     lines += ["beat = 1"]
     for table, keys in tables.items():
         lines += [f"[{table}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
-    (folder / "impasto.toml").write_text("\n".join([*lines, *more]) + "\n")
+    (folder / "impasto.toml").write_text("\n".join(lines) + "\n")
