@@ -76,6 +76,14 @@ def test_a_damaged_job_is_shown_and_hides_no_other(home: Store, board: Board) ->
     assert rows[well.id].readable
 
 
+@pytest.mark.parametrize("key", ["000000004-scored", "4-scored", "00000004-made"])
+def test_pictures_by_other_names_hide_no_job(home: Store, board: Board, key: str) -> None:
+    jobs.record(home, 1)
+    odd = jobs.record(home, 2)
+    odd.folder.create(f"previews/{key}.jpg", b"a picture")
+    assert [row.preview for row in board.now().rows] == [None, None]
+
+
 def test_the_newest_job_is_first_and_versions_tell_what_changed(home: Store, board: Board) -> None:
     for number in range(5):
         jobs.record(home, number, tenant="acme" if number == 4 else "")

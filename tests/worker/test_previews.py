@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import time
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,10 +24,10 @@ from impasto.worker import previews
 from support.clips import make_clip
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from impasto.media.frame import Frame
     from impasto.schema.source import VideoFacts
+
+TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -116,3 +119,20 @@ def test_a_store_that_fails_costs_only_the_preview(
     job = _run(tmp_path)
     assert job.result()
     assert job.listing().previews == []
+
+
+def test_a_store_that_hangs_keeps_no_process_from_its_end(tmp_path: Path) -> None:
+    code = (
+        "import threading, sys\n"
+        "from pathlib import Path\n"
+        "from impasto.jobs.folder import JobFolder\n"
+        "from worker.test_previews import _run\n"
+        "create = JobFolder.create\n"
+        "def hang(folder, key, data):\n"
+        "    if key.startswith('previews/'):\n"
+        "        threading.Event().wait()\n"
+        "    return create(folder, key, data)\n"
+        "JobFolder.create = hang\n"
+        "assert _run(Path(sys.argv[1])).result()\n"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path], cwd=TESTS, check=True, timeout=60)

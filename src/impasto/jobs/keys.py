@@ -16,6 +16,7 @@ Which: TypeAlias = Literal["source", "scored"]
 _DONE = re.compile(r"done/(\d{5,9})\.json")
 _FAILED = re.compile(r"failed/(\d{5,9})-\d{1,9}\.json")
 _BASE = re.compile(r"bases/(\d{5,9})\.json")
+_WHICH: dict[str, Which] = {"source": "source", "scored": "scored"}
 _PREVIEW = re.compile(r"previews/(\d{8,15})-(source|scored)\.jpg")
 
 
@@ -59,7 +60,9 @@ def previewed(key: str) -> tuple[int, Which] | None:
     match = _PREVIEW.fullmatch(key)
     if match is None:
         return None
-    return int(match[1]), "source" if match[2] == "source" else "scored"
+    item, which = int(match[1]), _WHICH[match[2]]
+    # Another spelling of the same item is none of Impasto's.
+    return (item, which) if preview_key(item, which) == key else None
 
 
 def _shard(pattern: re.Pattern[str], key: str) -> int | None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING
 
-from impasto.errors import ImpastoError
 from impasto.jobs.keys import preview_key
 from impasto.media.frame import Frame, Layout
 from impasto.media.small import small_jpeg
@@ -51,9 +49,8 @@ class Previews:
         self._job, self._layout = job, layout
         self._facts = plan.facts if plan.source == "video" else None
         self._each, self._seldom = max(1, MOST // shards), -(-shards // MOST)
-        self._pool = ThreadPoolExecutor(1, "previews")
         self._deciding = threading.Lock()
-        self._pending: Future[None] | None = None
+        self._thread: threading.Thread | None = None
         self._step, self._next = 1, inf
         self._made, self._due = -SOON, 0.0
 
@@ -73,7 +70,7 @@ class Previews:
         """
         now = time.monotonic()
         with self._deciding:
-            busy = self._pending is not None and not self._pending.done()
+            busy = self._thread is not None and self._thread.is_alive()
             if busy or now < self._due:
                 return
             pairs = zip(items, scored, strict=True)
@@ -83,21 +80,23 @@ class Previews:
             # So few pairs show all of a long shard, not only its beginning.
             self._next = pair[0].index + self._step
             self._made, self._due = now, now + EVERY
+            # None of a pool's, which a process waits for before it ends, however slow the store.
+            thread = threading.Thread(target=self._leave, args=pair, name="previews", daemon=True)
             # A process may have no thread left to start.
             with suppress(RuntimeError):
-                self._pending = self._pool.submit(self._leave, *pair)
+                thread.start()
+                self._thread = thread
 
     def close(self) -> None:
         """Stop; a pair that is being made is lost only if its store is slow.
 
         Else a short job, whose worker ends at once, would have none.
         """
-        self._pool.shutdown(wait=False)
-        if self._pending:
-            wait([self._pending], PATIENCE)
+        if self._thread:
+            self._thread.join(PATIENCE)
 
     def _leave(self, item: Frame, scored: Scored) -> None:
-        with suppress(ImpastoError, ValueError, OSError, MemoryError):
+        with suppress(Exception):
             height, width = scored.planes[0].shape[:2]
             layout = self._layout or Layout(width, height, 8, None, item.layout.colour)
             made = Frame(item.index, scored.planes, layout)
