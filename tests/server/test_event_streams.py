@@ -11,6 +11,7 @@ import pytest
 
 from impasto.schema.events import Started, Stopped, Workers
 from impasto.server.logs.places import LogObjects, Place
+from impasto.server.streaming import hub as hub_module
 from impasto.server.streaming import stream as stream_module
 from support import board as jobs
 from support.serving import Serving
@@ -216,3 +217,18 @@ def test_a_log_alone_ends_with_its_job(serving: Serving) -> None:
         reader.wait(lambda: reader.ended)
     assert [name for name, _ in reader.events] == ["log", "end"]
     assert reader.lines == ["ended: no (exit code 3)"]
+
+
+def test_a_caller_has_room_for_so_many_streams(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "MOST", 1)
+    text = token(serving)
+    client = serving.browser({"Authorization": f"Bearer {text}"})
+    with served(serving.context) as service, Reader(service.url, "/v1/events", text) as reader:
+        reader.wait(lambda: reader.of("jobs"))
+        client.app.state.hub = service.app.state.hub  # type: ignore[attr-defined]
+        refused = client.get("/v1/events")
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
+        with Reader(service.url, "/v1/events", token(serving)) as other:
+            other.wait(lambda: other.of("jobs"))

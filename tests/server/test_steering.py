@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
+import httpx2
 import pytest
 
 from impasto import JobSpec
@@ -10,11 +12,16 @@ from impasto.driver.detaching import detach
 from impasto.jobs.job import Job
 from impasto.jobs.waiting import Undriven
 from impasto.schema.events import Detached, Stopped
+from impasto.watch import errands
 from impasto.watch.drive_job import drive_job
+from impasto.watch.given import Given
+from impasto.watch.rules import load_rules
 from impasto.watch.running import Means
 from support import inprocess
+from support.command import wait_for
 from support.rules import styles
 from support.serving import Serving
+from support.streams import served
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,3 +99,22 @@ def test_others_jobs_are_not_there(serving: Serving) -> None:
         client = serving.client(role, tenant)  # type: ignore[arg-type]
         for act in ("cancel", "resume", "retry"):
             assert client.post(f"/v1/jobs/{job.id}/{act}").status_code == status
+
+
+def test_the_services_own_watcher_takes_up_a_job_at_once(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errands, "LOOK", 3600.0)
+    first = _submitted(serving)
+    job = _submitted(serving, output=str(serving.made / "more/"), max_size=16)
+    job.cancel()
+    load = partial(load_rules, None, serving.context.settings, serving.context.stores)
+    given = Given(serving.context.settings, load, lambda _: None)
+    with served(serving.context, given) as service:
+        client = serving.client("submitter", "acme")
+        # The watcher has looked, and will look again in an hour unless it is called.
+        wait_for(first.result)
+        url = f"{service.url}v1/jobs/{job.id}/resume"
+        answer = httpx2.post(url, headers=client.headers)
+        assert answer.status_code == 200, answer.text
+        wait_for(job.result)

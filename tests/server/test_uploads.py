@@ -188,3 +188,10 @@ def test_a_store_that_cannot_sign_is_reached_through_the_service(
     headers = {"Content-Length": "1000"}
     assert client.put(cut["url"], content=iter([b"x"]), headers=headers).status_code == 422
     assert [key.rpartition("/")[2] for key in keys(backend.open("out/uploads"))] == ["a.png"]
+
+
+@pytest.mark.parametrize("size", ["f" * 5000, "-1", "x", ""])
+def test_an_id_that_nobody_was_given_is_not_there(tmp_path: Path, size: str) -> None:
+    client = Serving(tmp_path).client("submitter")
+    for name in (f"{'a' * 32}-{size}-1-{'b' * 64}", f"{'a' * 32}-1-{size}-{'b' * 64}"):
+        assert client.put(f"/v1/uploads/{name}/x.mp4", content=b"x").status_code == 404

@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from impasto.server.context import Context
+    from impasto.watch.given import Given
 
 DEADLINE = 40.0
 
 
 @contextmanager
-def served(context: Context) -> Iterator[Service]:
-    """Serve on a free port until the end of the block."""
+def served(context: Context, given: Given | None = None) -> Iterator[Service]:
+    """Serve on a free port until the end of the block, with a watcher if one is given its rules."""
     serve = context.serve.model_copy(update={"port": 0})
     object.__setattr__(context, "serve", serve)
-    service = Service(context, None)
+    service = Service(context, given)
     thread = threading.Thread(target=service.run, daemon=True)
     thread.start()
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from impasto.cli.render import watch_news
 from impasto.cli.render.text import note, say
 from impasto.cli.render.tokens import print_link
 from impasto.cli.render.wording import worded
+from impasto.cli.steering import steered
 from impasto.errors import BadInput, StoppedAtOnce
 from impasto.schema.diagnostics import diagnostic
 from impasto.server.config import load_serve
@@ -19,9 +19,7 @@ from impasto.watch.given import Given
 from impasto.watch.rules import load_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from impasto.server.run import Service
+    pass
 
 
 def run(home: str | None, config: str | None, **flags: object) -> None:
@@ -58,7 +56,7 @@ def run(home: str | None, config: str | None, **flags: object) -> None:
         note(worded(text))
     if service.watcher:
         watch_news.watching(service.watcher.rules, settings.home, as_json=as_json)
-    with _steered(service):
+    with steered(service):
         text = f"serving at {service.url}"
         say(diagnostic("serve", "info", text) if as_json else text)
         if link := first_link(context, service.url):
@@ -66,23 +64,3 @@ def run(home: str | None, config: str | None, **flags: object) -> None:
         service.run()
     if service.watcher and service.watcher.hurried:
         raise StoppedAtOnce("")
-
-
-@contextmanager
-def _steered(service: Service) -> Iterator[None]:
-    """Let signals end the service in order, then at once, and let SIGHUP read the rules again."""
-    handlers = {
-        signal.SIGINT: service.stop,
-        signal.SIGTERM: service.stop,
-        signal.SIGHUP: service.reload,
-    }
-
-    def on_signal(number: int, _: object) -> None:
-        handlers[signal.Signals(number)]()
-
-    before = {number: signal.signal(number, on_signal) for number in handlers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 from impasto.cli.options import load_settings, open_stores
 from impasto.cli.render import watch_news
+from impasto.cli.steering import steered
 from impasto.errors import BadInput, Interrupted, StoppedAtOnce
 from impasto.settings import CONFIG_FILE, config_file
 from impasto.watch.dry_run import prospects
@@ -18,8 +18,6 @@ from impasto.watch.rules import load_rules
 from impasto.watch.watcher import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from impasto.settings import Settings
     from impasto.storage.stores import Stores
 
@@ -51,7 +49,7 @@ def run(home: str | None, config: str | None, *, once: bool, as_json: bool) -> i
     watcher = Watcher(Given(settings, load, on_news), once=once)
     if not once:
         watch_news.watching(watcher.rules, settings.home, as_json=as_json)
-    with _steered(watcher):
+    with steered(watcher):
         met = watcher.run()
     if watcher.hurried:
         raise StoppedAtOnce("")
@@ -80,23 +78,3 @@ def _load(config: str | None, settings: Settings, stores: Stores) -> Rules:
             "write a table [rules.NAME] with inbox, style and output, as docs/watch.md shows",
         )
     return watch, rules
-
-
-@contextmanager
-def _steered(watcher: Watcher) -> Iterator[None]:
-    """Let signals stop the watcher in order, then at once, and let SIGHUP read the rules again."""
-    handlers = {
-        signal.SIGINT: watcher.stop,
-        signal.SIGTERM: watcher.stop,
-        signal.SIGHUP: watcher.reload,
-    }
-
-    def on_signal(number: int, _: object) -> None:
-        handlers[signal.Signals(number)]()
-
-    before = {number: signal.signal(number, on_signal) for number in handlers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -9,7 +9,6 @@ from fastapi import FastAPI
 
 from impasto.server import problems
 from impasto.server.metrics.requests import CountRequests, Metrics
-from impasto.server.models.session import Problem
 from impasto.server.routes import (
     cluster,
     document,
@@ -54,7 +53,12 @@ ROUTERS = (
     cluster.router,
 )
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": text}
+    status: {
+        "description": text,
+        "content": {
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+        },
+    }
     for status, text in {
         400: "the request cannot be read",
         401: "there is no valid token",

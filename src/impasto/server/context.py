@@ -29,6 +29,8 @@ from impasto.storage.presigned import origin
 from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from impasto.server.access.caller import Caller
     from impasto.server.access.oidc import Issuer
     from impasto.server.config import ServeSettings
@@ -55,6 +57,7 @@ class Context:
         limits: how much callers may do.
         issuer: whose bearer tokens are believed besides; None is nobody's.
         receiving: uploads that go through the service.
+        call: tells the watcher of this process, if there is one, that a job was left to watchers.
     """
 
     settings: Settings
@@ -70,6 +73,7 @@ class Context:
     looks: Looks
     limits: Limits
     issuer: Issuer | None = None
+    call: Callable[[], None] = lambda: None
     receiving: Turns = field(default_factory=lambda: Turns("uploads", 4, 16))
 
     @cached_property

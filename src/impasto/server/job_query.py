@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from impasto.server.models.jobs import JobRow
 
 
+LONGEST = 200
+"""Bytes of the longest cursor."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobQuery:
     """Which jobs are asked for; all fields must match.
@@ -100,7 +104,7 @@ def _cursor(row: JobRow) -> str:
 def _place(cursor: str) -> tuple[float, str]:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        started, job = json.loads(text)
+        started, job = json.loads(text[:LONGEST])
         return float(started), str(job)
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, OverflowError):
         raise BadInput("`cursor`: is not one that a page named", "begin without one") from None

@@ -7,6 +7,7 @@ import logging
 import socket
 import ssl
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -65,6 +66,8 @@ class Service:
         host = f"[{serve.host}]" if ":" in serve.host else serve.host
         scheme = "https" if serve.tls_cert else "http"
         self.url = f"{scheme}://{host}:{self.socket.getsockname()[1]}/"
+        if self.watcher:
+            context = replace(context, call=self.watcher.look)
         self._context, self.app = context, create_app(context)
         self._server = _Server(
             uvicorn.Config(
@@ -97,6 +100,7 @@ class Service:
         finally:
             self._context.board.close()
             self._context.decoders.close()
+            self._context.children.close()
             if self.watcher and not self.watcher.stopped:
                 self.watcher.stop()
             while watching.is_alive():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import time
 import unicodedata
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 KEY = "access/key.json"
 FOLDER = "uploads"
+_ID = re.compile(r"([0-9a-f]{32})-([0-9a-f]{1,16})-([0-9a-f]{1,16})-([0-9a-f]{64})")
 LONGEST = 200
 """Bytes of the longest name."""
 
@@ -102,12 +104,11 @@ def slot_of(context: Context, caller: Caller, upload: str, name: str) -> Slot:
     Raises:
         Refused: there is no such upload of this caller, or it is too late for it.
     """
-    parts = upload.split("-")
-    try:
-        folder, size, expires, mac = parts
-        slot = Slot(_base(caller), folder, name, int(size, 16), int(expires, 16))
-    except ValueError:
-        raise unknown("upload") from None
+    match = _ID.fullmatch(upload)
+    if match is None:
+        raise unknown("upload")
+    folder, size, expires, mac = match.groups()
+    slot = Slot(_base(caller), folder, name, int(size, 16), int(expires, 16))
     if not hmac.compare_digest(mac.encode(), _mac(context.home, caller, slot).encode()):
         raise unknown("upload")
     if slot.expires < time.time():

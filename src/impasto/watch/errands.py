@@ -66,7 +66,7 @@ class Errands:
         self._hooks = HookDelivery(records, self._message, partial(self._tell, warning=True))
         self._reminders = Reminders(Stores.of(given.settings))
         self._undriven, self._expiry = Undriven(records.home, claims.store_time), Expiry(records)
-        self._stopped = threading.Event()
+        self._stopped, self._wake = threading.Event(), threading.Event()
         self._silent = self._odd = ""
 
     @contextmanager
@@ -87,10 +87,15 @@ class Errands:
             yield
         finally:
             self._stopped.set()
+            self._wake.set()
             self._hooks.close(LAST_HOOKS)
             for each in threads:
                 # A request to a dead network may take minutes.
                 each.join(1.0)
+
+    def look(self) -> None:
+        """Look for jobs that nobody drives now, because somebody knows of one."""
+        self._wake.set()
 
     def announce(self, rule: Rule, ticket: str, *, done: bool) -> None:
         """Send a rule's webhook about a ticket that has ended."""
@@ -152,7 +157,8 @@ class Errands:
                 if (text := words(error)) != self._odd:
                     self._odd = text
                     self._tell(text, warning=True)
-            self._stopped.wait(pause)
+            self._wake.wait(pause)
+            self._wake.clear()
 
     def _offer_job(self, job: Job) -> None:
         try:

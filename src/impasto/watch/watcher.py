@@ -92,6 +92,10 @@ class Watcher:
         (self._at_once if self._stop.is_set() else self._stop).set()
         self._bell.ring()
 
+    def look(self) -> None:
+        """Ask it to look now for jobs that were left to watchers; may be called by any thread."""
+        self._errands.look()
+
     def reload(self) -> None:
         """Ask it to read the rules again."""
         self._reload.set()

@@ -313,14 +313,15 @@ class Board:
             before = self._rows.get(job_id)
             if before == row:
                 return
-            if row is None:
-                self._rows.pop(job_id, None)
-                self._kept.pop(job_id, None)
-                if self.observer:
-                    self.observer.gone(job_id)
-            else:
+            if known := row or before:
+                self._dirty[job_id] = known.tenant
+            if row:
                 self._rows[job_id] = row
-            self._dirty[job_id] = (row or before).tenant  # type: ignore[union-attr]
+                return
+            self._rows.pop(job_id, None)
+            self._kept.pop(job_id, None)
+            if self.observer:
+                self.observer.gone(job_id)
 
     def _publish(self) -> None:
         with self._lock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from impasto.jobs.job import Job
 from impasto.jobs.listing import Listing
@@ -109,7 +109,7 @@ class KeptJob(Job):
     def _value(self, key: str, load: Callable[[], Value]) -> Value:
         mark = self._mark(key, self._listed)
         if key in self._values and self._values[key][0] == mark:
-            return self._values[key][1]  # type: ignore[return-value]
+            return cast("Value", self._values[key][1])
         value = load()
         # What came after the look is read again after the next one.
         if mark:

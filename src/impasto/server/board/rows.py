@@ -178,30 +178,32 @@ class Shards:
     def _row(self, shard: Shard) -> ShardRow:
         number = shard.index
         done, failed = self.done.get(number), self.failed.get(number)
-        fields: dict[str, object] = {"state": "waiting"}
-        if done:
-            fields = {
-                "state": "done",
-                "items": done.items,
-                "failed": len(done.failed),
-                "worker": done.worker,
-                "device": done.device,
-                "ended": self.times[number],
-                "seconds": done.seconds,
-                "stages": done.stages,
-            }
-        elif number in self.running:
-            fields = {"state": "running", "items": self.running[number]}
-        elif failed:
-            fields = {"state": "failed", "worker": failed.worker}
-        return ShardRow(
+        row = ShardRow(
             shard=number,
             start=shard.start,
             stop=shard.stop,
+            state="waiting",
             attempts=self.attempts.get(number, 0),
             error=redact(failed.error) if failed else "",
-            **fields,  # type: ignore[arg-type]
         )
+        if done:
+            return row.model_copy(
+                update={
+                    "state": "done",
+                    "items": done.items,
+                    "failed": len(done.failed),
+                    "worker": done.worker,
+                    "device": done.device,
+                    "ended": self.times[number],
+                    "seconds": done.seconds,
+                    "stages": done.stages,
+                }
+            )
+        if number in self.running:
+            return row.model_copy(update={"state": "running", "items": self.running[number]})
+        if failed:
+            return row.model_copy(update={"state": "failed", "worker": failed.worker})
+        return row
 
 
 def running(drivers: Iterable[Driver]) -> dict[int, int]:

@@ -7,6 +7,9 @@ from typing import Any
 from impasto.schema.base import Frozen
 from impasto.schema.outcome import ItemError
 
+SHOWN = 1000
+"""Pairs of pictures of a job that are told of; a job leaves about 200."""
+
 
 class FailedItem(Frozen):
     """An item that was set aside.
@@ -37,13 +40,9 @@ class PreviewPair(Frozen):
 
     Attributes:
         item: its index in the source.
-        width: in pixels.
-        height: in pixels.
     """
 
     item: int
-    width: int = 0
-    height: int = 0
 
 
 class PreviewList(Frozen):

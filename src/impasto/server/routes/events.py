@@ -32,6 +32,7 @@ def events(
     last: Resumed = "",
 ) -> Stream:
     """Stream how jobs stand, and all about one of them."""
+    request.app.state.hub.check_room(caller.id)
     if job:
         context.job(caller, job)
     context.board.now()
@@ -52,6 +53,7 @@ def follow_log(
     last: Resumed = "",
 ) -> Stream:
     """Stream a job's log from its beginning until the job ends."""
+    request.app.state.hub.check_room(caller.id)
     context.job(caller, job_id)
     wanted = Wanted(
         caller,

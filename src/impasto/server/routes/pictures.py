@@ -14,7 +14,7 @@ from impasto.media.formats import is_image
 from impasto.server import places
 from impasto.server.access.guard import Viewer
 from impasto.server.context import Here
-from impasto.server.models.items import PreviewList, PreviewPair
+from impasto.server.models.items import SHOWN, PreviewList, PreviewPair
 from impasto.server.problems import Refused, unknown
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def previews(job: str, caller: Viewer, context: Here) -> PreviewList:
     whole = {item for item, which in filter(None, listed) if which == "source"} & {
         item for item, which in filter(None, listed) if which == "scored"
     }
-    return PreviewList(pairs=[PreviewPair(item=item) for item in sorted(whole)])
+    return PreviewList(pairs=[PreviewPair(item=item) for item in sorted(whole)[:SHOWN]])
 
 
 @router.get("/jobs/{job}/previews/{item}/{which}.jpg", responses=_PICTURE, response_class=Response)

@@ -36,6 +36,7 @@ def resume(job_id: str, caller: Submitter, context: Here) -> JobRow:
     """Leave a job that has stopped to a watcher, which continues it."""
     job, _ = context.job(caller, job_id)
     _leave(job, retry=False)
+    context.call()
     return _row(context, job)
 
 
@@ -44,6 +45,7 @@ def retry(job_id: str, caller: Submitter, context: Here) -> JobRow:
     """Leave a job of which items failed to a watcher, which scores these again."""
     job, _ = context.job(caller, job_id)
     _leave(job, retry=True)
+    context.call()
     return _row(context, job)
 
 

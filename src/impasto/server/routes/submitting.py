@@ -58,6 +58,7 @@ async def submit(
             spec=spec.model_dump(mode="json"),
             places=places,
         )
+    context.call()
     submitted, trace = Submitted.model_validate_json(data), request.headers.get("traceparent")
     if trace and submitted.job and submitted.state == "submitted":
         await run_in_threadpool(_note_trace, Job(context.home, submitted.job), trace)

@@ -16,7 +16,7 @@ from impasto.server.board.rows import Shards, job_detail, job_row, running
 from impasto.server.logs.places import LogObjects
 from impasto.server.logs.reader import LogReader
 from impasto.server.models.events import EndEvent, LogEvent, PreviewsEvent, ShardsEvent
-from impasto.server.models.items import PreviewPair
+from impasto.server.models.items import SHOWN, PreviewPair
 from impasto.server.streaming.message import Message, message
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class Follower:
             self._changes = [*self._changes[-VERSIONS:], (self.version + 1, changed)]
             self._shard_messages = {}
             self.version += 1
-        pairs = sorted(listing.previews)
+        pairs = sorted(listing.previews)[:SHOWN]
         if pairs != self._pairs or not self.previews.version:
             self._pairs = pairs
             event = PreviewsEvent(pairs=[PreviewPair(item=item) for item in pairs])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from impasto.errors import ImpastoError
 from impasto.server.models.events import JobsEvent
+from impasto.server.problems import Refused
 from impasto.server.streaming.follower import Follower
 from impasto.server.streaming.message import message
 
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 LOOK = 1.0
 """Seconds after which a job that may have ended is thought about again without news."""
+
+
+MOST = 250
+"""Streams that a caller may have open at once, at one instance."""
 
 
 class Hub:
@@ -36,6 +42,7 @@ class Hub:
         self.closing = False
         self.open = 0
         self._waiting: set[asyncio.Event] = set()
+        self._callers: Counter[str] = Counter()
         self._followers: dict[str, Follower] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._news = asyncio.Event()
@@ -51,18 +58,32 @@ class Hub:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._ring)
 
+    def check_room(self, caller: str) -> None:
+        """Raise Refused with 429 if a caller has too many streams open."""
+        if self._callers[caller] >= MOST:
+            raise Refused(429, f"you have {MOST} streams open", "close some", {"Retry-After": "5"})
+
     @asynccontextmanager
-    async def listening(self, bell: asyncio.Event) -> AsyncIterator[None]:
-        """Set an event at each news of the board, until the end of the block."""
+    async def listening(self, bell: asyncio.Event, caller: str) -> AsyncIterator[None]:
+        """Set an event at each news of the board, until the end of the block.
+
+        Args:
+            bell: the event.
+            caller: the id of who listens.
+        """
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._leave = self.board.listen(partial(_call, self._loop, self._ring))
         self._waiting.add(bell)
         self.open += 1
+        self._callers[caller] += 1
         try:
             yield
         finally:
             self.open -= 1
+            self._callers[caller] -= 1
+            if not self._callers[caller]:
+                del self._callers[caller]
             self._waiting.discard(bell)
             if not self._waiting:
                 self._leave()
@@ -100,10 +121,13 @@ class Hub:
             return version, b""
         if self._at != now.version:
             self._at, self._made = now.version, {}
-        changed = self.board.changed_since(version) if version >= 0 else None
-        key = (tenant, -1 if changed is None else version)
+        key = (tenant, version)
         if key not in self._made:
-            self._made[key] = _jobs_message(now.by_id, now.rows, tenant, changed)
+            changed = self.board.changed_since(version) if version >= 0 else None
+            if changed is None and version >= 0:
+                self._made[key] = self.jobs_since(tenant, -1)[1]
+            else:
+                self._made[key] = _jobs_message(now.by_id, now.rows, tenant, changed)
         return now.version, self._made[key]
 
     def _ring(self) -> None:

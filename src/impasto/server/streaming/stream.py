@@ -139,7 +139,7 @@ class Stream(Response):
     async def _chunks(self) -> AsyncGenerator[bytes, None]:
         bell = self._at.bell
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._hub.listening(bell))
+            await stack.enter_async_context(self._hub.listening(bell, self._wanted.caller.id))
             follower = None
             if job := self._wanted.job:
                 follower = await stack.enter_async_context(self._hub.following(job, bell))
