@@ -44,7 +44,7 @@ check: .venv/installed-dev .venv/installed-azurite  ## what CI runs: format, lin
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 bench: .venv/installed-dev .venv/installed-azurite  ## measure all that BENCHMARKS.md publishes, over an hour
-	for name in overhead network peers startup memory stores watch gatys ray_engine; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in overhead network peers startup memory stores watch service gatys ray_engine; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 tour: .venv/installed-dev  ## run the commands of docs/tour.md again and show what they print now
 	$(BIN)/python tools/refresh_tour.py
