@@ -58,6 +58,7 @@ class Caller:
 
 def _within(url: str, prefixes: tuple[str, ...], *, whole: bool = False) -> bool:
     """Return whether a URL is below a prefix; a whole prefix counts too, if asked for."""
+    # By the text alone: what names an account less exactly than the prefix does is elsewhere.
     place = normal(url)
     if ".." in place.split("/"):
         return False
