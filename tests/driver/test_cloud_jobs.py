@@ -6,6 +6,7 @@ import hashlib
 import json
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, unquote
@@ -20,6 +21,7 @@ from impasto.jobs import find
 from impasto.jobs import job as jobs
 from impasto.jobs.notes import Notes
 from impasto.outputs.delivery.digest import digest
+from impasto.outputs.delivery.to_store import ToStore
 from impasto.schema import progress
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Result
@@ -421,6 +423,41 @@ def test_two_runs_of_one_job_deliver_once_and_both_end_well(
     assert ended == [hashlib.sha256(local_output).hexdigest()] * 2
     assert delivered(place) == local_output
     assert api.run(video_job(place)).seconds == 0
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_run_that_another_overtakes_while_it_writes_ends_well_too(
+    place: Place, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    inprocess.install(monkeypatch)
+    folder = f"az://{place.outbox}/made/"
+    photos = JobSpec(source=f"az://{place.inbox}/photos", output=folder, scorer="moody")
+    spec = video_job(place) if kind == "file" else photos
+    begun, written, noted = threading.Barrier(2), threading.Event(), threading.Event()
+    begin, end = ToStore._begin, Notes.end_delivery
+
+    def both(self: ToStore) -> bool:
+        first = begin(self)
+        begun.wait(60)
+        # Whoever began first writes last, before the other has noted what it wrote.
+        assert not first or written.wait(60)
+        return first
+
+    def note(self: Notes, output: str, found: str, *, partial: bool = False) -> None:
+        first = not written.is_set()
+        written.set()
+        if first:
+            noted.wait(60)
+        end(self, output, found, partial=partial)
+        noted.set()
+
+    monkeypatch.setattr(ToStore, "_begin", both)
+    monkeypatch.setattr(Notes, "end_delivery", note)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(api.run, [spec, spec])
+    assert first.sha256 == second.sha256
+    monkeypatch.setattr(ToStore, "_begin", begin)
+    assert api.run(spec).seconds == 0
 
 
 def test_names_that_look_like_secrets_are_files_like_any_other(

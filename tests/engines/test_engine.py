@@ -20,7 +20,7 @@ from impasto.errors import BadInput, Unavailable
 from impasto.schema.job import JobSpec
 from impasto.schema.outcome import Attempt, Done, Failed
 from impasto.schema.workers import WorkerCounts
-from impasto.settings import Settings
+from impasto.settings import Settings, WorkerRange
 from impasto.storage.stores import Stores
 from impasto.worker.task import Task
 from support import SCRIPTS
@@ -376,3 +376,13 @@ def test_no_worker_is_left_when_the_engine_is_left_by_an_error(bench: Bench) -> 
     workers = {*bench.begun().values()}
     wait_for(lambda: not any(psutil.pid_exists(pid) for pid in workers), 15)
     shutil.rmtree(bench.folder / "home")
+
+
+def test_a_worker_begins_its_next_shard_while_the_caller_records_the_last(bench: Bench) -> None:
+    bench.settings = bench.settings.model_copy(update={"workers": WorkerRange(most=1)})
+    task, attempts = bench.job("fine", "fine", "wait", "fine")
+    with bench.engine(task) as engine, closing(engine.run(task, attempts)) as run:  # type: ignore[type-var]
+        next(run)
+        wait_for(lambda: 2 in bench.begun())
+        bench.go()
+        assert [type(outcome) for outcome in run] == [Done]

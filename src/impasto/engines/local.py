@@ -117,6 +117,9 @@ class LocalEngine:
                     worker.stop()
                     self._children.remove(worker)
                     self._start_workers(task, len(waiting))
+                if not self._control.stopping():
+                    # It scores its next shard while the caller records this one.
+                    _dispatch(self._children, waiting)
                 yield outcome
 
     def _start_workers(self, task: Task, shards: int) -> None:

@@ -49,7 +49,13 @@ class Notes:
 
     def begin_delivery(self, output: str) -> bool:
         """Note that a delivery to an output begins; returns whether this call noted it first."""
-        return self._folder.create(_delivery_key(output), _delivery(output, "", partial=False))
+        key = _delivery_key(output)
+        if self._folder.create(key, _delivery(output, "", partial=False)):
+            return True
+        # The other run may find what this one writes before it has written its own.
+        noted = Delivered(output=output, fingerprint="", shared=True)
+        self._folder.put(key, noted.model_dump_json().encode())
+        return False
 
     def end_delivery(self, output: str, fingerprint: str, *, partial: bool = False) -> None:
         """Note the fingerprint of what a delivery to an output left there.

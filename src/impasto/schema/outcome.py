@@ -174,8 +174,10 @@ class Delivered(Frozen):
         output: where to.
         fingerprint: digest of what is there; "" until the delivery has ended.
         partial: whether it is the output of an incomplete job, which later runs replace.
+        shared: whether a second run of the job began before the first had ended.
     """
 
     output: PathText
     fingerprint: Word
     partial: bool = False
+    shared: bool = False

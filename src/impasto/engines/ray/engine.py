@@ -141,9 +141,10 @@ class RayEngine:
         # Signatures in URLs go to processes of this machine alone.
         queries = {} if self._settings.address else self._stores.signatures.reveal()
         while queue or self._pool.busy():
-            if self._control.stopping():
+            stopping = self._control.stopping()
+            if stopping:
                 queue.clear()
-            copies = self._settings.speculate and not self._control.stopping()
+            copies = self._settings.speculate and not stopping
             self._pool.scale(
                 len(queue), len(self._stragglers.alone(self._pool.busy())) if copies else 0
             )
@@ -152,6 +153,9 @@ class RayEngine:
             # A message of another worker may just have ended this one.
             for worker in self._pool.talking():
                 if worker in self._pool and (outcome := self._receive(worker, queue)):
+                    if not self._control.stopping():
+                        # It scores its next shard while the caller records this one.
+                        self._dispatch(queue)
                     yield outcome
             for worker in self._pool:
                 if worker in self._pool and (lost := self._fault(worker, queue)):

@@ -82,7 +82,12 @@ class ToStore:
             own = self._partial_stands()
             create = self._begin() and not (overwrite or own)
             with self._unnoted_if_taken():
-                etag = store.put_file(key, path, kind=mime_type(key), create=create)
+                try:
+                    etag = store.put_file(key, path, kind=mime_type(key), create=create)
+                except Exists:
+                    if not self._is_shared():
+                        raise
+                    etag = store.put_file(key, path, kind=mime_type(key))
             self._job.notes.end_delivery(self._output, etag, partial=partial)
 
     @contextmanager
@@ -100,9 +105,11 @@ class ToStore:
             if not create:
                 store.put(name, data, mime_type(name))
             elif not store.create(name, data, mime_type(name)):
-                raise Exists(
-                    f"{store.where(name)}: already exists", "choose another or add `overwrite`"
-                )
+                if not self._is_shared():
+                    raise Exists(
+                        f"{store.where(name)}: already exists", "choose another or add `overwrite`"
+                    )
+                store.put(name, data, mime_type(name))
             return name, len(data), hashlib.sha256(data).hexdigest()
 
         with self._unnoted_if_taken():
@@ -164,6 +171,11 @@ class ToStore:
         if noted:
             self._job.notes.forget_delivery(self._output)
         return self._job.notes.begin_delivery(self._output)
+
+    def _is_shared(self) -> bool:
+        """Return whether what is in the way may be from another run of this job."""
+        noted = self._job.notes.delivery(self._output)
+        return noted is not None and noted.shared
 
     @contextmanager
     def _unnoted_if_taken(self) -> Iterator[None]:
