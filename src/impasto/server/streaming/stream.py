@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 PING = 15.0
 """Seconds after which a stream without news says that it lives."""
+PIECE = 1 << 16
+"""Bytes that are sent at once; what a server keeps for a client that is slow to read."""
 SLOW = 30.0
-"""Seconds in which a client must take what it was sent; it may resume after that."""
+"""Seconds in which a client must take a piece; it may resume after that."""
 CHECK = 5.0
 """Seconds between two checks whether the caller may still see what is streamed."""
 RETRY = b"retry: 1000\n\n"
@@ -99,9 +101,12 @@ class Stream(Response):
         try:
             async with aclosing(self._chunks()) as chunks:
                 async for chunk in chunks:
-                    body = {"type": "http.response.body", "body": chunk, "more_body": True}
-                    async with asyncio.timeout(SLOW):
-                        await send(body)
+                    # What waits for a slow client is a piece, not a whole list of jobs each.
+                    for start in range(0, len(chunk), PIECE):
+                        piece = chunk[start : start + PIECE]
+                        body = {"type": "http.response.body", "body": piece, "more_body": True}
+                        async with asyncio.timeout(SLOW):
+                            await send(body)
             if not self._left:
                 async with asyncio.timeout(SLOW):
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -149,7 +154,12 @@ class Stream(Response):
                 told = False
                 async for chunk in self._turn(follower):
                     told = True
-                    yield chunk
+                    if len(chunk) <= PIECE:
+                        yield chunk + self._id()
+                    else:
+                        # Long ones are the same bytes for many clients.
+                        yield chunk
+                        yield self._id()
                 if self._wanted.log_only and self._at.end:
                     return
                 if told or self._left or self._hub.closing:
@@ -161,33 +171,33 @@ class Stream(Response):
                     yield b": ping\n\n"
 
     async def _turn(self, follower: Follower | None) -> AsyncIterator[bytes]:
-        """Yield what is new, each message with the id from which a client can resume."""
+        """Yield the messages of what is new, each without its id."""
         at = self._at
         if not self._wanted.log_only:
             at.jobs, data = self._hub.jobs_since(self._wanted.caller.tenant, at.jobs)
             if data:
-                yield self._with_id(data)
+                yield data
         if follower is None or not follower.began:
             return
         if not self._wanted.log_only:
             if follower.detail.version != at.detail:
                 at.detail = follower.detail.version
-                yield self._with_id(follower.detail.data)
+                yield follower.detail.data
             if follower.version != at.shards:
                 data, at.shards = follower.shards_since(at.shards), follower.version
-                yield self._with_id(data)
+                yield data
             if follower.previews.version != at.previews:
                 at.previews = follower.previews.version
-                yield self._with_id(follower.previews.data)
+                yield follower.previews.data
         with suppress(ImpastoError):
             # What the store does not give now is sent in a later turn.
             async for data in self._log(follower):
-                yield self._with_id(data)
+                yield data
         end = follower.end
         unread = at.pending or at.read < len(follower.objects.found)
         if end and end.version != at.end and not unread:
             at.end = end.version
-            yield self._with_id(end.data)
+            yield end.data
 
     async def _log(self, follower: Follower) -> AsyncIterator[bytes]:
         """Yield the messages of what was not read yet of the log, a whole write at a time."""
@@ -212,7 +222,7 @@ class Stream(Response):
             if data:
                 yield data
 
-    def _with_id(self, data: bytes) -> bytes:
+    def _id(self) -> bytes:
+        """Return the end of a message: the id from which a client that has it can resume."""
         place = f"/{self._at.place}" if self._at.place else ""
-        sent = f"id: {self._hub.board.instance}-{max(0, self._at.jobs)}{place}\n\n"
-        return data + sent.encode()
+        return f"id: {self._hub.board.instance}-{max(0, self._at.jobs)}{place}\n\n".encode()
