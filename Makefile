@@ -16,7 +16,7 @@ QUICK := tests/test_rules.py tests/test_documents.py tests/schema tests/planning
 	$(CLI)options_of_a_cluster_are_refused_where_there_is_none \
 	$(CLI)json_is_one_line_that_a_program_can_use $(CLI)jobs_show_and_logs_tell_of_a_job
 
-.PHONY: demo demo-watch demo-serve quick test check bench tour clean
+.PHONY: demo demo-watch demo-serve quick test check image-test image-pins bench tour clean
 
 demo: .venv/installed  ## paint a real clip and show where the result is
 	$(BIN)/impasto demo --output demo --home demo/jobs
@@ -42,6 +42,13 @@ check: .venv/installed-dev .venv/installed-azurite .venv/installed-system  ## wh
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+image-test: .venv/installed-dev  ## build the image for real, without Docker, and run it as a cluster does
+	deploy/image/build.sh
+	$(BIN)/python -m pytest deploy/image
+
+image-pins: .venv/installed-dev  ## pin what the image has, with hashes, in the versions of constraints.txt
+	$(BIN)/python tools/pin_image.py
 
 bench: .venv/installed-dev .venv/installed-azurite  ## measure all that BENCHMARKS.md publishes, over an hour
 	for name in overhead network peers startup memory stores watch service gatys ray_engine; do $(BIN)/python benchmarks/$$name.py || exit 1; done
