@@ -15,6 +15,7 @@ import uvicorn
 from impasto.errors import BadInput
 from impasto.schema.url import is_loopback
 from impasto.server.app import create_app
+from impasto.server.connections import connections, make_room
 from impasto.watch.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Service:
                 proxy_headers=False,
                 server_header=False,
                 ws="none",
+                http=connections(make_room()),
                 backlog=BACKLOG,
                 ssl_certfile=serve.tls_cert or None,
                 ssl_keyfile=serve.tls_key or None,

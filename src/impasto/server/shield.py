@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 LARGEST_BODY = 1 << 20
 """Bytes of the largest body of all routes but those for uploads."""
+BODY_SECONDS = 60.0
+"""Seconds in which such a body must have come."""
 _UPLOAD = re.compile(r"/v1/uploads/[^/]+/[^/]+")
 _HEADERS = {
     "x-content-type-options": "nosniff",
@@ -97,16 +100,23 @@ class Shield:
 
     def _most(self, scope: Scope) -> int:
         """Return the bytes of the largest body that a request may have."""
-        upload = scope["method"] == "PUT" and _UPLOAD.fullmatch(scope["path"])
-        return self._serve.max_upload if upload else LARGEST_BODY
+        return self._serve.max_upload if _is_upload(scope) else LARGEST_BODY
 
     def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         size, most = 0, self._most(scope)
+        # An upload's pieces have a limit of their own.
+        whole = _is_upload(scope)
+        until = asyncio.get_running_loop().time() + BODY_SECONDS
 
         async def receiving() -> Message:
-            nonlocal size
-            message = await receive()
+            nonlocal size, whole
+            try:
+                async with asyncio.timeout_at(None if whole else until):
+                    message = await receive()
+            except TimeoutError:
+                raise Refused(408, "the body took too long", "send it again") from None
             size += len(message.get("body", b""))
+            whole = whole or not message.get("more_body", False)
             if size > most:
                 raise _too_large()
             return message
@@ -123,6 +133,10 @@ class Shield:
             headers["strict-transport-security"] = "max-age=31536000"
         if api:
             headers.setdefault("cache-control", "no-store")
+
+
+def _is_upload(scope: Scope) -> bool:
+    return scope["method"] == "PUT" and _UPLOAD.fullmatch(scope["path"]) is not None
 
 
 def _too_large() -> Refused:
