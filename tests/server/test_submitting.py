@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -316,3 +317,27 @@ def test_scorers_say_what_their_parameters_are(serving: Serving) -> None:
     assert rows["style"]["params"]["properties"]["strength"]["maximum"] == 1
     assert {name for name, row in rows.items() if row["code"]} >= {"python", "script", "onnx"}
     assert not rows["style"]["code"]
+
+
+def test_no_value_of_a_submission_is_an_error_of_the_service(serving: Serving) -> None:
+    client = serving.client("submitter", "acme")
+    source = str(serving.media / "acme/clip.mp4")
+    deep: list[Any] = []
+    for _ in range(900):
+        deep = [deep]
+    wrong: tuple[dict[str, Any], ...] = (
+        {"params": {"deep": deep}},
+        {"options": {"items": deep}},
+        {"options": {"items": ["rows"]}},
+        {"options": {"items": {"rows": 1}, "frames": [1]}},
+        {"options": {"\ud800": 1}},
+        {"params": {"\ud800": "\udfff"}},
+        {"params": {"style": 5}, "scorer": "style"},
+    )
+    for each in wrong:
+        body = json.dumps({"source": source, "scorer": "identity", **each})
+        for path in ALL:
+            answer = client.post(
+                f"/v1/{path}", content=body, headers={"Content-Type": "application/json"}
+            )
+            assert answer.status_code == 422, answer.text

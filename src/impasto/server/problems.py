@@ -74,6 +74,8 @@ def answer(
 
 
 def _plain(text: str) -> str:
+    # Names that a client has sent may hold halves of characters, which no answer can.
+    text = text.encode(errors="replace").decode()
     return _TICKS.sub(r"\1", redact(" ".join(text.split())))
 
 

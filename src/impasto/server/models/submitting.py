@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from impasto.schema.base import Frozen
 from impasto.schema.bounds import PathText, Word
 from impasto.schema.job import Labels
+
+DEEPEST = 20
+"""Lists and tables that may be inside each other."""
+
+
+def _shallow(given: dict[str, Any]) -> dict[str, Any]:
+    """Return values as they are; raises ValueError if they are too deep to be written as JSON."""
+    level: list[Any] = [given]
+    for _ in range(DEEPEST):
+        inner = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [value for each in inner for value in each if isinstance(value, dict | list)]
+        if not level:
+            return given
+    raise ValueError(f"has more than {DEEPEST} lists and tables inside each other")
+
+
+Values = Annotated[dict[str, Any], AfterValidator(_shallow)]
 
 
 class Submission(Frozen):
@@ -32,8 +49,8 @@ class Submission(Frozen):
     output: PathText = ""
     rule: Word = ""
     scorer: PathText = "style"
-    params: dict[str, Any] = Field(default_factory=dict)
-    options: dict[str, Any] = Field(default_factory=dict)
+    params: Values = Field(default_factory=dict)
+    options: Values = Field(default_factory=dict)
     labels: Labels = Field(default_factory=dict)
     overwrite: bool = False
 
