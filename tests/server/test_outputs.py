@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -12,6 +14,7 @@ from PIL import Image
 
 from impasto.driver.api import run
 from impasto.schema.job import JobSpec
+from impasto.server.access.limits import FILES
 from impasto.server.content import of_object
 from impasto.server.context import open_context
 from impasto.server.sending import disposition, wanted
@@ -21,6 +24,8 @@ from support.jobs import spec
 from support.serving import Serving
 
 if TYPE_CHECKING:
+    from starlette.types import Message
+
     from conftest import MakeClip
     from support.cloud import Azurite
 
@@ -157,3 +162,56 @@ def test_an_object_is_read_in_pieces(
     content = of_object(store, "a/b.bin")
     pieces = [bytes(piece) for piece in content.part(3, len(data))]
     assert (b"".join(pieces), max(map(len, pieces))) == (data[3:], 1 << 20)
+
+
+def test_a_client_that_leaves_leaves_no_open_file(serving: Serving, clip: MakeClip) -> None:
+    base, _ = _video(serving, clip)
+    token = serving.client("viewer").headers["Authorization"]
+    made = os.path.realpath(serving.made / "ä b.mp4")
+    gc.disable()
+    try:
+        asyncio.run(_leave(serving, f"{base}/result", token))
+        links = [*Path("/proc/self/fd").iterdir()]
+        assert made not in [os.path.realpath(link) for link in links]
+    finally:
+        gc.enable()
+    assert not serving.context.limits.files._held
+
+
+def test_a_caller_has_so_many_files_on_their_way(serving: Serving, clip: MakeClip) -> None:
+    base, data = _video(serving, clip)
+    client = serving.client("viewer")
+    caller = client.headers["Authorization"].split("_")[1]
+    for _ in range(FILES):
+        assert serving.context.limits.files.take(caller)
+    assert client.get(f"{base}/result").status_code == 429
+    assert client.head(f"{base}/result").status_code == 200
+    assert serving.client("viewer").get(f"{base}/result").content == data
+    serving.context.limits.files.give(caller)
+    assert client.get(f"{base}/result").content == data
+
+
+async def _leave(serving: Serving, path: str, token: str) -> None:
+    """Ask for a file, and go once its first piece has come."""
+    begun = asyncio.Event()
+    headers = [(b"host", b"127.0.0.1"), (b"authorization", token.encode())]
+
+    async def receive() -> Message:
+        await begun.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            begun.set()
+            await asyncio.sleep(3600)
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "method": "GET",
+        "path": path,
+        "query_string": b"",
+        "headers": headers,
+    }
+    await serving.app(scope, receive, send)
+    assert begun.is_set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from impasto.storage.store import Store
     from impasto.storage.stores import Stores
 
-PIECE = 1 << 20
-"""Bytes that are read and sent at once."""
+PIECE, LOCAL_PIECE = 1 << 20, 256 << 10
+"""Bytes that are read and sent at once, from a store and from this machine."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Content:
     size: int
     version: str
     modified: float
-    part: Callable[[int, int], Iterator[bytes | memoryview]]
+    part: Callable[[int, int], Generator[bytes | memoryview]]
     close: Callable[[], None]
 
     @property
@@ -73,7 +73,7 @@ def of_object(store: Store, key: str) -> Content:
     if stat is None:
         raise Missing(f"{store.where(key)}: no such object", "it was removed")
 
-    def part(start: int, stop: int) -> Iterator[memoryview]:
+    def part(start: int, stop: int) -> Generator[memoryview]:
         for begin in range(start, stop, PIECE):
             yield store.read_range(key, begin, min(begin + PIECE, stop), stat.etag)
 
@@ -88,17 +88,17 @@ def _file(root: Url, key: str) -> Content:
     facts = os.fstat(file.fileno())
     version = f"{facts.st_ino:x}-{facts.st_mtime_ns:x}-{facts.st_size:x}"
 
-    def part(start: int, stop: int) -> Iterator[bytes]:
+    def part(start: int, stop: int) -> Generator[bytes]:
         return _pieces(file, start, stop)
 
     name = key.rpartition("/")[2]
     return Content(name, facts.st_size, version, facts.st_mtime, part, file.close)
 
 
-def _pieces(file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
+def _pieces(file: BinaryIO, start: int, stop: int) -> Generator[bytes]:
     with closing(file):
         while start < stop:
-            piece = os.pread(file.fileno(), min(PIECE, stop - start), start)
+            piece = os.pread(file.fileno(), min(LOCAL_PIECE, stop - start), start)
             if not piece:
                 # It became shorter; the client sees that the answer is incomplete.
                 return

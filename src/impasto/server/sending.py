@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from email.utils import formatdate, parsedate_to_datetime
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -14,8 +15,13 @@ from fastapi.responses import StreamingResponse
 from impasto.server.problems import Refused
 
 if TYPE_CHECKING:
-    from fastapi import Request
+    from collections.abc import Callable
 
+    from fastapi import Request
+    from starlette.types import Receive, Scope, Send
+
+    from impasto.server.access.caller import Caller
+    from impasto.server.access.limits import Limits
     from impasto.server.content import Content
 
 SHOWN = {
@@ -66,16 +72,60 @@ ALONE = (
 _RANGE = re.compile(r"bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})")
 
 
-def send(request: Request, content: Content, *, download: bool = False) -> Response:
+class Sending(StreamingResponse):
+    """Pieces of a file; its end is noted also where the client goes before it has come.
+
+    Args:
+        content: the file.
+        part: the half-open range that is sent.
+        ended: is called once nothing more is sent.
+        status: the answer's status.
+        headers: its headers.
+        kind: its media type.
+    """
+
+    def __init__(
+        self,
+        content: Content,
+        part: tuple[int, int],
+        ended: Callable[[], None],
+        status: int,
+        headers: dict[str, str],
+        kind: str,
+    ) -> None:
+        self._content, self._pieces, self._ended = content, content.part(*part), ended
+        super().__init__(self._pieces, status, headers, kind)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the pieces."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            # No thread is reading any more. One whose reading has not begun closes nothing itself.
+            self._pieces.close()
+            self._content.close()
+            self._ended()
+
+
+def send(
+    request: Request,
+    content: Content,
+    caller: Caller,
+    limits: Limits,
+    *,
+    download: bool = False,
+) -> Response:
     """Answer a request for a file: all of it, a range, or that nothing has changed.
 
     Args:
         request: the request, GET or HEAD.
         content: the file; it is closed once it is sent.
+        caller: whom it is sent to.
+        limits: how much callers may do.
         download: whether it is to be saved rather than shown.
 
     Raises:
-        Refused: the range is not in the file.
+        Refused: the range is not in the file, or too many files are on their way to the caller.
     """
     headers = _headers(content, download=download)
     if _known(request.headers.get("if-none-match", ""), content):
@@ -96,7 +146,13 @@ def send(request: Request, content: Content, *, download: bool = False) -> Respo
     if request.method == "HEAD" or start == stop:
         content.close()
         return Response(status_code=status, headers=headers, media_type=kind)
-    return StreamingResponse(content.part(start, stop), status, headers, kind)
+    if not limits.files.take(caller.id):
+        content.close()
+        raise Refused(
+            429, "too many files are on their way to you", "read them", {"Retry-After": "5"}
+        )
+    ended = partial(limits.files.give, caller.id)
+    return Sending(content, (start, stop), ended, status, headers, kind)
 
 
 def wanted(header: str, size: int) -> tuple[int, int] | None:

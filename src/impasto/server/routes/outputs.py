@@ -36,7 +36,7 @@ def result(
 ) -> Response:
     """Return the file that the job has made, or a range of it."""
     planned = context.planned(caller, job)
-    return send(request, places.result(context, planned), download=download)
+    return send(request, places.result(context, planned), caller, context.limits, download=download)
 
 
 @router.head("/jobs/{job}/source", include_in_schema=False)
@@ -46,7 +46,7 @@ def source(
 ) -> Response:
     """Return the video or image that the job reads, or a range of it."""
     planned = context.planned(caller, job)
-    return send(request, places.source(context, planned), download=download)
+    return send(request, places.source(context, planned), caller, context.limits, download=download)
 
 
 @router.get("/jobs/{job}/files")
@@ -98,4 +98,5 @@ def file(
     named = places.files(context, planned, context.plans.done(planned))
     if name not in named:
         raise unknown(f"{name[:200]} of job {job}")
-    return send(request, places.file(context, planned, name, named[name]), download=download)
+    content = places.file(context, planned, name, named[name])
+    return send(request, content, caller, context.limits, download=download)
