@@ -31,7 +31,7 @@ def children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Children:
 
 def _ask(children: Children, name: str, kind: Kind | None = None, **given: Any) -> bytes:
     kind = kind or children.decoding
-    return asyncio.run(children.ask(kind, f"support.childish:{name}", _stays, **given))
+    return asyncio.run(children.ask(kind, f"support.childish:{name}", _stays, "", **given))
 
 
 def test_a_child_answers_with_what_its_function_returns(children: Children, tmp_path: Path) -> None:
@@ -98,11 +98,11 @@ def test_a_child_ends_when_its_client_leaves_or_its_request_is_cancelled(
             return told.exists() and len(told.read_text().split()) == 2
 
         with pytest.raises(Refused):
-            await children.ask(children.decoding, "support.childish:hang", left, told=str(told))
+            await children.ask(children.decoding, "support.childish:hang", left, "", told=str(told))
 
     async def cancel(told: Path) -> None:
         asked = asyncio.ensure_future(
-            children.ask(children.decoding, "support.childish:hang", _stays, told=str(told))
+            children.ask(children.decoding, "support.childish:hang", _stays, "", told=str(told))
         )
         await asyncio.to_thread(_started, told)
         asked.cancel()
@@ -124,7 +124,7 @@ def test_a_child_ends_when_the_service_is_killed(tmp_path: Path) -> None:
         "async def stays(): return False\n"
         "children = Children(Settings(home=sys.argv[1]))\n"
         "kind, name = children.decoding, 'support.childish:hang'\n"
-        "asyncio.run(children.ask(kind, name, stays, told=sys.argv[2]))\n"
+        "asyncio.run(children.ask(kind, name, stays, '', told=sys.argv[2]))\n"
     )
     service = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "home"), str(told)],
@@ -139,10 +139,10 @@ def test_a_child_ends_when_the_service_is_killed(tmp_path: Path) -> None:
 def test_a_few_run_at_once_some_wait_and_the_others_are_told_to_come_again(
     children: Children, tmp_path: Path
 ) -> None:
-    kind = replace(decoding(), running=1, waiting=1)
+    kind = replace(decoding(), running=1, waiting=2)
 
     async def crowd() -> list[Any]:
-        asked = [children.ask(kind, "support.childish:echo", _stays, item=n) for n in range(4)]
+        asked = [children.ask(kind, "support.childish:echo", _stays, "", item=n) for n in range(4)]
         return await asyncio.gather(*asked, return_exceptions=True)
 
     answers = asyncio.run(crowd())

@@ -51,17 +51,17 @@ class Kind(Turns):
 
 def scoring() -> Kind:
     """Return the kind of children that load a model and score an item."""
-    return Kind("previews", 2, 6, seconds=300.0, memory=None, answer=32 << 20)
+    return Kind("previews", 2, 6, 1, seconds=300.0, memory=None, answer=32 << 20)
 
 
 def decoding() -> Kind:
     """Return the kind of children that decode pictures of a source or of a result."""
-    return Kind("pictures", 4, 32, seconds=60.0, memory=4 << 30, answer=32 << 20)
+    return Kind("pictures", 4, 32, 4, seconds=60.0, memory=4 << 30, answer=32 << 20)
 
 
 def planning() -> Kind:
     """Return the kind of children that look a source over."""
-    return Kind("plans", 2, 8, seconds=120.0, memory=None, answer=4 << 20)
+    return Kind("plans", 2, 8, 2, seconds=120.0, memory=None, answer=4 << 20)
 
 
 class _Problem(Frozen):
@@ -97,6 +97,7 @@ class Children:
         kind: Kind,
         target: str,
         left: Callable[[], Awaitable[bool]],
+        whose: str,
         **given: Any,
     ) -> bytes:
         """Call a function in a new process, and return the bytes that it returns.
@@ -105,6 +106,7 @@ class Children:
             kind: what the process may use.
             target: ``module:function``; it is called with the settings and with ``given``.
             left: tells whether the client has gone, such as `Request.is_disconnected`.
+            whose: the party that asks, as in `Caller.party`.
             given: values that JSON can hold.
 
         Raises:
@@ -118,7 +120,7 @@ class Children:
             "queries": self._settings.signatures.reveal(),
             "given": given,
         }
-        async with kind.turn(left):
+        async with kind.turn(left, whose):
             with output_file() as answer, output_file() as said:
                 process = self._start(answer, said)
                 try:

@@ -74,7 +74,7 @@ class Context:
     limits: Limits
     issuer: Issuer | None = None
     call: Callable[[], None] = lambda: None
-    receiving: Turns = field(default_factory=lambda: Turns("uploads", 4, 16))
+    receiving: Turns = field(default_factory=lambda: Turns("uploads", 4, 16, 3))
 
     @cached_property
     def upload_origins(self) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ MOST = 200
 
 def decoding() -> Kind:
     """Return what one of the processes may use, and how many there are."""
-    return Kind("pictures", 2, 32, seconds=30.0, memory=4 << 30, answer=16 << 20)
+    return Kind("pictures", 2, 32, 2, seconds=30.0, memory=4 << 30, answer=16 << 20)
 
 
 class Decoders:
@@ -51,18 +51,19 @@ class Decoders:
         self._idle: list[_Decoder] = []
         self.kind = decoding()
 
-    async def ask(self, left: Callable[[], Awaitable[bool]], **given: Any) -> bytes:
+    async def ask(self, left: Callable[[], Awaitable[bool]], whose: str, **given: Any) -> bytes:
         """Make a picture, and return its JPEG file.
 
         Args:
             left: tells whether the client has gone, such as `Request.is_disconnected`.
+            whose: the party that asks, as in `Caller.party`.
             given: as `impasto.server.work.pictures.Pictures.picture` takes it.
 
         Raises:
             ImpastoError: there is no such picture, or it cannot be read.
             Refused: too many wait already, or the client has gone.
         """
-        async with self.kind.turn(left):
+        async with self.kind.turn(left, whose):
             decoder = self._take(given["job"], given["shard"])
             try:
                 answer = await decoder.ask(json.dumps(given).encode(), left)

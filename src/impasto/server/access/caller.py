@@ -33,6 +33,11 @@ class Caller:
     rules: tuple[str, ...] | None = None
     by_cookie: bool = False
 
+    @property
+    def party(self) -> str:
+        """With whom it shares its turns: all callers of its tenant, or nobody."""
+        return f"tenant {self.tenant}" if self.tenant else self.id
+
     def may(self, role: Role) -> bool:
         """Return whether it may do what a role may."""
         return ROLES.index(self.role) >= ROLES.index(role)

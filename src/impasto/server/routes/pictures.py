@@ -88,6 +88,7 @@ async def picture(
         return Response(status_code=304, headers=headers)
     data = await context.decoders.ask(
         request.is_disconnected,
+        caller.party,
         job=planned.job.id,
         version=planned.version,
         shard=shard.index,

@@ -44,6 +44,7 @@ async def submit(
             children.planning,
             "impasto.server.work.submitting:submit_by_rule",
             left,
+            caller.party,
             **_rule(context, given),
             source=given.source,
             places=places,
@@ -55,6 +56,7 @@ async def submit(
             children.planning,
             "impasto.server.work.submitting:submit",
             left,
+            caller.party,
             spec=spec.model_dump(mode="json"),
             places=places,
         )
@@ -72,6 +74,7 @@ async def plan(given: Submission, request: Request, caller: Submitter, context: 
         context.children.planning,
         "impasto.server.work.submitting:plan",
         request.is_disconnected,
+        caller.party,
         **await _wanted(context, caller, given),
     )
     return Estimate.model_validate_json(data)
@@ -86,6 +89,7 @@ async def preview(
         context.children.scoring,
         "impasto.server.work.preview:preview",
         request.is_disconnected,
+        caller.party,
         **await _wanted(context, caller, given),
         at=given.at,
     )

@@ -56,7 +56,7 @@ async def take(
         raise Refused(411, "the request does not say how long its body is", "add Content-Length")
     if int(length) != slot.size:
         raise Refused(413, f"{slot.size:,} bytes were announced, and {int(length):,} come")
-    async with context.receiving.turn(request.is_disconnected):
+    async with context.receiving.turn(request.is_disconnected, caller.party):
         arriving = _Arriving(request, asyncio.get_running_loop())
         try:
             await run_in_threadpool(
