@@ -72,6 +72,21 @@ def test_a_job_that_runs_is_not_submitted_again(
             detach(wanted.model_copy(update={"output": str(tmp_path / "b.mp4")}), settings)
 
 
+def test_a_job_that_waits_keeps_the_output_that_it_was_given(
+    tmp_path: Path, settings: Settings, clip: MakeClip
+) -> None:
+    first = spec(clip(frames=14), tmp_path / "out.mp4")
+    second = first.model_copy(update={"output": str(tmp_path / "b.mp4")})
+    detach(first, settings)
+    with pytest.raises(BadInput, match="is already submitted, for "):
+        detach(second, settings)
+    api.finish(undriven(settings)[0], settings=settings)
+    assert (tmp_path / "out.mp4").exists()
+    detach(second, settings)
+    api.finish(undriven(settings)[0], settings=settings)
+    assert (tmp_path / "b.mp4").exists()
+
+
 def test_a_cancelled_job_is_submitted_again(
     tmp_path: Path, settings: Settings, clip: MakeClip
 ) -> None:

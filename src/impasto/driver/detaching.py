@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from impasto.driver.assembling import standing
-from impasto.driver.handover import HandOver, check_running, refuse_local
+from impasto.driver.handover import HandOver, check_running, refuse_local, refuse_other_output
 from impasto.driver.open_job import OpenJob
 from impasto.driver.pinning import absolute, named_urls, refuse_any_signature, travelling
 from impasto.driver.submit import submit
@@ -44,7 +44,10 @@ def detach(spec: JobSpec, settings: Settings) -> HandOver:
         ignored = check_running(job, spec)
         return HandOver("already running", job.id, spec.output, ignored=ignored)
     waits = isinstance(last_word(job, listing), Detached) and not job.notes.cancelled()
-    if job.spec() != spec:
+    known = job.spec()
+    if waits:
+        refuse_other_output(job, known, spec, "submitted")
+    if known != spec:
         # A driver elsewhere learns the spec only from here.
         job.replace_spec(spec)
     if job.result():

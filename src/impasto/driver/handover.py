@@ -92,14 +92,23 @@ def check_running(job: Job, spec: JobSpec) -> tuple[str, ...]:
             "submit it again once it is cancelled; see `impasto show`",
         )
     running = job.spec()
-    if running.output != spec.output:
-        raise BadInput(
-            f"job {job.id}: is already running, for {running.output}",
-            "submit it again once that is done; it then takes seconds",
-        )
+    refuse_other_output(job, running, spec, "running")
     before, after = running.model_dump(), spec.model_dump()
     changed = (name for name in after if before[name] != after[name])
     return tuple(name for name in changed if name not in _NO_NEWS)
+
+
+def refuse_other_output(job: Job, known: JobSpec, spec: JobSpec, state: str) -> None:
+    """Refuse to have a job make another output before it has made the one that it was given.
+
+    Raises:
+        BadInput: it makes another output.
+    """
+    if known.output != spec.output:
+        raise BadInput(
+            f"job {job.id}: is already {state}, for {known.output}",
+            "submit it again once that is done; it then takes seconds",
+        )
 
 
 def connect(settings: Settings) -> Cluster:
