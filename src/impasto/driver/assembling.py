@@ -126,6 +126,7 @@ class Assembler:
             seconds=seconds,
             fps=self.reporter.rate,
             scored=ledger.scored,
+            noun=ledger.plan.noun,
             bytes=size,
             sha256=sha256,
             notes=(prepared.notes if prepared else ()) + notes + self._versions(),

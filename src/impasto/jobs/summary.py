@@ -36,7 +36,7 @@ class JobSummary(Frozen):
         items_done: items of the shards that are done; of an incomplete job, without those that
             failed.
         items: its items; 0 while it is not planned.
-        noun: what its items are called; "items" while that is not known, and once it is finished.
+        noun: what its items are called; "items" while that is not known.
         shards_done: shards that have a done record.
         shards: how many shards it has; 0 while it is not planned.
         bytes: size of all its objects.
@@ -165,10 +165,10 @@ def summarize(job: Job) -> JobSummary:
     done = [n for n in listing.done if plan and n < len(plan.shards)]
     stands = standing(job, listing)
     items_done = max(0, sum(len(plan.shards[n]) for n in done) - stands.failed) if plan else 0
+    items, noun = (plan.count, plan.noun) if plan else (0, "items")
     if result:
         items = items_done = result.items
-    else:
-        items = plan.count if plan else 0
+        noun = result.noun
     live = newest(stands.drivers)
     return JobSummary(
         job=job.id,
@@ -176,7 +176,7 @@ def summarize(job: Job) -> JobSummary:
         percent=100 if result else _percent(_written(items_done, items, live), items),
         items_done=items_done,
         items=items,
-        noun=plan.noun if plan else "items",
+        noun=noun,
         shards_done=len(listing.done),
         shards=len(listing.done) if result else len(plan.shards) if plan else 0,
         bytes=sum(listing.sizes.values()),

@@ -52,7 +52,7 @@ def _row(job: KeptJob, listing: Listing) -> JobRow:
     spec, summary = job.spec(), summarize(job)
     job.drivers = summary.drivers
     ended, live = summary.state in {"incomplete", "failed", "stopped"}, summary.live
-    # A result says all that a list needs of a done job; its plan, which may be large, has the noun.
+    # A job that is not planned, or that an earlier version finished, may still tell it.
     noun = spec.items if spec.items in {"rows", "files"} else summary.noun
     return JobRow(
         job=job.id,
