@@ -7,26 +7,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 from playwright.sync_api import expect
 
 from support.board import eventually
-from support.browsing import DROP, WAIT, chromium, tab, write_config
+from support.browsing import DROP, WAIT, tab, write_config
 from support.clips import real_clip
 from support.serve_process import ServeProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import Browser, Page
 
 PAINTING = Path(str(files("impasto.scorers") / "data" / "painting.jpg"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as (_, browser):
-        yield browser
 
 
 def _drop(page: Page, card: str, file: Path, kind: str) -> None:

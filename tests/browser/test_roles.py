@@ -4,27 +4,19 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 
-import pytest
 from playwright.sync_api import expect
 
 from impasto.storage.stores import Stores
 from support.board import finish, record
-from support.browsing import WAIT, chromium, enter, tab, token, write_config
+from support.browsing import WAIT, enter, tab, token, write_config
 from support.serve_process import ServeProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser
 
 TENANTS = {f"tenants.{name}": {"read": [], "write": ["made"]} for name in ("acme", "other")}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as (_, browser):
-        yield browser
 
 
 def _status(url: str, text: str, method: str = "GET") -> int:

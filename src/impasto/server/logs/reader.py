@@ -83,6 +83,7 @@ def _line(event: Event, words: Words) -> LogLine:
         event=str(stored["event"]),
         level=words.level,
         text=redact(words.text),
+        below=redact(words.below),
         shard=words.shard,
         item=words.item,
         worker=words.worker,

@@ -200,7 +200,8 @@ class LogLine(Frozen):
         time: when it happened.
         event: its kind: started, done, failed, workers, item, printed, finished, stopped, ...
         level: debug, info, warning or error.
-        text: it in words, one line; what a scorer printed may have more.
+        text: it in words, one line.
+        below: a traceback, or what the scorer printed; it may have many lines.
         shard: which shard it concerns; None for none.
         item: the name of the item it concerns, or "".
         worker: the worker that it concerns, or "".
@@ -211,6 +212,7 @@ class LogLine(Frozen):
     event: str
     level: Literal["debug", "info", "warning", "error"]
     text: str
+    below: str = ""
     shard: int | None = None
     item: str = ""
     worker: str = ""

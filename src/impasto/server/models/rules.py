@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from impasto.schema.base import Frozen
 
 
@@ -15,6 +17,7 @@ class RuleRow(Frozen):
         inbox: what it watches.
         output: template of its outputs' URLs.
         scorer: what scores its jobs.
+        styles: names of its styles, one of which a submission may name; none if it takes none.
         seen: tickets that it ever had, as far as they are known.
         waiting: those that are open, and that nobody works on.
         running: those that a watcher works on.
@@ -36,6 +39,7 @@ class RuleRow(Frozen):
     inbox: str = ""
     output: str = ""
     scorer: str = ""
+    styles: list[str] = Field(default_factory=list)
     seen: int = 0
     waiting: int = 0
     running: int = 0

@@ -131,6 +131,7 @@ def _row(found: RuleStatus, rule: Rule | None, error: str) -> RuleRow:
         inbox=rule.inbox if rule else "",
         output=rule.output if rule else "",
         scorer=rule.scorer if rule else "",
+        styles=[each.name for each in rule.variants if each.name] if rule else [],
         waits_since=found.waits_since,
         runs_since=found.runs_since,
         done_at=found.done_at,

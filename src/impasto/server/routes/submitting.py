@@ -50,6 +50,7 @@ async def submit(
             places=places,
             own={"tenant": caller.tenant, "labels": given.labels},
         )
+        await run_in_threadpool(context.looks.standings.forget)
     else:
         spec = await run_in_threadpool(submission.checked_spec, context, caller, given)
         data = await children.ask(

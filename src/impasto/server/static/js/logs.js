@@ -6,12 +6,19 @@ import { Icon, Segments } from "./ui.js";
 const LEVELS = ["debug", "info", "warning", "error"];
 const DRAWN = 400;
 
+/** What was printed stands there; a traceback is opened by who wants it. */
+function Below({ line }) {
+  if (!line.below) return null;
+  if (line.event === "printed") return html`<div class="printed">${line.below}</div>`;
+  return html`<details><summary>Traceback</summary>${line.below}</details>`;
+}
+
 function Line({ line, onShard }) {
   const on = line.shard != null ? `shard ${line.shard}` : line.worker ? line.worker.slice(0, 12) : "";
   return html`<li class=${line.level}>
     <time dateTime=${new Date(line.time * 1000).toISOString()}>${clock(line.time)}</time>
     ${line.shard != null ? html`<button type="button" class="on" title=${`Only shard ${line.shard}`} onClick=${() => onShard(String(line.shard))}>${on}</button>` : html`<span class="on" title=${line.worker}>${on}</span>`}
-    <span class="text">${line.level === "warning" || line.level === "error" ? html`<span class="sr">${line.level}: </span>` : null}${line.text}</span>
+    <span class="text">${line.level === "warning" || line.level === "error" ? html`<span class="sr">${line.level}: </span>` : null}${line.text}<${Below} line=${line} /></span>
   </li>`;
 }
 
@@ -27,7 +34,7 @@ export function Log({ followed, shard, onShard }) {
   const want = text.toLowerCase();
   const found = log.filter((line) =>
     LEVELS.indexOf(line.level) >= low && (shard === "" || String(line.shard) === shard) &&
-    (!want || `${line.text} ${line.item} ${line.worker} ${line.event}`.toLowerCase().includes(want)));
+    (!want || `${line.text} ${line.below} ${line.item} ${line.worker} ${line.event}`.toLowerCase().includes(want)));
   const shown = found.slice(-most);
   const toEnd = () => {
     following.current = true;

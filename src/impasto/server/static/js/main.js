@@ -116,3 +116,4 @@ function enter() {
 onRoute(enter);
 if (!enter()) refreshSession();
 render(html`<${App} />`, document.getElementById("app"));
+document.getElementById("stuck").remove();

@@ -4,13 +4,16 @@ import { get, may, post } from "./api.js";
 import { ago, duration, many, number, when } from "./format.js";
 import * as paths from "./paths.js";
 import { link } from "./router.js";
+import { RuleStart } from "./rulestart.js";
 import { useLoad } from "./store.js";
 import { Act, Confirm, Empty, Icon, Segments, State, tell, Trouble, Waiting } from "./ui.js";
 
 const STATES = [["", "All"], ["waiting", "Waiting"], ["running", "Running"], ["failed", "Failed"], ["poison", "Poison"], ["done", "Done"], ["superseded", "Superseded"]];
 
+const COUNTS = ["waiting", "running", "done", "failed", "poison", "superseded"];
+
 function Counts({ rule }) {
-  const parts = ["waiting", "running", "done", "failed", "poison", "superseded"].filter((name) => rule[name] || name === "done");
+  const parts = COUNTS.filter((name) => rule[name] || name === "done");
   return html`<div class="counts">${parts.map((name) => html`<span key=${name} style=${{ color: rule[name] && ["failed", "poison"].includes(name) ? "var(--bad)" : undefined }}><b>${number(rule[name])}</b>${name}</span>`)}</div>`;
 }
 
@@ -24,7 +27,10 @@ function reasons(rule) {
   ].filter(Boolean);
 }
 
-function RuleCard({ rule }) {
+/** Whether this caller may start jobs by a rule; one that only has records cannot. */
+const starts = (rule) => may("submitter") && rule.inbox !== "";
+
+function RuleCard({ rule, onMade }) {
   return html`<li class="card rule">
     <div class="stack tight">
       <h2 style=${{ fontSize: "15px" }}><a href=${link("rules", rule.rule)}>${rule.rule}</a></h2>
@@ -33,15 +39,18 @@ function RuleCard({ rule }) {
       ${reasons(rule).map((text) => html`<div class="small row muted" key=${text}><${Icon} name="info" /><span class="any">${text}</span></div>`)}
     </div>
     <a class="button" href=${link("rules", rule.rule)}>Objects</a>
+    ${starts(rule) && html`<${RuleStart} rule=${rule} onMade=${onMade} />`}
   </li>`;
 }
 
-function Tickets({ rule }) {
+function Tickets({ rule, turn }) {
   const [state, setState] = useState("");
   const [pages, setPages] = useState({ tickets: [], next: "" });
   const [ask, setAsk] = useState(null);
   const first = useLoad((signal) => get(paths.tickets(rule, state, ""), signal), [rule, state]);
   useEffect(() => { if (first.value) setPages(first.value); }, [first.value]);
+  // As long as one sees the start, it is read again when the rule has moved on.
+  useEffect(() => { if (pages.tickets.length <= (first.value?.tickets.length ?? 0)) first.reload(); }, [turn]);
   const more = async () => {
     const page = await get(paths.tickets(rule, state, pages.next));
     setPages({ tickets: [...pages.tickets, ...page.tickets], next: page.next });
@@ -78,7 +87,7 @@ export function useAgain(load, seconds) {
 
 export function Rules({ rule }) {
   const rules = useLoad((signal) => get(paths.rules(), signal), []);
-  useAgain(rules, 10);
+  useAgain(rules, 5);
   if (rules.error && !rules.value) return html`<${Trouble} problem=${rules.error} />`;
   if (!rules.value) return html`<${Waiting} />`;
   const { rules: list, watchers } = rules.value;
@@ -88,11 +97,12 @@ export function Rules({ rule }) {
       <div class="head"><h1>${rule}</h1></div>
       ${one ? html`<div class="stack" style=${{ marginBottom: "24px" }}>
           <dl class="facts"><dt>Inbox</dt><dd>${one.inbox}</dd><dt>Output</dt><dd>${one.output}</dd><dt>Scorer</dt><dd>${one.scorer}</dd></dl><${Counts} rule=${one} />
-          ${reasons(one).map((text) => html`<${Trouble} kind="calm" key=${text}><div>${text}</div><//>`)}</div>
-        <${Tickets} rule=${rule} />` : html`<${Trouble} kind="calm"><div>There is no rule of this name.</div><//>`}`;
+          ${reasons(one).map((text) => html`<${Trouble} kind="calm" key=${text}><div>${text}</div><//>`)}
+          ${starts(one) && html`<${RuleStart} key=${rule} rule=${one} onMade=${rules.reload} />`}</div>
+        <${Tickets} rule=${rule} turn=${[...COUNTS, "runs_since", "done_at"].map((name) => one[name]).join()} />` : html`<${Trouble} kind="calm"><div>There is no rule of this name.</div><//>`}`;
   }
   return html`<div class="head"><h1>Rules</h1><span class="hint">${watchers.length ? `${many(watchers.length, "watchers")}: ${watchers.map((each) => `${each.host} (started ${ago(each.began)})`).join(", ")}` : "No watcher runs"}</span></div>
     ${!watchers.length && list.length > 0 && html`<${Trouble} kind="warn"><div>No watcher runs, so nothing is taken up.</div><div class="remedy">Start one: impasto watch, or impasto serve without its option that turns it off.</div><//><br />`}
-    ${list.length ? html`<ul class="stack">${list.map((each) => html`<${RuleCard} key=${each.rule} rule=${each} />`)}</ul>`
+    ${list.length ? html`<ul class="stack">${list.map((each) => html`<${RuleCard} key=${each.rule} rule=${each} onMade=${rules.reload} />`)}</ul>`
       : html`<div class="card"><${Empty} title="No rules"><p>A rule turns what arrives in a folder or container into jobs. Rules are written in impasto.toml.</p><//></div>`}`;
 }
