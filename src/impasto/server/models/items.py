@@ -17,10 +17,12 @@ class FailedItem(Frozen):
     Attributes:
         error: what went wrong, and with which item.
         picture: whether its source can be shown as a picture.
+        kept: whether the output has the source's picture in its place.
     """
 
     error: ItemError
     picture: bool = False
+    kept: bool = False
 
 
 class FailedItems(Frozen):

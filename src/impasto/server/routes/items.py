@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query
 
@@ -12,6 +12,10 @@ from impasto.server.access.guard import Viewer
 from impasto.server.context import Here
 from impasto.server.models.items import FailedItem, FailedItems, Records
 from impasto.server.routes.pictures import shows_source
+
+if TYPE_CHECKING:
+    from impasto.schema.outcome import Done
+    from impasto.schema.plan import Plan, Shard
 
 router = APIRouter(tags=["items"])
 
@@ -29,16 +33,27 @@ def failed(
     planned = context.planned(caller, job)
     after = int(cursor or 0)
     found = [
-        (error, planned.plan.shards[record.shard])
+        (error, record, planned.plan.shards[record.shard])
         for record in context.plans.done(planned)
         for error in record.failed
         if error.item >= after
     ]
     shown = [
-        FailedItem(error=error, picture=shows_source(planned, shard, error.item))
-        for error, shard in found[:limit]
+        FailedItem(
+            error=error,
+            picture=shows_source(planned, shard, error.item),
+            kept=_kept(planned.plan, shard, record, error.item),
+        )
+        for error, record, shard in found[:limit]
     ]
     return FailedItems(items=shown, next=str(found[limit][0].item) if len(found) > limit else "")
+
+
+def _kept(plan: Plan, shard: Shard, record: Done, item: int) -> bool:
+    """Return whether the output has an item's own picture; a file that is no picture has none."""
+    if plan.output == "folder":
+        return shard.outputs[item - shard.start] in record.names
+    return plan.output in {"video", "image"}
 
 
 @router.get("/jobs/{job}/records")

@@ -33,12 +33,12 @@ export function Aside({ detail }) {
   return html`<div class="stack">
     <${Trouble} problem=${pages.error} />
     ${!items.length && !pages.error && html`<p class="faint small">Nothing was set aside.</p>`}
-    <ul class="aside-list">${items.map(({ error, picture }) => html`<li class="card aside-item" key=${error.item}>
+    <ul class="aside-list">${items.map(({ error, picture, kept }) => html`<li class="card aside-item" key=${error.item}>
       <${Thumb} src=${picture ? paths.itemSource(row.job, error.item, 400) : ""} icon=${picture ? "image" : "warn"} />
       <div class="stack tight">
         <h3 class="any">${error.key || `${singular(row.noun)} ${number(error.item + 1)}`}</h3>
         <p class="any small">${error.error}</p>
-        <p class="hint">${error.attempts > 1 ? `${error.attempts} runs have tried it. ` : ""}${detail.has_scored ? "The output has the source's picture in its place." : ""}</p>
+        <p class="hint">${error.attempts > 1 ? `${error.attempts} runs have tried it. ` : ""}${kept ? "The output has the source's picture in its place." : detail.has_scored ? "The output lacks it." : ""}</p>
         ${error.traceback && html`<details class="small"><summary class="faint">Traceback</summary><pre class="scroll" style=${{ marginTop: "8px" }}>${error.traceback}</pre></details>`}
       </div></li>`)}</ul>
     <${More} pages=${pages} />
