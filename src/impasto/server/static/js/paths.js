@@ -30,7 +30,7 @@ export const preview = () => `/v1/preview`;
 export const uploads = () => `/v1/uploads`;
 export const scorers = () => `/v1/scorers`;
 export const rules = () => `/v1/rules`;
-export const tickets = (rule, state, cursor) => `/v1/rules/${e(rule)}/tickets?state=${e(state)}&cursor=${e(cursor)}`;
+export const tickets = (rule, state, cursor) => `/v1/rules/${e(rule)}/tickets?cursor=${e(cursor)}${state && `&state=${e(state)}`}`;
 export const ticketRetry = (rule, ticket) => `/v1/rules/${e(rule)}/tickets/${e(ticket)}/retry`;
 export const ticketRedo = (rule, ticket) => `/v1/rules/${e(rule)}/tickets/${e(ticket)}/redo`;
 export const ticketForget = (rule, ticket) => `/v1/rules/${e(rule)}/tickets/${e(ticket)}/forget`;

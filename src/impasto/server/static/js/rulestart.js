@@ -6,7 +6,7 @@ import { link } from "./router.js";
 import { Trouble } from "./ui.js";
 
 const SAID = {
-  submitted: "Submitted.", "already submitted": "It was submitted before, and waits.", "already running": "It runs already.",
+  submitted: "Submitted.", "already submitted": "It is submitted already.", "already running": "It runs already.",
   done: "It was made before.", failed: "It failed before, too often to be tried again by itself.",
 };
 
