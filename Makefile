@@ -45,6 +45,7 @@ check: .venv/installed-dev .venv/installed-azurite .venv/installed-system  ## wh
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 image-test: .venv/installed-dev  ## build the image for real, without Docker, and run it as a cluster does
+	tools/system_packages.sh buildah mmdebstrap
 	deploy/image/build.sh
 	$(BIN)/python -m pytest deploy/image
 
@@ -83,7 +84,7 @@ clean:
 	touch $@
 
 .venv/installed-system: tools/system_packages.sh | .venv/installed-dev
-	tools/system_packages.sh
+	tools/system_packages.sh promtool=prometheus chromium
 	touch $@
 
 # An object store for the tests. npm runs no script of any package, and none is needed.

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# Install what some tests run and no package of Python has: promtool and Chromium.
+# Install what some tests run and no package of Python has.
 #
-# On Debian and its kin as root, or with sudo. Elsewhere it says what is missing and goes on: the
-# tests that need it fail.
+# Usage: tools/system_packages.sh COMMAND[=PACKAGE]... where a package is called otherwise than what
+# it brings. On Debian and its kin as root, or with sudo. Elsewhere it says what is missing and goes
+# on: the tests that need it fail.
 set -euo pipefail
 
 missing=()
-command -v promtool > /dev/null || missing+=(prometheus)
-command -v chromium > /dev/null || missing+=(chromium)
+for each in "$@"; do
+  command -v "${each%%=*}" > /dev/null || missing+=("${each##*=}")
+done
 if [ "${#missing[@]}" = 0 ]; then exit; fi
 
 root=()

@@ -1,22 +1,14 @@
 #!/usr/bin/env bash
 # Build the image with buildah where there is neither Docker nor a registry, for its test.
 #
-# Usage: deploy/image/build.sh [TARGET]. Needs root on Debian. The base is made of Debian's packages
-# and kept; layers are kept too, so that a change of the code alone takes a minute. Where pip reaches
-# its index by its configuration, what that names is mounted, and gets into no layer.
+# Usage: deploy/image/build.sh [TARGET]. Needs root, buildah and mmdebstrap. The base is made of
+# Debian's packages and kept; layers are kept too, so that a change of the code alone takes a minute.
+# Where pip reaches its index by its configuration, what that names is mounted, and gets into no layer.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 target=${1:-cpu}
 base=localhost/debian:bookworm-slim
 export BUILDAH_ISOLATION=chroot
-
-missing=()
-for each in buildah mmdebstrap; do command -v "$each" > /dev/null || missing+=("$each"); done
-if [ "${#missing[@]}" != 0 ]; then
-  apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq)
-  "${apt[@]}" update > /dev/null
-  "${apt[@]}" install --yes --no-install-recommends "${missing[@]}" > /dev/null
-fi
 
 if ! buildah inspect "$base" > /dev/null 2>&1; then
   new=$(mktemp -d)
