@@ -16,6 +16,8 @@ from support.isolation import isolate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from playwright.sync_api import Browser
+
     from support.cloud import Authority, Azurite, MotoS3
     from support.queues import AzuriteQueues
     from support.raycase import Case
@@ -48,6 +50,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     from support.groups import Groups
 
     return Groups(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser, which waits patiently."""
+    from playwright.sync_api import expect
+
+    from support.browsing import WAIT, chromium
+
+    expect.set_options(timeout=WAIT)
+    with chromium() as (_, found):
+        yield found
 
 
 @pytest.fixture(scope="session")
