@@ -170,13 +170,18 @@ def test_code_is_for_operators_and_never_where_callers_may_write(
     serving: Serving, tmp_path: Path
 ) -> None:
     code = "class Same:\n    def score(self, batch):\n        return batch\n"
-    for folder in (tmp_path, serving.media):
+    for folder in (tmp_path, tmp_path / "code", serving.media):
+        folder.mkdir(exist_ok=True)
         (folder / "same.py").write_text(code)
+    serving = Serving(tmp_path, code=(str(tmp_path / "code"), str(serving.media)))
     client = serving.client("operator")
     given = {"source": str(serving.media / "clip.mp4")}
     theirs = {**given, "scorer": f"python:{serving.media / 'same.py'}:Same"}
     _refused(client, 422, "is where callers may write", theirs)
-    ours = {**given, "scorer": f"python:{tmp_path / 'same.py'}:Same"}
+    elsewhere = {**given, "scorer": f"python:{tmp_path / 'same.py'}:Same"}
+    _refused(client, 422, "is not where code for callers is kept", elsewhere)
+    _refused(client, 422, "is not where code", {**given, "scorer": "script:/usr/bin/env"})
+    ours = {**given, "scorer": f"python:{tmp_path / 'code/same.py'}:Same"}
     assert client.post("/v1/jobs", json=ours).status_code == 201
 
 

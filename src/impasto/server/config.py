@@ -99,6 +99,8 @@ class ServeSettings(Frozen):
         watch: whether it runs the rules, and submitted jobs, too.
         read: as in `Scope`, for callers without a tenant.
         write: as in `Scope`, for callers without a tenant.
+        code: folders and prefixes of the scripts, classes and models that operators may use; no
+            other file of this machine is run for a caller, since many run what they are told to.
         oidc: whose bearer tokens are believed, besides Impasto's own.
         requests: requests per second that a caller may make in the long run.
         max_upload: largest file that may be uploaded.
@@ -115,6 +117,7 @@ class ServeSettings(Frozen):
     watch: bool = True
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
     oidc: Oidc | None = None
     requests: Annotated[float, Field(gt=0)] = 50.0
     max_upload: ByteSize = ByteSize(100 << 30)

@@ -16,6 +16,7 @@ from impasto.schema.url import parse as parse_url
 from impasto.scorers import registry
 from impasto.scorers.params import Role
 from impasto.scorers.roles import PINNED
+from impasto.server.access.caller import within
 from impasto.server.naming import output_for
 from impasto.server.problems import Refused
 from impasto.watch.template import below
@@ -122,9 +123,14 @@ def _check_files(context: Context, caller: Caller, entry: Entry, params: dict[st
 
 
 def _check_trusted(context: Context, caller: Caller, name: str, url: str) -> None:
-    """Refuse weights and code unless an operator names them, where no caller may write."""
+    """Refuse weights and code unless an operator names them, where only such things are kept."""
     if not caller.may("operator"):
         raise Refused(403, f"{name}: needs the role operator", "leave it out")
+    if not within(url, context.serve.code):
+        raise BadInput(
+            f"{name}: {normal(url)} is not where code for callers is kept",
+            "ask the administrator to put it there; see `code` of [serve]",
+        )
     place = parse_url(url)
     for scope in _scopes(context):
         if below(parse_url(scope), place) is not None:

@@ -52,16 +52,16 @@ class Caller:
 
     def check_read(self, url: str) -> None:
         """Raise BadInput unless it may read from a URL; what is there plays no part."""
-        if not _within(url, (*self.read, *self.write), whole=True):
+        if not within(url, (*self.read, *self.write), whole=True):
             raise BadInput(f"{url}: you may not read from there", _list(self.read))
 
     def check_write(self, url: str) -> None:
         """Raise BadInput unless it may write to a URL; what is there plays no part."""
-        if not _within(url, self.write):
+        if not within(url, self.write):
             raise BadInput(f"{url}: you may not write there", _list(self.write))
 
 
-def _within(url: str, prefixes: tuple[str, ...], *, whole: bool = False) -> bool:
+def within(url: str, prefixes: tuple[str, ...], *, whole: bool = False) -> bool:
     """Return whether a URL is below a prefix; a whole prefix counts too, if asked for."""
     # By the text alone: what names an account less exactly than the prefix does is elsewhere.
     place = normal(url)
