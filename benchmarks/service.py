@@ -11,6 +11,8 @@ once a second, for a minute. Clients, writer and service share the machine's cor
 - **Delay.** From the writing of a line to its arrival at a client, by the machine's clock.
 - **Lost, doubled.** Lines that a client did not get, or got twice. In the second run the service is
   killed in the middle and started again; clients connect again as browsers do.
+- **Memory** over minutes is measured with a line every 250 ms: what is known of a followed job
+  grows with the objects of its log, 3 KB each, and each line is one here.
 - **Requests to the store** are those of the service, as its metrics tell. To poll instead, each
   client would make one for the list and one for the log at each look.
 """
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     from impasto.storage.store import Store
 
 JOBS, ALIVE, CLIENTS, SECONDS = 1000, 4, 200, 60.0
-EVERY, PAUSE = 0.025, 1.0
+EVERY, SELDOM, PAUSE = 0.025, 0.25, 1.0
 PORT = 8719
 LONGEST_LINE = 1 << 22
 """Bytes; the first message has all jobs."""
@@ -78,8 +80,8 @@ class Seen:
 class Writer:
     """Keeps some jobs alive, and writes lines to their logs."""
 
-    def __init__(self, jobs: list[Job]) -> None:
-        self._jobs, self._ended = jobs, threading.Event()
+    def __init__(self, jobs: list[Job], every: float = EVERY) -> None:
+        self._jobs, self._every, self._ended = jobs, every, threading.Event()
         self.written: Counter[int] = Counter()
         self._threads = [threading.Thread(target=each) for each in (self._write, self._beat)]
         for thread in self._threads:
@@ -93,7 +95,7 @@ class Writer:
 
     def _write(self) -> None:
         number = 0
-        while not self._ended.wait(EVERY):
+        while not self._ended.wait(self._every):
             which = number % len(self._jobs)
             text = json.dumps([number, time.time()])
             self._jobs[which].journal.write(Workers(text=text))
@@ -271,7 +273,7 @@ def steady(folder: Path, tokens: list[str], jobs: list[Job], minutes: int) -> li
     """Return the memory of the service after each minute of a load."""
     service, rows = Served(folder), []
     asyncio.run(_ready(tokens[0]))
-    writer = Writer(jobs)
+    writer = Writer(jobs, SELDOM)
     for minute in range(1, minutes + 1):
         asyncio.run(_load(tokens, jobs, Seen(), 55.0))
         rows.append((f"{minute}", f"{service.memory:.0f}"))
