@@ -83,3 +83,12 @@ def test_one_connection_too_many_is_closed_and_a_later_one_served(port: int) -> 
     for sock in held:
         sock.close()
     eventually(lambda: b"200 OK" in answer(port, last), 20)
+
+
+def test_what_strangers_can_make_it_say_is_not_logged(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    upgrade = ASK + b"Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    assert b"400 Bad Request" in answer(port, b"nonsense\r\n\r\n")
+    assert answer(port, upgrade)
+    assert not caplog.messages

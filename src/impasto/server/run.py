@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 GRACE = 3
 """Seconds that running requests have to end."""
 BACKLOG = 1024
+_NOT_TOLD = (
+    "without completing response",
+    "graceful shutdown",
+    "Invalid HTTP request",
+    "Unsupported upgrade request",
+    "No supported WebSocket library",
+)
 JOIN = 0.5
 
 
@@ -187,7 +194,8 @@ def check_certificate(serve: ServeSettings) -> None:
 def _worth_telling(record: logging.LogRecord) -> bool:
     """Return whether a message of the server is worth a line.
 
-    A stream that ends because its client is too slow, or because the service ends, is not.
+    Not that a stream ends because its client is too slow or the service ends, nor what anybody can
+    make it say as often as they like.
     """
     text = record.getMessage()
-    return "without completing response" not in text and "graceful shutdown" not in text
+    return not any(each in text for each in _NOT_TOLD)
