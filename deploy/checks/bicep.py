@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 NAME = "Azure: Bicep's grammar and names, ARM's schemas, and who may reach and do what"
-CANNOT = (
+CANNOT: tuple[str, ...] = (
     "no Bicep compiler ran: arguments of functions, and types of computed values, are unchecked",
     "nothing was deployed: quotas, regions, sizes, policies and what services refuse are unknown",
     "properties that services alone set are known as far as these files ask for them",
