@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from checks import bicep
+from support.deployment import DEPLOY
 
-DEPLOY = Path(bicep.__file__).parents[1]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STORAGE, CLUSTER, NETWORK = (
     "modules/storage.bicep",

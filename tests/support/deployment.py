@@ -1,0 +1,7 @@
+"""The folder whose files are checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
