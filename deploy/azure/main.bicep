@@ -229,7 +229,7 @@ module secrets 'modules/endpoint.bicep' = {
   }
 }
 
-// The watcher and the drivers read the inbox, write results, and keep jobs.
+// The watcher, the service and the drivers read the inbox, write results, and keep jobs.
 var leaders = [
   'watcherPrincipalId'
   'driverPrincipalId'
@@ -322,6 +322,7 @@ module money 'modules/budget.bicep' = if (!empty(budgetEmails)) {
 
 output clusterName string = cluster.outputs.clusterName
 output registryName string = registry.outputs.registryName
+output registryServer string = registry.outputs.registryServer
 output dataAccount string = data.outputs.accountName
 output controlAccount string = control.outputs.accountName
 output queueUrl string = 'https://${data.outputs.accountName}.queue.${environment().suffixes.storage}/arrivals'

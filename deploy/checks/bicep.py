@@ -30,6 +30,7 @@ PARAMETER_TYPES: dict[str, type] = {
     "object": dict,
     "string": str,
 }
+_SUBJECT = re.compile(r"system:serviceaccount:\$\{namespace\}:([\w-]+)")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -63,6 +64,7 @@ def _of_file(file: BicepFile, files: Mapping[Path, BicepFile], schemas: Path) ->
         if declaration.kind in ("resource", "module"):
             found += _too_late(file, declaration)
         found += _roles(file, declaration)
+        found += _accounts(file, declaration)
     return found + _reachable(file)
 
 
@@ -183,6 +185,18 @@ def _roles(file: BicepFile, declaration: Declaration) -> list[Finding]:
         if node.type == "string_content"
         and _GUID.fullmatch(text(node))
         and text(node) not in azure_rules.ROLES
+    ]
+
+
+def _accounts(file: BicepFile, declaration: Declaration) -> list[Finding]:
+    """Find identities for accounts that none of the Kubernetes files has."""
+    folder = file.deploy / "kubernetes"
+    known = "".join(path.read_text() for path in folder.rglob("*.yaml"))
+    named = _SUBJECT.findall(text(declaration.node)) if known else ()
+    return [
+        file.say(declaration.node, f"deploy/kubernetes has no ServiceAccount {name}")
+        for name in named
+        if not re.search(rf"^  name: {re.escape(name)}$", known, re.MULTILINE)
     ]
 
 

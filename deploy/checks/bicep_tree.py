@@ -88,7 +88,7 @@ class BicepFile:
 
     Attributes:
         path: where it is.
-        name: its path as findings show it.
+        deploy: the folder that is checked.
         root: its tree.
         declared: what it declares, by name.
         outputs: the nodes of its outputs, by name.
@@ -96,7 +96,7 @@ class BicepFile:
     """
 
     path: Path
-    name: str
+    deploy: Path
     root: Node
     declared: dict[str, Declaration] = field(default_factory=dict)
     outputs: dict[str, Node] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class BicepFile:
     def read(cls, path: Path, deploy: Path) -> BicepFile:
         """Parse a file below the folder `deploy`."""
         root = Parser(_LANGUAGE).parse(path.read_bytes()).root_node
-        made = cls(path, str(path.relative_to(deploy)), root)
+        made = cls(path, deploy, root)
         for node in root.named_children:
             word = next((c for c in node.named_children if c.type == "identifier"), None)
             if word is None:
@@ -119,6 +119,11 @@ class BicepFile:
                     made.twice.append(declaration)
                 made.declared[text(word)] = declaration
         return made
+
+    @property
+    def name(self) -> str:
+        """Its path as findings show it."""
+        return str(self.path.relative_to(self.deploy))
 
     def say(self, node: Node, words: str) -> Finding:
         """Return a finding at a node."""

@@ -193,11 +193,27 @@ resource watcherTrust 'Microsoft.ManagedIdentity/userAssignedIdentities/federate
       'api://AzureADTokenExchange'
     ]
     issuer: cluster.properties.oidcIssuerProfile.issuerURL
-    subject: 'system:serviceaccount:${namespace}:impasto-service'
+    subject: 'system:serviceaccount:${namespace}:impasto-watch'
   }
 }
 
-// KEDA reads the length of the queue as the watcher. An identity takes one credential at a time.
+// An identity takes one credential at a time.
+resource serverTrust 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2023-01-31' = {
+  parent: watcher
+  name: 'serve'
+  properties: {
+    audiences: [
+      'api://AzureADTokenExchange'
+    ]
+    issuer: cluster.properties.oidcIssuerProfile.issuerURL
+    subject: 'system:serviceaccount:${namespace}:impasto-serve'
+  }
+  dependsOn: [
+    watcherTrust
+  ]
+}
+
+// KEDA reads the length of the queue as the watcher.
 resource kedaTrust 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2023-01-31' = {
   parent: watcher
   name: 'keda'
@@ -209,7 +225,7 @@ resource kedaTrust 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedId
     subject: 'system:serviceaccount:kube-system:keda-operator'
   }
   dependsOn: [
-    watcherTrust
+    serverTrust
   ]
 }
 

@@ -34,3 +34,4 @@ resource fetch 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 output registryId string = registry.id
 output registryName string = registry.name
+output registryServer string = registry.properties.loginServer

@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Write the overlay of one cluster: deploy/kubernetes/overlays/aks with the names of a deployment.
+
+Reads the outputs of main.bicep, as JSON, from stdin:
+`az deployment group show ... --query properties.outputs | deploy/azure/fill.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CLUSTER = HERE / "cluster"
+IDENTITIES = {
+    "impasto-watch": "watcherClientId",
+    "impasto-serve": "watcherClientId",
+    "impasto-head": "driverClientId",
+    "impasto-worker": "workerClientId",
+}
+"""The output with the identity of each ServiceAccount."""
+
+SETTINGS = """\
+home = "az://control/impasto"
+engine = "ray"
+address = "http://impasto-head-svc:8265"
+gpus_per_worker = 1
+workers = "0:16"
+
+[stores.inbox]
+url = "az://inbox"
+account = "{dataAccount}"
+
+[stores.media]
+url = "az://media"
+account = "{dataAccount}"
+
+[stores.control]
+url = "az://control"
+account = "{controlAccount}"
+role = "control"
+
+[rules.paint]
+inbox = "az://inbox"
+style = "az://media/paintings/starry.jpg"
+output = "az://media/out/{{path}}/{{name}}-painted.mp4"
+queue = "{queueUrl}"
+max_bytes = "5GB"
+keep_jobs = "30d"
+
+[serve]
+read = ["az://inbox", "az://media"]
+write = ["az://media/out"]
+"""
+
+
+def fill(outputs: dict[str, str]) -> dict[str, str]:
+    """Return the text of each file of the overlay.
+
+    Args:
+        outputs: the outputs of main.bicep by name.
+    """
+    patches = [
+        _patch("ServiceAccount", name, "add", "/metadata/annotations", _client(outputs[output]))
+        for name, output in IDENTITIES.items()
+    ]
+    account, identity = outputs["dataAccount"], outputs["watcherClientId"]
+    queue = "/spec/triggers/0/metadata/accountName"
+    asker = "/spec/podIdentity/identityId"
+    patches += [
+        _patch("ScaledObject", "impasto-watch", "replace", queue, account),
+        _patch("TriggerAuthentication", "impasto-queue", "replace", asker, identity),
+    ]
+    overlay = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": "impasto",
+        "resources": ["../../kubernetes/overlays/aks"],
+        "configMapGenerator": [
+            {"name": "impasto-settings", "behavior": "replace", "files": ["impasto.toml"]}
+        ],
+        "images": [
+            {"name": "ghcr.io/impasto/impasto", "newName": f"{outputs['registryServer']}/impasto"}
+        ],
+        "patches": patches,
+    }
+    # JSON is YAML, and needs no library.
+    whole = json.dumps(overlay, indent=2) + "\n"
+    return {"kustomization.yaml": whole, "impasto.toml": SETTINGS.format_map(outputs)}
+
+
+def _client(identity: str) -> dict[str, str]:
+    return {"azure.workload.identity/client-id": identity}
+
+
+def _patch(kind: str, name: str, operation: str, path: str, value: object) -> dict[str, object]:
+    steps = [{"op": operation, "path": path, "value": value}]
+    return {"target": {"kind": kind, "name": name}, "patch": json.dumps(steps)}
+
+
+def main() -> int:
+    """Write the files, and return an exit code."""
+    given = {name: str(one["value"]) for name, one in json.load(sys.stdin).items()}
+    CLUSTER.mkdir(exist_ok=True)
+    for name, content in fill(given).items():
+        (CLUSTER / name).write_text(content)
+    print(f"{CLUSTER} is ready: kubectl apply -k {CLUSTER}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
