@@ -30,6 +30,7 @@ DOCUMENTS = [
     ROOT / "CONTRIBUTING.md",
     ROOT / "examples" / "README.md",
     *sorted(DOCS.glob("*.md")),
+    *sorted((ROOT / "deploy").rglob("README.md")),
 ]
 OF_THE_PROJECT = [ROOT / "CHANGELOG.md", ROOT / "BENCHMARKS.md"]
 """Documents whose commands need not exist any more, or are of others."""
@@ -141,7 +142,9 @@ impasto: job 1: incomplete; 'impasto retry 1' tries again
     ]
 
 
-@pytest.mark.parametrize("document", [*DOCUMENTS, *OF_THE_PROJECT], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "document", [*DOCUMENTS, *OF_THE_PROJECT], ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_every_link_between_documents_leads_somewhere(document: Path) -> None:
     prose = BLOCK.sub("", document.read_text())
     for path, heading in re.findall(r"\]\((?!\w+:)([^)#\s]*)#?([^)\s]*)\)", prose):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from checks import bicep, image, launcher
+from checks import bicep, image, launcher, readme
 from checks.finding import Finding
 
 
@@ -24,7 +24,7 @@ class Validator(Protocol):
         """Return what is wrong in the folder `deploy`; an empty list if nothing is."""
 
 
-MODULES: tuple[Validator, ...] = (bicep, image, launcher)
+MODULES: tuple[Validator, ...] = (bicep, image, launcher, readme)
 """The modules of this package that check something, in the order they run."""
 
 

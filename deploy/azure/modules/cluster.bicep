@@ -139,6 +139,10 @@ resource gpus 'Microsoft.ContainerService/managedClusters/agentPools@2026-03-01'
     enableAutoScaling: true
     osType: 'Linux'
     osSKU: 'AzureLinux'
+    // The chart of the device plugin looks for this label.
+    nodeLabels: {
+      'nvidia.com/gpu.present': 'true'
+    }
     nodeTaints: [
       gpuTaint
     ]
@@ -161,6 +165,9 @@ resource spotGpus 'Microsoft.ContainerService/managedClusters/agentPools@2026-03
     scaleSetPriority: 'Spot'
     scaleSetEvictionPolicy: 'Delete'
     spotMaxPrice: -1
+    nodeLabels: {
+      'nvidia.com/gpu.present': 'true'
+    }
     nodeTaints: [
       gpuTaint
       spotTaint
