@@ -13,6 +13,8 @@ export function Drop({ id, title, hint, accept, icon, value, onChange, canUpload
   const [sending, setSending] = useState(null);
   const [problem, setProblem] = useState(null);
   const [shown, setShown] = useState("");
+  // What is being typed stands, whatever redraws the form; it counts once the field is left.
+  const [text, setText] = useState(value?.url ?? "");
   const stop = useRef(null);
   useEffect(() => () => stop.current?.abort(), []);
   useEffect(() => () => shown && URL.revokeObjectURL(shown), [shown]);
@@ -22,6 +24,7 @@ export function Drop({ id, title, hint, accept, icon, value, onChange, canUpload
     setSending(null);
     setShown("");
     setProblem(null);
+    setText("");
     onChange(null);
   };
   const take = async (file) => {
@@ -64,7 +67,7 @@ export function Drop({ id, title, hint, accept, icon, value, onChange, canUpload
         : html`<${Icon} name=${icon} /><b>${title}</b><span class="hint">${hint}</span>
           ${canUpload && html`<label class="button slim" for=${id}>Choose a file<input class="sr" type="file" id=${id} accept=${accept} onChange=${(event) => take(event.target.files[0])} /></label>`}`}
     </div>
-    ${!full && html`<input class="slim-input" type="text" aria-label=${`URL of ${title.toLowerCase()}`} placeholder="or a URL that the service can read" value=${value?.url ?? ""} spellcheck="false" onChange=${typed} />`}
+    ${!full && html`<input class="slim-input" type="text" aria-label=${`URL of ${title.toLowerCase()}`} placeholder="or a URL that the service can read" value=${text} spellcheck=${false} onInput=${(event) => setText(event.target.value)} onChange=${typed} />`}
     <${Trouble} problem=${problem} />
   </div>`;
 }

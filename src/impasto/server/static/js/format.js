@@ -58,9 +58,13 @@ export function singular(noun) {
 /** Count things: 1 shard, 2 shards. */
 export const many = (count, noun) => `${number(count)} ${count === 1 ? singular(noun) : noun}`;
 
+/** The last part of a place: only http and file URLs are encoded, and any other text is as it is. */
 export function baseName(url) {
-  const path = url.split(/[?#]/)[0].replace(/\/+$/, "");
+  const [, scheme = ""] = url.match(/^([a-z][a-z0-9+.-]*):\/\//i) ?? [];
+  const web = /^https?$/i.test(scheme);
+  const path = (web ? url.split("?")[0] : url).replace(/\/+$/, "");
   const last = path.slice(path.lastIndexOf("/") + 1);
+  if (!web && scheme.toLowerCase() !== "file") return last || url;
   try { return decodeURIComponent(last) || url; } catch { return last || url; }
 }
 

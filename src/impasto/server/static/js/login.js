@@ -49,7 +49,7 @@ export function Login() {
       <h1>Films, painted<br />frame by frame.</h1>
       <div class="field">
         <label for="token">Token</label>
-        <input id="token" type="password" ref=${field} autocomplete="current-password" spellcheck="false" placeholder="imp_…"
+        <input id="token" type="password" ref=${field} autocomplete="current-password" spellcheck=${false} placeholder="imp_…"
           aria-describedby="token-help" required />
         <span class="hint" id="token-help">The service's first start prints a link that logs you in. Administrators make further tokens.</span>
       </div>

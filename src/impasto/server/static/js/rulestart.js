@@ -47,7 +47,7 @@ export function RuleStart({ rule, onMade }) {
   const spin = (what) => busy === what && html`<span class="spin"></span>`;
   return html`<form class="rule-start stack tight" onSubmit=${submit} aria-label=${`Start a job by rule ${rule.rule}`}>
     <div class="row wrap">
-      <input class="grow slim-input" type="text" aria-label=${`Source for rule ${rule.rule}`} placeholder="URL of a source" spellcheck="false"
+      <input class="grow slim-input" type="text" aria-label=${`Source for rule ${rule.rule}`} placeholder="URL of a source" spellcheck=${false}
         value=${source} onInput=${(event) => setSource(event.target.value)} />
       ${session.value.can_write && html`<label class="button slim">${spin("send")}Upload<input class="sr" type="file" ref=${chosen} aria-label=${`File for rule ${rule.rule}`} onChange=${send} /></label>`}
       ${rule.styles.length > 1 && html`<select class="slim-input" style=${{ width: "auto" }} aria-label=${`Style of rule ${rule.rule}`} value=${style} onChange=${(event) => setStyle(event.target.value)}>

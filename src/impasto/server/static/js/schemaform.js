@@ -1,5 +1,5 @@
 // A form made from a JSON schema: the parameters of any scorer, also of ones that came later.
-import { html } from "../vendor/htm-preact.js";
+import { html, useState } from "../vendor/htm-preact.js";
 
 /** The schema of a value, without "or null" around it. */
 function core(schema, root) {
@@ -36,6 +36,12 @@ export function fieldsOf(scorer) {
 
 const words = (name) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
 
+/** A field for text that keeps what is typed, whatever redraws the form before it can be read. */
+function Typed({ value, onText, ...rest }) {
+  const [text, setText] = useState(value);
+  return html`<input ...${rest} value=${text} onInput=${(event) => { setText(event.target.value); onText(event); }} />`;
+}
+
 export function Field({ name, schema, required, value, onChange }) {
   const id = `param-${name}`;
   const hint = schema.description && html`<span class="hint" id=${`${id}-hint`}>${schema.description}</span>`;
@@ -56,18 +62,18 @@ export function Field({ name, schema, required, value, onChange }) {
       return html`<div class="field"><div class="row between"><label for=${id}>${words(name)}</label><output class="hint num" for=${id}>${now}</output></div>
         <input type="range" id=${id} min=${low} max=${high} step=${(high - low) / 100 < 0.05 ? 0.01 : 0.05} value=${now} aria-describedby=${described} onInput=${set} />${hint}</div>`;
     }
-    return html`<div class="field">${label}<input type="number" id=${id} min=${low} max=${high} step=${schema.type === "integer" ? 1 : "any"} required=${required}
-      value=${value ?? ""} placeholder=${schema.default ?? ""} aria-describedby=${described} onChange=${set} />${hint}</div>`;
+    return html`<div class="field">${label}<${Typed} type="number" id=${id} min=${low} max=${high} step=${schema.type === "integer" ? 1 : "any"} required=${required}
+      value=${value ?? ""} placeholder=${schema.default ?? ""} aria-describedby=${described} onText=${set} />${hint}</div>`;
   }
   if (schema.type === "string") {
-    return html`<div class="field">${label}<input type="text" id=${id} required=${required} value=${value ?? ""} placeholder=${schema.default ?? ""} spellcheck="false"
-      aria-describedby=${described} onChange=${(event) => onChange(event.target.value || undefined)} />${hint}</div>`;
+    return html`<div class="field">${label}<${Typed} type="text" id=${id} required=${required} value=${value ?? ""} placeholder=${schema.default ?? ""} spellcheck=${false}
+      aria-describedby=${described} onText=${(event) => onChange(event.target.value || undefined)} />${hint}</div>`;
   }
   const json = (event) => {
     try {
       event.target.setCustomValidity("");
       onChange(event.target.value ? JSON.parse(event.target.value) : undefined);
-    } catch { event.target.setCustomValidity("write JSON, such as [1, 2] or {\"a\": 1}"); event.target.reportValidity(); }
+    } catch { event.target.setCustomValidity("write JSON, such as [1, 2] or {\"a\": 1}"); }
   };
-  return html`<div class="field">${label}<input type="text" class="mono" id=${id} value=${value === undefined ? "" : JSON.stringify(value)} placeholder="JSON" aria-describedby=${described} onChange=${json} />${hint}</div>`;
+  return html`<div class="field">${label}<${Typed} type="text" class="mono" id=${id} value=${value === undefined ? "" : JSON.stringify(value)} placeholder="JSON" aria-describedby=${described} onText=${json} />${hint}</div>`;
 }

@@ -28,13 +28,13 @@ const isModel = (scorer, { required, role }) => scorer.code && required && role 
 function submissionOf(form, scorer) {
   if (!form.source || !scorer) return null;
   const missing = fieldsOf(scorer).some((field) => field.required && !isModel(scorer, field) && form.params[field.name] == null);
-  if (missing || (scorer.code && !form.file)) return null;
+  if (missing || (scorer.code && !form.file.trim())) return null;
   const options = {};
   if (form.size) options.max_size = Number(form.size);
   if (form.sound) options.audio = form.sound;
   const params = Object.fromEntries(Object.entries(form.params).filter(([, value]) => value !== undefined));
   return {
-    source: form.source.url, output: form.output, scorer: scorer.code ? `${scorer.name}:${form.file}` : scorer.name,
+    source: form.source.url, output: form.output.trim(), scorer: scorer.code ? `${scorer.name}:${form.file.trim()}` : scorer.name,
     params, options, labels: labelsOf(form.labels), overwrite: form.overwrite,
   };
 }
@@ -149,7 +149,7 @@ function Form({ scorers, start, again }) {
           <div class="field whole"><label for="scorer">Scorer</label>
             <select id="scorer" value=${form.scorer} onChange=${(event) => set({ scorer: event.target.value, params: {}, file: "" })}>${scorers.map((each) => html`<option key=${each.name} value=${each.name}>${each.name}</option>`)}</select>
             <span class="hint">${scorer?.summary}</span></div>
-          ${scorer?.code && html`<div class="field whole"><label for="file">Model or program</label><input id="file" type="text" required spellcheck="false" placeholder="path or URL" value=${form.file} onChange=${(event) => set({ file: event.target.value.trim() })} /></div>`}
+          ${scorer?.code && html`<div class="field whole"><label for="file">Model or program</label><input id="file" type="text" required spellcheck=${false} placeholder="path or URL" value=${form.file} onInput=${(event) => set({ file: event.target.value })} /></div>`}
           ${others.map(({ name, schema, required }) => html`<${Field} key=${`${form.scorer}-${name}`} name=${name} schema=${schema} required=${required} value=${form.params[name]} onChange=${param(name)} />`)}
         </div>
         <div class="form-grid">
@@ -157,7 +157,7 @@ function Form({ scorers, start, again }) {
             <div class="field"><label for="size">Longer side</label><select id="size" value=${form.size} onChange=${(event) => set({ size: event.target.value })}>${SIZES.map(([key, text]) => html`<option key=${key} value=${key}>${text}</option>`)}</select></div>
             <div class="field"><label for="sound">Sound</label><select id="sound" value=${form.sound} onChange=${(event) => set({ sound: event.target.value })}>${SOUNDS.map(([key, text]) => html`<option key=${key} value=${key}>${text}</option>`)}</select></div>`}
           <div class="field"><label for="labels">Labels <span class="hint">optional</span></label><input id="labels" type="text" placeholder="client=acme, shot=12" value=${form.labels} onInput=${(event) => set({ labels: event.target.value })} /></div>
-          <div class="field"><label for="output">Output <span class="hint">optional</span></label><input id="output" type="text" placeholder="named after the source" spellcheck="false" value=${form.output} onChange=${(event) => set({ output: event.target.value.trim() })} /></div>
+          <div class="field"><label for="output">Output <span class="hint">optional</span></label><input id="output" type="text" placeholder="named after the source" spellcheck=${false} value=${form.output} onInput=${(event) => set({ output: event.target.value })} /></div>
           <label class="check whole"><input type="checkbox" checked=${form.overwrite} onChange=${(event) => set({ overwrite: event.target.checked })} />Replace what is at the output</label>
         </div>
       </div>

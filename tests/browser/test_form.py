@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from support.browsing import enter, tab, token, write_config
+from support.serve_process import ServeProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("form")
+    write_config(folder)
+    for name, colour in (("harbour", "teal"), ("swirls", "gold")):
+        Image.new("RGB", (96, 64), colour).save(folder / "media" / f"{name}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(folder: Path) -> Iterator[str]:
+    with ServeProcess(folder, "--no-watch") as serve:
+        yield serve.url
+
+
+def _name(page: Page, folder: Path) -> None:
+    """Name a picture and a painting by their paths."""
+    for label, name in (("URL of a clip", "harbour"), ("URL of a painting", "swirls")):
+        page.get_by_label(label).fill(str(folder / "media" / f"{name}.png"))
+        page.get_by_label(label).press("Tab")
+
+
+def test_what_is_typed_stays_when_the_estimate_arrives(
+    folder: Path, url: str, browser: Browser
+) -> None:
+    name = "Übung #1, 50%20.png"
+    with tab(browser) as page:
+        enter(page, url, token(folder, "submitter")[1], "new")
+        _name(page, folder)
+        output = page.get_by_role("textbox", name="Output")
+        output.press_sequentially(f"made/{name}")
+        expect(page.locator(".estimate")).to_contain_text("1 image")
+        expect(output).to_have_value(f"made/{name}")
+        page.get_by_role("button", name="Start").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        page.get_by_role("link", name="Jobs", exact=True).first.click()
+        expect(page.locator(".jobs .job")).to_contain_text(name)
