@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from support.browsing import enter, tab, token, write_config
+from support.browsing import drop, enter, tab, token, write_config
 from support.serve_process import ServeProcess
 
 if TYPE_CHECKING:
@@ -53,3 +53,37 @@ def test_what_is_typed_stays_when_the_estimate_arrives(
         expect(page.get_by_role("heading", level=1)).to_have_text(name)
         page.get_by_role("link", name="Jobs", exact=True).first.click()
         expect(page.locator(".jobs .job")).to_contain_text(name)
+
+
+def test_a_file_that_cannot_be_read_is_refused_at_once(
+    folder: Path, url: str, browser: Browser
+) -> None:
+    broken = b"no video at all"
+    with tab(browser) as page:
+        enter(page, url, token(folder, "submitter")[1], "new")
+        start = page.get_by_role("button", name="Start")
+        drop(page, "A painting", "notes.txt", broken, "text/plain")
+        expect(page.get_by_role("alert")).to_contain_text("notes.txt: is not a picture")
+        drop(page, "A painting", "swirls.png", broken, "image/png")
+        expect(page.get_by_role("alert")).to_contain_text("swirls.png: is not a readable picture")
+        page.get_by_label("URL of a painting").fill(str(folder / "media" / "swirls.png"))
+        page.get_by_label("URL of a painting").press("Tab")
+        expect(page.get_by_role("alert")).to_have_count(0)
+        drop(page, "A clip", "broken.mp4", broken, "video/mp4")
+        expect(page.get_by_role("alert")).to_contain_text("broken.mp4")
+        expect(start).to_be_disabled()
+        page.get_by_role("button", name="Replace").click()
+        page.get_by_label("URL of a clip").fill(str(folder / "media" / "harbour.png"))
+        page.get_by_label("URL of a clip").press("Tab")
+        expect(page.get_by_role("alert")).to_have_count(0)
+        expect(start).to_be_enabled()
+
+
+def test_a_source_alone_is_looked_at(folder: Path, url: str, browser: Browser) -> None:
+    with tab(browser) as page:
+        enter(page, url, token(folder, "submitter")[1], "new")
+        drop(page, "A clip", "broken.mp4", b"no video at all", "video/mp4")
+        expect(page.get_by_role("alert")).to_contain_text("broken.mp4")
+        drop(page, "broken.mp4", "mine.png", (folder / "media" / "swirls.png").read_bytes())
+        expect(page.locator(".estimate")).to_have_text("1 image")
+        expect(page.get_by_role("button", name="Start")).to_be_disabled()

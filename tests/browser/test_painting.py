@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from importlib.resources import files
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 
 from support.board import eventually
-from support.browsing import DROP, WAIT, tab, write_config
+from support.browsing import WAIT, drop, tab, write_config
 from support.clips import real_clip
 from support.serve_process import ServeProcess
 
@@ -18,13 +17,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 PAINTING = Path(str(files("impasto.scorers") / "data" / "painting.jpg"))
-
-
-def _drop(page: Page, card: str, file: Path, kind: str) -> None:
-    data = base64.b64encode(file.read_bytes()).decode()
-    transfer = page.evaluate_handle(DROP, [data, file.name, kind])
-    for event in ("dragenter", "dragover", "drop"):
-        page.locator(".drop", has_text=card).dispatch_event(event, {"dataTransfer": transfer})
 
 
 def _edge(page: Page) -> float:
@@ -94,8 +86,9 @@ def test_a_clip_and_a_painting_become_a_film_that_plays(tmp_path: Path, browser:
         expect(page.get_by_text("Nothing painted yet")).to_be_visible()
 
         page.get_by_role("link", name="New job").first.click()
-        _drop(page, "A clip", real_clip("bikes"), "video/mp4")
-        _drop(page, "A painting", PAINTING, "image/jpeg")
+        clip = real_clip("bikes")
+        drop(page, "A clip", clip.name, clip.read_bytes(), "video/mp4")
+        drop(page, "A painting", PAINTING.name, PAINTING.read_bytes(), "image/jpeg")
         page.get_by_label("Longer side").select_option("480")
         expect(page.locator(".estimate")).to_contain_text("250 frames", timeout=WAIT)
         page.get_by_role("button", name="Preview one frame").click()

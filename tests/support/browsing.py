@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,6 +84,14 @@ def enter(page: Page, url: str, text: str, view: str = "") -> None:
     page.locator("header.top").wait_for()
     if view:
         page.goto(f"{url}#/{view}")
+
+
+def drop(page: Page, card: str, name: str, data: bytes, kind: str = "image/png") -> None:
+    """Drop a file on one of the form's cards."""
+    text = base64.b64encode(data).decode()
+    transfer = page.evaluate_handle(DROP, [text, name, kind])
+    for event in ("dragenter", "dragover", "drop"):
+        page.locator(".drop", has_text=card).dispatch_event(event, {"dataTransfer": transfer})
 
 
 def serious(page: Page) -> list[str]:

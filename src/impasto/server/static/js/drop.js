@@ -2,13 +2,16 @@
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { upload } from "./api.js";
 import { baseName, bytes } from "./format.js";
-import { Bar, Icon, Trouble } from "./ui.js";
+import { refusalOf } from "./picture.js";
+import { Bar, Icon, Thumb, Trouble } from "./ui.js";
 
 /**
- * @param value {url, name} or null: what will be submitted.
+ * @param value {url, name} or null: what will be submitted; {kept: true, picture} too if an earlier
+ *   job had it.
  * @param onChange called with it once the file is sent, and with null when it is taken out.
+ * @param trouble why the service refuses it, or null.
  */
-export function Drop({ id, title, hint, accept, icon, value, onChange, canUpload }) {
+export function Drop({ id, title, hint, accept, icon, value, onChange, canUpload, trouble, pictureOnly }) {
   const [over, setOver] = useState(0);
   const [sending, setSending] = useState(null);
   const [problem, setProblem] = useState(null);
@@ -31,6 +34,9 @@ export function Drop({ id, title, hint, accept, icon, value, onChange, canUpload
     if (!file) return;
     clear();
     const mine = (stop.current = new AbortController());
+    const refused = await refusalOf(file, pictureOnly);
+    if (mine !== stop.current) return;
+    if (refused) return setProblem(refused);
     if (/^(image|video)\//.test(file.type)) setShown(URL.createObjectURL(file));
     setSending({ name: file.name, size: file.size, type: file.type, part: 0 });
     try {
@@ -56,18 +62,21 @@ export function Drop({ id, title, hint, accept, icon, value, onChange, canUpload
     onDragLeave: () => setOver((n) => n - 1),
     onDrop: (event) => { event.preventDefault(); setOver(0); if (canUpload) take(event.dataTransfer.files[0]); },
   };
-  const full = sending !== null;
+  const kept = !sending && value?.kept;
+  const full = sending !== null || kept;
   return html`<div class="stack tight">
     <div class="drop ${over > 0 ? "over" : ""} ${full ? "full" : ""}" ...${drag}>
-      ${full
-        ? html`${shown && (sending.type.startsWith("video") ? html`<video class="shown" src=${shown} muted preload="metadata" aria-hidden="true"></video>` : html`<img class="shown" src=${shown} alt="" />`)}
+      ${kept ? html`<${Thumb} src=${value.picture} icon=${icon} /><div class="small any"><b title=${value.url}>${value.name}</b></div>
+          <button type="button" class="button slim quiet" onClick=${clear}>Replace</button>`
+        : full
+        ? html`${shown && (sending.type.startsWith("video") ? html`<video class="shown" src=${shown} muted playsinline preload="metadata" aria-hidden="true"></video>` : html`<img class="shown" src=${shown} alt="" />`)}
           <div class="small any"><b>${sending.name}</b> <span class="faint">${bytes(sending.size)}</span></div>
           ${sending.part < 1 && html`<${Bar} slim percent=${100 * sending.part} label=${`Upload of ${sending.name}`} />`}
-          <button type="button" class="button slim quiet" onClick=${clear}>${sending.part < 1 ? "Stop" : "Take another"}</button>`
+          <button type="button" class="button slim quiet" onClick=${clear}>${sending.part < 1 ? "Stop" : "Replace"}</button>`
         : html`<${Icon} name=${icon} /><b>${title}</b><span class="hint">${hint}</span>
           ${canUpload && html`<label class="button slim" for=${id}>Choose a file<input class="sr" type="file" id=${id} accept=${accept} onChange=${(event) => take(event.target.files[0])} /></label>`}`}
     </div>
     ${!full && html`<input class="slim-input" type="text" aria-label=${`URL of ${title.toLowerCase()}`} placeholder="or a URL that the service can read" value=${text} spellcheck=${false} onInput=${(event) => setText(event.target.value)} onChange=${typed} />`}
-    <${Trouble} problem=${problem} />
+    <${Trouble} problem=${problem ?? trouble} />
   </div>`;
 }

@@ -1,5 +1,5 @@
 // A new job: a clip, a painting, one frame to judge by, and what it will take.
-import { html, useEffect, useState } from "../vendor/htm-preact.js";
+import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { get, may, post, session } from "./api.js";
 import { Drop } from "./drop.js";
 import { baseName, duration, many, number } from "./format.js";
@@ -24,6 +24,15 @@ function labelsOf(text) {
 /** Whether a parameter is what follows the colon in a scorer's name: `onnx:model.onnx`. */
 const isModel = (scorer, { required, role }) => scorer.code && required && role !== "" && role !== "picture";
 
+/** Whether the service has said no, rather than not now. */
+const refuses = (problem) => problem?.status >= 400 && problem.status < 500 && ![408, 429].includes(problem.status);
+
+/** A source alone, to hear whether it can be read; null where only its scorer can tell. */
+const sourceOf = (form, scorer) => (form.source && scorer?.takes.includes("pictures") && !scorer.code ? { source: form.source.url, scorer: "identity" } : null);
+
+/** Parameters that are chosen at a glance: switches, and numbers with two ends. */
+const plain = ({ schema, required }) => required || schema.type === "boolean" || (schema.type === "number" && schema.maximum != null && schema.default != null);
+
 /** What was entered, as the API takes it; null while something is missing. */
 function submissionOf(form, scorer) {
   if (!form.source || !scorer) return null;
@@ -39,13 +48,13 @@ function submissionOf(form, scorer) {
   };
 }
 
-function Estimate({ estimate, problem, loading }) {
-  if (problem) return html`<${Trouble} problem=${problem} kind="warn" />`;
+function Estimate({ estimate, problem, loading, whole }) {
+  if (problem) return whole && html`<${Trouble} problem=${problem} kind=${refuses(problem) ? "" : "warn"} />`;
   if (!estimate) return loading ? html`<${Waiting} what="Looking at the source" />` : null;
-  const parts = [many(estimate.items, estimate.noun), many(estimate.shards, "shards"), estimate.workers ? many(estimate.workers, "workers") : ""];
+  const parts = [many(estimate.items, estimate.noun), ...(whole ? [many(estimate.shards, "shards"), estimate.workers ? many(estimate.workers, "workers") : ""] : [])];
   return html`<div class="estimate" aria-live="polite">
-    <span class="hint">${estimate.seconds == null ? "How long it takes is not known before a first job" : "The whole job takes about"}</span>
-    ${estimate.seconds != null && html`<b>${duration(estimate.seconds)}</b>`}
+    ${whole && html`<span class="hint">${estimate.seconds == null ? "How long it takes is not known before a first job" : "The whole job takes about"}</span>
+      ${estimate.seconds != null && html`<b>${duration(estimate.seconds)}</b>`}`}
     <span class="small muted">${parts.filter(Boolean).join(" · ")}${estimate.width ? ` · ${number(estimate.width)} × ${number(estimate.height)}` : ""}</span>
     ${estimate.warnings.map((text) => html`<${Trouble} kind="calm" key=${text}><div>${text}</div><//>`)}
   </div>`;
@@ -65,7 +74,7 @@ const EMPTY = { source: null, params: {}, names: {}, scorer: "style", file: "", 
 function formOf({ row, params, spec }) {
   const kept = Object.fromEntries(Object.entries(params).filter(([name]) => name !== "style"));
   return {
-    ...EMPTY, source: { url: row.source, name: baseName(row.source) }, scorer: row.scorer.split(":")[0], params: kept,
+    ...EMPTY, source: { url: row.source, name: baseName(row.source), kept: true, picture: row.preview == null ? "" : paths.previewSource(row.job, row.preview) }, scorer: row.scorer.split(":")[0], params: kept,
     size: spec.max_size ? String(spec.max_size) : "", sound: ["auto", "none"].includes(spec.audio) ? spec.audio : "",
     labels: Object.entries(row.labels).map((pair) => pair.join("=")).join(", "),
   };
@@ -92,29 +101,38 @@ function Form({ scorers, start, again }) {
   // Models and programs come from places that only operators can name.
   const fields = fieldsOf(scorer).filter(({ role }) => role === "" || role === "picture" || may("operator"))
     .filter((field) => !isModel(scorer, field));
-  const asked = JSON.stringify({ ...wanted, labels: 0, overwrite: 0 });
+  const latest = useRef("");
+  const request = wanted ?? sourceOf(form, scorer);
+  const asked = JSON.stringify({ ...request, labels: 0 });
+  latest.current = asked;
+  // The name of the output changes nothing about a frame.
+  const pictured = JSON.stringify({ ...wanted, labels: 0, output: 0, overwrite: 0 });
+  useEffect(() => setProblem(null), [JSON.stringify(form)]);
   useEffect(() => {
-    setPreview(null);
-    setProblem(null);
     setEstimate({});
-    if (!wanted) return;
+    if (!request) return;
     const stop = new AbortController();
     const timer = setTimeout(async () => {
-      setEstimate({ loading: true });
-      try { setEstimate({ estimate: await post(paths.plan(), wanted, stop.signal) }); }
-      catch (error) { if (error.name !== "AbortError") setEstimate({ problem: error }); }
+      const whole = request === wanted;
+      setEstimate({ loading: true, whole });
+      try { setEstimate({ estimate: await post(paths.plan(), request, stop.signal), whole }); }
+      catch (error) { if (error.name !== "AbortError") setEstimate({ problem: error, whole }); }
     }, 500);
     return () => { clearTimeout(timer); stop.abort(); };
   }, [asked]);
 
   const look = async () => {
     setProblem(null);
-    const mine = asked;
+    const [mine, whole] = [pictured, asked];
     try {
       const found = await post(paths.preview(), wanted);
-      setPreview({ asked: mine, found });
-      setEstimate({ estimate: found.estimate });
-    } catch (error) { setProblem(error); }
+      setPreview({ pictured: mine, found });
+      if (whole === latest.current) setEstimate({ estimate: found.estimate, whole: true });
+    } catch (error) {
+      if (whole !== latest.current) return;
+      if (refuses(error)) setEstimate({ problem: error, whole: true });
+      else setProblem(error);
+    }
   };
   const submit = async (event) => {
     event.preventDefault();
@@ -131,9 +149,12 @@ function Form({ scorers, start, again }) {
   };
   const pictures = fields.filter(({ role }) => role === "picture");
   const others = fields.filter(({ role }) => role !== "picture").sort((a, b) => b.required - a.required);
+  const more = others.filter((field) => !plain(field));
+  const field = ({ name, schema, required }) => html`<${Field} key=${`${form.scorer}-${name}`} name=${name} schema=${schema} required=${required} value=${form.params[name]} onChange=${param(name)} />`;
+  const refused = refuses(estimate.problem);
   const style = form.scorer === "style";
   const canUpload = session.value.can_write;
-  const seen = preview?.asked === asked ? preview.found : null;
+  const seen = preview?.pictured === pictured ? preview.found : null;
   return html`<form onSubmit=${submit}>
     <div class="head"><h1>${again ? "Another style" : "New job"}</h1></div>
     ${!canUpload && html`<${Trouble} kind="warn"><div>You have no place for outputs, so nothing can be uploaded or submitted.</div><div class="remedy">Ask the administrator to add one to the service's settings.</div><//><br />`}
@@ -141,8 +162,8 @@ function Form({ scorers, start, again }) {
       <div class="stack" style=${{ gap: "24px" }}>
         <div class="drops">
           <${Drop} id="source" title=${style ? "A clip" : "A source"} hint=${style ? "Drop a video or picture here" : "Drop a file here"} icon="film" canUpload=${canUpload}
-            accept=${scorer?.takes.includes("pictures") ? "video/*,image/*,.mkv,.mxf,.y4m" : undefined} value=${form.source} onChange=${(source) => set({ source })} />
-          ${pictures.map(({ name }) => html`<${Drop} key=${name} id=${`drop-${name}`} title=${name === "style" ? "A painting" : `A picture: ${name}`} hint="Drop a picture here" icon="brush" canUpload=${canUpload} accept="image/*"
+            accept=${scorer?.takes.includes("pictures") ? "video/*,image/*,.mkv,.mxf,.y4m" : undefined} value=${form.source} onChange=${(source) => set({ source })} trouble=${estimate.whole ? null : estimate.problem} />
+          ${pictures.map(({ name }) => html`<${Drop} key=${name} id=${`drop-${name}`} title=${name === "style" ? "A painting" : `A picture: ${name}`} hint="Drop a picture here" icon="brush" canUpload=${canUpload} accept="image/*" pictureOnly
             value=${form.params[name] ? { url: form.params[name] } : null} onChange=${(value) => param(name)(value?.url)} />`)}
         </div>
         <div class="form-grid">
@@ -150,7 +171,8 @@ function Form({ scorers, start, again }) {
             <select id="scorer" value=${form.scorer} onChange=${(event) => set({ scorer: event.target.value, params: {}, file: "" })}>${scorers.map((each) => html`<option key=${each.name} value=${each.name}>${each.name}</option>`)}</select>
             <span class="hint">${scorer?.summary}</span></div>
           ${scorer?.code && html`<div class="field whole"><label for="file">Model or program</label><input id="file" type="text" required spellcheck=${false} placeholder="path or URL" value=${form.file} onInput=${(event) => set({ file: event.target.value })} /></div>`}
-          ${others.map(({ name, schema, required }) => html`<${Field} key=${`${form.scorer}-${name}`} name=${name} schema=${schema} required=${required} value=${form.params[name]} onChange=${param(name)} />`)}
+          ${others.filter(plain).map(field)}
+          ${more.length > 0 && html`<details class="whole" key=${form.scorer} open=${more.some(({ name }) => start.params[name] != null)}><summary class="small muted">More about ${form.scorer}</summary><div class="form-grid">${more.map(field)}</div></details>`}
         </div>
         <div class="form-grid">
           ${scorer?.gives.includes("pictures") && html`
@@ -165,10 +187,10 @@ function Form({ scorers, start, again }) {
         ${seen ? html`<${Look} preview=${seen} />` : html`<div class="compare empty-frame" style=${{ aspectRatio: "16 / 9" }}>
           <div class="stack tight" style=${{ justifyItems: "center", padding: "20px" }}><${Icon} name="brush" />
             <span>${wanted ? "See one frame before you start." : style ? "A clip and a painting, and you see one frame here." : "Choose a source first."}</span>
-            <${Act} run=${look} disabled=${!wanted}>Preview one frame<//></div></div>`}
+            <${Act} run=${look} disabled=${!wanted || refused}>Preview one frame<//></div></div>`}
         <${Estimate} ...${estimate} />
         <${Trouble} problem=${problem} />
-        <div class="row"><button class="button primary big" disabled=${!wanted || busy || !canUpload}>${busy ? html`<span class="spin"></span>` : null}Start</button>
+        <div class="row"><button class="button primary big" disabled=${!wanted || refused || busy || !canUpload}>${busy ? html`<span class="spin"></span>` : null}Start</button>
           ${!session.value.watches && html`<span class="hint">No watcher runs, so it waits for one: impasto watch.</span>`}</div>
       </div>
     </div>
