@@ -80,7 +80,7 @@ def test_what_was_set_aside_is_shown_with_its_reason(
     with tab(browser) as page:
         enter(page, url, token(folder, "viewer")[1])
         row = page.locator(".jobs .job", has_text="all")
-        expect(row).to_contain_text("4 images")
+        expect(row).to_contain_text("2 of 4 images failed")
         row.get_by_role("link").first.click()
         page.get_by_role("tab", name="Set aside").click()
         items = page.locator(".aside-item")

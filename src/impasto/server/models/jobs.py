@@ -40,6 +40,7 @@ class JobRow(Frozen):
         percent: how much of it is done; 100 only once it is finished.
         items_done: items that are scored and written, those of running shards included.
         items: its items; 0 while it is not planned.
+        items_failed: how many were set aside, once it is done or incomplete.
         noun: what its items are called: frames, images, rows, files.
         shards_done: shards that are done.
         shards: how many it has; 0 while it is not planned.
@@ -67,6 +68,7 @@ class JobRow(Frozen):
     percent: int = 0
     items_done: int = 0
     items: int = 0
+    items_failed: int = 0
     noun: str = "items"
     shards_done: int = 0
     shards: int = 0

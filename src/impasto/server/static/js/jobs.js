@@ -39,6 +39,12 @@ export function progressText(row) {
   return `${number(row.items_done)} of ${number(row.items)} ${row.noun}`;
 }
 
+/** The same for a list, where failures are told nowhere else. */
+function outcome(row) {
+  if (row.state !== "done" || !row.items_failed) return pace(row) || progressText(row);
+  return html`<span style=${{ color: "var(--warn)" }}>${number(row.items_failed)} of ${many(row.items, row.noun)} failed</span>`;
+}
+
 export function pace(row) {
   if (row.state !== "running") return "";
   const left = row.seconds_left == null ? "" : `${duration(row.seconds_left)} left`;
@@ -71,7 +77,7 @@ class Row extends Component {
         </div>
       </div>
       <div class="job-how">
-        <div class="line"><${State} state=${row.state} word=${stateWord(row)} /><span class="clip">${pace(row) || progressText(row)}</span></div>
+        <div class="line"><${State} state=${row.state} word=${stateWord(row)} /><span class="clip">${outcome(row)}</span></div>
         ${row.state !== "done" && html`<${Bar} slim percent=${row.percent} state=${row.state} label=${`Progress of ${title}`} />`}
       </div>
       <div class="job-when" title=${when(row.started)}>${ago(row.started)}</div>
