@@ -51,7 +51,7 @@ def test_each_role_and_tenant_sees_what_is_theirs(tmp_path: Path, browser: Brows
             expect(page.get_by_role("heading", level=1)).to_contain_text("1.csv")
             expect(page.locator(".actions .button")).to_have_count(0)
             page.goto(f"{serve.url}#/new")
-            expect(page.get_by_text("There is nothing here for you.")).to_be_visible()
+            expect(page.get_by_text("New job needs the role submitter")).to_be_visible()
             assert _status(steer, text, "POST") == 403
             assert _status(steer, stranger, "POST") == 404
             _revoke(serve.url, viewer, browser, tmp_path)

@@ -317,7 +317,7 @@ def test_debug_shows_the_whole_traceback(various: dict[str, Job], tmp_path: Path
 
 LOG = [
     (events.Submitted(time=1.0), "submitted to a cluster"),
-    (events.Detached(time=1.0), "left to a watcher of its home"),
+    (events.Detached(time=1.0), "submitted, and waits for a watcher"),
     (events.Started(time=1.0, host="vm", pid=7, resumed=0), "started on vm, process 7"),
     (events.Workers(time=1.0, text="none could start"), "workers: none could start"),
     (events.PassedOver(time=1.0, key="done/00001.json"), "done/00001.json: damaged, so its"),

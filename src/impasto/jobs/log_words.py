@@ -161,7 +161,7 @@ class LogWords:
             case events.Submitted():
                 return "submitted to a cluster"
             case events.Detached():
-                return "left to a watcher of its home"
+                return "submitted, and waits for a watcher"
             case events.Cancelled():
                 return "cancelled: every driver was asked to stop"
             case events.Started():
@@ -169,7 +169,9 @@ class LogWords:
                 by = f"started on {plain(event.host)}, process {event.pid}"
                 return by + (before if event.resumed else "")
             case events.Stopping():
-                left = f"{event.running} workers finish their shards"
+                many = "workers finish their shards"
+                finish = "worker finishes its shard" if event.running == 1 else many
+                left = f"{event.running} {finish}"
                 return f"stopping: {plain(event.why)}; {left}"
             case events.Finished():
                 result = event.record

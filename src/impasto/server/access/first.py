@@ -33,5 +33,5 @@ def first_link(context: Context, url: str) -> str | None:
         return None
     if not context.home.create(FIRST, b"{}"):
         return None
-    _, text = context.tokens.create("admin", name="the link of the first start")
+    _, text = context.tokens.create("admin", name="administrator")
     return f"{url.rstrip('/')}/#token={text}"

@@ -24,7 +24,7 @@ export function Cluster() {
   const sum = (name) => machines.reduce((total, machine) => total + machine[name], 0);
   const stats = [
     [number(machines.length), machines.length === 1 ? "machine" : "machines"], [number(workers), workers === 1 ? "worker scores" : "workers score"],
-    ...(waiting ? [[number(waiting), "wait for a machine"]] : []), ...(starting ? [[number(starting), "machines start"]] : []),
+    ...(waiting ? [[number(waiting), waiting === 1 ? "waits for a machine" : "wait for a machine"]] : []), ...(starting ? [[number(starting), starting === 1 ? "machine starts" : "machines start"]] : []),
     [`${number(Math.round(sum("cpus_used")))}/${number(sum("cpus"))}`, "cores in use"], ...(sum("gpus") ? [[`${number(sum("gpus_used"))}/${number(sum("gpus"))}`, "GPUs in use"]] : []),
   ];
   return html`<div class="head"><h1>Cluster</h1><span class="hint">${engine === "ray" ? "Ray" : "this machine"}</span></div>

@@ -66,11 +66,11 @@ function Details({ detail }) {
     ["Digest", detail.result ? `sha256 ${detail.result.sha256}` : ""], ["Report", detail.result?.report ?? ""],
   ].filter(([, value]) => value);
   const asked = { ...detail.params, ...detail.spec };
-  const notes = [...detail.reasons.map((text) => ["Plan", text]), ...(detail.result?.notes ?? []).map((text) => ["Output", text]), ...detail.changes.map((text) => ["Replaced", text])];
+  const notes = [["Why it was planned this way", detail.reasons], ["Notes on the output", detail.result?.notes ?? []], ["Files that were replaced", detail.changes]];
   return html`<div class="stack" style=${{ gap: "28px" }}>
     <section><h2 style=${{ marginBottom: "10px" }}>Facts</h2><dl class="facts">${facts.map(([name, value]) => html`<dt key=${name}>${name}</dt><dd>${value}</dd>`)}</dl></section>
-    ${notes.length > 0 && html`<section><h2 style=${{ marginBottom: "10px" }}>Why it is as it is</h2><dl class="facts">${notes.map(([name, text]) => html`<dt>${name}</dt><dd>${text}</dd>`)}</dl></section>`}
-    <section><h2 style=${{ marginBottom: "10px" }}>What it was asked for</h2><dl class="facts">${Object.entries(asked).filter(([, value]) => value !== null && value !== "" && given(value) !== "{}").map(([name, value]) => html`<dt class="mono" key=${name}>${name}</dt><dd class="mono">${given(value)}</dd>`)}</dl></section>
+    ${notes.map(([name, lines]) => lines.length > 0 && html`<section key=${name}><h2 style=${{ marginBottom: "10px" }}>${name}</h2><ul class="stack tight small">${lines.map((text) => html`<li class="any">${text}</li>`)}</ul></section>`)}
+    <section><h2 style=${{ marginBottom: "10px" }}>Settings</h2><dl class="facts">${Object.entries(asked).filter(([, value]) => value !== null && value !== "" && given(value) !== "{}").map(([name, value]) => html`<dt class="mono" key=${name}>${name}</dt><dd class="mono">${given(value)}</dd>`)}</dl></section>
     <div><a class="link small" href=${paths.timings(row.job)} download>How long every shard took, as CSV</a></div>
   </div>`;
 }

@@ -82,6 +82,13 @@ function Body({ view, parts, query }) {
   return html`<${Tokens} />`;
 }
 
+/** Why this caller sees nothing here. */
+function Closed({ view }) {
+  const { role } = session.value;
+  const fact = !view ? "There is no such page." : !may(view.role) ? `${view.name} needs the role ${view.role}, and you are ${role}.` : `${view.name} is not shown to tenants.`;
+  return html`<${Trouble} kind="calm"><div>${fact}</div>${view && html`<div class="remedy">Ask the administrator for another token if you need it.</div>`}<a class="link" href="#/jobs">See all jobs</a><//>`;
+}
+
 function App() {
   const who = useStore(session);
   const { view, parts, query } = useStore(route);
@@ -102,7 +109,7 @@ function App() {
     <main class="main" id="main" tabindex="-1">
       ${known
         ? html`<${Body} view=${view} parts=${parts} query=${query} />`
-        : html`<${Trouble} kind="calm"><div>There is nothing here for you.</div><a class="link" href="#/jobs">See all jobs</a><//>`}
+        : html`<${Closed} view=${VIEWS[view]} />`}
     </main>
     <${Toasts} />`;
 }

@@ -1,6 +1,6 @@
 // Watch rules: what arrived, what waits and why.
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
-import { get, may, post } from "./api.js";
+import { get, may, post, session } from "./api.js";
 import { ago, duration, many, number, when } from "./format.js";
 import * as paths from "./paths.js";
 import { link } from "./router.js";
@@ -60,12 +60,12 @@ function Tickets({ rule, turn }) {
     <div class="scroll"><${Segments} label="State" options=${STATES} value=${state} onChange=${setState} /></div>
     <${Trouble} problem=${first.error} />
     ${first.loading && !pages.tickets.length ? html`<${Waiting} />` : !pages.tickets.length ? html`<p class="faint small">No object is in this state.</p>`
-      : html`<div class="card scroll" style=${{ padding: "4px 18px" }}><table><caption class="sr">Objects of the inbox</caption>
+      : html`<div class="card scroll" style=${{ padding: "4px 18px" }}><table class="fold"><caption class="sr">Objects of the inbox</caption>
         <thead><tr><th scope="col">Object</th><th scope="col">State</th><th scope="col">Since</th><th scope="col">Job</th>${may("operator") && html`<th scope="col"><span class="sr">Actions</span></th>`}</tr></thead>
         <tbody>${pages.tickets.map((each) => html`<tr key=${each.ticket}>
           <td class="any"><div style=${{ fontWeight: 500 }}>${each.key}</div>${each.error && html`<div class="small" style=${{ color: "var(--bad)" }}>${each.error}</div>`}${each.output && html`<div class="hint any">${each.output}</div>`}</td>
-          <td><${State} state=${each.state} /></td><td class="small faint" style=${{ whiteSpace: "nowrap" }} title=${when(each.at)}>${ago(each.at)}</td>
-          <td>${each.job && html`<a class="link mono" href=${link("jobs", each.job)}>${each.job}</a>`}</td>
+          <td><${State} state=${each.state} /></td><td class="small faint" data-name="Since" style=${{ whiteSpace: "nowrap" }} title=${when(each.at)}>${ago(each.at)}</td>
+          <td data-name="Job">${each.job && html`<a class="link mono" href=${link("jobs", each.job)}>${each.job}</a>`}</td>
           ${may("operator") && html`<td><div class="row" style=${{ justifyContent: "flex-end" }}>
             ${["failed", "poison"].includes(each.state) && html`<${Act} class="slim" run=${doing(paths.ticketRetry(rule, each.ticket), "It is tried again.")}>Retry<//>`}
             ${each.state === "done" && html`<${Act} class="slim" run=${doing(paths.ticketRedo(rule, each.ticket), "It is made anew.")}>Redo<//>`}
@@ -91,6 +91,8 @@ export function Rules({ rule }) {
   if (rules.error && !rules.value) return html`<${Trouble} problem=${rules.error} />`;
   if (!rules.value) return html`<${Waiting} />`;
   const { rules: list, watchers } = rules.value;
+  const { tenant, watches } = session.value;
+  const idle = tenant ? !watches : !watchers.length;
   const one = list.find((each) => each.rule === rule);
   if (rule) {
     return html`<a class="crumb" href="#/rules"><${Icon} name="back" />Rules</a>
@@ -101,8 +103,8 @@ export function Rules({ rule }) {
           ${starts(one) && html`<${RuleStart} key=${rule} rule=${one} onMade=${rules.reload} />`}</div>
         <${Tickets} rule=${rule} turn=${[...COUNTS, "runs_since", "done_at"].map((name) => one[name]).join()} />` : html`<${Trouble} kind="calm"><div>There is no rule of this name.</div><//>`}`;
   }
-  return html`<div class="head"><h1>Rules</h1><span class="hint">${watchers.length ? `${many(watchers.length, "watchers")}: ${watchers.map((each) => `${each.host} (started ${ago(each.began)})`).join(", ")}` : "No watcher runs"}</span></div>
-    ${!watchers.length && list.length > 0 && html`<${Trouble} kind="warn"><div>No watcher runs, so nothing is taken up.</div><div class="remedy">Start one: impasto watch, or impasto serve without its option that turns it off.</div><//><br />`}
+  return html`<div class="head"><h1>Rules</h1><span class="hint">${watchers.length ? `${many(watchers.length, "watchers")}: ${watchers.map((each) => `${each.host} (started ${ago(each.began)})`).join(", ")}` : idle ? "No watcher runs" : ""}</span></div>
+    ${idle && list.length > 0 && html`<${Trouble} kind="warn"><div>No watcher runs, so nothing is taken up.</div><div class="remedy">${tenant ? "Ask the administrator to start one." : "Start one: impasto watch, or impasto serve without its option that turns it off."}</div><//><br />`}
     ${list.length ? html`<ul class="stack">${list.map((each) => html`<${RuleCard} key=${each.rule} rule=${each} onMade=${rules.reload} />`)}</ul>`
-      : html`<div class="card"><${Empty} title="No rules"><p>A rule turns what arrives in a folder or container into jobs. Rules are written in impasto.toml.</p><//></div>`}`;
+      : html`<div class="card"><${Empty} title="No rules"><p>A rule turns what arrives in a folder or container into jobs. ${tenant ? "Yours are made by the administrator." : "Rules are written in impasto.toml."}</p><//></div>`}`;
 }
