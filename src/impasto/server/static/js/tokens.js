@@ -14,12 +14,14 @@ const MEANS = {
 };
 
 function Made({ made, onClose }) {
-  const copy = async () => {
-    try { await navigator.clipboard.writeText(made.token); tell("Copied."); } catch { tell("Select the text and copy it."); }
+  const ways = [["A link that logs in", `${location.origin}${location.pathname}#token=${encodeURIComponent(made.token)}`], ["The token, for programs", made.token]];
+  const copy = (text) => async () => {
+    try { await navigator.clipboard.writeText(text); tell("Copied."); } catch { tell("Select the text and copy it."); }
   };
   return html`<div class="card pad stack tight" role="status"><h2>Token ${made.row.name ? `for ${made.row.name}` : "made"}</h2>
-    <p class="small muted">Copy it now; it cannot be shown again.</p>
-    <div class="secret"><code>${made.token}</code><button type="button" class="button slim" onClick=${copy}><${Icon} name="copy" />Copy</button></div>
+    <p class="small muted">Copy one of these now; neither can be shown again. Whoever has it is let in.</p>
+    ${ways.map(([name, text]) => html`<div class="stack tight" key=${name}><h3>${name}</h3><div class="secret"><code>${text}</code>
+      <button type="button" class="button slim" aria-label=${`Copy: ${name.toLowerCase()}`} onClick=${copy(text)}><${Icon} name="copy" />Copy</button></div></div>`)}
     <div><button type="button" class="button slim quiet" onClick=${onClose}>Done</button></div></div>`;
 }
 
@@ -56,10 +58,10 @@ export function Tokens() {
       </form>
       ${made && html`<${Made} made=${made} onClose=${() => setMade(null)} />`}
       <${Trouble} problem=${tokens.error} />
-      ${tokens.loading && !list.length ? html`<${Waiting} />` : html`<div class="card scroll" style=${{ padding: "4px 18px" }} tabindex="0" role="region" aria-label="Tokens"><table><caption class="sr">Tokens</caption>
+      ${tokens.loading && !list.length ? html`<${Waiting} />` : html`<div class="card scroll" style=${{ padding: "4px 18px" }} tabindex="0" role="region" aria-label="Tokens"><table class="fold"><caption class="sr">Tokens</caption>
         <thead><tr><th scope="col">For</th><th scope="col">Role</th><th scope="col">Tenant</th><th scope="col">Made</th><th scope="col">Ends</th><th scope="col"><span class="sr">Revoke</span></th></tr></thead>
-        <tbody>${list.map((each) => html`<tr key=${each.id}><td><div class="any" style=${{ fontWeight: 500 }}>${each.name || "unnamed"}</div><span class="mono hint">${each.id}</span></td><td>${each.role}</td><td>${each.tenant || html`<span class="faint">all</span>`}</td>
-          <td class="small faint" title=${when(each.created)}>${ago(each.created)}</td><td class="small faint">${each.expires ? when(each.expires) : "never"}</td>
+        <tbody>${list.map((each) => html`<tr key=${each.id}><td><div class="any" style=${{ fontWeight: 500 }}>${each.name || "unnamed"}</div><span class="mono hint">${each.id}</span></td><td data-name="Role">${each.role}</td><td data-name="Tenant">${each.tenant || html`<span class="faint">all</span>`}</td>
+          <td class="small faint" data-name="Made" title=${when(each.created)}>${ago(each.created)}</td><td class="small faint" data-name="Ends">${each.expires ? when(each.expires) : "never"}</td>
           <td class="num"><button type="button" class="button slim quiet" aria-label=${`Revoke ${each.name || each.id}`} onClick=${() => setAsk(each)}>Revoke</button></td></tr>`)}</tbody></table></div>`}
     </div>
     ${ask && html`<${Confirm} title="Revoke this token?" text=${`${ask.name || ask.id}: whoever uses it is locked out within seconds.`} yes="Revoke it"
