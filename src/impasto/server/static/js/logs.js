@@ -13,12 +13,18 @@ function Below({ line }) {
   return html`<details><summary>Traceback</summary>${line.below}</details>`;
 }
 
+/** What it says; the column before it names the shard already. */
+function said({ shard, text }) {
+  const known = `shard ${shard}: `;
+  return shard != null && text.startsWith(known) ? text.slice(known.length) : text;
+}
+
 function Line({ line, onShard }) {
   const on = line.shard != null ? `shard ${line.shard}` : line.worker ? line.worker.slice(0, 12) : "";
   return html`<li class=${line.level}>
     <time dateTime=${new Date(line.time * 1000).toISOString()}>${clock(line.time)}</time>
     ${line.shard != null ? html`<button type="button" class="on" title=${`Only shard ${line.shard}`} onClick=${() => onShard(String(line.shard))}>${on}</button>` : html`<span class="on" title=${line.worker}>${on}</span>`}
-    <span class="text">${line.level === "warning" || line.level === "error" ? html`<span class="sr">${line.level}: </span>` : null}${line.text}<${Below} line=${line} /></span>
+    <span class="text">${line.level === "warning" || line.level === "error" ? html`<span class="sr">${line.level}: </span>` : null}${said(line)}<${Below} line=${line} /></span>
   </li>`;
 }
 

@@ -73,16 +73,17 @@ function describe(shard, row) {
 }
 
 function Table({ shards, row, onPick }) {
+  const tried = shards.some((shard) => shard.attempts);
   const [from, setFrom] = useState(0);
   const part = shards.slice(from, from + ROWS);
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Shards"><table>
-      <thead><tr><th scope="col">Shard</th><th scope="col">State</th><th scope="col" class="num">${row.noun}</th><th scope="col" class="num">Took</th><th scope="col" class="num">Tries failed</th><th scope="col">Done at</th></tr></thead>
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Shards"><table class="dense">
+      <thead><tr><th scope="col">Shard</th><th scope="col">State</th><th scope="col" class="num">${row.noun}</th><th scope="col" class="num">Took</th>${tried && html`<th scope="col" class="num">Failed</th>`}<th scope="col" class="num">Done at</th></tr></thead>
       <tbody>${part.map((shard) => html`<tr key=${shard.shard}>
-        <td class="num"><button type="button" class="button quiet slim" onClick=${() => onPick(shard.shard)} aria-label=${`Log of shard ${shard.shard}`}>${shard.shard}</button></td>
+        <td><button type="button" class="button quiet slim num" onClick=${() => onPick(shard.shard)} aria-label=${`Log of shard ${shard.shard}`}>${shard.shard}</button></td>
         <td><${State} state=${shard.state} /></td>
         <td class="num">${number(shard.items)}/${number(shard.stop - shard.start)}</td>
         <td class="num">${shard.seconds ? duration(shard.seconds) : ""}</td>
-        <td class="num">${shard.attempts || ""}</td><td class="num">${shard.ended ? clock(shard.ended) : ""}</td>
+        ${tried && html`<td class="num">${shard.attempts || ""}</td>`}<td class="num">${shard.ended ? clock(shard.ended) : ""}</td>
       </tr>`)}</tbody></table></div>
     ${shards.length > ROWS && html`<div class="row" style=${{ marginTop: "10px" }}>
       <button type="button" class="button slim" disabled=${!from} onClick=${() => setFrom(Math.max(0, from - ROWS))}>Earlier</button>

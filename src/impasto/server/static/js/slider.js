@@ -10,7 +10,7 @@ import { Icon } from "./ui.js";
  */
 export function Compare({ before, after, ratio, tags = ["Source", "Painted"] }) {
   const [at, setAt] = useState(50);
-  return html`<div class="compare" style=${{ aspectRatio: ratio || "16 / 9" }}>
+  return html`<div class="compare" style=${{ aspectRatio: ratio || "16 / 9", "--ratio": ratio || "16 / 9" }}>
     ${after}
     ${before({ clipPath: `inset(0 ${100 - at}% 0 0)` })}
     <input type="range" min="0" max="100" step="0.5" value=${at} aria-label="Edge between source and result"

@@ -13,6 +13,9 @@ import { Act, Icon, Trouble, Waiting } from "./ui.js";
 const SIZES = [["", "As the source"], ["480", "480 pixels"], ["720", "720 pixels"], ["1280", "1280 pixels"], ["1920", "1920 pixels"]];
 const SOUNDS = [["", "As it is"], ["auto", "Encode what does not fit"], ["none", "Without"]];
 
+/** Nothing can be dropped by a finger. */
+const hint = (what) => (matchMedia("(pointer: coarse)").matches ? `Choose ${what}` : `Drop ${what} here`);
+
 function labelsOf(text) {
   const pairs = text.split(",").map((each) => each.trim()).filter(Boolean);
   return Object.fromEntries(pairs.map((each) => {
@@ -161,9 +164,9 @@ function Form({ scorers, start, again }) {
     <div class="new-grid">
       <div class="stack" style=${{ gap: "24px" }}>
         <div class="drops">
-          <${Drop} id="source" title=${style ? "A clip" : "A source"} hint=${style ? "Drop a video or picture here" : "Drop a file here"} icon="film" canUpload=${canUpload}
+          <${Drop} id="source" title=${style ? "A clip" : "A source"} hint=${hint(style ? "a video or picture" : "a file")} icon="film" canUpload=${canUpload}
             accept=${scorer?.takes.includes("pictures") ? "video/*,image/*,.mkv,.mxf,.y4m" : undefined} value=${form.source} onChange=${(source) => set({ source })} trouble=${estimate.whole ? null : estimate.problem} />
-          ${pictures.map(({ name }) => html`<${Drop} key=${name} id=${`drop-${name}`} title=${name === "style" ? "A painting" : `A picture: ${name}`} hint="Drop a picture here" icon="brush" canUpload=${canUpload} accept="image/*" pictureOnly
+          ${pictures.map(({ name }) => html`<${Drop} key=${name} id=${`drop-${name}`} title=${name === "style" ? "A painting" : `A picture: ${name}`} hint=${hint("a picture")} icon="brush" canUpload=${canUpload} accept="image/*" pictureOnly
             value=${form.params[name] ? { url: form.params[name] } : null} onChange=${(value) => param(name)(value?.url)} />`)}
         </div>
         <div class="form-grid">
