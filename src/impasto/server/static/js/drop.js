@@ -51,6 +51,7 @@ export function Drop({ id, title, hint, accept, icon, value, onChange, canUpload
       setShown("");
     }
   };
+  const hide = () => setShown("");
   const typed = (event) => {
     const url = event.target.value.trim();
     setProblem(null);
@@ -69,7 +70,7 @@ export function Drop({ id, title, hint, accept, icon, value, onChange, canUpload
       ${kept ? html`<${Thumb} src=${value.picture} icon=${icon} /><div class="small any"><b title=${value.url}>${value.name}</b></div>
           <button type="button" class="button slim quiet" onClick=${clear}>Replace</button>`
         : full
-        ? html`${shown && (sending.type.startsWith("video") ? html`<video class="shown" src=${shown} muted playsinline preload="metadata" aria-hidden="true"></video>` : html`<img class="shown" src=${shown} alt="" />`)}
+        ? html`${!shown ? html`<${Icon} name=${icon} />` : sending.type.startsWith("video") ? html`<video class="shown" src=${shown} muted playsinline preload="metadata" aria-hidden="true" onError=${hide}></video>` : html`<img class="shown" src=${shown} alt="" onError=${hide} />`}
           <div class="small any"><b>${sending.name}</b> <span class="faint">${bytes(sending.size)}</span></div>
           ${sending.part < 1 && html`<${Bar} slim percent=${100 * sending.part} label=${`Upload of ${sending.name}`} />`}
           <button type="button" class="button slim quiet" onClick=${clear}>${sending.part < 1 ? "Stop" : "Replace"}</button>`
