@@ -323,7 +323,7 @@ def test_the_plan_command_says_what_run_then_does_and_writes_nothing(
     told = json.loads(before.stdout)
     assert [*tmp_path.iterdir()] == []
     assert (told["stored"], told["shards"], told["smallest_shard"]) == (False, 3, 40)
-    assert "1 worker at most, as requested" in told["reasons"]
+    assert "1 worker at most, as the settings say" in told["reasons"]
     with pytest.MonkeyPatch.context() as patch:
         inprocess.install(patch)
         spec = painted(clip(frames=120), tmp_path / "o.mp4")

@@ -14,6 +14,8 @@ from impasto.driver import api
 from impasto.jobs.job import Job
 from impasto.jobs.waiting import Undriven
 from impasto.server.config import Scope
+from impasto.watch.rule import WatchSettings
+from impasto.watch.share import job_settings
 from support.rules import styles
 from support.serving import Serving
 
@@ -217,6 +219,22 @@ def test_a_plan_says_how_a_job_would_be_cut_and_writes_nothing(serving: Serving)
     assert (made["items"], made["noun"], made["shards"]) == (6, "frames", 1)
     assert (made["output_kind"], made["width"] > 0) == ("video", True)
     assert not Undriven(serving.context.home).find()
+
+
+def test_a_plan_has_the_workers_that_a_watcher_gives_the_job(ruled: Serving) -> None:
+    cores = len(os.sched_getaffinity(0))
+    given = {"source": str(ruled.media / "acme/clip.mp4")}
+    plain = {**given, "scorer": "identity", "options": {"shard_frames": 1}}
+    config = Path(ruled.context.config or "")
+    rules = config.read_text()
+    for jobs, workers in ((1, min(6, cores)), (cores, 1)):
+        watch = WatchSettings(jobs=jobs)
+        config.write_text(f"{rules}\n[watch]\njobs = {jobs}\n")
+        made = ruled.client("operator").post("/v1/plan", json=plain).json()
+        driven = job_settings(ruled.context.settings, watch, None)
+        assert (made["shards"], made["workers"], driven.workers.most) == (6, workers, workers)
+    small = ruled.client("submitter", "acme").post("/v1/plan", json={**given, "rule": "copy"})
+    assert (small.json()["shards"], small.json()["workers"]) == (1, 1)
 
 
 def test_a_preview_shows_one_frame_before_and_after(serving: Serving) -> None:

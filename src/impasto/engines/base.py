@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ENCODER_THREADS = 8
 """Threads of an encoder beside a GPU, where cores are free; it affects the bytes of outputs."""
-ASKED_FOR = "at most, as requested"
+ASKED_FOR = "at most, as the settings say"
 AS_HERE = "at most, as many as this machine has room for"
 
 

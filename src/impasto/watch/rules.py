@@ -77,6 +77,21 @@ def load_rules(
     return watch, rules
 
 
+def load_watch(config: str | None, settings: Settings, stores: Stores) -> WatchSettings:
+    """Read how the watcher runs, and no rules; takes what `load_rules` does.
+
+    Raises:
+        BadInput: the file cannot be read.
+    """
+    file = config_file(config)
+    if file is None:
+        return WatchSettings()
+    around = _Around(file.parent.absolute(), settings, stores)
+    found = _checked(around, "watch", WatchSettings, _table(around, "watch", read_config(file)), {})
+    # What is wrong there keeps a watcher from starting, and is told by it.
+    return found or WatchSettings()
+
+
 @dataclass(frozen=True, slots=True)
 class _Around:
     """What rules are read with.

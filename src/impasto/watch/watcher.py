@@ -8,7 +8,6 @@ claims that grow stale, which another one takes over.
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 import time
@@ -19,8 +18,6 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from impasto.errors import ImpastoError, Incomplete, Unavailable
-from impasto.machine import uses_cuda
-from impasto.schema.base import change
 from impasto.storage.stores import Stores
 from impasto.watch.bell import Bell
 from impasto.watch.claims import Claims
@@ -34,11 +31,11 @@ from impasto.watch.news import News
 from impasto.watch.orders import Alive, Began, Order, Outcome, Remark
 from impasto.watch.records import Records
 from impasto.watch.rule_watch import RuleWatch
+from impasto.watch.share import job_settings, jobs_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from impasto.settings import Settings
     from impasto.watch.driver_process import DriverProcess
     from impasto.watch.rule import Rule
 
@@ -132,7 +129,7 @@ class Watcher:
 
     @property
     def _jobs(self) -> int:
-        return self._watch.jobs or default_jobs(self._given.settings)
+        return jobs_at_once(self._given.settings, self._watch)
 
     def _turn(self) -> None:
         """Wait for something to happen, and see to it."""
@@ -245,10 +242,7 @@ class Watcher:
         return self._hourly.count(name)
 
     def _order(self, waiting: Waiting, rule: Rule | None) -> Order:
-        own = dict(rule.settings) if rule else {}
-        settings = change(self._given.settings, own, "correct the rule")
-        if settings.workers.most is None and (each := workers_each(settings, self._jobs)):
-            settings = change(settings, {"workers": each}, "correct the rule")
+        settings = job_settings(self._given.settings, self._watch, rule)
         # By value: the config file may be changing, or be wrong, by the time that a job begins.
         fields, queries = settings.model_dump(), settings.signatures.reveal()
         return Order(waiting.name, rule, fields, queries, self._watch.idle)
@@ -333,15 +327,3 @@ class Watcher:
             if left <= 0:
                 break
             self._wait(min(left, TURN))
-
-
-def default_jobs(settings: Settings) -> int:
-    """Return how many jobs run at once: one per core, or one that has all CUDA devices."""
-    return 1 if uses_cuda(settings.device) else len(os.sched_getaffinity(0))
-
-
-def workers_each(settings: Settings, jobs: int) -> int:
-    """Return how many workers each of some jobs has; 0 leaves it to the engine."""
-    if settings.engine != "local" or uses_cuda(settings.device):
-        return 0
-    return max(1, len(os.sched_getaffinity(0)) // jobs)

@@ -45,7 +45,9 @@ async def submit(
             "impasto.server.work.submitting:submit_by_rule",
             left,
             caller.party,
-            **_rule(context, given),
+            config=context.config,
+            rule=given.rule,
+            style=_style(given),
             source=given.source,
             places=places,
             own={"tenant": caller.tenant, "labels": given.labels},
@@ -126,20 +128,18 @@ def _note_trace(job: Job, trace: str) -> None:
 
 async def _wanted(context: Context, caller: Caller, given: Submission) -> dict[str, Any]:
     """Return what a plan and a preview are made of."""
+    around = {"config": context.config, "places": _places(caller)}
     if given.rule:
         await run_in_threadpool(submission.check_rule, context, caller, given)
-        spec: dict[str, Any] = {"source": given.source}
-        rule = _rule(context, given)
-        chosen = {"config": rule["config"], "name": rule["rule"], "style": rule["style"]}
-        return {"spec": spec, "places": _places(caller), "rule": chosen}
+        chosen = {"name": given.rule, "style": _style(given)}
+        return {**around, "spec": {"source": given.source}, "rule": chosen}
     wanted = await run_in_threadpool(submission.checked_spec, context, caller, given)
-    return {"spec": wanted.model_dump(mode="json"), "places": _places(caller)}
+    return {**around, "spec": wanted.model_dump(mode="json")}
 
 
-def _rule(context: Context, given: Submission) -> dict[str, Any]:
+def _style(given: Submission) -> str | None:
     style = given.params.get("style")
-    named = str(style) if style is not None else None
-    return {"config": context.config, "rule": given.rule, "style": named}
+    return str(style) if style is not None else None
 
 
 def _places(caller: Caller) -> list[str]:

@@ -31,6 +31,7 @@ RECORDS = 20
 
 def preview(
     settings: Settings,
+    config: str | None,
     spec: dict[str, Any],
     places: list[str],
     rule: dict[str, Any] | None = None,
@@ -43,13 +44,14 @@ def preview(
 
     Args:
         settings: as the service has them.
+        config: the config file that was named, or None.
         spec: fields of the spec.
         places: what the caller may read and write.
-        rule: what `impasto.server.work.wanted.choose` takes, if a rule says all but the source.
+        rule: its ``name`` and ``style``, if a rule says all but the source.
         at: the moment of a video, in seconds; None takes an item near the middle.
     """
     local = settings.model_copy(update={"engine": "local"})
-    wanted = resolved(settings, spec, places, rule)
+    wanted, driven = resolved(settings, config, spec, places, rule)
     draft = open_draft(wanted, local)
     sampled = Sampled(draft)
     moment = Fraction(at).limit_denominator(1000) if at is not None else None
@@ -61,7 +63,7 @@ def preview(
         source = trial.picture(item) if isinstance(item, Frame) else None
         tried = _scored(trial, item, wanted.scorer)
         notes = trial.notes
-    whole = estimate(wanted, settings, tried.seconds)
+    whole = estimate(wanted, driven, tried.seconds)
     made = Preview(
         source=_jpeg(source, *shape),
         scored=_jpeg(tried.picture, *shape),

@@ -24,6 +24,8 @@ from impasto.storage.stores import Stores
 from impasto.watch.inbox import Inbox
 from impasto.watch.matching import Passed, decide
 from impasto.watch.records import Records
+from impasto.watch.rules import load_watch
+from impasto.watch.share import job_settings
 from impasto.watch.template import below
 
 if TYPE_CHECKING:
@@ -81,30 +83,43 @@ def submit_by_rule(
 
 
 def plan(
-    settings: Settings, spec: dict[str, Any], places: list[str], rule: dict[str, Any] | None = None
+    settings: Settings,
+    config: str | None,
+    spec: dict[str, Any],
+    places: list[str],
+    rule: dict[str, Any] | None = None,
 ) -> bytes:
     """Estimate a job without writing anything; returns `Estimate` as JSON.
 
     Args:
         settings: as the service has them.
+        config: the config file that was named, or None.
         spec: fields of the spec.
         places: what the caller may read and write.
-        rule: what `choose` takes, if a rule says all but the source.
+        rule: its ``name`` and ``style``, if a rule says all but the source.
     """
-    wanted = resolved(settings, spec, places, rule)
-    return estimate(wanted, settings).model_dump_json().encode()
+    return estimate(*resolved(settings, config, spec, places, rule)).model_dump_json().encode()
 
 
 def resolved(
-    settings: Settings, spec: dict[str, Any], places: list[str], rule: dict[str, Any] | None
-) -> JobSpec:
-    """Return the spec to look at; takes and raises what `plan` does."""
+    settings: Settings,
+    config: str | None,
+    spec: dict[str, Any],
+    places: list[str],
+    rule: dict[str, Any] | None,
+) -> tuple[JobSpec, Settings]:
+    """Return the spec to look at, and the settings that a watcher would drive it with.
+
+    Takes and raises what `plan` does.
+    """
     stores = Stores.of(settings)
+    watch = load_watch(config, settings, stores)
     if rule is None:
-        return contained(parse(JobSpec, spec), stores, places)
-    chosen = choose(settings, **rule)
+        wanted = contained(parse(JobSpec, spec), stores, places)
+        return wanted, job_settings(settings, watch, None)
+    chosen = choose(settings, config, **rule)
     source = contained_source(spec["source"], stores, places)
-    return rule_spec(chosen, source, {})
+    return rule_spec(chosen, source, {}), job_settings(settings, watch, chosen.rule)
 
 
 def estimate(spec: JobSpec, settings: Settings, seconds: float | None = None) -> Estimate:
@@ -112,19 +127,19 @@ def estimate(spec: JobSpec, settings: Settings, seconds: float | None = None) ->
 
     Args:
         spec: the job.
-        settings: as the service has them.
+        settings: as whoever drives it has them.
         seconds: one worker's seconds for an item, which count if no earlier job tells.
     """
     draft = preview.draft(spec, settings)
     plan = draft.plan
-    wall = draft.wall
+    wall, workers = draft.wall, max(1, min(draft.workers, len(plan.shards)))
     if wall is None and seconds is not None:
-        wall = plan.count * seconds / max(1, min(draft.workers, len(plan.shards)))
+        wall = plan.count * seconds / workers
     return Estimate(
         items=plan.count,
         noun=plan.noun,
         shards=len(plan.shards),
-        workers=draft.workers,
+        workers=workers,
         seconds=wall,
         width=draft.target.width if draft.target else plan.width,
         height=draft.target.height if draft.target else plan.height,
