@@ -101,6 +101,17 @@ def test_an_output_without_a_name_suits_what_is_made(
     assert Path(answer.json()["output"]).suffix == suffix, answer.text
 
 
+def test_a_name_alone_is_below_the_first_place_of_the_caller(serving: Serving) -> None:
+    client = serving.client("submitter", "acme")
+    given = {"source": str(serving.media / "acme/clip.mp4"), "scorer": "identity"}
+    for name in ("late night #1.mp4", "frames/"):
+        answer = client.post("/v1/jobs", json={**given, "output": name})
+        assert answer.json().get("output") == f"{serving.made}/acme/{name}", answer.text
+    for name in ("..", ".", "a\x00.mp4"):
+        _refused(client, 422, "", {**given, "output": name})
+    _refused(client, 422, "late.xyz", {**given, "output": "late.xyz"})
+
+
 @pytest.mark.parametrize(
     ("given", "status", "told"),
     [

@@ -19,7 +19,7 @@ from impasto.scorers.roles import PINNED
 from impasto.server.access.caller import within
 from impasto.server.naming import output_for
 from impasto.server.problems import Refused
-from impasto.watch.template import below
+from impasto.watch.template import below, place_below
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def checked_spec(context: Context, caller: Caller, given: Submission) -> JobSpec
         "scorer": scorer,
         "params": params,
     }
-    output = given.output or output_for(_place(caller), fields)
+    output = _named(caller, given.output) or output_for(_place(caller), fields)
     _check_home(context, output)
     caller.check_write(output)
     own = {"tenant": caller.tenant, "labels": given.labels, "overwrite": given.overwrite}
@@ -152,8 +152,16 @@ def _check_home(context: Context, url: str) -> None:
         raise BadInput(f"{normal(url)}: is in the home of jobs", "choose another place")
 
 
+def _named(caller: Caller, output: str) -> str:
+    """Return an output's URL; a name alone is below the first place that the caller may write."""
+    name = output.rstrip("/")
+    if not name or "/" in name:
+        return output
+    return place_below(parse_url(_place(caller)), name, folder=name != output)
+
+
 def _place(caller: Caller) -> str:
-    """Return the folder of outputs that have no name yet."""
+    """Return the folder of outputs of which no place is named."""
     if not caller.write:
         raise BadInput("output: there is no place where you may write", "ask the administrator")
     return caller.write[0]

@@ -33,8 +33,8 @@ class Submission(Frozen):
 
     Attributes:
         source: URL of the media; below a place that the caller may read.
-        output: URL of what is made; "" names it after the source, below the first place that the
-            caller may write.
+        output: URL of what is made; a name without folders is below the first place that the caller
+            may write, and "" is a name after that of the source.
         rule: name of a rule; the scorer, its parameters and the output are then the rule's, and
             ``params`` may only hold the name of one of its styles, as ``style``.
         scorer: as in a job's spec.
