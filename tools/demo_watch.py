@@ -33,7 +33,9 @@ PATIENCE = 600.0
 def main() -> None:
     """Run the demo; exits with 1 if a clip is not painted."""
     folder = Path(sys.argv[1])
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        print(f"{folder} is made anew; what the last demo left there is removed\n", flush=True)
+        shutil.rmtree(folder)
     (folder / "in").mkdir(parents=True)
     (folder / "impasto.toml").write_text(RULE)
     shutil.copy(str(files("impasto.scorers") / "data" / "painting.jpg"), folder)
