@@ -18,4 +18,8 @@ def test_what_does_not_exist_is_a_problem(tmp_path: Path) -> None:
     answer = Serving(tmp_path).client(None).get("/v1/nothing")
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["status"] == 404
+    assert answer.json() == {
+        "status": 404,
+        "title": "there is no such route",
+        "remedy": "see /v1/openapi.json",
+    }

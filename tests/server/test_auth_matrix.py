@@ -233,7 +233,10 @@ def test_without_a_valid_token_nothing_is_open(
             answer = site.ask(route, text, job_id=job)
             assert answer.status_code == 401, (route, answer.text)
             assert answer.headers["www-authenticate"] == "Bearer"
-            assert answer.json() == {"status": 401, "title": "no valid token", "remedy": ""}
+            assert (answer.json()["title"], bool(answer.json()["remedy"])) == (
+                "no valid token",
+                True,
+            )
 
 
 @pytest.mark.parametrize("tenant", ["", "acme", "other"])

@@ -219,6 +219,32 @@ def test_what_is_there_is_replaced_only_when_that_is_asked_for(serving: Serving)
     assert client.post("/v1/jobs", json={**given, "overwrite": True}).status_code == 201
 
 
+@pytest.mark.parametrize(
+    ("given", "title", "remedy"),
+    [
+        ({"max_size": 640}, "max_size: is not a field of the body", "write it into options"),
+        ({"lables": {}}, "lables: unknown field", "did you mean labels?"),
+        ({"sourc": "x"}, "sourc: unknown field", "did you mean source?"),
+        ({"a": 1, "source": "x"}, "a: unknown field", "choose from source, output, rule, scorer"),
+        ({}, "source: is missing", "add it"),
+        ({"source": 3}, "source: must be text", "correct it"),
+        ({"source": "{clip}", "params": {"styl": "x"}}, "styl", "did you mean style?"),
+        ('{"source": 1', "the body is not JSON", "correct it"),
+        ("[1]", "the body is not a JSON object", "send one"),
+    ],
+)
+def test_what_is_wrong_with_a_request_comes_with_a_remedy(
+    serving: Serving, given: Any, title: str, remedy: str
+) -> None:
+    text = given if isinstance(given, str) else json.dumps(given)
+    body = text.replace("{clip}", str(serving.media / "clip.mp4"))
+    headers = {"Content-Type": "application/json"}
+    answer = serving.client("submitter").post("/v1/jobs", content=body, headers=headers)
+    told = answer.json()
+    assert (answer.status_code, title in told["title"]) == (422, True), told
+    assert told["remedy"].startswith(remedy), told
+
+
 def test_a_viewer_submits_nothing(serving: Serving) -> None:
     given = {"source": str(serving.media / "clip.mp4"), "scorer": "identity"}
     _refused(serving.client("viewer"), 403, "needs the role submitter", given)

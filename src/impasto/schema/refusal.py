@@ -34,6 +34,7 @@ _FACTS = {
     "string_pattern_mismatch": "must match the pattern {pattern}",
     "string_too_long": "must have at most {max_length} characters",
 }
+_UNKNOWN = "extra_forbidden"
 _LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 _BRANCH = re.compile(r"constrained-|literal\[")
 """What pydantic adds to the names that lead to a field, for each type that the field may have."""
@@ -58,12 +59,14 @@ def refusal(
         remedy: what to do, unless the field is unknown and resembles another.
         named: names the field.
     """
-    first, *others = error.errors(include_url=False)
+    # A field that is missing may be one that is misspelt.
+    found = sorted(error.errors(include_url=False), key=lambda each: each["type"] != _UNKNOWN)
+    first, *others = found
     path = [part for part in map(str, first["loc"]) if not _BRANCH.match(part)]
     if not path:
         return BadInput(f"{model.__name__}: {_fact(first, {})}", remedy)
     inner = _inner(model, path[:-1])
-    if first["type"] == "extra_forbidden":
+    if first["type"] == _UNKNOWN:
         fact = f"{named(path, '')}: unknown {getattr(inner, 'NOUN', 'field')}"
         return BadInput(fact, meant(path[-1], inner.model_fields) or remedy)
     limits, field = _limits(inner, path[-1]), first["loc"][:1]
@@ -76,6 +79,11 @@ def refusal(
     name = named(path, shown if _SHORT.fullmatch(shown) else "")
     choices = re.findall("'([^']*)'", str(first.get("ctx", {}).get("expected", "")))
     return BadInput(f"{name}: {fact}", meant(shown, choices) or remedy)
+
+
+def fact_of(found: Mapping[str, Any]) -> str:
+    """Word what pydantic found out about a value."""
+    return _fact(found, {})
 
 
 def _fact(found: Mapping[str, Any], limits: Mapping[str, Any]) -> str:

@@ -62,7 +62,9 @@ def source(context: Context, planned: Planned) -> Content:
     """
     place = context.stores.locate(planned.spec.source)
     if not is_one(planned.plan, place):
-        raise Refused(404, f"job {planned.job.id}: its source is not one video or image")
+        raise Refused(
+            404, f"job {planned.job.id}: its source is not one video or image", "see its items"
+        )
     content = _opened(context, planned, place)
     if not _is_source(planned.plan, place, content):
         content.close()

@@ -55,7 +55,7 @@ def page(planned: Planned, done: Sequence[Done], limit: int, cursor: str) -> Rec
         Unavailable: the store does not answer.
     """
     if planned.plan.output != "records":
-        raise Refused(404, f"job {planned.job.id}: makes no records")
+        raise Refused(404, f"job {planned.job.id}: makes no records", "see its result")
     first, offset = _place(cursor)
     columns: dict[str, None] = {}
     rows: list[dict[str, Any]] = []

@@ -175,7 +175,10 @@ def wanted(header: str, size: int) -> tuple[int, int] | None:
         stop = min(int(match[2]) + 1, size) if match[2] else size
     if start >= stop:
         raise Refused(
-            416, "the range is not in the file", headers={"Content-Range": f"bytes */{size}"}
+            416,
+            "the range is not in the file",
+            f"the file has {size:,} bytes",
+            {"Content-Range": f"bytes */{size}"},
         )
     return start, stop
 

@@ -17,8 +17,9 @@ from impasto.scorers import registry
 from impasto.scorers.params import Role
 from impasto.scorers.roles import PINNED
 from impasto.server.access.caller import within
+from impasto.server.models.submitting import OPERATORS, OPTIONS
 from impasto.server.naming import output_for
-from impasto.server.problems import Refused
+from impasto.server.problems import Refused, unknown
 from impasto.watch.template import below, place_below
 
 if TYPE_CHECKING:
@@ -28,15 +29,6 @@ if TYPE_CHECKING:
     from impasto.server.access.caller import Caller
     from impasto.server.context import Context
     from impasto.server.models.submitting import Submission
-
-OPTIONS = {
-    *("items", "frames", "fps", "max_size", "start", "end", "stream", "deinterlace", "audio"),
-    *("crf", "preset", "mini_batch", "timeout"),
-    *("max_failed", "max_failed_percent", "max_failed_batches"),
-}
-"""Fields of a spec that a submitter may set besides those of a submission."""
-OPERATORS = {"shard_frames", "requirements"}
-"""Those that an operator may set too."""
 
 
 def checked_spec(context: Context, caller: Caller, given: Submission) -> JobSpec:
@@ -83,7 +75,7 @@ def check_rule(context: Context, caller: Caller, given: Submission) -> None:
         Refused: the caller may not see the rule.
     """
     if not caller.sees_rule(given.rule):
-        raise Refused(404, f"rule {given.rule}: not found")
+        raise unknown(f"rule {given.rule}")
     more = {"output": given.output, "options": given.options, "overwrite": given.overwrite}
     for name, value in more.items():
         if value:

@@ -92,5 +92,5 @@ class Turns:
 async def pause(left: Callable[[], Awaitable[bool]]) -> None:
     """Wait for a moment; raises Refused if the client has gone."""
     if await left():
-        raise Refused(499, "the client has gone")
+        raise Refused(499, "the client has gone", "ask again")
     await asyncio.sleep(POLL)

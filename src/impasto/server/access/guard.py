@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 OWN = "imp_"
 """How Impasto's own tokens begin."""
+OPEN = "open this service's own page"
+SHOW = "send Authorization: Bearer TOKEN; `impasto token create` makes one"
+RESTART = "ask the administrator; the service reads tenants when it starts"
 
 
 def caller_of(request: Request, context: Here) -> Caller:
@@ -38,7 +41,7 @@ def caller_of(request: Request, context: Here) -> Caller:
     """
     token = shown(request, context.serve)
     if token.by_cookie and is_foreign(request, context.serve):
-        raise Refused(403, "a page of another origin made this request")
+        raise Refused(403, "a page of another origin made this request", OPEN)
     caller = identify(context, token, address_of(request, context.serve))
     changes = token.by_cookie and request.method not in READING
     if changes and not has_csrf(request, token.text):
@@ -78,7 +81,7 @@ def again(request: Request, context: Context) -> Caller:
 
 
 def _nobody() -> Refused:
-    return Refused(401, "no valid token", headers={"WWW-Authenticate": "Bearer"})
+    return Refused(401, "no valid token", SHOW, {"WWW-Authenticate": "Bearer"})
 
 
 def check_rate(context: Context, caller: Caller) -> None:
@@ -121,14 +124,16 @@ def _scoped(
         return Caller(caller_id, name, role, read=serve.read, write=serve.write, by_cookie=cookie)
     scope = serve.tenants.get(tenant)
     if scope is None:
-        raise Refused(403, "your token's tenant is not known here", "ask the administrator")
+        raise Refused(403, "your token's tenant is not known here", RESTART)
     return Caller(caller_id, name, role, tenant, scope.read, scope.write, scope.rules, cookie)
 
 
 def _at_least(role: Role) -> Callable[[Caller], Caller]:
     def check(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
         if not caller.may(role):
-            raise Refused(403, f"this needs the role {role}", f"you are {caller.role}")
+            raise Refused(
+                403, f"this needs the role {role}", f"ask the administrator; yours is {caller.role}"
+            )
         return caller
 
     return check

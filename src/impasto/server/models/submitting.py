@@ -10,6 +10,15 @@ from impasto.schema.base import Frozen
 from impasto.schema.bounds import PathText, Word
 from impasto.schema.job import Labels
 
+OPTIONS = {
+    *("items", "frames", "fps", "max_size", "start", "end", "stream", "deinterlace", "audio"),
+    *("crf", "preset", "mini_batch", "timeout"),
+    *("max_failed", "max_failed_percent", "max_failed_batches"),
+}
+"""Fields of a spec that a submitter may set besides those of a submission."""
+OPERATORS = {"shard_frames", "requirements"}
+"""Those that an operator may set too."""
+
 DEEPEST = 20
 """Lists and tables that may be inside each other."""
 

@@ -26,6 +26,8 @@ router = APIRouter(tags=["pictures"])
 
 Item = Annotated[int, Path(ge=0, le=1 << 53)]
 JPEG = "image/jpeg"
+SEE = "see the job's files"
+LATER = "ask again when its shard is done"
 LARGEST = 4 << 20
 """Bytes of the largest preview that is sent."""
 _BEGIN, _END = b"\xff\xd8\xff", b"\xff\xd9"
@@ -57,7 +59,7 @@ def preview(
     if stat is None:
         raise unknown(f"preview {item} of job {job}")
     if stat.size > LARGEST:
-        raise Refused(404, f"preview {item} of job {job}: is too large")
+        raise Refused(404, f"preview {item} of job {job}: is too large", SEE)
     etag = _etag(stat.etag, str(stat.modified))
     headers = _headers(etag, "private, max-age=31536000, immutable")
     if _has(request, etag):
@@ -113,13 +115,13 @@ def _version(planned: Planned, shard: Shard, item: int, *, scored: bool) -> str:
     plan = planned.plan
     if not scored:
         if not shows_source(planned, shard, item):
-            raise Refused(404, f"item {item} of job {planned.job.id}: is no picture")
+            raise Refused(404, f"item {item} of job {planned.job.id}: is no picture", SEE)
         return plan.etag
     if plan.output not in {"video", "folder", "image"}:
-        raise Refused(404, f"job {planned.job.id}: makes no pictures")
+        raise Refused(404, f"job {planned.job.id}: makes no pictures", "see its result")
     done = planned.job.find_done(shard, plan)
     if done is None:
-        raise Refused(404, f"item {item} of job {planned.job.id}: is not scored yet")
+        raise Refused(404, f"item {item} of job {planned.job.id}: is not scored yet", LATER)
     return done.segment
 
 
@@ -156,4 +158,4 @@ def _headers(etag: str, cached: str) -> dict[str, str]:
 def _check(data: bytes, what: str) -> None:
     """Refuse what is no JPEG file, as far as its ends tell."""
     if not (data.startswith(_BEGIN) and data.endswith(_END)):
-        raise Refused(404, f"{what}: is no picture")
+        raise Refused(404, f"{what}: is no picture", SEE)

@@ -16,7 +16,7 @@ from impasto.server.access.client import (
     is_foreign,
     shown,
 )
-from impasto.server.access.guard import OWN, Viewer, check_rate, identify
+from impasto.server.access.guard import OPEN, OWN, Viewer, check_rate, identify
 from impasto.server.context import Context, Here
 from impasto.server.models.session import Login, Session
 from impasto.server.problems import Refused
@@ -38,7 +38,7 @@ def session(caller: Viewer, context: Here, request: Request) -> Session:
 def log_in(login: Login, context: Here, request: Request, response: Response) -> Session:
     """Keep a token in a cookie that scripts cannot read and no other site can use."""
     if is_foreign(request, context.serve):
-        raise Refused(403, "a page of another origin made this request")
+        raise Refused(403, "a page of another origin made this request", OPEN)
     token = Shown(login.token.strip(), by_cookie=True)
     caller = identify(context, token, address_of(request, context.serve))
     check_rate(context, caller)

@@ -27,6 +27,8 @@ PIECE = 1 << 20
 SILENCE = 60.0
 """Seconds for which a client may send nothing."""
 
+AGAIN = "ask for an upload of that size"
+
 router = APIRouter(prefix="/uploads", tags=["uploads"])
 
 
@@ -55,7 +57,7 @@ async def take(
     if not length.isdecimal():
         raise Refused(411, "the request does not say how long its body is", "add Content-Length")
     if int(length) != slot.size:
-        raise Refused(413, f"{slot.size:,} bytes were announced, and {int(length):,} come")
+        raise Refused(413, f"{slot.size:,} bytes were announced, and {int(length):,} come", AGAIN)
     async with context.receiving.turn(request.is_disconnected, caller.party):
         arriving = _Arriving(request, asyncio.get_running_loop())
         try:

@@ -163,7 +163,9 @@ def _ticket(chosen: Chosen, key: str, settings: Settings, stores: Stores) -> byt
         raise BadInput(f"{key}: is not in the inbox of rule {rule.name}", "check its name")
     decided = decide(rule, chosen.rules, arrival)
     if isinstance(decided, Passed):
-        raise BadInput(f"{key}: rule {rule.name} does not take it: {decided.reason}", "")
+        raise BadInput(
+            f"{key}: rule {rule.name} does not take it: {decided.reason}", "see its patterns"
+        )
     ticket = next(each for each in decided if each.recipe == variant.recipe)
     records = Records(stores.open_home(settings.home))
     admitted = records.admit(ticket)

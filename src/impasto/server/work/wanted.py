@@ -107,7 +107,7 @@ def choose(settings: Settings, config: str | None, name: str, style: str | None)
         raise Unavailable(fact, "ask the administrator") from None
     rule = next((each for each in rules if each.name == name), None)
     if rule is None:
-        raise Missing(f"rule {name}: not found", "")
+        raise Missing(f"rule {name}: not found", "check its name")
     known = {each.name: each for each in rule.variants}
     if style is None and len(known) > 1:
         raise BadInput(f"rule {name}: has several styles", f"name one: {', '.join(known)}")
@@ -150,4 +150,4 @@ def _base(place: Url, places: Sequence[str]) -> Url:
         base = parse_url(text)
         if below(base, place) is not None:
             return base
-    raise BadInput(f"{place}: is not in a place of yours", "")
+    raise BadInput(f"{place}: is not in a place of yours", "choose another")
