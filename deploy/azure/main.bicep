@@ -58,6 +58,12 @@ param namespace string = 'impasto'
 var unique = take(uniqueString(resourceGroup().id), 10)
 var reader = '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1'
 var contributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
+var operators = empty(operatorId) ? [] : [
+  {
+    id: operatorId
+    type: operatorType
+  }
+]
 var zoneNames = [
   'privatelink.blob.${environment().suffixes.storage}'
   'privatelink.queue.${environment().suffixes.storage}'
@@ -117,9 +123,12 @@ module data 'modules/storage.bicep' = {
       'inbox/'
     ]
     fadingDays: inboxDays
-    signerPrincipalIds: [
-      identities.outputs.watcherPrincipalId
-    ]
+    signers: concat([
+      {
+        id: identities.outputs.watcherPrincipalId
+        type: 'ServicePrincipal'
+      }
+    ], operators)
     vaultUri: vault.outputs.vaultUri
     keyName: vault.outputs.keyName
     keyIdentityId: vault.outputs.keyIdentityId

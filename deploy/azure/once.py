@@ -47,9 +47,9 @@ def main() -> int:
     from azure.identity import DefaultAzureCredential
     from azure.storage.queue import QueueClient
 
-    queue = QueueClient.from_queue_url(os.environ["IMPASTO_QUEUE"], DefaultAzureCredential())
+    queue = QueueClient.from_queue_url(os.environ["ARRIVALS_QUEUE"], DefaultAzureCredential())
     command = ["impasto", "watch", "--once"]
-    seconds = int(os.environ["IMPASTO_SECONDS"])
+    seconds = int(os.environ["ARRIVALS_SECONDS"])
     return once(queue, seconds, lambda: subprocess.run(command, check=False).returncode)
 
 

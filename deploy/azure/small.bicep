@@ -46,6 +46,12 @@ param budgetBegins string = utcNow('yyyy-MM-01')
 var unique = take(uniqueString(resourceGroup().id), 10)
 var reader = '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1'
 var contributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
+var operators = empty(operatorId) ? [] : [
+  {
+    id: operatorId
+    type: operatorType
+  }
+]
 var queueUrl = 'https://${data.outputs.accountName}.queue.${environment().suffixes.storage}/arrivals'
 var profile = gpu ? 'gpu' : 'Consumption'
 var profiles = gpu ? [
@@ -133,6 +139,7 @@ module data 'modules/storage.bicep' = {
       'inbox/'
     ]
     fadingDays: inboxDays
+    signers: operators
   }
 }
 
@@ -299,11 +306,11 @@ resource painter 'Microsoft.App/jobs@2025-07-01' = {
               value: '/etc/impasto/impasto.toml'
             }
             {
-              name: 'IMPASTO_QUEUE'
+              name: 'ARRIVALS_QUEUE'
               value: queueUrl
             }
             {
-              name: 'IMPASTO_SECONDS'
+              name: 'ARRIVALS_SECONDS'
               value: string(maxSeconds)
             }
             {

@@ -18,7 +18,7 @@ param roleId string
 param writableFolder string = ''
 
 var blob = 'Microsoft.Storage/storageAccounts/blobServices/containers/blobs'
-var writing = [for action in ['write', 'add/action', 'delete']: '!(ActionMatches{\'${blob}/${action}\'})']
+var writing = [for action in ['write', 'add/action', 'delete', 'move/action']: '!(ActionMatches{\'${blob}/${action}\'})']
 var condition = '((${join(writing, ' AND ')}) OR (@Resource[${blob}:path] StringLike \'${writableFolder}*\'))'
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {

@@ -20,8 +20,8 @@ param fadingPrefixes array = []
 @description('Days after which that is deleted.')
 param fadingDays int = 180
 
-@description('Identities that may make signatures; what these allow, the identity must be allowed itself.')
-param signerPrincipalIds array = []
+@description('Who may make signatures, each with id and type; these allow no more than their signer may do.')
+param signers array = []
 
 @description('URL of the vault with the key that encrypts it; empty: a key of the platform.')
 param vaultUri string = ''
@@ -88,13 +88,13 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   }
 }
 
-// Who makes signatures for single objects, such as the URL of an upload.
-resource sign 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for signer in signerPrincipalIds: {
-  name: guid(account.id, signer, delegator)
+// Who makes signatures: for an upload of the page, or for an outsider.
+resource sign 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for signer in signers: {
+  name: guid(account.id, signer.id, delegator)
   scope: account
   properties: {
-    principalId: signer
-    principalType: 'ServicePrincipal'
+    principalId: signer.id
+    principalType: signer.type
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', delegator)
   }
 }]
