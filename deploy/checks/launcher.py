@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,7 @@ def check(deploy: Path) -> list[Finding]:
 
 def _refused(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
     # Ray takes half a second to import, and other checks do without it.
+    logging.getLogger("ray.autoscaler").setLevel(logging.WARNING)
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     try:

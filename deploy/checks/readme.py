@@ -34,7 +34,7 @@ _OBJECT = re.compile(
 )
 _CREATED = re.compile(r"kubectl create \w+ (?:generic )?([a-z0-9-]+)")
 _FROM_OUTSIDE = {"HOME", "PATH", "PWD", "USER"}
-MADE = {"deploy/azure/cluster"}
+MADE = ("deploy/azure/cluster",)
 """Paths that a command of the instructions writes."""
 
 
@@ -93,7 +93,11 @@ def _command(readme: _Readme, line: int, command: str) -> None:
     root = readme.deploy.parent
     for path in _PATH.findall(command):
         # An object of Kubernetes may begin with the short form of "deployment".
-        if path not in MADE and not (root / path).exists() and not _is_object(readme, path):
+        if (
+            not path.startswith(MADE)
+            and not (root / path).exists()
+            and not _is_object(readme, path)
+        ):
             readme.say(line, f"there is no {path}")
     if match := re.search(r"kubectl \w+ .*-k +(\S+)", command):
         folder = root / match[1]
