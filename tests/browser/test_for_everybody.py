@@ -51,6 +51,23 @@ def _settled(page: Page) -> None:
     expect(page.locator("main [aria-busy=true]")).to_have_count(0, timeout=WAIT)
 
 
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_page_whose_script_cannot_run_says_what_to_do(
+    runs: bool, chrome: tuple[Playwright, Browser], serve: tuple[Path, ServeProcess]
+) -> None:
+    with tab(chrome[1], java_script_enabled=runs) as page:
+        page.route("**/js/api.js", lambda route: route.abort())
+        page.goto(serve[1].url)
+        stuck = page.get_by_role("heading", name="Impasto's page has not started")
+        expect(stuck).to_be_visible(timeout=WAIT)
+        expect(page.get_by_text("allow scripts for this address")).to_be_visible()
+        page.unroute_all()
+        if runs:
+            page.reload()
+            expect(page.get_by_role("textbox", name="Token")).to_be_visible(timeout=WAIT)
+            expect(stuck).to_have_count(0)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_on_the_page_bars_anybody(
     scheme: str, chrome: tuple[Playwright, Browser], serve: tuple[Path, ServeProcess]

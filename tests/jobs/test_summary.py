@@ -126,10 +126,12 @@ def test_details_hold_the_result(job: Job) -> None:
         fps=6.0,
         bytes=10,
         sha256="ab",
+        noun="frames",
     )
     job.record(result)
     found = details(job)
     assert (found.state, found.result) == ("done", result)
+    assert (summarize(job).items, summarize(job).noun) == (6, "frames")
 
 
 def test_there_are_no_details_of_no_job(home: Store) -> None:

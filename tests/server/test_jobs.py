@@ -108,6 +108,7 @@ def test_a_log_is_read_in_pages_and_filtered(serving: Serving) -> None:
     assert first["more"]
     rest = viewer.get(where, params={"cursor": first["next"]}).json()
     assert [line["event"] for line in rest["lines"]] == ["printed", "workers"]
+    assert [line["below"] for line in rest["lines"]] == ["hello there", ""]
     assert not rest["more"]
     job.journal.write(Workers(text="another"))
     later = viewer.get(where, params={"cursor": rest["next"]}).json()

@@ -18,7 +18,7 @@ from impasto.storage.stores import Stores
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from playwright.sync_api import Browser, Playwright
+    from playwright.sync_api import Browser, Playwright, Response
 
     from impasto.schema.access import Role
 
@@ -53,14 +53,25 @@ def chromium() -> Iterator[tuple[Playwright, Browser]]:
         browser.close()
 
 
+def _is_fault(answer: Response) -> bool:
+    """Return whether the page asked for something wrongly, or the service failed."""
+    asked = answer.request
+    wrong = answer.status == 422 or answer.status >= 500
+    return wrong and asked.method == "GET" and asked.resource_type != "image"
+
+
 @contextmanager
 def tab(browser: Browser, **options: Any) -> Iterator[Page]:
-    """Open a page of its own; fails if a script fails or breaks the policy about contents."""
+    """Open a page of its own.
+
+    It fails if a script fails, breaks the policy about contents, or asks for what the API refuses.
+    """
     context = browser.new_context(**{"viewport": {"width": 1360, "height": 860}, **options})
     context.set_default_timeout(WAIT)
     page, wrong = context.new_page(), []
     page.on("pageerror", lambda error: wrong.append(f"{error}\n{error.stack}"))
     page.on("console", lambda said: wrong.append(said.text) if "Policy" in said.text else None)
+    page.on("response", lambda answer: wrong.append(answer.url) if _is_fault(answer) else None)
     try:
         yield page
     except (AssertionError, Error):
