@@ -35,10 +35,10 @@ quick: .venv/installed-dev  ## format, lint, types and the fast tests, for every
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(QUICK)
 
-test: .venv/installed-dev .venv/installed-azurite .venv/installed-system  ## run the whole test suite
+test: .venv/installed-dev .venv/installed-azurite .venv/installed-system .venv/installed-schemas  ## run the whole test suite
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-check: .venv/installed-dev .venv/installed-azurite .venv/installed-system  ## what CI runs: format, lint, types, tests
+check: .venv/installed-dev .venv/installed-azurite .venv/installed-system .venv/installed-schemas  ## what CI runs: format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -85,6 +85,11 @@ clean:
 
 .venv/installed-system: tools/system_packages.sh | .venv/installed-dev
 	tools/system_packages.sh promtool=prometheus chromium
+	touch $@
+
+# Schemas of others, for the checks of deploy/: DEPLOY_SCHEMAS may name a folder that has them.
+.venv/installed-schemas: deploy/schemas/fetch.py deploy/schemas/arm.txt deploy/schemas/kuberay.txt | .venv/installed-dev
+	$(BIN)/python deploy/schemas/fetch.py $(DEPLOY_SCHEMAS)
 	touch $@
 
 # An object store for the tests. npm runs no script of any package, and none is needed.

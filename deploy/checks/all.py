@@ -5,26 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from checks import bicep, image, launcher, readme
+from checks import bicep, image, kubernetes, launcher, prometheus, readme
 from checks.finding import Finding
 
 
 class Validator(Protocol):
-    """What a module of checks has.
+    """What a module of checks has."""
 
-    Attributes:
-        NAME: What it checks, in a few words.
-        CANNOT: What it cannot check, a sentence each.
-    """
+    @property
+    def NAME(self) -> str:  # noqa: N802 (a module's constant)
+        """What it checks, in a few words."""
 
-    NAME: str
-    CANNOT: tuple[str, ...]
+    @property
+    def CANNOT(self) -> tuple[str, ...]:  # noqa: N802 (a module's constant)
+        """What it cannot check, a sentence each."""
 
     def check(self, deploy: Path) -> list[Finding]:
         """Return what is wrong in the folder `deploy`; an empty list if nothing is."""
 
 
-MODULES: tuple[Validator, ...] = (bicep, image, launcher, readme)
+MODULES: tuple[Validator, ...] = (image, kubernetes, bicep, launcher, prometheus, readme)
 """The modules of this package that check something, in the order they run."""
 
 

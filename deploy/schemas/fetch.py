@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Put the schemas of Azure's resources where `deploy/check` looks for them.
+"""Put the schemas of Azure's resources and of KubeRay where `deploy/check` looks for them.
 
-They come from https://github.com/Azure/azure-resource-manager-schemas, or from a folder that has
-them already: `deploy/schemas/fetch.py [FOLDER]`. What differs from arm.txt is refused.
+They come from https://github.com/Azure/azure-resource-manager-schemas and
+https://github.com/ray-project/kuberay, or from a folder that has both already:
+`deploy/schemas/fetch.py [FOLDER]`. What differs from arm.txt and kuberay.txt is refused.
 """
 
 from __future__ import annotations
@@ -15,24 +16,40 @@ import urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ORIGIN = "https://raw.githubusercontent.com/Azure/azure-resource-manager-schemas/main/schemas"
+ARM = "https://raw.githubusercontent.com/Azure/azure-resource-manager-schemas/main/schemas"
+KUBERAY = (
+    "https://raw.githubusercontent.com/ray-project/kuberay/v1.7.0/helm-chart/kuberay-operator/crds"
+)
 
 
 def main() -> int:
     """Fetch what is listed, and return an exit code."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
-    for line in (HERE / "arm.txt").read_text().splitlines():
-        wanted, name = line.split()
-        body = canonical(from_folder(folder, name) if folder else from_origin(name))
-        if hashlib.sha256(body).hexdigest() != wanted:
-            print(
-                f"{name}: another version than arm.txt has; look at it and write its digest there"
-            )
-            return 1
-        target = HERE / "arm" / f"{name}.json.xz"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(lzma.compress(body))
+    for kind, origin, within in (
+        ("arm", ARM, "arm-schemas"),
+        ("kuberay", KUBERAY, "kuberay-1.7.0"),
+    ):
+        for line in (HERE / f"{kind}.txt").read_text().splitlines():
+            wanted, name = line.split()
+            file = f"{name}.json" if kind == "arm" else name
+            target = HERE / kind / f"{file}.xz"
+            if target.exists() and _digest(lzma.decompress(target.read_bytes())) == wanted:
+                continue
+            body = from_folder(folder / within, file) if folder else from_origin(origin, file)
+            body = canonical(body) if kind == "arm" else body
+            if _digest(body) != wanted:
+                print(
+                    f"{name}: another version than {kind}.txt has; look at it and write its digest "
+                    "there"
+                )
+                return 1
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(lzma.compress(body))
     return 0
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
 
 
 def canonical(text: bytes) -> bytes:
@@ -40,14 +57,14 @@ def canonical(text: bytes) -> bytes:
     return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":")).encode()
 
 
-def from_folder(folder: Path, name: str) -> bytes:
+def from_folder(folder: Path, file: str) -> bytes:
     """Return a schema from a folder that has them compressed."""
-    return lzma.decompress((folder / f"{name}.json.xz").read_bytes())
+    return lzma.decompress((folder / f"{file}.xz").read_bytes())
 
 
-def from_origin(name: str) -> bytes:
+def from_origin(origin: str, file: str) -> bytes:
     """Return a schema from where they are published."""
-    with urllib.request.urlopen(f"{ORIGIN}/{name}.json") as answer:
+    with urllib.request.urlopen(f"{origin}/{file}") as answer:
         whole: bytes = answer.read()
     return whole
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from checks import prometheus
 from impasto.driver import api
 from impasto.errors import Unavailable
 from impasto.jobs import find
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from impasto.storage.store import Store
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-ALERTS = DEPLOY / "prometheus/rules.yml"
 
 
 class Scrape:
@@ -87,12 +86,6 @@ def home(tmp_path: Path) -> Store:
     return Stores({}).open_home(str(tmp_path / "home"))
 
 
-def queries() -> list[str]:
-    board = json.loads((DEPLOY / "grafana/impasto.json").read_text())
-    asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
-    return asked + re.findall(r"^ +expr: (.+)$", ALERTS.read_text(), re.MULTILINE)
-
-
 def promtool(*words: object, text: bytes = b"") -> None:
     command = ["promtool", *map(str, words)]
     done = subprocess.run(command, input=text, capture_output=True, check=False)
@@ -134,7 +127,7 @@ def test_every_query_asks_for_metrics_and_labels_that_jobs_and_requests_make(
     labels: dict[str, set[str]] = {}
     for sample in samples:
         labels.setdefault(sample.name, set()).update(sample.labels)
-    for query in queries():
+    for _, _, query in prometheus.queries(DEPLOY):
         names = re.findall(r"\bimpasto_\w+", query)
         assert names
         assert {*names} <= labels.keys(), query
@@ -237,8 +230,3 @@ def test_a_scrape_answers_at_once_while_the_home_does_not(
     assert "impasto_jobs" not in values
     hang.set()
     counted.board.close()
-
-
-def test_alerts_fire_when_they_should() -> None:
-    promtool("check", "rules", ALERTS)
-    promtool("test", "rules", DEPLOY / "prometheus/rules_test.yml")
