@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checks import bicep
-from support.deployment import DEPLOY
+from support.deployment import DEPLOY, needs_schemas
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +20,7 @@ STORAGE, CLUSTER, NETWORK = (
     "modules/network.bicep",
 )
 
+pytestmark = needs_schemas
 PLANTED = {
     "a field misspelt": (STORAGE, "accessTier:", "acessTier:", "acessTier"),
     "a field misspelt deep inside": (STORAGE, "tierToCool:", "tierToCold1:", "tierToCold1"),

@@ -14,8 +14,8 @@ from impasto.server.config import load_serve
 from impasto.settings import CONFIG_FILE, load
 from impasto.storage.stores import Stores
 from impasto.watch.rules import load_rules
+from support.deployment import DEPLOY, needs_schemas
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
 OVERLAYS = ["aks", "eks", "gke", "kind"]
 CLUSTER, WATCH, SERVE = "base/cluster.yaml", "base/watch.yaml", "base/serve.yaml"
 NETWORK, JOB, KEDA = (
@@ -23,6 +23,9 @@ NETWORK, JOB, KEDA = (
     "examples/rayjob.yaml",
     "components/scale-to-zero/keda.yaml",
 )
+
+
+pytestmark = needs_schemas
 
 
 class Planted(NamedTuple):
