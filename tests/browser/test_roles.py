@@ -55,6 +55,7 @@ def test_each_role_and_tenant_sees_what_is_theirs(tmp_path: Path, browser: Brows
             assert _status(steer, text, "POST") == 403
             assert _status(steer, stranger, "POST") == 404
             _revoke(serve.url, viewer, browser, tmp_path)
+            _invite(serve.url, browser, tmp_path)
             page.goto(f"{serve.url}#/jobs")
             expect(page.get_by_role("textbox", name="Token")).to_be_visible(timeout=WAIT)
             expect(page.locator(".jobs .job")).to_have_count(0)
@@ -65,6 +66,17 @@ def test_each_role_and_tenant_sees_what_is_theirs(tmp_path: Path, browser: Brows
             expect(
                 page.get_by_text("no such job").or_(page.get_by_text("not found"))
             ).to_be_visible()
+
+
+def _invite(url: str, browser: Browser, folder: Path) -> None:
+    """Make a link for a colleague on the page, and open it as that colleague."""
+    with tab(browser) as page, tab(browser) as theirs:
+        enter(page, url, token(folder, "admin")[1], "tokens")
+        page.get_by_label("What it is for").fill("ann")
+        page.get_by_role("button", name="Create token").click()
+        link = page.locator(".secret code", has_text="#token=")
+        theirs.goto(link.inner_text())
+        expect(theirs.locator(".who")).to_have_text("ann", timeout=WAIT)
 
 
 def _revoke(url: str, token_id: str, browser: Browser, folder: Path) -> None:
