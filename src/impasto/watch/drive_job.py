@@ -45,9 +45,9 @@ def drive_job(job_id: str, means: Means) -> Outcome:
             result = run_open(opened, means, retry=False, asked=retry)
     except Elsewhere:
         return Outcome("waits", job.id, error="another driver is at it")
-    except Interrupted as error:
+    except Interrupted:
         if not means.stop.is_set():
-            return Outcome("failed", job.id, error=str(error))
+            return Outcome("cancelled", job.id, error=f"job {job.id}: was cancelled")
         _keep_waiting(job, retry=retry)
         return Outcome("stopped", job.id)
     except Unavailable as error:

@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from impasto.watch.rule import Rule
 
-State = Literal["done", "failed", "poison", "superseded", "tried", "waits", "stopped"]
+State = Literal["done", "failed", "poison", "superseded", "tried", "waits", "stopped", "cancelled"]
 """How an order ended: as `schema.watch.End`, or: ``tried``, a try failed and another one follows;
-``waits``, something does not answer or another driver is at it; ``stopped``, as asked."""
+``waits``, something does not answer or another driver is at it; ``stopped``, as asked;
+``cancelled``, a job by somebody."""
 
 
 @dataclass(frozen=True, slots=True)

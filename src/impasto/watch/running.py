@@ -88,6 +88,8 @@ def follow(job: Job, means: Means) -> Result:
         state = standing(job, job.listing())
         if state.state == "incomplete":
             raise Incomplete(state.error, job=job.id)
-        if state.state in {"failed", "cancelled"}:
-            raise Incomplete(f"job {job.id}: {state.error or state.state}", job=job.id)
+        if state.state == "cancelled":
+            raise Interrupted(f"job {job.id}: was cancelled", job=job.id)
+        if state.state == "failed":
+            raise Incomplete(f"job {job.id}: {state.error or 'failed'}", job=job.id)
     return result
