@@ -36,6 +36,7 @@ class JobSummary(Frozen):
         items_done: items of the shards that are done; of an incomplete job, without those that
             failed.
         items: its items; 0 while it is not planned.
+        items_failed: items that were set aside, as its last driver says.
         noun: what its items are called; "items" while that is not known.
         shards_done: shards that have a done record.
         shards: how many shards it has; 0 while it is not planned.
@@ -57,6 +58,7 @@ class JobSummary(Frozen):
     percent: int
     items_done: int
     items: int
+    items_failed: int = 0
     noun: str = "items"
     shards_done: int
     shards: int
@@ -176,6 +178,7 @@ def summarize(job: Job) -> JobSummary:
         percent=100 if result else _percent(_written(items_done, items, live), items),
         items_done=items_done,
         items=items,
+        items_failed=result.failed if result else stands.failed,
         noun=noun,
         shards_done=len(listing.done),
         shards=len(listing.done) if result else len(plan.shards) if plan else 0,

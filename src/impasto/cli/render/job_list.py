@@ -67,6 +67,7 @@ def jobs(
         line = f"{row.job[:length]:<{length}}  {row.state:<10}  {row.percent:>3}%  {many}"
         line += f"{moments.short(row.started, now)}  "
         line += f"{pace:<{wide}}  " if wide else ""
+        line += f"{row.items_failed:,} failed, " if row.items_failed else ""
         room = width - len(line) if width else 0
         say(line + what(row.source, row.output, room))
     if sizes:

@@ -54,7 +54,7 @@ def _row(job: KeptJob, listing: Listing) -> JobRow:
     ended, live = summary.state in {"incomplete", "failed", "stopped"}, summary.live
     # A job that is not planned, or that an earlier version finished, may still tell it.
     noun = spec.items if spec.items in {"rows", "files"} else summary.noun
-    result, stands = job.result(), standing(job, listing) if ended else None
+    stands = standing(job, listing) if ended else None
     return JobRow(
         job=job.id,
         state=summary.state,
@@ -62,7 +62,7 @@ def _row(job: KeptJob, listing: Listing) -> JobRow:
         percent=summary.percent,
         items_done=summary.items_written,
         items=summary.items,
-        items_failed=result.failed if result else stands.failed if stands else 0,
+        items_failed=summary.items_failed,
         noun=noun,
         shards_done=summary.shards_done,
         shards=summary.shards,
