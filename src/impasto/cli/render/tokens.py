@@ -24,6 +24,8 @@ def created(token: Token, text: str, *, as_json: bool) -> None:
         f"token {token.id}: {token.role} {whose}, {ends}; it is shown only this once, "
         f"and 'impasto token revoke {token.id}' ends it"
     )
+    if token.tenant:
+        note("a service that was started before the tenant was defined must be started again")
     # Not redacted: this secret is what was asked for.
     if as_json:
         json_line({**_fields(token), "token": text})
