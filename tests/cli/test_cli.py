@@ -256,6 +256,17 @@ def test_timings_tell_how_long_everything_took(
     again = call(*words, "-o", tmp_path / "items.csv")
     assert (again.returncode, "--overwrite" in again.stderr) == (2, True)
     assert call(*words, "-o", tmp_path / "items.xml").returncode == 2
+    assert call(*words, "-o", "-").stdout == (tmp_path / "items.csv").read_text()
+    lines = call(*words, "--of", "shards", "-o", "-", "--format", "jsonl").stdout.splitlines()
+    assert [json.loads(row)["shard"] for row in lines] == [0, 1, 2]
+
+
+def test_a_filter_that_nothing_in_a_log_matches_is_said_so(
+    job: tuple[Path, dict[str, object]],
+) -> None:
+    folder, line = job
+    done = call("logs", str(line["job"]), "--home", str(folder / "home"), "--text", "no such")
+    assert (done.returncode, done.stdout, "no event" in done.stderr) == (0, "", True)
 
 
 def test_quiet_prints_nothing(tmp_path: Path, clip: MakeClip) -> None:

@@ -168,6 +168,7 @@ def logs(
         _follow(found, view)
         return
     view.show(found.journal.read(skips=None if chosen.all else chosen.skips))
+    view.close()
 
 
 def cancel(job: JobId, home: Home = None, config: Config = None) -> None:
@@ -267,5 +268,6 @@ def _follow(job: Job, view: LogView) -> None:
                 end(job, event)
             else:
                 view.show([event])
+        view.close()
     except KeyboardInterrupt:
         raise Interrupted("") from None

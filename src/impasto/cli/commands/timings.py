@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,9 +30,16 @@ def timings(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", help="Write all of it: .csv, .jsonl or .parquet.", metavar="FILE"
+            "--output",
+            "-o",
+            help="Write all of it: .csv, .json, .jsonl or .parquet; - is stdout.",
+            metavar="FILE",
         ),
     ] = None,
+    form: Annotated[
+        Literal["csv", "json", "jsonl"],
+        typer.Option("--format", help="What to write to stdout, with '-o -'."),
+    ] = "csv",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing output.")
     ] = False,
@@ -52,6 +60,12 @@ def timings(
         shown.passes(found.passes(known))
         shown.shards([*found.shards(known)])
         shown.items(found.items(known))
+        return
+    if output == "-":
+        known = find_job(job, load_settings(config, home))
+        known.spec()
+        for piece in written(found.timings(known, of), found.fields(of), f".{form}"):
+            sys.stdout.write(piece.decode())
         return
     streams.act()
     suffix = Path(output).suffix.lower()

@@ -41,6 +41,12 @@ class LogView:
         self._chosen, self._as_json = chosen, as_json
         self._whose = {"job": job.id} | ({"tenant": spec.tenant} if spec.tenant else {})
         self._seen: set[str] = set()
+        self._shown = False
+
+    def close(self) -> None:
+        """Say if no event was among those that were chosen."""
+        if not self._shown and not self._chosen.all:
+            note("no event of the log matches")
 
     def show(self, logged: Iterable[Event]) -> None:
         """Print those of some events that were chosen."""
@@ -49,6 +55,7 @@ class LogView:
                 json_line(event.line() | self._whose)
             return
         for event, words in self._chosen.select(logged, self._words):
+            self._shown = True
             if self._as_json:
                 json_line(event.line() | self._whose)
             elif self._chosen.prints:
