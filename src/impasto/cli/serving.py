@@ -55,7 +55,7 @@ def run(home: str | None, config: str | None, **flags: object) -> None:
     if text := warning(serve):
         note(worded(text))
     if service.watcher:
-        watch_news.watching(service.watcher.rules, settings.home, as_json=as_json)
+        watch_news.watching(service.watcher.rules, settings.home, as_json=as_json, process="serve")
     with steered(service):
         text = f"serving at {service.url}"
         say(diagnostic("serve", "info", text) if as_json else text)

@@ -28,9 +28,11 @@ NAMED = 3
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def watching(rules: Sequence[Rule], home: str, *, as_json: bool) -> None:
+def watching(rules: Sequence[Rule], home: str, *, as_json: bool, process: str = "watch") -> None:
     """Print what is watched, and how to stop."""
     if as_json:
+        for rule in rules:
+            say(diagnostic(process, "info", f"watching {rule.inbox}/", rule=rule.name))
         return
     stamp = _stamp(time.time())
     for rule in rules:
@@ -45,7 +47,10 @@ def news(told: News, *, as_json: bool, process: str = "watch") -> None:
         failed = told.state in {"failed", "poison"}
         level: Grade = "error" if failed else "warning" if told.warning else "info"
         facts = dataclasses.asdict(told)
-        line = diagnostic(process, level, facts.pop("text"), **facts)
+        text = facts.pop("text")
+        if told.state == "began":
+            text = f"job {told.job} {text}"
+        line = diagnostic(process, level, text, **facts)
         with _ONE_AT_A_TIME:
             sys.stdout.write(line + "\n")
             sys.stdout.flush()

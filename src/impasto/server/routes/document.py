@@ -19,7 +19,13 @@ def document(caller: Viewer, request: Request) -> dict[str, Any]:
 
 
 def described(app: FastAPI) -> dict[str, Any]:
-    """Return an app's document; what all answers share is named but once by the routes."""
+    """Return an app's document; what all answers share is named but once by the routes.
+
+    A route's summary is the first line of its description, instead of its function's name.
+    """
     found: dict[str, Any] = app.openapi()
+    for operations in found["paths"].values():
+        for each in operations.values():
+            each["summary"] = each["description"].partition("\n")[0].rstrip(".")
     found["components"]["schemas"]["Problem"] = Problem.model_json_schema()
     return found

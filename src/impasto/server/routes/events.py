@@ -31,7 +31,7 @@ def events(
     last_event_id: Last = "",
     last: Resumed = "",
 ) -> Stream:
-    """Stream how jobs stand, and all about one of them."""
+    """Stream jobs as they change, and all about one of them, as server-sent events."""
     request.app.state.hub.check_room(caller.id)
     if job:
         context.job(caller, job)

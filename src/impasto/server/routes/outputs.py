@@ -93,7 +93,7 @@ def file(
     context: Here,
     download: Download = False,
 ) -> Response:
-    """Return a file of an output that is a folder, or a range of it."""
+    """Return one file of an output that is a folder, or a range of it."""
     planned = context.planned(caller, job)
     named = places.files(context, planned, context.plans.done(planned))
     if name not in named:

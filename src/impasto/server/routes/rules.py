@@ -86,7 +86,7 @@ def act(
     caller: Operator,
     context: Here,
 ) -> TicketRow | None:
-    """Try a ticket again that failed, make its output again, or forget all about it."""
+    """Act on a ticket: retry what failed, redo its output, or forget all about it."""
     _check_rule(context, caller, rule)
     if not _TICKET.fullmatch(ticket):
         raise unknown(f"ticket {ticket[:60]} of rule {rule}")

@@ -34,7 +34,7 @@ router = APIRouter(prefix="/uploads", tags=["uploads"])
 
 @router.post("", status_code=201)
 def ask(given: UploadRequest, caller: Submitter, context: Here) -> Upload:
-    """Say where to send a file."""
+    """Begin an upload: announce a file, and be told where to send it."""
     slot = uploads.new_slot(context, caller, given.name, given.bytes)
     source = slot.source
     place = slot.base.child(slot.key)
@@ -51,7 +51,7 @@ def ask(given: UploadRequest, caller: Submitter, context: Here) -> Upload:
 async def take(
     upload: str, name: str, request: Request, caller: Submitter, context: Here
 ) -> Response:
-    """Take a file; it is in its place once all of it has come."""
+    """Send a file that was announced; it is in its place once all of it has come."""
     slot = await run_in_threadpool(uploads.slot_of, context, caller, upload, name)
     length = request.headers.get("content-length", "")
     if not length.isdecimal():
