@@ -37,7 +37,7 @@ OF_THE_PROJECT = [ROOT / "CHANGELOG.md", ROOT / "BENCHMARKS.md"]
 COMMAND = typer.main.get_command(app)
 LARGEST = 520_000
 """Bytes of all pictures in docs/ together."""
-OTHERS = {"--dashboard-host"}
+OTHERS = {"--build-arg", "--dashboard-host"}
 """Options of other programs that documents name."""
 
 
