@@ -45,8 +45,7 @@ def deploy(tmp_path: Path) -> Path:
     shutil.copytree(
         DEPLOY.parent / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("*.jpg")
     )
-    for name in ("azure", "kubernetes"):
-        shutil.copytree(DEPLOY / name, tmp_path / "deploy" / name)
+    shutil.copytree(DEPLOY, tmp_path / "deploy", ignore=shutil.ignore_patterns("schemas"))
     return tmp_path / "deploy"
 
 
