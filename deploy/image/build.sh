@@ -20,16 +20,18 @@ if ! buildah inspect "$base" > /dev/null 2>&1; then
   buildah rm "$container" > /dev/null
 fi
 
+python=.venv/bin/python
+if [ ! -x "$python" ]; then python=python3; fi
 mounts=(--volume /etc/ssl/certs:/etc/ssl/certs:ro)
 config=${PIP_CONFIG_FILE:-/etc/pip.conf}
 if [ -e "$config" ]; then mounts+=(--volume "$config:/etc/pip.conf:ro"); fi
-for each in $(python3 -m pip config list | grep -oE "(file://)?/[^' ]+" | sed 's#^file://##; s#/simple/*$##' | sort -u); do
+for each in $("$python" -m pip config list | grep -oE "(file://)?/[^' ]+" | sed 's#^file://##; s#/simple/*$##' | sort -u); do
   case $each in /etc/ssl/*) continue ;; esac
   if [ -e "$each" ]; then mounts+=(--volume "$each:$each:ro"); fi
 done
 # A folder of wheels may have the torch without CUDA.
 wheels=()
-links=$(python3 -m pip config get global.find-links 2> /dev/null || true)
+links=${PIP_FIND_LINKS:-$("$python" -m pip config get global.find-links 2> /dev/null || true)}
 if [ -d "$links" ]; then wheels=(--build-arg "TORCH_LINKS=$links"); fi
 buildah build --quiet --format docker --layers --target "$target" --tag "localhost/impasto:$target" \
   --file deploy/image/Dockerfile --ignorefile deploy/image/Dockerfile.dockerignore \
