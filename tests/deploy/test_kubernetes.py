@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from checks import kubernetes
+from checks.rendered import render
 from impasto.server.config import load_serve
 from impasto.settings import CONFIG_FILE, load
 from impasto.storage.stores import Stores
@@ -190,6 +191,17 @@ def test_a_finding_names_its_line(tmp_path: Path) -> None:
     (found,) = kubernetes.check(tmp_path)
     assert found.file == f"kubernetes/{SERVE}"
     assert "readOnlyRootFilesystem: false" in path.read_text().splitlines()[found.line - 1]
+
+
+def test_workers_have_an_identity_of_their_own() -> None:
+    overlays, _ = render(DEPLOY)
+    for overlay in overlays:
+        accounts = {each["metadata"]["name"]: each for each in overlay.of("ServiceAccount")}
+        head, worker = (
+            accounts[name]["metadata"].get("annotations")
+            for name in ("impasto-head", "impasto-worker")
+        )
+        assert overlay.name == "kind" or (head and worker and head != worker), overlay.name
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
