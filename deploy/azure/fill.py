@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 CLUSTER = HERE / "cluster"
 IDENTITIES = {
     "impasto-watch": "watcherClientId",
-    "impasto-serve": "watcherClientId",
+    "impasto-serve": "serverClientId",
     "impasto-head": "driverClientId",
     "impasto-worker": "workerClientId",
 }

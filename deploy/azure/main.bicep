@@ -125,7 +125,7 @@ module data 'modules/storage.bicep' = {
     fadingDays: inboxDays
     signers: concat([
       {
-        id: identities.outputs.watcherPrincipalId
+        id: identities.outputs.serverPrincipalId
         type: 'ServicePrincipal'
       }
     ], operators)
@@ -163,6 +163,7 @@ module cluster 'modules/cluster.bicep' = {
     gpuMax: gpuMax
     gpuSpot: gpuSpot
     watcherName: identities.outputs.watcherName
+    serverName: identities.outputs.serverName
     driverName: identities.outputs.driverName
     workerName: identities.outputs.workerName
     namespace: namespace
@@ -241,6 +242,7 @@ module secrets 'modules/endpoint.bicep' = {
 // The watcher, the service and the drivers read the inbox, write results, and keep jobs.
 var leaders = [
   'watcherPrincipalId'
+  'serverPrincipalId'
   'driverPrincipalId'
 ]
 
@@ -336,6 +338,7 @@ output dataAccount string = data.outputs.accountName
 output controlAccount string = control.outputs.accountName
 output queueUrl string = 'https://${data.outputs.accountName}.queue.${environment().suffixes.storage}/arrivals'
 output watcherClientId string = identities.outputs.watcherClientId
+output serverClientId string = identities.outputs.serverClientId
 output driverClientId string = identities.outputs.driverClientId
 output workerClientId string = identities.outputs.workerClientId
 output insightsName string = monitoring.outputs.insightsName

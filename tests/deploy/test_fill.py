@@ -25,6 +25,7 @@ def test_every_name_comes_from_an_output_of_the_deployment() -> None:
         "driverClientId",
         "queueUrl",
         "registryServer",
+        "serverClientId",
         "watcherClientId",
         "workerClientId",
     }
@@ -33,3 +34,7 @@ def test_every_name_comes_from_an_output_of_the_deployment() -> None:
         *fill.IDENTITIES,
         "impasto-queue",
     }
+
+
+def test_no_two_accounts_share_an_identity() -> None:
+    assert len({*fill.IDENTITIES.values()}) == len(fill.IDENTITIES)

@@ -12,6 +12,7 @@ param gpuSize string
 param gpuMax int
 param gpuSpot bool
 param watcherName string
+param serverName string
 param driverName string
 param workerName string
 
@@ -184,6 +185,10 @@ resource watcher 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' e
   name: watcherName
 }
 
+resource server 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' existing = {
+  name: serverName
+}
+
 resource driver 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' existing = {
   name: driverName
 }
@@ -204,10 +209,9 @@ resource watcherTrust 'Microsoft.ManagedIdentity/userAssignedIdentities/federate
   }
 }
 
-// An identity takes one credential at a time.
 resource serverTrust 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2023-01-31' = {
-  parent: watcher
-  name: 'serve'
+  parent: server
+  name: 'cluster'
   properties: {
     audiences: [
       'api://AzureADTokenExchange'
@@ -215,12 +219,9 @@ resource serverTrust 'Microsoft.ManagedIdentity/userAssignedIdentities/federated
     issuer: cluster.properties.oidcIssuerProfile.issuerURL
     subject: 'system:serviceaccount:${namespace}:impasto-serve'
   }
-  dependsOn: [
-    watcherTrust
-  ]
 }
 
-// KEDA reads the length of the queue as the watcher.
+// KEDA reads the length of the queue as the watcher. An identity takes one credential at a time.
 resource kedaTrust 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2023-01-31' = {
   parent: watcher
   name: 'keda'
@@ -232,7 +233,7 @@ resource kedaTrust 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedId
     subject: 'system:serviceaccount:kube-system:keda-operator'
   }
   dependsOn: [
-    serverTrust
+    watcherTrust
   ]
 }
 

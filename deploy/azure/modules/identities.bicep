@@ -7,6 +7,11 @@ resource watcher 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' =
   location: location
 }
 
+resource server 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
+  name: '${name}-server'
+  location: location
+}
+
 resource driver 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
   name: '${name}-driver'
   location: location
@@ -20,6 +25,9 @@ resource worker 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = 
 output watcherName string = watcher.name
 output watcherClientId string = watcher.properties.clientId
 output watcherPrincipalId string = watcher.properties.principalId
+output serverName string = server.name
+output serverClientId string = server.properties.clientId
+output serverPrincipalId string = server.properties.principalId
 output driverName string = driver.name
 output driverClientId string = driver.properties.clientId
 output driverPrincipalId string = driver.properties.principalId
