@@ -519,7 +519,7 @@ def test_extras_that_are_not_installed_are_named_with_the_command_that_adds_one(
 
 def test_every_extra_is_looked_for() -> None:
     offered = set(metadata("impasto").get_all("Provides-Extra") or ())
-    assert set(machine.EXTRAS) == offered - {"dev"}
+    assert set(machine.EXTRAS) == offered - {"deploy", "dev"}
 
 
 def test_a_profile_for_a_folder_is_refused_with_the_file_to_correct(tmp_path: Path) -> None:

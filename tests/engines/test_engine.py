@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -318,7 +318,8 @@ def test_a_worker_without_a_shard_leaves_while_another_one_scores(
 
     def look() -> None:
         # The first one hired is the one that is busy.
-        wait_for(lambda: 3 in bench.begun() and len(driven.workers()) == 1)
+        wait_for(lambda: 3 in bench.begun() and sum(astuple(bench.counts[-1])) == 1)
+        wait_for(lambda: len(driven.workers()) == 1)
         bench.go()
 
     helper = meanwhile(look)

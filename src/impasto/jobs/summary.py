@@ -170,7 +170,7 @@ def summarize(job: Job) -> JobSummary:
     items, noun = (plan.count, plan.noun) if plan else (0, "items")
     if result:
         items = items_done = result.items
-        noun = result.noun
+        noun = result.noun or noun
     live = newest(stands.drivers)
     return JobSummary(
         job=job.id,

@@ -137,7 +137,7 @@ class Result(Frozen):
         warnings: what the user should know about the source, one line each, as the plan has it.
         report: where the failed items are listed, or "".
         scored: items scored in that run; 0 in results of earlier versions.
-        noun: what its items are called; "items" in results of earlier versions.
+        noun: what its items are called; "" in results of earlier versions.
     """
 
     job: JobId
@@ -154,7 +154,7 @@ class Result(Frozen):
     warnings: tuple[Told, ...] = ()
     report: PathText = ""
     scored: Count = 0
-    noun: Word = "items"
+    noun: Word = ""
 
     @property
     def done_already(self) -> bool:
