@@ -157,7 +157,6 @@ module cluster 'modules/cluster.bicep' = {
     location: location
     networkName: network.outputs.networkName
     nodesId: network.outputs.nodesId
-    logsId: monitoring.outputs.logsId
     adminRanges: adminRanges
     gpuSize: gpuSize
     gpuMax: gpuMax

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DONE, SOME_FAILED = 0, 3
 """Exit codes of a watcher that has seen everything; jobs that failed are tried by `retry`."""
+AGAIN = 900
+"""Seconds until messages that nobody could act on start an execution again, which costs money."""
 
 
 def once(queue: QueueClient, seconds: int, watch: Callable[[], int]) -> int:
@@ -38,7 +40,7 @@ def once(queue: QueueClient, seconds: int, watch: Callable[[], int]) -> int:
         if code in (DONE, SOME_FAILED):
             queue.delete_message(message)
         else:
-            queue.update_message(message, visibility_timeout=0)
+            queue.update_message(message, visibility_timeout=AGAIN)
     return code
 
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize(("code", "left"), [(0, 0), (3, 0), (4, 40), (-9, 40)])
 def test_messages_go_only_if_the_watcher_could_look(
-    code: int, left: int, azurite_queues: AzuriteQueues
+    code: int, left: int, azurite_queues: AzuriteQueues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(once, "AGAIN", 0)
     queue = azurite_queues.make().client
     for number in range(40):
         queue.send_message(str(number))
@@ -35,6 +36,16 @@ def test_messages_go_only_if_the_watcher_could_look(
     assert once.once(queue, 3600, watch) == code
     assert seen == [0]
     assert len(list(queue.receive_messages(messages_per_page=32))) == left
+
+
+def test_a_watcher_that_cannot_look_is_not_started_again_at_once(
+    azurite_queues: AzuriteQueues,
+) -> None:
+    queue = azurite_queues.make().client
+    queue.send_message("a clip")
+    assert once.once(queue, 3600, lambda: 2) == 2
+    assert not queue.peek_messages()
+    assert queue.get_queue_properties().approximate_message_count == 1
 
 
 def test_what_comes_meanwhile_stays_for_the_next_execution(azurite_queues: AzuriteQueues) -> None:

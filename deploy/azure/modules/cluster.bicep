@@ -3,8 +3,6 @@ param name string
 param location string
 param networkName string
 param nodesId string
-param logsId string
-
 @description('Addresses that may reach the API of the cluster, such as 203.0.113.7/32.')
 param adminRanges array
 
@@ -98,15 +96,6 @@ resource cluster 'Microsoft.ContainerService/managedClusters@2026-03-01' = {
     autoScalerProfile: {
       'scale-down-unneeded-time': '3m'
       'scale-down-delay-after-add': '3m'
-    }
-    addonProfiles: {
-      omsagent: {
-        enabled: true
-        config: {
-          logAnalyticsWorkspaceResourceID: logsId
-          useAADAuth: 'true'
-        }
-      }
     }
     agentPoolProfiles: [
       {

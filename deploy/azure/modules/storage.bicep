@@ -57,7 +57,8 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
     defaultToOAuthAuthentication: true
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
-    publicNetworkAccess: empty(ranges) && empty(subnetIds) ? 'Disabled' : 'Enabled'
+    // One with queues must be reached by Event Grid; nobody else is let in without ranges.
+    publicNetworkAccess: empty(ranges) && empty(subnetIds) && empty(queues) ? 'Disabled' : 'Enabled'
     networkAcls: {
       // Event Grid delivers as a service that is trusted, and by its identity.
       bypass: 'AzureServices'
