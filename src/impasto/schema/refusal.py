@@ -64,13 +64,13 @@ def refusal(
     first, *others = found
     path = [part for part in map(str, first["loc"]) if not _BRANCH.match(part)]
     if not path:
-        return BadInput(f"{model.__name__}: {_fact(first, {})}", remedy)
+        return BadInput(f"{model.__name__}: {fact_of(first)}", remedy)
     inner = _inner(model, path[:-1])
     if first["type"] == _UNKNOWN:
         fact = f"{named(path, '')}: unknown {getattr(inner, 'NOUN', 'field')}"
         return BadInput(fact, meant(path[-1], inner.model_fields) or remedy)
     limits, field = _limits(inner, path[-1]), first["loc"][:1]
-    facts = [_fact(each, limits) for each in (first, *others) if each["loc"][:1] == field]
+    facts = [fact_of(each, limits) for each in (first, *others) if each["loc"][:1] == field]
     bare = [fact.removeprefix("must be ") for fact in dict.fromkeys(facts)]
     fact = f"must be {' or '.join(bare)}" if len(bare) > 1 else facts[0]
     value = first["input"]
@@ -81,13 +81,9 @@ def refusal(
     return BadInput(f"{name}: {fact}", meant(shown, choices) or remedy)
 
 
-def fact_of(found: Mapping[str, Any]) -> str:
-    """Word what pydantic found out about a value."""
-    return _fact(found, {})
-
-
-def _fact(found: Mapping[str, Any], limits: Mapping[str, Any]) -> str:
-    """Word what pydantic found out about a field that has certain limits."""
+def fact_of(found: Mapping[str, Any], limits: Mapping[str, Any] | None = None) -> str:
+    """Word what pydantic found out about a value, or about a field that has certain limits."""
+    limits = limits or {}
     kind, ctx = found["type"], found.get("ctx", {})
     if kind == "literal_error":
         choices = re.findall("'([^']*)'", ctx["expected"])
