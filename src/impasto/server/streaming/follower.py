@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections import OrderedDict
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from impasto.errors import ImpastoError
@@ -18,8 +17,10 @@ from impasto.server.logs.reader import LogReader
 from impasto.server.models.events import EndEvent, LogEvent, PreviewsEvent, ShardsEvent
 from impasto.server.models.items import SHOWN, PreviewPair
 from impasto.server.streaming.message import Message, message
+from impasto.server.streaming.shared import SharedMessages
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Sequence
 
     from impasto.jobs.listing import Listing
@@ -32,8 +33,9 @@ QUIET = 5.0
 """Seconds without a new object after which the log of a job that has ended counts as complete."""
 PAGE = 256 << 10
 """Bytes of a log that one message holds, unless a single write to the log was larger."""
-PAGES = 16
-"""Pages of a log that stay in memory."""
+SHARED = 64
+"""Objects of a log at most in one message. Messages begin and end where others' do, so that clients
+who read a log from its beginning share them."""
 VERSIONS = 300
 """Changes of shards that are remembered."""
 
@@ -68,7 +70,7 @@ class Follower:
         self._changes: list[tuple[int, set[int]]] = []
         self._shard_messages: dict[int, bytes] = {}
         self._pairs: list[int] = []
-        self._pages: OrderedDict[tuple[object, ...], asyncio.Task[bytes]] = OrderedDict()
+        self._messages = SharedMessages()
 
     def close(self) -> None:
         """Follow it no longer."""
@@ -112,13 +114,13 @@ class Follower:
 
     def some(self, numbers: Sequence[int]) -> list[int]:
         """Return the first of some objects of the log, as many as one message holds."""
-        size = taken = 0
+        size, some = 0, list[int]()
         for number in numbers:
             size += self.objects.found[number].size
-            if taken and size > PAGE:
+            if some and (size > PAGE or number // SHARED != some[0] // SHARED):
                 break
-            taken += 1
-        return [*numbers[:taken]]
+            some.append(number)
+        return some
 
     async def page(self, numbers: Sequence[int], level: Level, *, whole: bool) -> bytes:
         """Return the message of some objects of the log; b"" if none of their lines matter.
@@ -126,15 +128,8 @@ class Follower:
         Raises:
             Unavailable: the store does not answer.
         """
-        key = (*numbers, level, whole)
-        task = self._pages.get(key)
-        if task is None or (task.done() and task.exception()):
-            task = asyncio.ensure_future(asyncio.to_thread(self._read, numbers, level, whole))
-            self._pages[key] = task
-            while len(self._pages) > PAGES:
-                self._pages.popitem(last=False)
-        self._pages.move_to_end(key)
-        return await asyncio.shield(task)
+        read = partial(self._read, numbers, level, whole)
+        return await self._messages.get((*numbers, level, whole), read)
 
     def _read(self, numbers: Sequence[int], level: Level, whole: bool) -> bytes:
         objects = [self.objects.found[number] for number in numbers]
