@@ -7,6 +7,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from support.browsing import drop, enter, tab, token, write_config
+from support.clips import make_clip
 from support.serve_process import ServeProcess
 
 if TYPE_CHECKING:
@@ -87,3 +88,41 @@ def test_a_source_alone_is_looked_at(folder: Path, url: str, browser: Browser) -
         drop(page, "broken.mp4", "mine.png", (folder / "media" / "swirls.png").read_bytes())
         expect(page.locator(".estimate")).to_have_text("1 image")
         expect(page.get_by_role("button", name="Start")).to_be_disabled()
+
+
+def test_labels_that_have_no_value_are_not_taken(folder: Path, url: str, browser: Browser) -> None:
+    with tab(browser) as page:
+        enter(page, url, token(folder, "submitter")[1], "new")
+        _name(page, folder)
+        labels, start = page.get_by_label("Labels"), page.get_by_role("button", name="Start")
+        page.get_by_role("textbox", name="Output").fill("labelled.png")
+        expect(start).to_be_enabled()
+        for wrong in ("acme", "client=acme, shot", "=acme"):
+            labels.fill(wrong)
+            assert not labels.evaluate("(input) => input.checkValidity()")
+            start.click()
+            expect(page.get_by_role("heading", level=1)).to_have_text("New job")
+        labels.fill("client=acme, shot: 12,")
+        start.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("labelled.png")
+        expect(page.locator("main")).to_contain_text("client acme")
+        expect(page.locator("main")).to_contain_text("shot 12")
+
+
+def test_a_file_that_was_mended_is_looked_at_again(
+    folder: Path, url: str, browser: Browser
+) -> None:
+    mended = folder / "media" / "mended.mp4"
+    mended.write_bytes(b"no video yet")
+    with tab(browser) as page:
+        enter(page, url, token(folder, "submitter")[1], "new")
+        _name(page, folder)
+        page.get_by_label("URL of a clip").fill(str(mended))
+        page.get_by_label("URL of a clip").press("Tab")
+        start = page.get_by_role("button", name="Start")
+        expect(page.get_by_role("alert")).to_contain_text("mended.mp4")
+        expect(start).to_be_disabled()
+        make_clip(mended, frames=5)
+        page.get_by_role("button", name="Look again").click()
+        expect(page.get_by_role("alert")).to_have_count(0)
+        expect(start).to_be_enabled()

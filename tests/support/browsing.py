@@ -76,9 +76,9 @@ def tab(browser: Browser, **options: Any) -> Iterator[Page]:
         yield page
     except (AssertionError, Error):
         # The page may be still since a script failed.
-        assert not wrong
+        assert not wrong, wrong
         raise
-    assert not wrong
+    assert not wrong, wrong
     context.close()
 
 

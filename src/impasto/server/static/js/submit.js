@@ -13,6 +13,9 @@ import { Act, Icon, Trouble, Waiting } from "./ui.js";
 const SIZES = [["", "As the source"], ["480", "480 pixels"], ["720", "720 pixels"], ["1280", "1280 pixels"], ["1920", "1920 pixels"]];
 const SOUNDS = [["", "As it is"], ["auto", "Encode what does not fit"], ["none", "Without"]];
 
+/** What may be entered as labels: names and values, separated by commas. */
+const LABELS = "\\s*([^,=:]*[^,=:\\s][^,=:]*[=:][^,]*(,\\s*|$))*";
+
 /** Nothing can be dropped by a finger. */
 const hint = (what) => (matchMedia("(pointer: coarse)").matches ? `Choose ${what}` : `Drop ${what} here`);
 
@@ -51,8 +54,11 @@ function submissionOf(form, scorer) {
   };
 }
 
-function Estimate({ estimate, problem, loading, whole }) {
-  if (problem) return whole && html`<${Trouble} problem=${problem} kind=${refuses(problem) ? "" : "warn"} />`;
+function Estimate({ estimate, problem, loading, whole, again }) {
+  if (problem) {
+    return whole && html`<div class="stack tight"><${Trouble} problem=${problem} kind=${refuses(problem) ? "" : "warn"} />
+      <div><button type="button" class="button slim" onClick=${again}>Look again</button></div></div>`;
+  }
   if (!estimate) return loading ? html`<${Waiting} what="Looking at the source" />` : null;
   const parts = [many(estimate.items, estimate.noun), ...(whole ? [many(estimate.shards, "shards"), estimate.workers ? many(estimate.workers, "workers") : ""] : [])];
   return html`<div class="estimate" aria-live="polite">
@@ -104,6 +110,7 @@ function Form({ scorers, start, again }) {
   // Models and programs come from places that only operators can name.
   const fields = fieldsOf(scorer).filter(({ role }) => role === "" || role === "picture" || may("operator"))
     .filter((field) => !isModel(scorer, field));
+  const [looks, setLooks] = useState(0);
   const latest = useRef("");
   const request = wanted ?? sourceOf(form, scorer);
   const asked = JSON.stringify({ ...request, labels: 0 });
@@ -122,7 +129,7 @@ function Form({ scorers, start, again }) {
       catch (error) { if (error.name !== "AbortError") setEstimate({ problem: error, whole }); }
     }, 500);
     return () => { clearTimeout(timer); stop.abort(); };
-  }, [asked]);
+  }, [asked, looks]);
 
   const look = async () => {
     setProblem(null);
@@ -181,7 +188,7 @@ function Form({ scorers, start, again }) {
           ${scorer?.gives.includes("pictures") && html`
             <div class="field"><label for="size">Longer side</label><select id="size" value=${form.size} onChange=${(event) => set({ size: event.target.value })}>${SIZES.map(([key, text]) => html`<option key=${key} value=${key}>${text}</option>`)}</select></div>
             <div class="field"><label for="sound">Sound</label><select id="sound" value=${form.sound} onChange=${(event) => set({ sound: event.target.value })}>${SOUNDS.map(([key, text]) => html`<option key=${key} value=${key}>${text}</option>`)}</select></div>`}
-          <div class="field"><label for="labels">Labels <span class="hint">optional</span></label><input id="labels" type="text" placeholder="client=acme, shot=12" value=${form.labels} onInput=${(event) => set({ labels: event.target.value })} /></div>
+          <div class="field"><label for="labels">Labels <span class="hint">optional</span></label><input id="labels" type="text" placeholder="client=acme, shot=12" pattern=${LABELS} title="name=value, separated by commas" spellcheck=${false} value=${form.labels} onInput=${(event) => set({ labels: event.target.value })} /></div>
           <div class="field"><label for="output">Output <span class="hint">optional</span></label><input id="output" type="text" placeholder="named after the source" spellcheck=${false} value=${form.output} onInput=${(event) => set({ output: event.target.value })} /></div>
           <label class="check whole"><input type="checkbox" checked=${form.overwrite} onChange=${(event) => set({ overwrite: event.target.checked })} />Replace what is at the output</label>
         </div>
@@ -191,7 +198,7 @@ function Form({ scorers, start, again }) {
           <div class="stack tight" style=${{ justifyItems: "center", padding: "20px" }}><${Icon} name="brush" />
             <span>${wanted ? "See one frame before you start." : style ? "A clip and a painting, and you see one frame here." : "Choose a source first."}</span>
             <${Act} run=${look} disabled=${!wanted || refused}>Preview one frame<//></div></div>`}
-        <${Estimate} ...${estimate} />
+        <${Estimate} ...${estimate} again=${() => setLooks(looks + 1)} />
         <${Trouble} problem=${problem} />
         <div class="row"><button class="button primary big" disabled=${!wanted || refused || busy || !canUpload}>${busy ? html`<span class="spin"></span>` : null}Start</button>
           ${!session.value.watches && html`<span class="hint">No watcher runs, so it waits for one: impasto watch.</span>`}</div>
