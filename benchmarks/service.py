@@ -12,7 +12,7 @@ once a second, for a minute. Clients, writer and service share the machine's cor
 - **Lost, doubled.** Lines that a client did not get, or got twice. In the second run the service is
   killed in the middle and started again; clients connect again as browsers do.
 - **Memory** over minutes is measured with a line every 250 ms: what is known of a followed job
-  grows with the objects of its log, 3 KB each, and each line is one here.
+  grows with the objects of its log, and each line is one here.
 - **Requests to the store** are those of the service, as its metrics tell. To poll instead, each
   client would make one for the list and one for the log at each look.
 """
