@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -82,6 +83,9 @@ def faults(pod: Pod) -> Iterator[tuple[str, str]]:
         yield "needs a serviceAccountName of its own", ""
     if pod.role != "head" and spec.get("automountServiceAccountToken") is not False:
         yield "automountServiceAccountToken must be false", "automountServiceAccountToken"
+    for container in () if pod.role else spec["containers"]:
+        if "livenessProbe" not in container:
+            yield f"container {container['name']}: has no livenessProbe: who hangs, stays", ""
     for container in containers:
         for text, near in _container_faults(container, context, volumes.keys()):
             yield f"container {container['name']}: {text}", near
@@ -101,12 +105,22 @@ def _container_faults(
         if "hostPort" in port:
             yield "hostPort opens a port of the machine", "hostPort"
     named = {port.get("name") for port in container.get("ports") or []}
+    yield from _probe_faults(container)
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         port = ((container.get(probe) or {}).get("httpGet") or {}).get("port")
         if isinstance(port, str) and port not in named:
             yield f"{probe} asks port {port}, which is no port of the container", port
     if str(container.get("image", "")).rpartition("/")[2].partition(":")[2] in {"", "latest"}:
         yield "its image must have a tag, and not `latest`", "image"
+
+
+def _probe_faults(container: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    command = (container.get("livenessProbe") or {}).get("exec", {}).get("command") or []
+    for file in re.findall(r"(?<![\w/])/[\w./-]+", " ".join(command)):
+        if file not in (container.get("args") or []):
+            yield f"livenessProbe looks at {file}, which no argument names", file
+    if any(word.startswith(("impasto", "python")) for word in command):
+        yield "livenessProbe starts Python again at each try", "livenessProbe"
 
 
 def security_faults(own: dict[str, Any], context: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -114,6 +114,9 @@ ERRORS = {
     "probe": Planted(
         SERVE, "path: /v1/ready, port: http", "path: /v1/ready, port: web", "port web"
     ),
+    "no liveness": Planted(WATCH, "livenessProbe", "startupProbe", "who hangs, stays"),
+    "another file": Planted(WATCH, "-mmin -15", "/alive -mmin -15", "looks at /alive, which"),
+    "probe by Python": Planted(WATCH, "[sh, -c, 'test", "[impasto, watch, 'test", "Python again"),
     "volume": Planted(WATCH, "{name: tmp, mountPath", "{name: temp, mountPath", "mounts temp"),
     "no token": Planted(CLUSTER, "mode: token", "mode: disabled", "mode must be token"),
     "no version": Planted(CLUSTER, "  rayVersion: 2.60.0", "  #", "rayVersion must"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,24 +20,29 @@ from impasto.watch.rules import load_rules
 from impasto.watch.watcher import Watcher
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from impasto.settings import Settings
     from impasto.storage.stores import Stores
 
 
-def run(home: str | None, config: str | None, *, once: bool, as_json: bool) -> int:
+def run(
+    home: str | None, config: str | None, *, once: bool, alive: Path | None, as_json: bool
+) -> int:
     """Run the rules until a signal, or until nothing is left to do.
 
     Args:
         home: the home, if it was given.
         config: the settings file, if it was given.
         once: whether to end when nothing is left to do.
+        alive: a file to touch at each turn of the watcher's loop, if any.
         as_json: whether to print each event as JSON.
 
     Returns:
         The exit code; what failed, or was left, counts only if the watcher was to end by itself.
 
     Raises:
-        BadInput: a rule is wrong, or there is none.
+        BadInput: a rule is wrong, there is none, or `alive` cannot be written.
         Unavailable: the control store does not answer.
         StoppedAtOnce: a second Ctrl-C did not let the jobs finish their shards.
     """
@@ -46,7 +53,11 @@ def run(home: str | None, config: str | None, *, once: bool, as_json: bool) -> i
     stores = open_stores(settings)
     load = partial(_load, config, settings, stores)
     on_news = partial(watch_news.news, as_json=as_json)
-    watcher = Watcher(Given(settings, load, on_news), once=once)
+    given = Given(settings, load, on_news)
+    if alive:
+        _begin(alive)
+        given = replace(given, on_turn=partial(_touch, alive))
+    watcher = Watcher(given, once=once)
     if not once:
         watch_news.watching(watcher.rules, settings.home, as_json=as_json)
     with steered(watcher):
@@ -67,6 +78,21 @@ def dry(home: str | None, config: str | None, *, as_json: bool) -> None:
     for rule in rules:
         found = prospects(rule, rules, stores, records)
         watch_news.prospects(rule, found, as_json=as_json)
+
+
+def _begin(alive: Path) -> None:
+    try:
+        alive.touch()
+    except OSError as error:
+        raise BadInput(
+            f"--alive {alive}: cannot be written: {error.strerror}", "name a file in another folder"
+        ) from None
+
+
+def _touch(alive: Path) -> None:
+    # Whoever looks at its age learns of it; jobs do not need it.
+    with suppress(OSError):
+        alive.touch()
 
 
 def _load(config: str | None, settings: Settings, stores: Stores) -> Rules:

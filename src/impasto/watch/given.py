@@ -12,6 +12,10 @@ from impasto.watch.rule import Rule, WatchSettings
 Rules = tuple[WatchSettings, Sequence[Rule]]
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """What a watcher is given.
@@ -20,8 +24,11 @@ class Given:
         settings: how jobs run.
         load: reads the rules; raises BadInput where one is wrong.
         on_news: called with what happens, by any thread.
+        on_turn: called at each turn of the watcher's loop: at least once a second, but while the
+            control store keeps it waiting.
     """
 
     settings: Settings
     load: Callable[[], Rules]
     on_news: OnNews
+    on_turn: Callable[[], None] = _nothing

@@ -142,6 +142,7 @@ class Watcher:
 
     def _wait(self, seconds: float) -> None:
         """Wait for a bell or a driver process, and see to what happened."""
+        self._given.on_turn()
         ready = wait([self._bell.fileno(), *self._drivers.conns], seconds)
         self._bell.clear()
         self._see_to(ready)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,6 +52,14 @@ def watch(
         bool,
         typer.Option("--dry-run", "-n", help="Only show what each object there would become."),
     ] = False,
+    alive: Annotated[
+        Path | None,
+        typer.Option(
+            "--alive",
+            help="Touch this file for as long as it works, for a probe that looks at its age.",
+            metavar="FILE",
+        ),
+    ] = None,
     home: Home = None,
     config: Config = None,
     as_json: Annotated[bool, json_lines("event")] = False,
@@ -64,7 +73,7 @@ def watch(
     if dry_run:
         dry(home, config, as_json=as_json)
         return
-    if code := run(home, config, once=once, as_json=as_json):
+    if code := run(home, config, once=once, alive=alive, as_json=as_json):
         raise typer.Exit(code)
 
 
