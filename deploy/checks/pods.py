@@ -119,6 +119,9 @@ def _probe_faults(container: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for file in re.findall(r"(?<![\w/])/[\w./-]+", " ".join(command)):
         if file not in (container.get("args") or []):
             yield f"livenessProbe looks at {file}, which no argument names", file
+    for probe in ("livenessProbe", "readinessProbe"):
+        if ((container.get(probe) or {}).get("httpGet") or {}).get("path") == "/v1/ready":
+            yield f"{probe} fails while the home does not answer, for every pod alike", probe
     if any(word.startswith(("impasto", "python")) for word in command):
         yield "livenessProbe starts Python again at each try", "livenessProbe"
 

@@ -117,6 +117,9 @@ ERRORS = {
     "no liveness": Planted(WATCH, "livenessProbe", "startupProbe", "who hangs, stays"),
     "another file": Planted(WATCH, "-mmin -15", "/alive -mmin -15", "looks at /alive, which"),
     "probe by Python": Planted(WATCH, "[sh, -c, 'test", "[impasto, watch, 'test", "Python again"),
+    "restarts without a home": Planted(
+        SERVE, "path: /v1/health", "path: /v1/ready", "livenessProbe fails while the home"
+    ),
     "volume": Planted(WATCH, "{name: tmp, mountPath", "{name: temp, mountPath", "mounts temp"),
     "no token": Planted(CLUSTER, "mode: token", "mode: disabled", "mode must be token"),
     "no version": Planted(CLUSTER, "  rayVersion: 2.60.0", "  #", "rayVersion must"),
