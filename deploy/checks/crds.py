@@ -16,7 +16,7 @@ from checks.rendered import Document
 
 KUBERNETES = "1.37.0"
 RAY = ("RayCluster", "RayJob")
-KEDA: dict[str, dict[str, Any]] = {
+OTHERS: dict[str, dict[str, Any]] = {
     "ScaledObject": {
         "scaleTargetRef": ("name",),
         "minReplicaCount": 0,
@@ -26,8 +26,10 @@ KEDA: dict[str, dict[str, Any]] = {
         "triggers": list,
     },
     "TriggerAuthentication": {"podIdentity": ("provider", "identityId")},
+    "PodMonitor": {"selector": ("matchLabels",), "podMetricsEndpoints": list},
 }
-"""Fields that are used of KEDA's kinds, for which no schemas are here: names, types, values."""
+"""Fields that are used of kinds of KEDA and of Prometheus' operator, for which no schemas are here:
+names, types, values."""
 _DROPPED = {"default", "format", "properties", "x-kubernetes-validations"}
 
 
@@ -42,8 +44,8 @@ def faults(document: Document, schemas: Path) -> Iterator[tuple[str, str]]:
     if kind in RAY:
         for error in _ray(kind, schemas).iter_errors(document):
             yield _worded([*error.absolute_path], error.message)
-    elif kind in KEDA:
-        yield from _keda_faults(document["spec"], KEDA[kind])
+    elif kind in OTHERS:
+        yield from _others_faults(document["spec"], OTHERS[kind])
     else:
         try:
             kubernetes_validate.validate(document, KUBERNETES, strict=True)
@@ -53,7 +55,7 @@ def faults(document: Document, schemas: Path) -> Iterator[tuple[str, str]]:
             yield _worded([*error.path], error.message)
 
 
-def _keda_faults(spec: dict[str, Any], known: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _others_faults(spec: dict[str, Any], known: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name in sorted(spec.keys() ^ known.keys()):
         yield f"{name} is unknown" if name in spec else f"{name} is missing", name
     for name in spec.keys() & known.keys():

@@ -14,7 +14,8 @@ NAME = "Kubernetes: overlays, schemas, references, Pod Security, network"
 CANNOT = (
     "Kubernetes: no API server has seen the objects, so admission, quotas and rules in CEL are "
     "untried.",
-    "Kubernetes: KEDA's objects have no schema here; only the fields that are used here are known.",
+    "Kubernetes: objects of KEDA and of Prometheus' operator have no schema here; only the fields "
+    "that are used here are known.",
     "Kubernetes: no machine with a GPU, no spot machine and no cloud's identity has been tried.",
 )
 

@@ -11,7 +11,7 @@ from checks.finding import Finding
 from checks.pods import Pod, pods
 from checks.rendered import Document, Rendered
 
-_MADE = r"create secret generic ([-a-z0-9]+)"
+_MADE = r"create secret (?:generic|docker-registry) ([-a-z0-9]+)"
 """A command of the README: secrets are made by hand, and stand in no file."""
 
 
@@ -35,6 +35,18 @@ def check(overlay: Rendered, examples: list[Document]) -> Iterator[Finding]:
                 near = next(iter(labels.values()), "")
                 yield overlay.find(document, f"selects {labels}, which no pod has", near)
     yield from _address(overlay)
+    for monitor in overlay.of("PodMonitor"):
+        labels = monitor["spec"]["selector"]["matchLabels"]
+        chosen = [pod for pod in every if labels.items() <= pod.labels.items()]
+        ports = {
+            port.get("name")
+            for pod in chosen
+            for container in pod.spec["containers"]
+            for port in container.get("ports") or []
+        }
+        for port in (each["port"] for each in monitor["spec"]["podMetricsEndpoints"]):
+            if port not in ports:
+                yield overlay.find(monitor, f"scrapes port {port}, which no pod has", port)
 
 
 def _secrets(deploy: Path) -> set[str]:
@@ -49,6 +61,11 @@ def _named(document: Document) -> Iterator[tuple[str, str]]:
         yield "Secret", secret
     if cluster := (spec.get("clusterSelector") or {}).get("ray.io/cluster"):
         yield "RayCluster", cluster
+    for pull in document.get("imagePullSecrets") or []:
+        yield "Secret", pull["name"]
+    if document["kind"] == "PodMonitor":
+        for endpoint in spec["podMetricsEndpoints"]:
+            yield "Secret", endpoint["authorization"]["credentials"]["name"]
     if document["kind"] == "ScaledObject":
         yield spec["scaleTargetRef"].get("kind", "Deployment"), spec["scaleTargetRef"]["name"]
         for trigger in spec["triggers"]:
@@ -84,7 +101,7 @@ def _selectors(document: Document) -> Iterator[dict[str, str]]:
     spec, kind = document.get("spec") or {}, document["kind"]
     if kind == "Service" and spec.get("selector"):
         yield spec["selector"]
-    if kind in {"Deployment", "PodDisruptionBudget"}:
+    if kind in {"Deployment", "PodDisruptionBudget", "PodMonitor"}:
         yield spec["selector"]["matchLabels"]
     if kind == "NetworkPolicy":
         yield spec["podSelector"].get("matchLabels") or {}

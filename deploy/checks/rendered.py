@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -90,27 +93,52 @@ def _line(text: str, kind: str, name: str, near: str) -> int:
 def render(deploy: Path) -> tuple[list[Rendered], list[Finding]]:
     """Render every overlay; what cannot be rendered is a finding.
 
+    The first one is rendered again with the components that no overlay uses.
+
     Args:
         deploy: the folder that is checked.
     """
-    beside = str(Path(sys.executable).parent)
-    kubectl = shutil.which("kubectl", path=beside) or "kubectl"
     made: list[Rendered] = []
     wrong: list[Finding] = []
-    for folder in sorted((deploy / "kubernetes/overlays").iterdir()):
-        done = subprocess.run(
-            [kubectl, "kustomize", str(folder)], capture_output=True, text=True, check=False
-        )
-        documents = [each for each in _load(done.stdout) if each]
-        overlay = Rendered(deploy, folder.name, documents)
-        if done.returncode:
-            said = " ".join(done.stderr.split()).replace(f"{deploy}/", "")
-            wrong.append(Finding(overlay.file, 1, f"cannot be rendered: {said}"))
-        else:
-            made.append(overlay)
+    folders = sorted((deploy / "kubernetes/overlays").iterdir())
+    for folder in folders:
+        _render(Rendered(deploy, folder.name, []), folder, made, wrong)
+    if folders and (unused := _unused(deploy)):
+        with TemporaryDirectory() as scratch:
+            whole = Path(scratch) / "kustomization.yaml"
+            near = partial(os.path.relpath, start=whole.parent.resolve())
+            text = {
+                "resources": [near(folders[0].resolve())],
+                "components": [near(each.resolve()) for each in unused],
+            }
+            whole.write_text(json.dumps(text))
+            overlay = Rendered(deploy, folders[0].name, [])
+            _render(overlay, whole.parent, made, wrong)
     if not made and not wrong:
         wrong.append(Finding("kubernetes/overlays", 0, "there is no overlay"))
     return made, wrong
+
+
+def _render(overlay: Rendered, folder: Path, made: list[Rendered], wrong: list[Finding]) -> None:
+    beside = str(Path(sys.executable).parent)
+    kubectl = shutil.which("kubectl", path=beside) or "kubectl"
+    done = subprocess.run(
+        [kubectl, "kustomize", str(folder)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = " ".join(done.stderr.split()).replace(f"{overlay.deploy}/", "")
+        wrong.append(Finding(overlay.file, 1, f"cannot be rendered: {said}"))
+    else:
+        made.append(replace(overlay, documents=[each for each in _load(done.stdout) if each]))
+
+
+def _unused(deploy: Path) -> list[Path]:
+    """Return the components that no overlay uses."""
+    here = deploy / "kubernetes"
+    texts = [path.read_text() for path in (here / "overlays").glob("*/kustomization.yaml")]
+    folders = sorted(path.parent for path in (here / "components").glob("*/kustomization.yaml"))
+    used = {name for text in texts for name in re.findall(r"components/([\w-]+)", text)}
+    return [each for each in folders if each.name not in used]
 
 
 def examples(deploy: Path) -> Rendered:

@@ -18,7 +18,10 @@ from impasto.watch.rules import load_rules
 from support.deployment import DEPLOY, needs_schemas
 
 OVERLAYS = ["aks", "eks", "gke", "kind"]
+COMPONENTS = ["metrics", "private-registry"]
+"""Those that no overlay uses."""
 CLUSTER, WATCH, SERVE = "base/cluster.yaml", "base/watch.yaml", "base/serve.yaml"
+MONITOR = "components/metrics/podmonitor.yaml"
 NETWORK, JOB, KEDA = (
     "base/network.yaml",
     "examples/rayjob.yaml",
@@ -65,6 +68,19 @@ ERRORS = {
     "scaled object": Planted(KEDA, "{name: impasto-watch}", "{name: watch}", "Deployment watch"),
     "typo for KEDA": Planted(KEDA, "cooldownPeriod", "coolDownPeriod", "coolDownPeriod is unknown"),
     "many watchers": Planted(KEDA, "maxReplicaCount: 1", "maxReplicaCount: 9", "Count must be 1"),
+    "monitored pods": Planted(MONITOR, "name: impasto-serve}", "name: serve}", "which no pod has"),
+    "monitored port": Planted(MONITOR, "port: http", "port: metrics", "port metrics, which no"),
+    "monitor's token": Planted(MONITOR, "{name: impasto-metrics-token", "{name: t", "Secret t,"),
+    "typo in a monitor": Planted(MONITOR, "podMetricsEnd", "podMetricEnd", "podMetricEndpoints is"),
+    "log-in of a registry": Planted(
+        "components/private-registry/kustomization.yaml",
+        "name: impasto-registry",
+        "name: registry",
+        "Secret registry,",
+    ),
+    "component": Planted(
+        "components/metrics/kustomization.yaml", "network.yaml", "net.yaml", "cannot be rendered"
+    ),
     "cluster of a job": Planted(JOB, "cluster: impasto", "cluster: imp", "RayCluster imp,"),
     "head's address": Planted("overlays/eks/impasto.toml", "impasto-head-svc", "ray", "names ray"),
     "root": Planted(WATCH, "runAsUser: 10001", "runAsUser: 0", "runs as root"),
@@ -161,10 +177,12 @@ ERRORS = {
 }
 
 
-def copy(folder: Path, overlay: str) -> None:
-    """Copy what is checked, with one overlay, since each takes its time."""
-    others = shutil.ignore_patterns(*{*OVERLAYS} - {overlay})
-    shutil.copytree(DEPLOY / "kubernetes", folder / "kubernetes", ignore=others)
+def copy(folder: Path, overlay: str, component: str = "") -> None:
+    """Copy what is checked, with one overlay and one more component, since each takes its time."""
+    left = {*OVERLAYS, *COMPONENTS} - {overlay, component}
+    shutil.copytree(
+        DEPLOY / "kubernetes", folder / "kubernetes", ignore=shutil.ignore_patterns(*left)
+    )
     (folder / "schemas").symlink_to(DEPLOY / "schemas")
 
 
@@ -175,7 +193,8 @@ def test_what_is_there_passes() -> None:
 @pytest.mark.parametrize("planted", ERRORS.values(), ids=ERRORS.keys())
 def test_planted_errors_are_found_where_they_are(planted: Planted, tmp_path: Path) -> None:
     overlay = re.match(r"overlays/(\w+)", planted.file)
-    copy(tmp_path, overlay[1] if overlay else "aks")
+    component = re.match(r"components/([\w-]+)", planted.file)
+    copy(tmp_path, overlay[1] if overlay else "aks", component[1] if component else "")
     path = tmp_path / "kubernetes" / planted.file
     text = path.read_text()
     assert planted.old in text
