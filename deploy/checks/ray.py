@@ -61,6 +61,22 @@ def _cluster_faults(spec: dict[str, Any], ray: str) -> Faults:
     alike = {group.get("priority", 0) for group in groups if _gpus(group)}
     if len(alike) < sum(1 for group in groups if _gpus(group)):
         yield "groups with GPUs need different priorities: the higher is asked first", "priority"
+    yield from _machine_faults([group for group in groups if _gpus(group)])
+
+
+def _machine_faults(groups: list[dict[str, Any]]) -> Faults:
+    """Return groups that may land on the machines of another: then a priority means nothing."""
+    if len(groups) < 2:
+        return
+    chosen = []
+    for group in groups:
+        pod, name = group["template"]["spec"], group["groupName"]
+        kinds = [pod.get("nodeSelector"), (pod.get("affinity") or {}).get("nodeAffinity")]
+        if not any(kinds):
+            yield f"group {name}: nothing says on which machines, so spot ones are no choice", name
+        elif kinds in chosen:
+            yield f"group {name}: takes the same machines as another group", name
+        chosen.append(kinds)
 
 
 def _autoscaler_faults(spec: dict[str, Any]) -> Faults:

@@ -148,6 +148,16 @@ ERRORS = {
         CLUSTER, "minReplicas: 0", "minReplicas: 1", "minReplicas must be 0|between"
     ),
     "no order": Planted(CLUSTER, "priority: 10", "priority: 0", "different priorities"),
+    "any machine": Planted(
+        "overlays/eks/kustomization.yaml",
+        "      - op: add\n        path: /spec/workerGroupSpecs/1/template/spec/nodeSelector\n"
+        "        value: {eks.amazonaws.com/capacityType: ON_DEMAND}\n",
+        "",
+        "group gpu-on-demand: nothing says",
+    ),
+    "same machines": Planted(
+        "overlays/eks/kustomization.yaml", "ON_DEMAND", "SPOT", "gpu-on-demand: takes the same"
+    ),
     "workers on the head": Planted(CLUSTER, 'num-cpus: "0"', 'num-cpus: "4"', "takes workers"),
     "tries of a job": Planted(
         JOB, "  clusterSel", "  backoffLimit: 2\n  clusterSel", "backoffLimit"
