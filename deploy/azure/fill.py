@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 CLUSTER = HERE / "cluster"
@@ -26,7 +27,7 @@ home = "az://control/impasto"
 engine = "ray"
 address = "http://impasto-head-svc:8265"
 gpus_per_worker = 1
-workers = "0:16"
+workers = "0:{gpuMax}"
 
 [stores.inbox]
 url = "az://inbox"
@@ -55,11 +56,11 @@ write = ["az://media/out"]
 """
 
 
-def fill(outputs: dict[str, str]) -> dict[str, str]:
+def fill(outputs: dict[str, Any]) -> dict[str, str]:
     """Return the text of each file of the overlay.
 
     Args:
-        outputs: the outputs of main.bicep by name.
+        outputs: the values of main.bicep's outputs by name.
     """
     patches = [
         _patch("ServiceAccount", name, "add", "/metadata/annotations", _client(outputs[output]))
@@ -69,6 +70,7 @@ def fill(outputs: dict[str, str]) -> dict[str, str]:
     queue = "/spec/triggers/0/metadata/accountName"
     asker = "/spec/podIdentity/identityId"
     patches += [
+        {"target": {"kind": "RayCluster"}, "patch": json.dumps(_groups(outputs))},
         _patch("ScaledObject", "impasto-watch", "replace", queue, account),
         _patch("TriggerAuthentication", "impasto-queue", "replace", asker, identity),
     ]
@@ -90,6 +92,17 @@ def fill(outputs: dict[str, str]) -> dict[str, str]:
     return {"kustomization.yaml": whole, "impasto.toml": SETTINGS.format_map(outputs)}
 
 
+def _groups(outputs: dict[str, Any]) -> list[dict[str, object]]:
+    """Return the steps that give each group of workers as many machines as its pool may have."""
+    spot, other = ("/spec/workerGroupSpecs/0", "/spec/workerGroupSpecs/1")
+    most = {"op": "replace", "value": outputs["gpuMax"]}
+    steps: list[dict[str, object]] = [{**most, "path": f"{other}/maxReplicas"}]
+    if outputs["gpuSpot"]:
+        return [{**most, "path": f"{spot}/maxReplicas"}, *steps]
+    # Else each job would first wait for machines of a pool that is not there.
+    return [*steps, {"op": "remove", "path": spot}]
+
+
 def _client(identity: str) -> dict[str, str]:
     return {"azure.workload.identity/client-id": identity}
 
@@ -101,7 +114,7 @@ def _patch(kind: str, name: str, operation: str, path: str, value: object) -> di
 
 def main() -> int:
     """Write the files, and return an exit code."""
-    given = {name: str(one["value"]) for name, one in json.load(sys.stdin).items()}
+    given = {name: one["value"] for name, one in json.load(sys.stdin).items()}
     CLUSTER.mkdir(exist_ok=True)
     for name, content in fill(given).items():
         (CLUSTER / name).write_text(content)

@@ -340,4 +340,6 @@ output watcherClientId string = identities.outputs.watcherClientId
 output serverClientId string = identities.outputs.serverClientId
 output driverClientId string = identities.outputs.driverClientId
 output workerClientId string = identities.outputs.workerClientId
+output gpuMax int = gpuMax
+output gpuSpot bool = gpuSpot
 output insightsName string = monitoring.outputs.insightsName

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from typing import TYPE_CHECKING
 
 import fill
+import pytest
 
+from checks import network, references
 from checks.bicep_tree import BicepFile
+from checks.rendered import render
 from support.deployment import DEPLOY
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_every_name_comes_from_an_output_of_the_deployment() -> None:
     main = BicepFile.read(DEPLOY / "azure" / "main.bicep", DEPLOY)
-    outputs = {name: f"the-{name}" for name in main.outputs}
+    outputs: dict[str, object] = {name: f"the-{name}" for name in main.outputs}
+    outputs |= {"gpuMax": 8, "gpuSpot": True}
 
     files = fill.fill(outputs)
 
@@ -30,10 +39,36 @@ def test_every_name_comes_from_an_output_of_the_deployment() -> None:
         "workerClientId",
     }
     assert 'output = "az://media/out/{path}/{name}-painted.mp4"' in files["impasto.toml"]
-    assert {patch["target"]["name"] for patch in overlay["patches"]} == {
+    assert {patch["target"].get("name", "") for patch in overlay["patches"]} == {
+        "",
         *fill.IDENTITIES,
         "impasto-queue",
     }
+
+
+@pytest.mark.parametrize("spot", [True, False])
+def test_groups_have_the_machines_of_their_pools(spot: bool, tmp_path: Path) -> None:
+    main = BicepFile.read(DEPLOY / "azure" / "main.bicep", DEPLOY)
+    outputs: dict[str, object] = dict.fromkeys(main.outputs, "name")
+    shutil.copytree(DEPLOY / "kubernetes", tmp_path / "kubernetes")
+    folder = tmp_path / "kubernetes/overlays/filled"
+    folder.mkdir()
+    for name, text in fill.fill(outputs | {"gpuMax": 3, "gpuSpot": spot}).items():
+        (folder / name).write_text(text.replace("../../kubernetes/overlays/", "../"))
+
+    overlays, wrong = render(tmp_path)
+
+    assert not wrong
+    (filled,) = (each for each in overlays if each.name == "filled")
+    (cluster,) = filled.of("RayCluster")
+    groups = cluster["spec"]["workerGroupSpecs"]
+    assert {each["groupName"]: each["maxReplicas"] for each in groups} == (
+        {"gpu-spot": 3, "gpu-on-demand": 3} if spot else {"gpu-on-demand": 3}
+    )
+    settings = next(each for each in filled.of("ConfigMap"))["data"]["impasto.toml"]
+    assert 'workers = "0:3"' in settings
+    assert [each.text for each in network.check(filled)] == []
+    assert [*references.check(filled, [])] == []
 
 
 def test_no_two_accounts_share_an_identity() -> None:
