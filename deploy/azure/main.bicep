@@ -22,6 +22,12 @@ param operatorType string = 'User'
 @description('Addresses from which the data account is reached, such as 203.0.113.7; none: only from the network.')
 param dataRanges array = []
 
+@description('Origins of the page, whose uploads go from the browser straight to the data account; 5 at most.')
+@maxLength(5)
+param pageOrigins array = [
+  'http://127.0.0.1:8710'
+]
+
 @description('Addresses from which the API of the cluster is reached, such as 203.0.113.7/32.')
 @minLength(1)
 param adminRanges array
@@ -119,6 +125,7 @@ module data 'modules/storage.bicep' = {
       'arrivals'
     ]
     ranges: dataRanges
+    origins: pageOrigins
     fadingPrefixes: [
       'inbox/'
     ]

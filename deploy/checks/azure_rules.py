@@ -78,6 +78,9 @@ def broken(full: str, body: dict[str, Any]) -> Iterator[str]:
             yield f"{dotted} {said}; it must be {' or '.join(map(_said, allowed))}"
     if full in FORBIDDEN:
         yield f"{full}: nothing here may have a public address"
+    for rule in _at(body, "properties.cors.corsRules") or ():
+        if "*" in rule.get("allowedOrigins", ()) or rule.get("allowedMethods") != ["PUT"]:
+            yield "properties.cors.corsRules: a page may upload, by PUT, and no other site's page"
     if full.startswith("Microsoft.Network/networkSecurityGroups"):
         yield from _open_ports(body)
     if full == "Microsoft.Authorization/roleAssignments" and "scope" not in body:

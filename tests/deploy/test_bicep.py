@@ -153,6 +153,8 @@ PLANTED = {
         "allowBlobPublicAccess: true",
         "BlobPublic",
     ),
+    "pages of all sites": (STORAGE, "          origin\n", "          '*'\n", "no other site"),
+    "pages that read": (STORAGE, "          'PUT'\n", "          'GET'\n", "may upload, by PUT"),
     "http": (
         STORAGE,
         "supportsHttpsTrafficOnly: true",

@@ -14,6 +14,9 @@ param ranges array = []
 @description('Subnets that may reach it by a service endpoint.')
 param subnetIds array = []
 
+@description('Origins of pages that may upload to it, by a signature for just that object.')
+param origins array = []
+
 @description('Beginnings of names, each with its container, of what is deleted by itself.')
 param fadingPrefixes array = []
 
@@ -111,6 +114,22 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' = {
     containerDeleteRetentionPolicy: {
       enabled: true
       days: 7
+    }
+    cors: {
+      corsRules: [for origin in origins: {
+        allowedOrigins: [
+          origin
+        ]
+        allowedMethods: [
+          'PUT'
+        ]
+        allowedHeaders: [
+          'x-ms-blob-type'
+          'content-type'
+        ]
+        exposedHeaders: []
+        maxAgeInSeconds: 3600
+      }]
     }
   }
 }
