@@ -109,6 +109,10 @@ resource cluster 'Microsoft.ContainerService/managedClusters@2026-03-01' = {
         osType: 'Linux'
         osSKU: 'AzureLinux'
         vnetSubnetID: nodesId
+        // The head of Ray must not be evicted: an upgrade of its machine fails, and leaves it usable.
+        upgradeSettings: {
+          undrainableNodeBehavior: 'Schedule'
+        }
       }
     ]
   }
