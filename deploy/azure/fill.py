@@ -53,6 +53,7 @@ keep_jobs = "30d"
 [serve]
 read = ["az://inbox", "az://media"]
 write = ["az://media/out"]
+code = ["az://control/code"]
 """
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from checks import crds, network, pods, ray, references
+from checks import crds, network, pods, ray, references, settings
 from checks.finding import Finding
 from checks.rendered import Document, Rendered, examples, render
 
@@ -44,6 +44,7 @@ def check(deploy: Path) -> list[Finding]:
             found += _faults(each, document, schemas, version)
     for each in overlays:
         found += [*references.check(each, shown.documents), *network.check(each)]
+        found += settings.check(each)
     return sorted({*found})
 
 

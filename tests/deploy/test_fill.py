@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import fill
 import pytest
 
-from checks import network, references
+from checks import network, references, settings
 from checks.bicep_tree import BicepFile
 from checks.rendered import render
 from support.deployment import DEPLOY
@@ -65,10 +65,10 @@ def test_groups_have_the_machines_of_their_pools(spot: bool, tmp_path: Path) -> 
     assert {each["groupName"]: each["maxReplicas"] for each in groups} == (
         {"gpu-spot": 3, "gpu-on-demand": 3} if spot else {"gpu-on-demand": 3}
     )
-    settings = next(each for each in filled.of("ConfigMap"))["data"]["impasto.toml"]
-    assert 'workers = "0:3"' in settings
+    (held,) = filled.of("ConfigMap")
+    assert 'workers = "0:3"' in held["data"]["impasto.toml"]
     assert [each.text for each in network.check(filled)] == []
-    assert [*references.check(filled, [])] == []
+    assert [*references.check(filled, []), *settings.check(filled)] == []
 
 
 def test_no_two_accounts_share_an_identity() -> None:

@@ -82,6 +82,11 @@ ERRORS = {
         "components/metrics/kustomization.yaml", "network.yaml", "net.yaml", "cannot be rendered"
     ),
     "cluster of a job": Planted(JOB, "cluster: impasto", "cluster: imp", "RayCluster imp,"),
+    "no place for code": Planted("overlays/eks/impasto.toml", "code =", "# code =", "has no code"),
+    "code among media": Planted(
+        "overlays/eks/impasto.toml", "control-bucket/code", "media-bucket/in/code", "is below s3"
+    ),
+    "no TOML": Planted("overlays/eks/impasto.toml", "code = [", "code = ", "impasto.toml: "),
     "head's address": Planted("overlays/eks/impasto.toml", "impasto-head-svc", "ray", "names ray"),
     "root": Planted(WATCH, "runAsUser: 10001", "runAsUser: 0", "runs as root"),
     "root on Ray": Planted(CLUSTER, "runAsUser: 10001", "runAsUser: 0", "runs as root"),
