@@ -1,4 +1,4 @@
-"""The settings that a cluster gets: where code for callers is kept, and that no caller reaches it."""
+"""The settings that a cluster gets: where code for callers is kept, out of their reach."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _faults(settings: dict[str, Any]) -> Iterator[str]:
     if not serve.get("code"):
         yield "[serve] has no code, so operators may use no script and no model of their own"
     reached = [*(serve.get("read") or []), *(serve.get("write") or [])]
-    reached += [each for rule in settings.get("rules", {}).values() for each in (rule["inbox"],)]
+    reached += [rule["inbox"] for rule in settings.get("rules", {}).values()]
     outside = [
         store["url"]
         for store in settings.get("stores", {}).values()
