@@ -40,6 +40,8 @@ def check(deploy: Path) -> list[Finding]:
     if not any(schemas.glob("*/*.json.xz")):
         words = "ARM's schemas are missing; run deploy/schemas/fetch.py"
         return [Finding(str(schemas.relative_to(deploy)), 1, words)]
+    # What is read of them is kept by its path, which a link would hide.
+    schemas = schemas.resolve()
     paths = sorted((deploy / "azure").rglob("*.bicep"))
     files = {path.resolve(): BicepFile.read(path, deploy) for path in paths}
     found: list[Finding] = []
@@ -190,13 +192,15 @@ def _roles(file: BicepFile, declaration: Declaration) -> list[Finding]:
 
 def _accounts(file: BicepFile, declaration: Declaration) -> list[Finding]:
     """Find identities for accounts that none of the Kubernetes files has."""
+    named = _SUBJECT.findall(text(declaration.node))
+    if not named:
+        return []
     folder = file.deploy / "kubernetes"
     known = "".join(path.read_text() for path in folder.rglob("*.yaml"))
-    named = _SUBJECT.findall(text(declaration.node)) if known else ()
     return [
         file.say(declaration.node, f"deploy/kubernetes has no ServiceAccount {name}")
         for name in named
-        if not re.search(rf"^  name: {re.escape(name)}$", known, re.MULTILINE)
+        if known and not re.search(rf"^  name: {re.escape(name)}$", known, re.MULTILINE)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import lzma
 from collections.abc import Iterator
 from functools import cache
@@ -46,13 +47,22 @@ def faults(document: Document, schemas: Path) -> Iterator[tuple[str, str]]:
             yield _worded([*error.absolute_path], error.message)
     elif kind in OTHERS:
         yield from _others_faults(document["spec"], OTHERS[kind])
-    else:
-        try:
-            kubernetes_validate.validate(document, KUBERNETES, strict=True)
-        except kubernetes_validate.SchemaNotFoundError:
-            yield f"{document['apiVersion']} {kind} is unknown to Kubernetes {KUBERNETES}", ""
-        except kubernetes_validate.ValidationError as error:
-            yield _worded([*error.path], error.message)
+    elif fault := _kubernetes_fault(json.dumps(document, default=str)):
+        yield fault
+
+
+@cache
+def _kubernetes_fault(written: str) -> tuple[str, str] | None:
+    """Return what Kubernetes refuses in an object, as JSON; overlays share most of theirs."""
+    document = json.loads(written)
+    try:
+        kubernetes_validate.validate(document, KUBERNETES, strict=True)
+    except kubernetes_validate.SchemaNotFoundError:
+        what = f"{document['apiVersion']} {document['kind']}"
+        return f"{what} is unknown to Kubernetes {KUBERNETES}", ""
+    except kubernetes_validate.ValidationError as error:
+        return _worded([*error.path], error.message)
+    return None
 
 
 def _others_faults(spec: dict[str, Any], known: dict[str, Any]) -> Iterator[tuple[str, str]]:

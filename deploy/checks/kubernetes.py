@@ -30,6 +30,8 @@ def check(deploy: Path) -> list[Finding]:
     if not any(schemas.glob("*.xz")):
         words = "KubeRay's schemas are missing; run deploy/schemas/fetch.py"
         return [Finding(str(schemas.relative_to(deploy)), 1, words)]
+    # What is read of them is kept by its path, which a link would hide.
+    schemas = schemas.resolve()
     overlays, found = render(deploy)
     shown = examples(deploy)
     for each in (*overlays, shown):
