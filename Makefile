@@ -38,7 +38,7 @@ quick: .venv/installed-dev  ## format, lint, types and the fast tests, for every
 test: .venv/installed-dev .venv/installed-azurite .venv/installed-system .venv/installed-schemas  ## run the whole test suite
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-check: .venv/installed-dev .venv/installed-azurite .venv/installed-system .venv/installed-schemas  ## what CI runs: format, lint, types, tests
+check: .venv/installed-dev .venv/installed-azurite .venv/installed-system .venv/installed-schemas  ## format, lint, types and the whole test suite
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
