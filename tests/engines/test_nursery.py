@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from impasto.driver import api
+from impasto.engines import process
 from impasto.engines.process import Nursery, probable_kind
 from impasto.schema.job import JobSpec
 from impasto.settings import Settings
@@ -135,6 +136,17 @@ def test_workers_end_with_their_nursery_even_when_they_are_stopped(nursery: Nurs
     del worker
     assert psutil.wait_procs([process], 10)[1] == []
     assert not nursery.alive
+
+
+def test_a_nursery_without_workers_ends_whatever_it_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torch.py").write_text("import time\ntime.sleep(1000)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(process, "LEAVE", 1000.0)
+    made = Nursery("pictures")
+    made.stop()
+    assert not made.alive
 
 
 def test_a_worker_outlives_a_nursery_that_was_killed_and_can_still_be_stopped(

@@ -114,6 +114,9 @@ class Nursery:
     def stop(self) -> None:
         """End it and all of its workers at once."""
         self._control.close()
+        if not self._count:
+            # It has no workers to end, and would import all that they need before it ends itself.
+            self._process.kill()
         try:
             self._process.wait(LEAVE)
         except subprocess.TimeoutExpired:
