@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from support.command import COMMAND, impasto
+from support.command import COMMAND, call
 from support.stores import config_lines
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class Watching:
 
 def status(folder: Path) -> dict[str, dict[str, Any]]:
     """Return what `impasto watch status` says of each rule."""
-    done = impasto("watch", "status", "--config", folder / "impasto.toml", "--json")
+    done = call("watch", "status", "--config", folder / "impasto.toml", "--json")
     assert done.returncode == 0, done.stderr
     return {found["rule"]: found for found in map(json.loads, done.stdout.splitlines())}
 

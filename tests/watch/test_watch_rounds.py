@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from support.command import impasto
+from support.command import call
 from support.stores import config_lines
 from support.watchcloud import Cloud
 from support.watcher import SQUARES, Watching, drop, job_ids, squares, status, write_rules
@@ -50,7 +50,7 @@ def test_a_job_submitted_to_a_store_is_finished_by_a_watcher_elsewhere(
     cloud.control.open().put("scripts/squares.py", SQUARES.encode())
     words = ["--scorer", f"python:{cloud.control.url}/scripts/squares.py:Squares", "--detach"]
     words += ["-o", f"{cloud.media.url}/made.jsonl", "--config", str(here / "mine.toml")]
-    sent = impasto("submit", f"{cloud.media.url}/elsewhere/table.csv", *words)
+    sent = call("submit", f"{cloud.media.url}/elsewhere/table.csv", *words)
     assert sent.returncode == 0, sent.stderr
     with Watching(there, "--once") as watching:
         assert watching.ended() == 0, watching.output
@@ -79,13 +79,13 @@ def test_a_cancelled_job_fails_and_a_retry_runs_it_again(tmp_path: Path) -> None
     with Watching(tmp_path) as watching:
         watching.until(lambda: [*tmp_path.glob("home/jobs/*/plan.json")])
         [job] = job_ids(tmp_path)
-        cancelled = impasto("cancel", job, *config)
+        cancelled = call("cancel", job, *config)
         assert cancelled.returncode == 0, cancelled.stderr
         watching.until(lambda: watching.states("failed"))
         gate.touch()
         assert status(tmp_path)["rows"]["failed"] == 1
         assert not (tmp_path / "out/a.jsonl").exists()
-        again = impasto("watch", "retry", "a.csv", *config)
+        again = call("watch", "retry", "a.csv", *config)
         assert again.returncode == 0, again.stderr
         watching.until(lambda: watching.states("done"))
     assert squares(tmp_path / "out/a.jsonl") == [n * n for n in range(100)]

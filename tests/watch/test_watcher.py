@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from support.command import frozen, impasto
+from support.command import call, frozen, impasto
 from support.watcher import Watching, drop, job_ids, slowly, squares, status, write_rules
 
 
@@ -57,7 +57,7 @@ def test_the_jobs_of_a_rule_bear_its_name_its_labels_and_its_tenant(tmp_path: Pa
     drop(tmp_path / "in/a.csv", [1])
     with Watching(tmp_path, "--once") as watching:
         assert watching.ended() == 0, watching.output
-    found = impasto("jobs", "--rule", "rows", "--json", "--home", tmp_path / "home")
+    found = call("jobs", "--rule", "rows", "--json", "--home", tmp_path / "home")
     (row,) = [json.loads(line) for line in found.stdout.splitlines()]
     assert (row["tenant"], row["rule"], row["labels"]) == ("ann", "rows", {"show": "42"})
 
@@ -265,7 +265,7 @@ def test_a_job_submitted_detached_is_finished(tmp_path: Path) -> None:
     table = drop(tmp_path / "table.csv", [4])
     scorer = f"python:{tmp_path / 'squares.py'}:Squares"
     words = ["--scorer", scorer, "-o", tmp_path / "o.jsonl", "--home", tmp_path / "home"]
-    done = impasto("submit", table, *words, "--detach")
+    done = call("submit", table, *words, "--detach")
     assert done.returncode == 0, done.stderr
     with Watching(tmp_path, "--once") as watching:
         assert watching.ended() == 0, watching.output
@@ -292,7 +292,7 @@ def test_a_job_that_fails_is_tried_again_and_then_left_to_people(tmp_path: Path)
 
 def test_without_rules_it_says_what_to_write(tmp_path: Path) -> None:
     (tmp_path / "impasto.toml").write_text("")
-    done = impasto("watch", "--config", tmp_path / "impasto.toml")
+    done = call("watch", "--config", tmp_path / "impasto.toml")
     assert done.returncode == 2
     assert "[rules." in done.stderr
 
@@ -304,7 +304,7 @@ def test_a_dry_run_says_what_each_object_becomes_and_writes_nothing(tmp_path: Pa
     (tmp_path / "in/notes.doc").touch()
     (tmp_path / "in/c.csv.part").touch()
     before = {*tmp_path.rglob("*")}
-    done = impasto("watch", "--dry-run", "--config", tmp_path / "impasto.toml")
+    done = call("watch", "--dry-run", "--config", tmp_path / "impasto.toml")
     assert done.returncode == 0, done.stderr
     assert {*tmp_path.rglob("*")} == before
     lines = done.stdout.splitlines()
@@ -322,7 +322,7 @@ def test_a_dry_run_names_a_few_objects_for_each_reason_and_how_they_stand(tmp_pa
         watching.ended()
     for n in range(12):
         (tmp_path / f"in/{n:02}.png").touch()
-    done = impasto("watch", "--dry-run", "--config", tmp_path / "impasto.toml")
+    done = call("watch", "--dry-run", "--config", tmp_path / "impasto.toml")
     lines = [line.strip() for line in done.stdout.splitlines()]
     assert "good.csv: is done" in lines
     assert any(line.startswith("bad.csv: was set aside before") for line in lines)
@@ -338,12 +338,12 @@ def test_a_cancelled_job_is_told_as_failed_and_can_be_retried(tmp_path: Path) ->
     with Watching(tmp_path) as watching:
         watching.until(lambda: [*tmp_path.glob("home/jobs/*/plan.json")])
         [job] = job_ids(tmp_path)
-        assert impasto("cancel", job, *config).returncode == 0
+        assert call("cancel", job, *config).returncode == 0
         time.sleep(3)
         gate.touch()
         watching.until(lambda: watching.states("failed"))
         assert "cancelled" in watching.states("failed")[0]["text"]
-        assert impasto("watch", "retry", "a.csv", *config).returncode == 0
+        assert call("watch", "retry", "a.csv", *config).returncode == 0
         watching.until(lambda: watching.states("done"))
     assert squares(tmp_path / "out/a.jsonl") == [0, 1, 4, 9]
     assert job_ids(tmp_path) == [job]
@@ -366,7 +366,7 @@ def test_retry_redo_and_forget_act_on_one_object(tmp_path: Path, state: str) -> 
     assert status(tmp_path)["rows"][state] == 1
     if state == "failed":
         (tmp_path / "squares.py").write_text(good)
-    done = impasto("watch", "retry", "a.csv", *config)
+    done = call("watch", "retry", "a.csv", *config)
     assert done.returncode == 0, done.stderr
     assert status(tmp_path)["rows"]["waiting"] == 1
     with Watching(tmp_path, "--once") as watching:
@@ -375,11 +375,11 @@ def test_retry_redo_and_forget_act_on_one_object(tmp_path: Path, state: str) -> 
         assert status(tmp_path)["rows"]["poison"] == 1
         return
     assert squares(tmp_path / "out/a.jsonl") == [9]
-    assert impasto("watch", "redo", "a.csv", *config).returncode == 0
+    assert call("watch", "redo", "a.csv", *config).returncode == 0
     with Watching(tmp_path, "--once") as watching:
         assert watching.ended() == 0, watching.output
     assert len(watching.states("done")) == 1
-    assert impasto("watch", "forget", "a.csv", *config).returncode == 0
+    assert call("watch", "forget", "a.csv", *config).returncode == 0
     assert status(tmp_path)["rows"]["seen"] == 0
 
 
@@ -389,9 +389,9 @@ def test_a_running_watcher_makes_again_what_people_ask_for(tmp_path: Path) -> No
     drop(tmp_path / "in/a.csv", [3])
     with Watching(tmp_path) as watching:
         watching.until(lambda: len(watching.states("done")) == 1)
-        assert impasto("watch", "redo", "a.csv", *config).returncode == 0
+        assert call("watch", "redo", "a.csv", *config).returncode == 0
         watching.until(lambda: len(watching.states("done")) == 2)
-        assert impasto("watch", "forget", "a.csv", *config).returncode == 0
+        assert call("watch", "forget", "a.csv", *config).returncode == 0
         watching.until(lambda: len(watching.states("done")) == 3)
         known = status(tmp_path)["rows"]
     assert (known["seen"], known["done"], known["watchers"]) == (1, 1, 1)

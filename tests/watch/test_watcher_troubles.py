@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from support.command import impasto
+from support.command import call
 from support.watcher import Watching, drop, slowly, squares, status, write_rules
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def test_a_job_whose_source_is_gone_is_driven_once_more_and_then_left(tmp_path: 
     write_rules(tmp_path, {"rows": {}})
     table = drop(tmp_path / "table.csv", [1])
     words = ["--scorer", f"python:{tmp_path / 'squares.py'}:Squares", "-o", tmp_path / "o.jsonl"]
-    done = impasto("submit", table, *words, "--home", tmp_path / "home", "--detach")
+    done = call("submit", table, *words, "--home", tmp_path / "home", "--detach")
     assert done.returncode == 0, done.stderr
     table.unlink()
     codes = []
@@ -69,7 +69,7 @@ def test_a_broken_scorer_is_no_objects_fault(tmp_path: Path) -> None:
         drop(tmp_path / "in/c.csv", [3])
         watching.until(lambda: len(watching.states("failed")) == 2)
         scorer.write_text(good)
-        assert "2 items" in impasto("watch", "retry", "--failed", *config).stdout
+        assert "2 items" in call("watch", "retry", "--failed", *config).stdout
         watching.until(lambda: len(watching.states("done")) == 3)
 
 
