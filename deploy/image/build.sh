@@ -31,7 +31,8 @@ for each in $("$python" -m pip config list | grep -oE "(file://)?/[^' ]+" | sed 
 done
 # A folder of wheels may have the torch without CUDA.
 wheels=()
-links=${PIP_FIND_LINKS:-$("$python" -m pip config get global.find-links 2> /dev/null || true)}
+# What PIP_CONFIG_FILE says is listed, but `pip config get` does not find it.
+links=${PIP_FIND_LINKS:-$("$python" -m pip config list | sed -n "s/^global\.find-links='\(.*\)'$/\1/p")}
 if [ -d "$links" ]; then wheels=(--build-arg "TORCH_LINKS=$links"); fi
 buildah build --quiet --format docker --layers --target "$target" --tag "localhost/impasto:$target" \
   --file deploy/image/Dockerfile --ignorefile deploy/image/Dockerfile.dockerignore \
