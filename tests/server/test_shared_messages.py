@@ -33,13 +33,13 @@ def test_readers_at_once_share_what_is_made_once() -> None:
 
 
 def test_a_failure_is_told_to_all_and_tried_again() -> None:
-    messages, answers = SharedMessages(), [Unavailable("the store: no answer", "wait"), b"told"]
+    messages, made = SharedMessages(), list[int]()
 
     def make() -> bytes:
-        answer = answers.pop(0)
-        if isinstance(answer, Unavailable):
-            raise answer
-        return answer
+        made.append(1)
+        if len(made) == 1:
+            raise Unavailable("the store: no answer", "wait")
+        return b"told"
 
     async def read() -> bytes:
         both = (messages.get("key", make) for _ in range(2))
