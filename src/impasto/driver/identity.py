@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from impasto.schema.job import JobSpec
-from impasto.scorers.params import Role
+from impasto.scorers.params import Newer, Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +52,7 @@ def job_id(
         makes: what is made of the source.
         pictures: the pictures that parameters name, by parameter.
     """
-    params = parsed.model_dump(mode="json")
+    params = _as_before(parsed)
     for name, role in entry.roles.files.items():
         # A file of the same content is the same file, wherever it is.
         params.pop(name)
@@ -78,3 +78,18 @@ def job_id(
         ),
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _as_before(parsed: Frozen) -> dict[str, Any]:
+    """Return parameters as they were before the `Newer` ones among them, where these are unset."""
+    params = parsed.model_dump(mode="json")
+    for name, info in type(parsed).model_fields.items():
+        for newer in (mark for mark in info.metadata if isinstance(mark, Newer)):
+            if getattr(parsed, name) != info.get_default(call_default_factory=True):
+                # What was the default is now something else than nothing.
+                params[name] = [params[name]] if params[name] == newer.was else params[name]
+            elif newer.was is None:
+                params.pop(name)
+            else:
+                params[name] = newer.was
+    return params

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
-from impasto.scorers.pictures import resize
+from impasto.scorers.placing import Placed
 
-if TYPE_CHECKING:
-    from impasto.scorers.base import Record
-
-Made: TypeAlias = "Tensor | Sequence[Record]"
-"""A network's result for N pictures: N pictures, (N, C, H, W), or N records."""
+Made: TypeAlias = Tensor | Sequence[Any]
+"""A network's result for N pictures: N pictures, (N, C, H, W), or N values of any other kind, such
+as records."""
 Run: TypeAlias = Callable[[Tensor], Made]
 CROPPED, BLENDED = 16, 8
 """The share of a tile that is cut off at each edge inside the picture, and the share over which two
@@ -36,6 +34,14 @@ class Fit:
     batch: int = 0
     tiled: bool = False
 
+    def place(self, height: int, width: int) -> Placed:
+        """Return where pictures of a size are in the network's input; tiles are placed whole."""
+        source = (height, width)
+        if self.tiled:
+            return Placed(source, source, source)
+        outer = (self.size[0] or height, self.size[1] or width)
+        return Placed(source, outer, outer)
+
     def __call__(self, pictures: Tensor, run: Run) -> Made:
         """Run a network on pictures of any size.
 
@@ -51,16 +57,11 @@ class Fit:
         """
         height, width = pictures.shape[2:]
         size = (self.size[0] or height, self.size[1] or width)
-        if size == (height, width):
-            return self._batches(pictures, run)
-        if self.tiled:
+        if self.tiled and size != (height, width):
             return tile(pictures, size, lambda tiles: self._batches(tiles, run))
-        made = self._batches(resize(pictures, size), run)
-        if not isinstance(made, Tensor):
-            return made
-        scale = (made.shape[2] / size[0], made.shape[3] / size[1])
-        whole = max(1, round(height * scale[0])), max(1, round(width * scale[1]))
-        return resize(made, whole, clamp=False)
+        placed = self.place(height, width)
+        made = self._batches(placed.into(pictures), run)
+        return placed.back(made) if isinstance(made, Tensor) else made
 
     def _batches(self, pictures: Tensor, run: Run) -> Made:
         """Run the network on (N, C, H, W), as many at once as it requires; returns its results."""
@@ -69,7 +70,7 @@ class Fit:
         made = [self._filled(some, run) for some in torch.split(pictures, self.batch)]
         if all(isinstance(some, Tensor) for some in made):
             return torch.cat([some for some in made if isinstance(some, Tensor)])
-        return [record for some in made for record in some if not isinstance(record, Tensor)]
+        return [each for some in made for each in some]
 
     def _filled(self, pictures: Tensor, run: Run) -> Made:
         """Run the network on (N, C, H, W), the last one repeated to a full batch; N come back."""

@@ -8,6 +8,7 @@ the file follows from its type: where it may be, how it is pinned, and how worke
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -47,6 +48,19 @@ ClassName: TypeAlias = Annotated[str, Role.CLASS_NAME]
 """A class in the file after the colon: ``python:FILE.py:CLASS``."""
 ClassArgs: TypeAlias = Annotated[dict[str, Any], Role.CLASS_ARGS]
 """The arguments of that class's ``__init__``; they are options of the command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Newer:
+    """Marks a parameter that joined, or got another default, after jobs were given ids.
+
+    Jobs that leave it out keep their ids (`driver/identity.py`).
+
+    Attributes:
+        was: its default before; None is that it did not exist.
+    """
+
+    was: str | None = None
 
 
 class NoParams(Frozen):

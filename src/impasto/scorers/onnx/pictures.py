@@ -10,6 +10,7 @@ from impasto.errors import BadInput
 from impasto.scorers.base import Scores
 from impasto.scorers.fitting import Fit
 from impasto.scorers.onnx import signature
+from impasto.scorers.onnx.outputs import as_they_are
 from impasto.scorers.values import Values, as_pictures, grey
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    from impasto.scorers.base import Record
     from impasto.scorers.fitting import Made
+    from impasto.scorers.onnx.outputs import Decoder, Outputs
     from impasto.scorers.onnx.params import OnnxParams
     from impasto.scorers.onnx.signature import PictureInput
+    from impasto.scorers.placing import Placed
 
 
 class Pictures:
@@ -38,7 +40,8 @@ class Pictures:
         taken: PictureInput,
         params: OnnxParams,
         run: Callable[[dict[str, Any]], list[Any]],
-        records: Callable[[list[Any], int], list[Record]],
+        outputs: Outputs,
+        decoder: Decoder = as_they_are,
     ) -> None:
         """Bind a model.
 
@@ -47,13 +50,14 @@ class Pictures:
             taken: its input.
             params: the job's parameters.
             run: runs it on arrays by input.
-            records: divides its outputs among the items of a mini-batch.
+            outputs: divides its outputs among the items of a mini-batch.
+            decoder: makes the records of a picture, where the model makes no pictures.
 
         Raises:
             BadInput: the parameters contradict the input's type.
         """
         self._taken, self._params = taken, params
-        self._run, self._records = run, records
+        self._run, self._outputs, self._decoder = run, outputs, decoder
         self._values = _ranges(name, taken, params)
         self._fit = Fit(taken.size, taken.batch, params.fit == "tile")
 
@@ -79,23 +83,25 @@ class Pictures:
                 or cannot be tiled.
         """
         with torch.inference_mode():
-            made = self._fit(batch, self._made)
+            placed = self._fit.place(batch.shape[2], batch.shape[3])
+            made = self._fit(batch, lambda pictures: self._made(pictures, placed))
             if isinstance(made, torch.Tensor):
                 return Scores(pictures=self._values.settle(made, batch))
-        return Scores(records=[[record] for record in made])
+        return Scores(records=made)
 
-    def _made(self, pictures: Tensor) -> Made:
+    def _made(self, pictures: Tensor, placed: Placed) -> Made:
         """Run the model on RGB in [0, 1], (N, 3, H, W), of the size and number that it takes.
 
         Returns:
-            Pictures in [0, 1], not clamped, (N, 1 or 3, H', W'); or N records.
+            Pictures in [0, 1], not clamped, (N, 1 or 3, H', W'); or the records of each.
         """
         outputs = self._run({self._taken.field.name: self._encode(pictures)})
         if len(outputs) == 1:
             made = self._decode(outputs[0], pictures)
             if made is not None:
                 return made
-        return self._records(outputs, len(pictures))
+        items = self._outputs.items(outputs, len(pictures))
+        return [self._decoder(each, placed) for each in items]
 
     def _encode(self, pictures: Tensor) -> np.ndarray[Any, Any]:
         """Turn RGB in [0, 1], (N, 3, H, W), into an array as the model takes it.

@@ -14,13 +14,12 @@ import numpy as np
 from impasto.errors import BadInput
 from impasto.scorers.base import DeviceLost, Scorer, Scores
 from impasto.scorers.onnx import signature
+from impasto.scorers.onnx.outputs import Outputs, as_they_are
 from impasto.scorers.onnx.session import open_session
 from impasto.scorers.onnx.signature import PictureInput
-from impasto.scorers.results import is_tensor, plain
+from impasto.scorers.results import is_tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
     import torch
 
@@ -57,14 +56,15 @@ class OnnxScorer(Scorer):
         self._taken = signature.read(
             self._name, signature.fields(self._session.get_inputs()), params
         )
-        self._outputs = signature.fields(self._session.get_outputs())
+        outputs = signature.fields(self._session.get_outputs())
+        self._outputs = Outputs(outputs, self._taken.batch)
         self.batch = self._taken.batch
         self._pictures: Pictures | None = None
         if isinstance(self._taken, PictureInput):
             from impasto.scorers.onnx import pictures
 
             self._pictures = pictures.Pictures(
-                self._name, self._taken, params, self._run, self._records
+                self._name, self._taken, params, self._run, self._outputs
             )
         self.notes = (self._note(),)
 
@@ -107,7 +107,8 @@ class OnnxScorer(Scorer):
                 name: np.concatenate([array, array[-1:].repeat(missing, axis=0)])
                 for name, array in feed.items()
             }
-            records += self._records(self._run(full), size)[: len(some)]
+            made = self._outputs.items(self._run(full), size)[: len(some)]
+            records += [record for each in made for record in as_they_are(each)]
         return records
 
     def _run(self, feed: dict[str, Any]) -> list[Any]:
@@ -122,29 +123,6 @@ class OnnxScorer(Scorer):
                 raise DeviceLost(message) from error
             raise
         return outputs
-
-    def _records(self, outputs: list[Any], count: int) -> list[Record]:
-        """Divide outputs among the items of a mini-batch; raises ValueError if that cannot be."""
-        names = [field.name for field in self._outputs] if len(outputs) > 1 else ["output"]
-        columns = [
-            self._divided(field, output, count)
-            for field, output in zip(self._outputs, outputs, strict=True)
-        ]
-        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-
-    def _divided(self, field: signature.Field, output: Any, count: int) -> Sequence[Any]:
-        """Return an output's value for each item, in JSON's types."""
-        if self._taken.batch == 1 and field.shape[:1] not in ((), (1,)):
-            return [plain(output)]
-        if not hasattr(output, "__len__") or np.ndim(output) == 0 or len(output) != count:
-            shape = np.shape(output)
-            raise ValueError(
-                f"output {field.name!r} has shape {shape} for {count} items, so it cannot be "
-                "divided among them; export the model with a batch of 1"
-            )
-        if isinstance(output, np.ndarray) and field.shape[1:] == (1,):
-            output = output.reshape(count)
-        return [plain(value) for value in output]
 
     def _note(self) -> str:
         if self._pictures:

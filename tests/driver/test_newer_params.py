@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+import pytest
+
+from impasto.driver.identity import job_id
+from impasto.schema.base import Frozen
+from impasto.schema.job import JobSpec
+from impasto.scorers.entry import Entry
+from impasto.scorers.params import Newer
+
+
+class Before(Frozen):
+    strength: int = 1
+    fit: str = "resize"
+
+
+class Today(Frozen):
+    strength: int = 1
+    fit: Annotated[str, Newer("resize")] = "auto"
+    size: Annotated[str, Newer()] = ""
+    more: Annotated[tuple[int, ...], Newer()] = ()
+
+
+def identity(params: Frozen) -> str:
+    spec = JobSpec(source="a.mp4", output="b.mp4", scorer="net")
+    entry = Entry("m:C", type(params), "")
+    return job_id(spec, entry, params, ("a.mp4", "1"), "video", {})
+
+
+def test_jobs_that_leave_newer_parameters_out_keep_their_ids() -> None:
+    assert identity(Today()) == identity(Before())
+    assert identity(Today(strength=2)) == identity(Before(strength=2))
+
+
+@pytest.mark.parametrize("given", [Today(fit="tile"), Today(size="8x8"), Today(more=(1,))])
+def test_a_newer_parameter_that_is_given_makes_another_job(given: Today) -> None:
+    assert identity(given) != identity(Today())
+
+
+def test_a_former_default_that_is_given_is_not_todays() -> None:
+    assert identity(Today(fit="resize")) != identity(Today())
