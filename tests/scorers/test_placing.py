@@ -30,8 +30,40 @@ def test_a_letterbox_is_grey_and_its_points_lead_back() -> None:
     assert placed.back(boxed).shape == (2, 3, 20, 40)
 
 
-@pytest.mark.parametrize(("size", "outer"), [((8, 8), (8, 8)), ((None, 8), (20, 8))])
-def test_a_fixed_size_is_resized_to(
-    size: tuple[int | None, int | None], outer: tuple[int, int]
+def place(height: int, width: int, fit: Fit) -> Placed:
+    placed = fit.place(height, width)
+    assert placed.source == (height, width)
+    return placed
+
+
+@pytest.mark.parametrize(
+    ("fit", "inner", "outer", "corner"),
+    [
+        (Fit((8, 8)), (8, 8), (8, 8), (0, 0)),
+        (Fit((48, None)), (48, 72), (48, 72), (0, 0)),
+        (Fit((None, 12)), (8, 12), (8, 12), (0, 0)),
+        (Fit((48, None), multiple=32), (48, 72), (48, 96), (0, 0)),
+        (Fit(multiple=32), (20, 30), (32, 32), (0, 0)),
+        (Fit(multiple=16, way="pad"), (20, 30), (32, 32), (0, 0)),
+        (Fit(multiple=16, way="resize"), (32, 32), (32, 32), (0, 0)),
+        (Fit((40, 40), way="pad"), (20, 30), (40, 40), (0, 0)),
+        (Fit((64, 60), way="letterbox"), (40, 60), (64, 60), (12, 0)),
+        (Fit(multiple=8, way="letterbox"), (20, 30), (24, 32), (2, 1)),
+    ],
+)
+def test_pictures_are_fitted_as_asked(
+    fit: Fit, inner: tuple[int, int], outer: tuple[int, int], corner: tuple[int, int]
 ) -> None:
-    assert Fit(size).place(20, 30) == Placed((20, 30), outer, outer)
+    placed = place(20, 30, fit)
+    assert (placed.inner, placed.outer, placed.corner) == (inner, outer, corner)
+    assert placed.mirrored == (fit.way != "letterbox")
+
+
+def test_a_picture_larger_than_the_padding_allows_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"30x20 is larger than the model's 16x40.*set `fit`"):
+        Fit((40, 16), way="pad").place(20, 30)
+
+
+def test_tiles_are_placed_whole() -> None:
+    assert Fit((8, 8), tiled=True).place(20, 30).outer == (20, 30)
+    assert Fit(tiled=True, multiple=16).place(20, 30).outer == (32, 32)

@@ -53,6 +53,7 @@ class Flag:
         default: its default, for people; `REQUIRED` when it has none.
         about: what it is.
         switch: whether it is used alone, without a value.
+        named: whether its values have names, and it is given once for each, as ``NAME=VALUE``.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Flag:
     default: str
     about: str = ""
     switch: bool = False
+    named: bool = False
 
     @property
     def flag(self) -> str:
@@ -152,9 +154,12 @@ class ScorerCommand(Command):
         name, equals, value = word.partition("=")
         own, given = self.takes_values(ctx), ctx.meta[PARAMS]
         flag = _find(ctx.meta[SCORER], name, own, ctx.command_path)
-        if flag.name in given and not flag.switch:
+        if flag.name in given and not (flag.switch or flag.named):
             raise BadInput(f"{flag.flag}: is given twice", "leave one out")
-        if equals:
+        if flag.named:
+            value = value if equals else next_value(left, name, own, ctx.command_path)
+            _add_named(flag, value, given.setdefault(flag.name, {}))
+        elif equals:
             given[flag.name] = value
         else:
             alone = flag.switch or next_value(left, name, own, ctx.command_path)
@@ -171,6 +176,16 @@ class ScorerCommand(Command):
         others = [flag for flag in flags if flag.flag not in own]
         rows = [_row(flag, is_file=flag.name in roles.files) for flag in others]
         return {title: rows or _unread(scorer, roles)}
+
+
+def _add_named(flag: Flag, text: str, values: dict[str, str]) -> None:
+    """Add ``NAME=VALUE`` to the values of a flag; raises BadInput where it is something else."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise BadInput(f"{flag.flag} {text}: has no name and value", "write NAME=VALUE")
+    if name in values:
+        raise BadInput(f"{flag.flag} {name}=: is given twice", "leave one out")
+    values[name] = value
 
 
 class FirstArgumentCommand(ScorerCommand):
@@ -219,6 +234,7 @@ def _roles(scorer: str) -> Roles:
 def _row(flag: Flag, *, is_file: bool) -> tuple[str, str]:
     """Return a flag and its text, as a row of help."""
     kind = "FILE" if is_file else _TYPES.get(flag.type, flag.type)
+    kind = "NAME=VALUE" if flag.named else kind
     name = (flag.flag if flag.switch else f"{flag.flag} {kind}").rstrip()
     about = flag.about[:1].upper() + flag.about[1:]
     if len(name) > _WIDEST:
@@ -293,7 +309,9 @@ def _of_field(name: str, info: FieldInfo, about: str) -> Flag:
         first = get_args(first)[0] if get_origin(first) is Annotated else first
         shown = getattr(first, "__name__", str(first))
     default = REQUIRED if info.is_required() else _shown(info.default)
-    return Flag(name, shown, default, about, switch=kind is bool)
+    named = get_origin(kind) is dict
+    default = "" if named else default
+    return Flag(name, shown, default, about, switch=kind is bool, named=named)
 
 
 def _shown(default: object) -> str:

@@ -54,9 +54,13 @@ def job_id(
     """
     params = _as_before(parsed)
     for name, role in entry.roles.files.items():
+        if name not in params:
+            continue
         # A file of the same content is the same file, wherever it is.
-        params.pop(name)
-        if role is Role.PICTURE:
+        value = params.pop(name)
+        if role is Role.ARRAYS:
+            params[name] = {key: spec.pins.get(f"{name}.{key}", it) for key, it in value.items()}
+        elif role is Role.PICTURE:
             given = name in pictures
             params[name] = hashlib.sha256(pictures[name]).hexdigest() if given else None
         elif role is Role.FOLDER:

@@ -233,7 +233,8 @@ class OpenJob:
 
     def _replaced(self, before: Mapping[str, str]) -> dict[str, Replaced]:
         """Return the files whose digests are not these."""
-        named = {**self.spec.params, "requirements": self.spec.requirements}
+        files = {file.name: file.url for file in self.entry.files(self.spec.params)}
+        named = {**files, "requirements": self.spec.requirements}
         return {
             name: Replaced(
                 file=str(named.get(name) or self.spec.scorer),

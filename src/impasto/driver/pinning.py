@@ -16,7 +16,7 @@ from impasto.schema.url import Url, normal, written
 from impasto.scorers import registry
 from impasto.scorers.entry import Entry
 from impasto.scorers.params import Role
-from impasto.scorers.roles import PINNED, ParamFile, Roles
+from impasto.scorers.roles import PINNED, ParamFile, Roles, moved
 from impasto.scorers.user import signature
 from impasto.secrecy import redact
 from impasto.settings import Settings
@@ -113,7 +113,7 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> Pinned:
     """
     scorer, params = registry.split_name(spec.scorer, spec.params)
     entry = registry.find(scorer)
-    params |= {file.name: normal(file.url) for file in entry.files(params)}
+    params = moved(params, {file.name: normal(file.url) for file in entry.files(params)})
     pins = {file.name: _pin(stores, file, home) for file in entry.files(params, *PINNED)}
     if entry.roles.class_args:
         _check_args(entry.roles, params, stores, spec.scorer)

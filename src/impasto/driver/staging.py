@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from impasto.errors import Exists, Missing
 from impasto.schema.url import normal, parse
 from impasto.scorers import registry
+from impasto.scorers.roles import moved
 from impasto.storage.local import mapped, read_file, tree
 from impasto.storage.parallel import in_order
 from impasto.storage.upload import PARTS
@@ -51,7 +52,7 @@ def stage(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
         return spec
     put = partial(_copied, stores.open_home(home))
     files = registry.find(spec.scorer).files(spec.params)
-    params = spec.params | {file.name: put(file.url) for file in files}
+    params = moved(spec.params, {file.name: put(file.url) for file in files})
     requirements = put(spec.requirements) if spec.requirements else None
     return spec.model_copy(update={"params": params, "requirements": requirements})
 

@@ -11,7 +11,7 @@ from impasto.errors import BadInput
 from impasto.schema.base import Frozen, parse
 from impasto.schema.job import Items
 from impasto.scorers.params import Role
-from impasto.scorers.roles import ParamFile, Roles, roles_of
+from impasto.scorers.roles import ParamFile, Roles, is_array, roles_of
 
 if TYPE_CHECKING:
     from impasto.scorers.base import Scorer
@@ -63,11 +63,17 @@ class Entry:
             params: the parameters; those that are not given name no file.
             roles: the roles that are wanted; none is all.
         """
-        return [
-            ParamFile(name, role, params[name])
-            for name, role in self.roles.files.items()
-            if (not roles or role in roles) and isinstance(params.get(name), str)
-        ]
+        found: list[ParamFile] = []
+        for name, role in self.roles.files.items():
+            given = params.get(name)
+            if role is Role.ARRAYS and isinstance(given, Mapping):
+                each = [
+                    (f"{name}.{key}", Role.FILE, it) for key, it in given.items() if is_array(it)
+                ]
+            else:
+                each = [(name, role, given)] if isinstance(given, str) else []
+            found += [ParamFile(*file) for file in each if not roles or file[1] in roles]
+        return found
 
     def parse(self, params: Mapping[str, Any], scorer: str = "") -> Frozen:
         """Check a job's parameters; raises BadInput naming the first that is wrong.

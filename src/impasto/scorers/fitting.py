@@ -24,23 +24,64 @@ neighbours blend: one sixteenth, one eighth."""
 class Fit:
     """The way pictures are fitted to a network.
 
+    Where one side is fixed, the other follows it, so that pictures keep their shape.
+
     Attributes:
         size: the height and width that it requires; None is any.
         batch: how many pictures it requires at once; 0 is any number.
         tiled: whether larger pictures are cut into tiles of its size, rather than resized.
+        multiple: the number of which a side of any size must be a multiple.
+        way: what is done to pictures of another size: ``pad``, ``letterbox`` or ``resize``;
+            ``auto`` resizes to a fixed size and pads to a multiple.
     """
 
     size: tuple[int | None, int | None] = (None, None)
     batch: int = 0
     tiled: bool = False
+    multiple: int = 1
+    way: str = "auto"
 
     def place(self, height: int, width: int) -> Placed:
-        """Return where pictures of a size are in the network's input; tiles are placed whole."""
+        """Return where pictures of a size are in the network's input; tiles are placed whole.
+
+        Raises:
+            ValueError: they are larger than the size that they are to be padded to.
+        """
         source = (height, width)
-        if self.tiled:
+        high, wide = self.size
+        if self.tiled and (high or wide):
             return Placed(source, source, source)
-        outer = (self.size[0] or height, self.size[1] or width)
-        return Placed(source, outer, outer)
+        inner = source
+        if high and wide:
+            inner = self._inside(source, (high, wide))
+        elif (high or wide) and self.way != "pad":
+            scale = high / height if high else (wide or width) / width
+            inner = high or max(1, round(height * scale)), wide or max(1, round(width * scale))
+        outer = high or self._whole(inner[0]), wide or self._whole(inner[1])
+        if inner[0] > outer[0] or inner[1] > outer[1]:
+            raise ValueError(
+                f"a picture of {width}x{height} is larger than the model's {outer[1]}x{outer[0]}, "
+                "so it cannot be padded; set `fit` to letterbox, resize or tile"
+            )
+        if self.way == "resize":
+            inner = outer
+        corner = (0, 0)
+        if self.way == "letterbox":
+            # Rounded as detectors are trained.
+            corner = round((outer[0] - inner[0]) / 2 - 0.1), round((outer[1] - inner[1]) / 2 - 0.1)
+        return Placed(source, inner, outer, corner, self.way != "letterbox")
+
+    def _whole(self, length: int) -> int:
+        return -(-length // self.multiple) * self.multiple
+
+    def _inside(self, source: tuple[int, int], fixed: tuple[int, int]) -> tuple[int, int]:
+        """Return the height and width that pictures get within a fixed size."""
+        if self.way == "pad":
+            return source
+        if self.way != "letterbox":
+            return fixed
+        scale = min(new / old for old, new in zip(source, fixed, strict=True))
+        return max(1, round(source[0] * scale)), max(1, round(source[1] * scale))
 
     def __call__(self, pictures: Tensor, run: Run) -> Made:
         """Run a network on pictures of any size.

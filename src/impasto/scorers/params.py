@@ -8,9 +8,12 @@ the file follows from its type: where it may be, how it is pinned, and how worke
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BeforeValidator
 
 from impasto.schema.base import Frozen
 
@@ -26,9 +29,17 @@ class Role(Enum):
     FILE = auto()
     CODE = auto()
     FOLDER = auto()
+    ARRAYS = auto()
     BEHIND_COLON = auto()
     CLASS_NAME = auto()
     CLASS_ARGS = auto()
+
+
+def _as_texts(values: object) -> object:
+    """Write the values of a dictionary as JSON, except those that are texts already."""
+    if not isinstance(values, dict):
+        return values
+    return {name: it if isinstance(it, str) else json.dumps(it) for name, it in values.items()}
 
 
 PictureFile: TypeAlias = Annotated[str, Role.PICTURE]
@@ -40,6 +51,8 @@ Code: TypeAlias = Annotated[str, Role.CODE]
 """A `TrustedFile` that is a program; it is sent to a cluster's workers."""
 TrustedFolder: TypeAlias = Annotated[str, Role.FOLDER]
 """The same for a folder and all that is in it, or for one file, pinned by name and content."""
+ArrayValues: TypeAlias = Annotated[dict[str, str], BeforeValidator(_as_texts), Role.ARRAYS]
+"""Values by name, given as text or JSON; those that end with ``.npy`` are `TrustedFile`s."""
 
 BehindColon = Role.BEHIND_COLON
 """Marks the parameter after the colon of ``onnx:model.onnx``: ``Annotated[TrustedFile,

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import get_args
+from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
 from impasto.schema.base import Frozen
 from impasto.scorers.params import Role
 
-FILES = {Role.PICTURE, Role.FILE, Role.CODE, Role.FOLDER}
-"""Roles of parameters that name files."""
+FILES = {Role.PICTURE, Role.FILE, Role.CODE, Role.FOLDER, Role.ARRAYS}
+"""Roles of parameters that name files, one or, by name, several."""
 PINNED = (Role.FILE, Role.CODE, Role.FOLDER)
 """Roles whose files must be trusted, and are pinned by digest when a job begins."""
 
@@ -40,14 +40,33 @@ class ParamFile:
     """A file or folder that a job's parameter names.
 
     Attributes:
-        name: the parameter.
-        role: one of `FILES`.
+        name: the parameter; of one that names several, ``parameter.name``.
+        role: one of `FILES`; of one among several, that of a file.
         url: its URL or path.
     """
 
     name: str
     role: Role
     url: str
+
+
+def is_array(value: object) -> bool:
+    """Return whether one of several values is the name of a file."""
+    return isinstance(value, str) and value.lower().endswith(".npy")
+
+
+def moved(params: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
+    """Return parameters with other URLs of the files that they name.
+
+    Args:
+        params: the parameters.
+        urls: the URLs, by `ParamFile.name`.
+    """
+    changed = dict(params)
+    for name, url in urls.items():
+        param, dot, key = name.partition(".")
+        changed[param] = {**changed[param], key: url} if dot else url
+    return changed
 
 
 @cache

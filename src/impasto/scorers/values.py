@@ -28,8 +28,6 @@ WORDS = {
 }
 FAR = (-1.0, 2.0)
 """Values in [0, 1] may overshoot this far before the assumed range is doubted."""
-DARK, LIT = 2 / 255, 0.25
-"""An output with no value above the first, while the source's reach the second, is doubted too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,32 +96,27 @@ class Values:
                 return result * _channels(result, DEVIATION) + _channels(result, MEAN)
         return result
 
-    def settle(self, made: Tensor, source: Tensor) -> Tensor:
+    def settle(self, made: Tensor) -> Tensor:
         """Return decoded pictures as RGB in [0, 1], (N, 3, H, W), once their range is plausible.
 
+        A picture of one value, such as the mask of an empty page, is as plausible as any.
+
         Args:
-            made: what `decode` returned, (N, 1 or 3, H', W').
-            source: the pictures that it was made of, in [0, 1].
+            made: what `decode` returned, (N, 1 or 3, H, W).
 
         Raises:
-            ValueError: the output's range is a guess, and the values of a picture contradict it:
-                one is outside -1 to 2, or all are almost black although the source is not.
+            ValueError: the output's range is a guess, and a value contradicts it, being outside -1
+                to 2.
         """
         if self.checked:
-            for picture, original in zip(made, source, strict=True):
-                self._doubt(picture, original)
+            low, high = (float(value) for value in torch.aminmax(made))
+            if low < FAR[0] or high > FAR[1]:
+                raise ValueError(
+                    f"the output's values, read as {WORDS[self.output]}, make a picture of "
+                    f"{255 * low:.3g} to {255 * high:.3g} where black is 0 and white is 255; set "
+                    "`range` or `output_range` to what the model uses, such as byte or unit"
+                )
         return made.clamp(0, 1).expand(-1, 3, -1, -1)
-
-    def _doubt(self, picture: Tensor, original: Tensor) -> None:
-        """Raise ValueError if a picture, (1 or 3, H', W'), made of (3, H, W), is improbable."""
-        low, high = (float(value) for value in torch.aminmax(picture))
-        black = max(-low, high) < DARK and float(original.max()) > LIT
-        if low < FAR[0] or high > FAR[1] or black:
-            raise ValueError(
-                f"the output's values, read as {WORDS[self.output]}, make a picture of "
-                f"{255 * low:.3g} to {255 * high:.3g} where black is 0 and white is 255; set "
-                "`range` or `output_range` to what the model uses, such as byte or unit"
-            )
 
 
 def as_pictures(result: object, height: int, width: int, *, last: bool = False) -> Tensor | None:

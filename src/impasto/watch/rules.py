@@ -18,6 +18,7 @@ from impasto.errors import BadInput, BadRules, meant
 from impasto.schema.base import Frozen, parse
 from impasto.schema.job import JobSpec
 from impasto.scorers import registry
+from impasto.scorers.roles import moved
 from impasto.settings import CONFIG_FILE, Settings, config_file, read_config
 from impasto.watch import places, together
 from impasto.watch.allowed import check_allowed
@@ -236,9 +237,8 @@ def _scorer(
     entry = registry.find(scorer)
     rest = {name: value for name, value in params.items() if name != styles.param}
     name, rest = registry.split_name(places.rooted_scorer(around.folder, scorer, entry), rest)
-    for file in entry.files(rest):
-        rest[file.name] = places.rooted(around.folder, file.url)
-    return name, rest
+    files = entry.files(rest)
+    return name, moved(rest, {each.name: places.rooted(around.folder, each.url) for each in files})
 
 
 def _variants(

@@ -140,12 +140,13 @@ def _too_many(found: JobDetails) -> bool:
 def _scorer(spec: JobSpec) -> tuple[str, dict[str, Any]]:
     """Return the scorer as it is typed, and the parameters that are options."""
     from impasto.scorers import registry
+    from impasto.scorers.roles import moved
 
     # The package that provides it may be gone.
     with suppress(BadInput):
         files = registry.find(spec.scorer).files(spec.params)
         near = {file.name: nearby(file.url) for file in files}
-        return registry.typed_name(spec.scorer, {**spec.params, **near})
+        return registry.typed_name(spec.scorer, moved(spec.params, near))
     return spec.scorer, spec.params
 
 
@@ -156,7 +157,13 @@ def options(spec: JobSpec, params: Mapping[str, object]) -> list[str]:
         spec: a job's.
         params: those of the scorer.
     """
-    said = [_option(name, value) for name, value in params.items()]
+    said = [
+        _option(name, each)
+        for name, value in params.items()
+        for each in (
+            [f"{key}={it}" for key, it in value.items()] if isinstance(value, dict) else [value]
+        )
+    ]
     changed = spec.model_dump(exclude_defaults=True, exclude=_PLACES)
     if changed.pop("max_failed_percent", None) is not None:
         said.append(f"--max-failed {spec.max_failed_percent:g}%")

@@ -73,7 +73,7 @@ class CheckpointScorer(Scorer):
         with torch.inference_mode():
             made = self._fit(batch.to(self._device), self._run)
             if isinstance(made, Tensor):
-                return Scores(pictures=self._values.settle(made.to(batch.device), batch))
+                return Scores(pictures=self._values.settle(made.to(batch.device)))
         return Scores(records=[[record] for record in made])
 
     def _run(self, pictures: Tensor) -> Made:

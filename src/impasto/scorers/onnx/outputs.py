@@ -24,18 +24,37 @@ def as_they_are(outputs: dict[str, Any], _: Placed | None = None) -> list[Record
     return [{name: plain(value) for name, value in outputs.items()}]
 
 
+def declared(fields: tuple[Field, ...], batch: int) -> tuple[int | None, ...]:
+    """Return the dimension of each output that is the mini-batch's, as far as its shape says.
+
+    Args:
+        fields: the outputs.
+        batch: how many items the model takes at once; 0 is any number. Of a single item, an output
+            of any other length is all its own.
+    """
+    if batch == 1:
+        return tuple(0 if field.shape[:1] == (1,) else None for field in fields)
+    found = (field.shape.index(batch) if batch in field.shape else 0 for field in fields)
+    return tuple(0 if batch == 0 else axis for axis in found)
+
+
 class Outputs:
     """Divides a model's outputs among items."""
 
-    def __init__(self, fields: tuple[Field, ...], batch: int) -> None:
+    def __init__(
+        self, fields: tuple[Field, ...], batch: int, axes: tuple[int | None, ...] = ()
+    ) -> None:
         """Bind a model.
 
         Args:
             fields: its outputs.
             batch: how many items it takes at once; 0 is any number.
+            axes: of each output, the dimension that is the mini-batch's, or None where all of it
+                belongs to a single item; empty is what `declared` returns.
         """
-        self._fields, self._batch = fields, batch
+        self._fields = fields
         self._names = [field.name for field in fields] if len(fields) > 1 else ["output"]
+        self._axes = axes or declared(fields, batch)
 
     def items(self, outputs: list[Any], count: int) -> list[dict[str, Any]]:
         """Return the outputs of each item, by name; a single output is called ``output``.
@@ -48,22 +67,26 @@ class Outputs:
             ValueError: an output has no value for each of them.
         """
         columns = [
-            self._divided(field, output, count)
-            for field, output in zip(self._fields, outputs, strict=True)
+            _divided(field, axis, output, count)
+            for field, axis, output in zip(self._fields, self._axes, outputs, strict=True)
         ]
         return [dict(zip(self._names, row, strict=True)) for row in zip(*columns, strict=True)]
 
-    def _divided(self, field: Field, output: Any, count: int) -> Sequence[Any]:
-        """Return an output's value for each item."""
-        if self._batch == 1 and field.shape[:1] not in ((), (1,)):
-            return [output]
-        if not hasattr(output, "__len__") or np.ndim(output) == 0 or len(output) != count:
-            shape = np.shape(output)
-            raise ValueError(
-                f"output {field.name!r} has shape {shape} for {count} items, so it cannot be "
-                "divided among them; export the model with a batch of 1"
-            )
-        if isinstance(output, np.ndarray) and field.shape[1:] == (1,):
+
+def _divided(field: Field, axis: int | None, output: Any, count: int) -> Sequence[Any]:
+    """Return an output's value for each item; raises ValueError if it has none."""
+    if axis is None and count == 1:
+        whole: Sequence[Any] = output if field.shape[:1] == (1,) else [output]
+        return whole
+    shape = np.shape(output)
+    if axis is None or len(shape) <= axis or shape[axis] != count:
+        raise ValueError(
+            f"output {field.name!r} has shape {shape} for {count} items, so it cannot be "
+            "divided among them; set `mini_batch=1`"
+        )
+    if isinstance(output, np.ndarray):
+        output = np.moveaxis(output, axis, 0)
+        if field.shape[1:] == (1,):
             output = output.reshape(count)
-        divided: Sequence[Any] = output
-        return divided
+    divided: Sequence[Any] = output
+    return divided

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
+from pydantic import AfterValidator, Field
+
 from impasto.schema.base import Frozen
-from impasto.scorers.params import BehindColon, Range, TrustedFile
+from impasto.scorers.params import ArrayValues, BehindColon, Newer, Range, TrustedFile
+
+_SIZE = re.compile(r"([1-9]\d{0,4}x([1-9]\d{0,4})?|x[1-9]\d{0,4})?")
+
+
+def _size(text: str) -> str:
+    if not _SIZE.fullmatch(text):
+        raise ValueError("must be a size such as 640x480, or x48 for a height alone")
+    return text
+
+
+SizeText = Annotated[str, AfterValidator(_size)]
+"""``640x480``; ``640x`` and ``x48`` leave the other side to the picture."""
 
 
 class OnnxParams(Frozen):
@@ -17,7 +32,12 @@ class OnnxParams(Frozen):
         range: range of the model's input values: auto, unit, signed, byte or imagenet.
         output_range: range of an output picture's values; choices as for range.
         channels: order of the colours: rgb or bgr.
-        fit: how to fit pictures to a model of a fixed size: resize or tile.
+        fit: how pictures become the size that the model takes: pad, letterbox, resize or tile; auto
+            resizes to a fixed size, and pads to a multiple.
+        size: size of the model's input, such as 640x480; x48 is its height alone. Otherwise found.
+        multiple: number of which its sides must be multiples. Otherwise found.
+        input: a further input's value, NAME=VALUE: a number, JSON, a .npy file, or zeros.
+        output_name: the output to use of several; otherwise all.
         columns: columns to use as features of rows, separated by commas; otherwise all.
     """
 
@@ -26,5 +46,14 @@ class OnnxParams(Frozen):
     range: Range = "auto"
     output_range: Range = "auto"
     channels: Literal["rgb", "bgr"] = "rgb"
-    fit: Literal["resize", "tile"] = "resize"
+    fit: Annotated[Literal["auto", "pad", "letterbox", "resize", "tile"], Newer("resize")] = "auto"
+    size: Annotated[SizeText, Newer()] = ""
+    multiple: Annotated[int | None, Newer(), Field(ge=1, le=1024)] = None
+    input: Annotated[ArrayValues, Newer()] = Field(default_factory=dict)
+    output_name: Annotated[str, Newer()] = ""
     columns: str = ""
+
+    def fixed(self) -> tuple[int | None, int | None]:
+        """Return the height and width of `size`; None is any."""
+        width, _, height = self.size.partition("x")
+        return int(height or 0) or None, int(width or 0) or None

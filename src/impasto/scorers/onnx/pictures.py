@@ -14,7 +14,7 @@ from impasto.scorers.onnx.outputs import as_they_are
 from impasto.scorers.values import Values, as_pictures, grey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from torch import Tensor
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from impasto.scorers.onnx.outputs import Decoder, Outputs
     from impasto.scorers.onnx.params import OnnxParams
     from impasto.scorers.onnx.signature import PictureInput
+    from impasto.scorers.onnx.sizes import Found
     from impasto.scorers.placing import Placed
+
+BOXED = {"detect", "segment", "pose", "obb"}
+"""Tasks, as ultralytics names them in a file's metadata, of networks trained on letterboxes."""
 
 
 class Pictures:
@@ -41,6 +45,8 @@ class Pictures:
         params: OnnxParams,
         run: Callable[[dict[str, Any]], list[Any]],
         outputs: Outputs,
+        found: Found,
+        metadata: Mapping[str, str],
         decoder: Decoder = as_they_are,
     ) -> None:
         """Bind a model.
@@ -51,6 +57,8 @@ class Pictures:
             params: the job's parameters.
             run: runs it on arrays by input.
             outputs: divides its outputs among the items of a mini-batch.
+            found: what was found out about its sizes.
+            metadata: what its file says of itself.
             decoder: makes the records of a picture, where the model makes no pictures.
 
         Raises:
@@ -59,21 +67,47 @@ class Pictures:
         self._taken, self._params = taken, params
         self._run, self._outputs, self._decoder = run, outputs, decoder
         self._values = _ranges(name, taken, params)
-        self._fit = Fit(taken.size, taken.batch, params.fit == "tile")
+        self._found = found
+        self._fit = Fit(
+            (taken.size[0] or found.size[0], taken.size[1] or found.size[1]),
+            1 if found.singly else taken.batch,
+            params.fit == "tile",
+            found.multiple,
+            _way(params, metadata),
+        )
 
     def note(self) -> str:
         """Say what the model takes, and what was assumed."""
         taken = self._taken
         layout = "NHWC" if taken.last else "NCHW"
-        colours = {1: "grey", 3: self._params.channels.upper()}[taken.channels]
-        height, width = taken.size
-        size = "any size"
-        if height or width:
-            size = f"{width or 'any'} x {height or 'any'} (pictures are {self._params.fit}d)"
+        colours = {1: "grey", 3: self._params.channels.upper(), 4: "RGBA (opaque)"}[taken.channels]
         field = taken.field
+        singly = ", one by one" if self._found.singly else ""
         return (
-            f"input {field.name!r} {field.kind} {layout} {colours}, {size}, {self._values.note()}"
+            f"input {field.name!r} {field.kind} {layout} {colours}, {self._sizes()}{singly}, "
+            f"{self._values.note()}"
         )
+
+    def _sizes(self) -> str:
+        """Say which sizes the model takes, and what becomes of pictures of another."""
+        (height, width), fit, found = self._fit.size, self._fit, self._found
+        done = {"pad": "padded", "letterbox": "letterboxed", "resize": "resized", "tile": "tiled"}
+        way = "tile" if fit.tiled else fit.way
+        if height and width:
+            way = "resize" if way == "auto" else way
+            return f"{width} x {height} (pictures are {done[way]})"
+        multiples = ""
+        if found.how == "first":
+            return "the first picture's size (others may fail; set `size` to what the model takes)"
+        if found.multiple > 1:
+            how = {"tried": "as trials show", "stated": "as its file says"}.get(found.how, "")
+            way = way if way in ("resize", "letterbox") else "pad"
+            multiples = f"multiples of {found.multiple} {how}".rstrip()
+            multiples += f" (pictures are {done[way]})"
+        if height or width:
+            size = f"{width or 'any'} x {height or 'any'} (pictures are resized)"
+            return f"{size}, {multiples}" if multiples else size
+        return multiples or "any size"
 
     def score(self, batch: Tensor) -> Scores:
         """Score RGB pictures, float32 in [0, 1], (N, 3, H, W).
@@ -86,7 +120,7 @@ class Pictures:
             placed = self._fit.place(batch.shape[2], batch.shape[3])
             made = self._fit(batch, lambda pictures: self._made(pictures, placed))
             if isinstance(made, torch.Tensor):
-                return Scores(pictures=self._values.settle(made, batch))
+                return Scores(pictures=self._values.settle(made))
         return Scores(records=made)
 
     def _made(self, pictures: Tensor, placed: Placed) -> Made:
@@ -113,9 +147,12 @@ class Pictures:
         values = self._values.encode(grey(pictures) if taken.channels == 1 else pictures)
         if self._params.channels == "bgr":
             values = values.flip(1)
+        if taken.channels == 4:
+            opaque = self._values.encode(torch.ones_like(pictures[:, :1]))
+            values = torch.cat([values, opaque], 1)
         if taken.last:
             values = values.permute(0, 2, 3, 1)
-        if taken.field.kind == "uint8":
+        if taken.field.kind in signature.WHOLE.values():
             values = values.round().clamp(0, 255)
         array: np.ndarray[Any, Any] = (
             values.to(getattr(torch, taken.field.kind)).contiguous().cpu().numpy()
@@ -136,7 +173,12 @@ class Pictures:
         if dtype is None or dtype.name not in signature.PIXELS.values():
             return None
         height, width = source.shape[2:]
-        made = as_pictures(torch.from_numpy(output), height, width, last=self._taken.last)
+        last = self._taken.last
+        result = torch.from_numpy(output)
+        if self._taken.channels == 4 and result.dim() == 4 and result.shape[3 if last else 1] == 4:
+            # Of RGBA, the alpha is the source's own.
+            result = result[..., :3] if last else result[:, :3]
+        made = as_pictures(result, height, width, last=last)
         if made is None or len(made) != len(source):
             return None
         made = made.to(source.device)
@@ -145,8 +187,15 @@ class Pictures:
         return self._values.decode(made)
 
 
+def _way(params: OnnxParams, metadata: Mapping[str, str]) -> str:
+    """Return what is done to pictures of another size; see `Fit`."""
+    if params.fit == "auto" and metadata.get("task") in BOXED:
+        return "letterbox"
+    return "auto" if params.fit == "tile" else params.fit
+
+
 def _ranges(name: str, taken: PictureInput, params: OnnxParams) -> Values:
-    if taken.field.kind == "uint8":
+    if taken.field.kind in signature.WHOLE.values():
         if params.range not in ("auto", "byte"):
             raise BadInput(
                 f"{name}: input {taken.field} takes values 0 to 255", "leave `range` out"

@@ -6,26 +6,29 @@ do not, and start much faster without it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from impasto.errors import BadInput
+from impasto.errors import BadInput, meant
 from impasto.scorers.base import DeviceLost, Scorer, Scores
-from impasto.scorers.onnx import signature
+from impasto.scorers.onnx import further, signature
 from impasto.scorers.onnx.outputs import Outputs, as_they_are
-from impasto.scorers.onnx.session import open_session
+from impasto.scorers.onnx.session import NotOpened, open_session
 from impasto.scorers.onnx.signature import PictureInput
 from impasto.scorers.results import is_tensor
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
+    from onnxruntime import InferenceSession
 
     from impasto.scorers.base import Inputs, Record
     from impasto.scorers.onnx.params import OnnxParams
     from impasto.scorers.onnx.pictures import Pictures
+    from impasto.scorers.onnx.signature import Field, RowInput
 
 
 class OnnxScorer(Scorer):
@@ -53,20 +56,59 @@ class OnnxScorer(Scorer):
         self._name = PurePosixPath(params.model).name
         content = inputs.trusted(params.model)
         self._session = open_session(self._name, content, device)
-        self._taken = signature.read(
-            self._name, signature.fields(self._session.get_inputs()), params
-        )
-        outputs = signature.fields(self._session.get_outputs())
-        self._outputs = Outputs(outputs, self._taken.batch)
+        self._model = _Model.of(self._name, self._session, params, inputs)
+        self._taken = self._model.taken
         self.batch = self._taken.batch
         self._pictures: Pictures | None = None
         if isinstance(self._taken, PictureInput):
-            from impasto.scorers.onnx import pictures
+            from impasto.scorers.onnx import pictures, sizes
 
+            found = sizes.Found.of(prepared)
+            if found.singly:
+                self.batch = 1
+            self._outputs = Outputs(self._model.outputs, self.batch, found.axes)
             self._pictures = pictures.Pictures(
-                self._name, self._taken, params, self._run, self._outputs
+                self._name,
+                self._taken,
+                params,
+                self._run,
+                self._outputs,
+                found,
+                self._model.metadata,
             )
+        else:
+            self._outputs = Outputs(self._model.outputs, self.batch)
         self.notes = (self._note(),)
+
+    @classmethod
+    def prepare(cls, params: OnnxParams, inputs: Inputs) -> dict[str, Any]:
+        """Find out which sizes of pictures the model accepts; see `sizes.find`.
+
+        Raises:
+            BadInput: it runs at no size, or has inputs of no supported form.
+        """
+        name = PurePosixPath(params.model).name
+        try:
+            session = open_session(name, inputs.trusted(params.model), "cpu")
+        except NotOpened:
+            # It may need what the CPU lacks.
+            return {}
+        model = _Model.of(name, session, params, inputs)
+        if not isinstance(model.taken, PictureInput):
+            return {}
+        from impasto.scorers.onnx import sizes
+
+        def run(feed: dict[str, Any]) -> list[Any]:
+            inputs.alive()
+            made: list[Any] = session.run(model.names, feed | model.given)
+            return made
+
+        def sample() -> tuple[int, int]:
+            height, width, _ = inputs.sample().shape
+            return height, width
+
+        found = sizes.find(name, model.taken, model.outputs, params, model.metadata, run, sample)
+        return found.state()
 
     def score(self, batch: torch.Tensor | pd.DataFrame) -> Scores:
         """Score RGB pictures, float32 in [0, 1], (N, 3, H, W), or a data frame of N rows.
@@ -114,7 +156,7 @@ class OnnxScorer(Scorer):
     def _run(self, feed: dict[str, Any]) -> list[Any]:
         self._alive()
         try:
-            outputs: list[Any] = self._session.run(None, feed)
+            outputs: list[Any] = self._session.run(self._model.names, feed | self._model.given)
         except Exception as error:
             message = " ".join(str(error).split())
             if "out of memory" in message or "Failed to allocate memory" in message:
@@ -132,3 +174,49 @@ class OnnxScorer(Scorer):
         more = len(self._taken.fields) - 8
         rest = f" and {more} more" if more > 0 else ""
         return f"{self._name}: {'input' if self._taken.matrix else 'columns'} {fields}{rest}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """What a model takes and returns.
+
+    Attributes:
+        taken: its inputs that items are for.
+        given: the arrays of its other inputs, by name.
+        outputs: its outputs that are used.
+        metadata: what its file says of itself.
+    """
+
+    taken: PictureInput | RowInput
+    given: dict[str, Any]
+    outputs: tuple[Field, ...]
+    metadata: dict[str, str]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the outputs."""
+        return [field.name for field in self.outputs]
+
+    @classmethod
+    def of(cls, name: str, session: InferenceSession, params: OnnxParams, inputs: Inputs) -> Self:
+        """Read a model.
+
+        Raises:
+            BadInput: its inputs are of no supported form, or the user's values do not fit them.
+            Unavailable: the store with a value does not answer.
+        """
+        fields = signature.fields(session.get_inputs())
+        taken, given = further.split(name, fields, params.input)
+        outputs = signature.fields(session.get_outputs())
+        names = [field.name for field in outputs]
+        if params.output_name and params.output_name not in names:
+            raise BadInput(
+                f"{name}: has no output {params.output_name!r}",
+                meant(params.output_name, names) or f"choose from {', '.join(names)}",
+            )
+        return cls(
+            signature.read(name, taken, params),
+            further.values(given, params.input, inputs.trusted),
+            tuple(each for each in outputs if params.output_name in ("", each.name)),
+            session.get_modelmeta().custom_metadata_map,
+        )
