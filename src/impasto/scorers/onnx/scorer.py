@@ -16,7 +16,7 @@ from impasto.errors import BadInput, meant
 from impasto.scorers.base import DeviceLost, Scorer, Scores
 from impasto.scorers.onnx import further, signature
 from impasto.scorers.onnx.outputs import Outputs, as_they_are
-from impasto.scorers.onnx.session import NotOpened, open_session
+from impasto.scorers.onnx.session import open_session
 from impasto.scorers.onnx.signature import PictureInput
 from impasto.scorers.results import is_tensor
 
@@ -87,11 +87,11 @@ class OnnxScorer(Scorer):
         Raises:
             BadInput: it runs at no size, or has inputs of no supported form.
         """
-        name = PurePosixPath(params.model).name
+        name, content = PurePosixPath(params.model).name, inputs.trusted(params.model)
         try:
-            session = open_session(name, inputs.trusted(params.model), "cpu")
-        except NotOpened:
-            # It may need what the CPU lacks.
+            session = open_session(name, content, "cpu")
+        except BadInput:
+            # It may need what the CPU lacks; if not, loading it says what is wrong.
             return {}
         model = _Model.of(name, session, params, inputs)
         if not isinstance(model.taken, PictureInput):

@@ -12,10 +12,6 @@ QUIET = 4
 """ONNX Runtime's log level that prints fatal errors only: the others are raised."""
 
 
-class NotOpened(BadInput):
-    """ONNX Runtime cannot run the model on this device."""
-
-
 def open_session(name: str, content: bytes, device: str) -> ort.InferenceSession:
     """Open a model with ONNX Runtime.
 
@@ -25,8 +21,7 @@ def open_session(name: str, content: bytes, device: str) -> ort.InferenceSession
         device: ``cuda:<n>``, or ``cpu``: one thread then, since mini-batches run side by side.
 
     Raises:
-        NotOpened: the file is not a model that it can run there.
-        BadInput: the file keeps weights in other files.
+        BadInput: the file is not a model that it can run.
         Unavailable: ONNX Runtime cannot use the CUDA device.
     """
     if keeps_data_elsewhere(content):
@@ -52,7 +47,7 @@ def open_session(name: str, content: bytes, device: str) -> ort.InferenceSession
         message = " ".join(str(error).split())
         if "CUDA" in message:
             raise _no_cuda(name, device, message) from None
-        raise NotOpened(
+        raise BadInput(
             f"{name}: is not an ONNX model that can be run ({message})", "export it again"
         ) from None
     if cuda and "CUDAExecutionProvider" not in session.get_providers():
