@@ -14,6 +14,8 @@ from PIL import Image
 
 from impasto.errors import BadInput
 from impasto.scorers import registry
+from impasto.scorers.params import Role
+from impasto.scorers.roles import moved
 from impasto.watch.allowed import check_allowed
 from support.command import call
 from support.onnx_nets import FLOAT, build, made, pictures, records, scorer
@@ -165,6 +167,18 @@ def test_a_value_needs_a_name_and_a_name_one_value(
         done = call("run", "a.png", "--scorer", "onnx:net.onnx", *words, "-o", tmp_path / "b.png")
         assert done.returncode == 2
         assert message in done.stderr
+
+
+def test_arrays_are_files_like_others_by_their_names() -> None:
+    entry = registry.find("onnx")
+    params: dict[str, Any] = {"model": "a.onnx", "input": {"k": "k.npy", "sr": 16000, "name": "x"}}
+    found = [(file.name, file.role, file.url) for file in entry.files(params)]
+    assert found == [("model", Role.FILE, "a.onnx"), ("input.k", Role.FILE, "k.npy")]
+    there = moved(params, {"model": "b.onnx", "input.k": "az://c/k.npy"})
+    assert there == {"model": "b.onnx", "input": {**params["input"], "k": "az://c/k.npy"}}
+    assert params["input"]["k"] == "k.npy"
+    with pytest.raises(BadInput, match="`input`: must hold texts, numbers or lists of numbers"):
+        entry.parse({"model": "a.onnx", "input": {"k": np.ones(3)}})
 
 
 def test_trigger_files_may_not_name_arrays() -> None:

@@ -246,3 +246,15 @@ def test_an_even_picture_is_a_result_like_any_other() -> None:
     )
     blank = torch.ones(2, 3, 10, 12)
     assert torch.equal(made(scorer(mask).score(blank)), torch.zeros(2, 3, 10, 12))
+
+
+def test_tiles_may_have_a_size_that_the_model_does_not_fix() -> None:
+    batch = pictures(1, 75, 130)
+    brighter = build(
+        [helper.make_node("Sqrt", ["x"], ["y"])],
+        {"x": (FLOAT, ["n", 3, "h", "w"])},
+        {"y": (FLOAT, ["n", 3, "h", "w"])},
+    )
+    model = scorer(brighter, fit="tile", size="48x32")
+    assert "48 x 32 (pictures are tiled)" in model.notes[0]
+    torch.testing.assert_close(made(model.score(batch)), batch.sqrt(), atol=1e-6, rtol=0)

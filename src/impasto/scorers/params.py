@@ -39,7 +39,10 @@ def _as_texts(values: object) -> object:
     """Write the values of a dictionary as JSON, except those that are texts already."""
     if not isinstance(values, dict):
         return values
-    return {name: it if isinstance(it, str) else json.dumps(it) for name, it in values.items()}
+    try:
+        return {name: it if isinstance(it, str) else json.dumps(it) for name, it in values.items()}
+    except TypeError:
+        raise ValueError("must hold texts, numbers or lists of numbers") from None
 
 
 PictureFile: TypeAlias = Annotated[str, Role.PICTURE]

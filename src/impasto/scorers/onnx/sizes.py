@@ -123,9 +123,7 @@ def find(
             f"{name}: input {taken.field} runs at no size that was tried ({trial.error})",
             "set `size` to what it was made for, such as 640x480, or x48 for a height alone",
         )
-    multiple, height, width = good
-    axes = known.axes or trial.axes(height, width, outputs)
-    return Found(multiple, known.size, axes, how)
+    return Found(good.multiple, known.size, known.axes or trial.axes(good, outputs), how)
 
 
 def _stated(params: OnnxParams, metadata: Mapping[str, str]) -> Found:
@@ -173,6 +171,23 @@ def _like(
         yield multiple, fixed[0] or high, fixed[1] or wide
 
 
+@dataclass(frozen=True, slots=True)
+class _Good:
+    """A size at which a model runs.
+
+    Attributes:
+        multiple: a number of which its sides are multiples.
+        height: in pixels.
+        width: in pixels.
+        made: the outputs.
+    """
+
+    multiple: int
+    height: int
+    width: int
+    made: list[Any]
+
+
 class _Trial:
     """Runs a model on noise of several sizes.
 
@@ -184,24 +199,26 @@ class _Trial:
         self._taken, self._run = taken, run
         self.error = ""
 
-    def best(self, sizes: Iterator[tuple[int, int, int]]) -> tuple[int, int, int] | None:
+    def best(self, sizes: Iterator[tuple[int, int, int]]) -> _Good | None:
         """Return the first multiple and size whose pictures can be cut out again, or that runs."""
-        runs: tuple[int, int, int] | None = None
+        runs: _Good | None = None
         for multiple, height, width in sizes:
             made = self._made(self._taken.batch or 1, height, width)
             if made is None:
                 continue
+            good = _Good(multiple, height, width, made)
             if all(self._fits(output, height, width) for output in made):
-                return multiple, height, width
-            runs = runs or (multiple, height, width)
+                return good
+            runs = runs or good
         return runs
 
-    def axes(self, height: int, width: int, outputs: tuple[Field, ...]) -> tuple[int | None, ...]:
+    def axes(self, good: _Good, outputs: tuple[Field, ...]) -> tuple[int | None, ...]:
         """Return the dimension of each output that grows with the mini-batch; None if none does."""
-        one, two = self._made(1, height, width), self._made(2, height, width)
-        if one is None or two is None:
+        two = self._made(2, good.height, good.width)
+        if two is None:
             return tuple(0 if each.shape[:1] == (1,) else None for each in outputs)
-        return tuple(_grown(np.shape(a), np.shape(b)) for a, b in zip(one, two, strict=True))
+        pairs = zip(good.made, two, strict=True)
+        return tuple(_grown(np.shape(one), np.shape(other)) for one, other in pairs)
 
     def _made(self, count: int, height: int, width: int) -> list[Any] | None:
         taken = self._taken
