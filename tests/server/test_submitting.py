@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -16,6 +17,7 @@ from impasto.jobs.waiting import Undriven
 from impasto.server.config import Scope
 from impasto.watch.rule import WatchSettings
 from impasto.watch.share import job_settings
+from support.models import write_sums
 from support.rules import styles
 from support.serving import Serving
 
@@ -196,6 +198,23 @@ def test_code_is_for_operators_and_never_where_callers_may_write(
     _refused(client, 422, "is not where code", {**given, "scorer": "script:/usr/bin/env"})
     ours = {**given, "scorer": f"python:{tmp_path / 'code/same.py'}:Same"}
     assert client.post("/v1/jobs", json=ours).status_code == 201
+
+
+def test_arrays_of_an_onnx_model_are_where_its_code_is(serving: Serving, tmp_path: Path) -> None:
+    code = tmp_path / "code"
+    for folder in (tmp_path, code):
+        folder.mkdir(exist_ok=True)
+        np.save(folder / "w.npy", np.ones(2))
+        write_sums(folder / "sums.onnx")
+    client = Serving(tmp_path, code=(str(code),)).client("operator")
+    given: dict[str, Any] = {
+        "source": str(serving.media / "clip.mp4"),
+        "scorer": f"onnx:{code / 'sums.onnx'}",
+    }
+    outside = {**given, "params": {"input": {"w": str(tmp_path / "w.npy")}}}
+    _refused(client, 422, "w.npy is not where code for callers is kept", outside)
+    inside = {**given, "params": {"input": {"w": str(code / "w.npy"), "k": [1, 2.5]}}}
+    assert client.post("/v1/jobs", json=inside).status_code == 201
 
 
 def test_the_home_is_no_place_for_anything(tmp_path: Path) -> None:

@@ -69,6 +69,25 @@ def test_a_rule_says_what_becomes_of_an_object(tmp_path: Path) -> None:
     assert change(load(home="h"), rule.settings, "").workers.most == 1
 
 
+def test_a_rules_values_by_name_are_beside_the_rules_as_other_files(tmp_path: Path) -> None:
+    for name in ("net.onnx", "w.npy"):
+        (tmp_path / name).write_bytes(b"")
+    rule = the_rule(
+        tmp_path,
+        """
+        [rules.r]
+        inbox = "in/"
+        scorer = "onnx:net.onnx"
+        input = { w = "w.npy", rate = 16000 }
+        size = "x48"
+        output = "out/{name}.jsonl"
+        """,
+    )
+    (variant,) = rule.variants
+    assert variant.params["input"] == {"w": str(tmp_path / "w.npy"), "rate": 16000}
+    assert variant.params["model"] == str(tmp_path / "net.onnx")
+
+
 def test_what_a_rule_leaves_out_suits_its_inbox_and_output(tmp_path: Path) -> None:
     rule = the_rule(tmp_path, COPY)
     assert (rule.settle, rule.interval, rule.after, rule.triggers) == (2.0, 10.0, "stay", True)
