@@ -105,7 +105,7 @@ class First(ModelFile):
     """A job whose first picture is a page of text."""
 
     def sample(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-        return np.array(page(WORDS))
+        return np.array(page(WORDS, 160, 120))
 
 
 def test_a_recogniser_that_takes_no_page_says_what_to_set() -> None:
@@ -145,6 +145,38 @@ def test_a_classifier_of_files_takes_their_bytes_as_rows() -> None:
     found = records(scorer(ModelFile(path.read_bytes())).score(frame))
     labels = [names[int(np.argmax(each["output"]))] for each in found]
     assert labels == ["python", "json"]
+
+
+def test_a_pipeline_of_scikit_learn_takes_text_and_numbers_by_their_columns() -> None:
+    from skl2onnx import to_onnx
+    from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    frame = pd.DataFrame(
+        {
+            "city": ["Bonn", "Łódź", "Bonn", "Oslo"] * 3,
+            "age": [31, 52, 8, 77] * 3,
+            "height": [1.8, 1.65, 1.2, 1.7] * 3,
+        }
+    )
+    columns = [("o", OneHotEncoder(), ["city"]), ("s", StandardScaler(), ["age", "height"])]
+    pipeline = make_pipeline(ColumnTransformer(columns), LogisticRegression())
+    pipeline.fit(frame, ["no", "yes", "no", "yes"] * 3)
+    kinds = [
+        ("city", StringTensorType([None, 1])),
+        ("age", Int64TensorType([None, 1])),
+        ("height", FloatTensorType([None, 1])),
+    ]
+    for zipmap in (True, False):
+        exported = to_onnx(pipeline, initial_types=kinds, options={"zipmap": zipmap})
+        found = records(scorer(ModelFile(exported.SerializeToString())).score(frame[::-1]))
+        labels, chances = (name for name in found[0])
+        assert [each[labels] for each in found] == [*pipeline.predict(frame[::-1])]
+        given = [[*each[chances].values()] if zipmap else each[chances] for each in found]
+        np.testing.assert_allclose(given, pipeline.predict_proba(frame[::-1]), rtol=1e-5)
 
 
 def _features(content: bytes) -> list[int]:
