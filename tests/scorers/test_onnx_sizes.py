@@ -178,6 +178,22 @@ def test_outputs_whose_time_comes_first_are_divided_by_their_mini_batch() -> Non
     )
 
 
+def test_a_fixed_mini_batch_is_found_where_time_comes_first() -> None:
+    series = build(
+        [
+            helper.make_node("ReduceMean", ["x"], ["m"], axes=[2], keepdims=0),
+            helper.make_node("Transpose", ["m"], ["y"], perm=[2, 0, 1]),
+        ],
+        {"x": (FLOAT, [4, 3, 5, 7])},
+        {"y": (FLOAT, [7, 4, 3])},
+    )
+    batch = pictures(6, 5, 7)
+    found = records(scorer(series).score(batch))
+    np.testing.assert_allclose(
+        [each["output"] for each in found], batch.mean(2).permute(0, 2, 1), atol=1e-6
+    )
+
+
 def test_a_fixed_mini_batch_of_one_owns_all_that_comes_out() -> None:
     series = build(
         [

@@ -57,11 +57,13 @@ class Placed:
             (top, left), (height, width) = self.corner, self.inner
             outer[:, :, top : top + height, left : left + width] = inner
             return outer
-        rows, columns = (
-            _mirrored(old, new, before, inner.device)
-            for old, new, before in zip(self.inner, self.outer, self.corner, strict=True)
-        )
-        return inner[:, :, rows][:, :, :, columns]
+        for axis in (0, 1):
+            if self.inner[axis] != self.outer[axis]:
+                index = _mirrored(
+                    self.inner[axis], self.outer[axis], self.corner[axis], inner.device
+                )
+                inner = inner.index_select(2 + axis, index)
+        return inner
 
     def back(self, made: Tensor) -> Tensor:
         """Take the pictures out of what a network made of the input.
