@@ -194,14 +194,16 @@ def test_a_fixed_mini_batch_is_found_where_time_comes_first() -> None:
     )
 
 
-def test_a_fixed_mini_batch_of_one_owns_all_that_comes_out() -> None:
+@pytest.mark.parametrize("said", [[None, 1, 3], [1, "t"], None])
+def test_a_fixed_mini_batch_of_one_owns_all_that_comes_out(said: list[Any] | None) -> None:
+    """Whatever its file says of the output: that of a known recogniser says (1, t)."""
     series = build(
         [
             helper.make_node("ReduceMean", ["x"], ["m"], axes=[2], keepdims=0),
             helper.make_node("Transpose", ["m"], ["y"], perm=[2, 0, 1]),
         ],
         {"x": (FLOAT, [1, 3, "h", "w"])},
-        {"y": (FLOAT, [None, 1, 3])},
+        {"y": (FLOAT, said)},
     )
     batch = pictures(2, 5, 7)
     found = records(scorer(series).score(batch))

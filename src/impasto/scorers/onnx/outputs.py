@@ -52,7 +52,7 @@ class Outputs:
             axes: of each output, the dimension that is the mini-batch's, or None where all of it
                 belongs to a single item; empty is what `declared` returns.
         """
-        self._fields = fields
+        self._fields, self._batch = fields, batch
         self._names = [field.name for field in fields] if len(fields) > 1 else ["output"]
         self._axes = axes or declared(fields, batch)
 
@@ -67,26 +67,29 @@ class Outputs:
             ValueError: an output has no value for each of them.
         """
         columns = [
-            _divided(field, axis, output, count)
+            self._divided(field, axis, output, count)
             for field, axis, output in zip(self._fields, self._axes, outputs, strict=True)
         ]
         return [dict(zip(self._names, row, strict=True)) for row in zip(*columns, strict=True)]
 
-
-def _divided(field: Field, axis: int | None, output: Any, count: int) -> Sequence[Any]:
-    """Return an output's value for each item; raises ValueError if it has none."""
-    if axis is None and count == 1:
-        whole: Sequence[Any] = output if field.shape[:1] == (1,) else [output]
-        return whole
-    shape = np.shape(output)
-    if axis is None or len(shape) <= axis or shape[axis] != count:
-        raise ValueError(
-            f"output {field.name!r} has shape {shape} for {count} items, so it cannot be "
-            "divided among them; set `mini_batch=1`"
-        )
-    if isinstance(output, np.ndarray):
-        output = np.moveaxis(output, axis, 0)
-        if field.shape[1:] == (1,):
-            output = output.reshape(count)
-    divided: Sequence[Any] = output
-    return divided
+    def _divided(self, field: Field, axis: int | None, output: Any, count: int) -> Sequence[Any]:
+        """Return an output's value for each item; raises ValueError if it has none."""
+        shape = np.shape(output)
+        as_declared = len(shape) == len(field.shape)
+        if axis is None and as_declared and field.shape[:1] == (1,):
+            axis = 0
+        # A file may be wrong about an output.
+        found = axis is not None and len(shape) > axis and (as_declared or self._batch != 1)
+        if axis is None or not found or shape[axis] != count:
+            if count == 1:
+                return [output]
+            raise ValueError(
+                f"output {field.name!r} has shape {shape} for {count} items, so it cannot be "
+                "divided among them; set `mini_batch=1`"
+            )
+        if isinstance(output, np.ndarray):
+            output = np.moveaxis(output, axis, 0)
+            if field.shape[1:] == (1,):
+                output = output.reshape(count)
+        divided: Sequence[Any] = output
+        return divided
