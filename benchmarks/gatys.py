@@ -37,6 +37,8 @@ from machine import facts
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from impasto.scorers.base import Wants
+
 HEIGHT, EVALUATIONS, OURS = 192, 80, 32
 CLIPS = {"animated": ("bigbuckbunny.mp4", 60), "live": ("bikes.mp4", 30)}
 CONVERGED = 0.01
@@ -48,6 +50,7 @@ class Files:
 
     painting: NDArray[np.uint8]
     consecutive: bool = True
+    wants: Wants = "pictures"
     files: Path = Path()
 
     def image(self, url: str) -> NDArray[np.uint8]:

@@ -9,11 +9,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from impasto.scorers.base import Wants
+
 
 class Given:
     """A `scorers.Inputs` that has nothing, and counts the signs of life."""
 
     consecutive = False
+    wants: Wants = "pictures"
     files = Path()
 
     def __init__(self) -> None:

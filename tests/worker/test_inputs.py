@@ -34,7 +34,7 @@ def inputs(tmp_path: Path) -> JobInputs:
     )
     home = str(tmp_path / "home")
     spec = absolute(spec, Stores({}), home).spec
-    plan = Plan.model_construct(source="table")
+    plan = Plan.model_construct(source="table", output="records")
     task = Task.model_construct(home=home, spec=spec, plan=plan)
     return JobInputs(task, Stores({}), cast("Source", None), lambda: None)
 

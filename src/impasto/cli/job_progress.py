@@ -24,6 +24,7 @@ MAKING = {
     "records": "writing the records",
     "image": "writing the picture",
     "folder": "putting the pictures in place",
+    "arrays": "putting the arrays in place",
     "files": "putting the files in place",
 }
 """What assembling is to a user, by what is made."""

@@ -46,8 +46,8 @@ def _spec(
         int | None, typer.Option(help="Scale pictures down to this longer side, in pixels.")
     ] = None,
     frames: Annotated[
-        Literal["png", "jpg"] | None,
-        typer.Option(help="Write images into a folder instead of a video."),
+        Literal["png", "jpg", "npy", "npz"] | None,
+        typer.Option(help="Write images, or arrays of numpy, into a folder."),
     ] = None,
     fps: Annotated[
         str | None,

@@ -82,7 +82,7 @@ class Assembler:
         from impasto.outputs.open import write
 
         opened, plan, records = self.opened, ledger.plan, ledger.records
-        if plan.output in {"folder", "files"}:
+        if plan.output in {"folder", "arrays", "files"}:
             with opened.delivery.folder(records, overwrite=self.overwrite) as made:
                 return self._record(ledger, *made, ())
         with opened.delivery.file(overwrite=self.overwrite) as path:

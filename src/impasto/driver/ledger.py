@@ -202,7 +202,7 @@ def open_ledger(job: Job, spec: JobSpec, plan: Plan, *, retry: bool) -> Ledger:
 
     Records that are torn, do not fit the plan, or whose segments are incomplete are dropped. Failed
     items are tried again if there are more of them than the user allows, or on request: the cause
-    of their failure may be gone. In a shard of records or images, only those
+    of their failure may be gone. In a shard of records, images or arrays, only those
     items are scored, on the base of the old record, which is kept until a new one is written.
 
     Args:
@@ -220,7 +220,7 @@ def open_ledger(job: Job, spec: JobSpec, plan: Plan, *, retry: bool) -> Ledger:
     listing = job.listing() if records else listing
     torn = {n for n, record in records.items() if not whole(record, listing)}
     bases: dict[int, Done] = {}
-    if plan.output in {"records", "folder"}:
+    if plan.output in {"records", "folder", "arrays"}:
         bases = _keep_bases(job, plan, [records[n] for n in again - torn], listing)
     job.drop(again | torn | strange)
     done = [record for n, record in records.items() if n not in again | torn]

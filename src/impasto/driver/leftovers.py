@@ -88,7 +88,7 @@ def too_many(opened: OpenJob, ledger: Ledger, why: Excess) -> Incomplete:
     fact += f"; {ledger.open_items:,} are still open" if ledger.open_items else ""
     them = "them" if why.failed > 1 else "it"
     remedy = f"`impasto retry {job}` tries {them} again, {why.accepts} accepts {them}"
-    if ledger.plan.output not in {"records", "files"}:
+    if ledger.plan.output not in {"records", "arrays", "files"}:
         remedy += " with the source's picture"
     if ledger.open_items:
         remedy += f", `impasto resume {job}` goes on with the open ones"

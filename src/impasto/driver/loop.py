@@ -21,8 +21,7 @@ from impasto.engines.base import Control
 from impasto.engines.open import open_engine
 from impasto.errors import BadInput, Incomplete, Interrupted, Unavailable
 from impasto.jobs.presence import present
-from impasto.media import formats
-from impasto.outputs.delivery.base import ANY_SUFFIX
+from impasto.outputs.delivery.base import ANY_SUFFIX, replaceable
 from impasto.schema.outcome import Done, Failed, Result
 from impasto.storage.scratch import sweep_scratch
 from impasto.worker.task import Task
@@ -84,8 +83,8 @@ class Run:
             opened.check_version()
             return earlier
         self._reporter.planning()
-        replaceable = formats.WRITABLE if self._spec.overwrite else None
-        opened.check_output(ANY_SUFFIX if earlier else replaceable)
+        allowed = replaceable(opened.makes, overwrite=self._spec.overwrite)
+        opened.check_output(ANY_SUFFIX if earlier else allowed)
         opened.check_source()
         for line in opened.check_files(accept=self._accept):
             self._reporter.noted(line)

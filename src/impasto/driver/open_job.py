@@ -92,7 +92,7 @@ class OpenJob:
     @property
     def makes_folder(self) -> bool:
         """Whether the output is a folder; raises what `makes` does."""
-        return self.makes in {"folder", "files"}
+        return self.makes in {"folder", "arrays", "files"}
 
     @cached_property
     def id(self) -> str:

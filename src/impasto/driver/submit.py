@@ -7,7 +7,8 @@ import os
 from impasto.driver.open_job import OpenJob
 from impasto.errors import BadInput
 from impasto.jobs.job import Job
-from impasto.media import formats, images
+from impasto.media import images
+from impasto.outputs.delivery.base import replaceable
 from impasto.schema.job import JobSpec
 from impasto.schema.url import Url, parse
 
@@ -43,7 +44,7 @@ def _name(opened: OpenJob) -> None:
 
 def _refuse(opened: OpenJob) -> None:
     """Refuse an existing output and unreadable pictures, before there is a job."""
-    opened.check_output(formats.WRITABLE if opened.spec.overwrite else None)
+    opened.check_output(replaceable(opened.makes, overwrite=opened.spec.overwrite))
     for name, picture in opened.pictures.items():
         images.size(picture, f"`{name}={opened.spec.params[name]}`")
 

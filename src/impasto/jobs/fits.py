@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from impasto.media.formats import WRITABLE
+from impasto.tables.formats import ARRAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from impasto.schema.plan import OutputKind, Plan, Shard
 
 _SEGMENT = re.compile(r"segments/(\d{5,9})-[0-9a-f]{1,32}(/|\.mp4|\.jsonl)")
-_ENDINGS = {"video": ".mp4", "records": ".jsonl", "image": "/", "folder": "/", "files": "/"}
+_ENDINGS = {"video": ".mp4", "records": ".jsonl"} | dict.fromkeys(
+    ("image", "folder", "arrays", "files"), "/"
+)
 """What the name of a segment ends in, by what is made."""
 
 
@@ -51,7 +54,8 @@ def failed_fits(record: Failed, shard: Shard) -> bool:
 def plan_fits(plan: Plan) -> bool:
     """Return whether a plan has work to do, and outputs that can be written."""
     names = (name for shard in plan.shards for name in shard.outputs)
-    return bool(plan.shards) and all(PurePath(n).suffix.lower() in WRITABLE for n in names)
+    known = ARRAYS.values() if plan.output == "arrays" else WRITABLE
+    return bool(plan.shards) and all(PurePath(n).suffix.lower() in known for n in names)
 
 
 def _segment_fits(record: Done, output: OutputKind) -> bool:
@@ -67,13 +71,13 @@ def _within(shard: Shard, items: Iterable[int], *, repeated: bool = False) -> bo
 
 
 def _names_fit(record: Done, shard: Shard, output: OutputKind) -> bool:
-    """Return whether the names are those of a shard; only a failed item may lack a picture."""
+    """Return whether the names are those of a shard; only a failed item may lack its file."""
     if len(set(record.names)) < len(record.names):
         return False
     match output:
         case "files":
             return True
-        case "image" | "folder":
+        case "image" | "folder" | "arrays":
             scored = {*range(shard.start, shard.stop)} - {error.item for error in record.failed}
             wanted = {shard.outputs[item - shard.start] for item in scored}
             return wanted <= {*record.names} <= {*shard.outputs}

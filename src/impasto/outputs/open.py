@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from impasto.outputs.arrays import ArraysShard
 from impasto.outputs.files import FilesShard
 from impasto.outputs.records import RecordsShard, write_records
 
@@ -37,7 +38,9 @@ def open_shard(job: Job, spec: JobSpec, plan: Plan, attempt: Attempt, files: Pat
 
             return VideoShard(job, spec, plan, attempt.shard)
         case "records":
-            return RecordsShard(job, plan, attempt)
+            return RecordsShard(job, spec, plan, attempt)
+        case "arrays":
+            return ArraysShard(job, attempt)
         case "files":
             return FilesShard(job, attempt.shard, files)
         case _:

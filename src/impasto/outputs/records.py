@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from impasto.errors import BadInput
 from impasto.outputs.local_segment import LocalSegment
+from impasto.scorers import registry
 from impasto.storage.local import mapped
-from impasto.tables.write import assemble, jsonl
+from impasto.tables.write import assemble, jsonl, packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,19 +18,24 @@ if TYPE_CHECKING:
 
     from impasto.jobs.job import Job
     from impasto.outputs.base import Scored
+    from impasto.schema.job import JobSpec
     from impasto.schema.outcome import Attempt, Done
     from impasto.schema.plan import Plan
+    from impasto.scorers.base import Record
 
 
 class RecordsShard(LocalSegment):
     """One JSON line per record, in the order of the items."""
 
-    def __init__(self, job: Job, plan: Plan, attempt: Attempt) -> None:
+    def __init__(self, job: Job, spec: JobSpec, plan: Plan, attempt: Attempt) -> None:
         self.segment = job.new_segment(attempt.shard.index, ".jsonl")
         self._job = job
         self._shard = attempt.shard
         self._facts = plan.facts if plan.source == "video" else None
         self._base = attempt.base
+        self._noun = plan.noun.removesuffix("s")
+        self._packs = PurePath(spec.output).suffix.lower() == ".parquet"
+        self._scorer = spec.scorer
 
     def _open(self, stack: ExitStack) -> None:
         self._file = stack.enter_context(self._path.open("wb"))
@@ -36,12 +43,13 @@ class RecordsShard(LocalSegment):
         self._next = next(self._kept, None)
 
     def write(self, scored: Scored) -> None:
-        """Write the next item's records."""
+        """Write the next item's records; raises BadInput where arrays are too large for text."""
         self._keep_up_to(scored.index)
         key, moment = self._key(scored.index), self._moment(scored.index)
-        with mapped(str(self._path)):
-            for record in scored.records:
-                self._file.write(jsonl.line(key, {**moment, **record}))
+        for record in scored.records:
+            line = jsonl.line(key, {**moment, **self._fitting(key, record)})
+            with mapped(str(self._path)):
+                self._file.write(line)
 
     def finish(self) -> tuple[int, tuple[str, ...]]:
         """Store the lines; returns their bytes."""
@@ -50,6 +58,25 @@ class RecordsShard(LocalSegment):
             self._file.close()
         self._job.folder.put_file(self.segment, self._path)
         return self._path.stat().st_size, ()
+
+    def _fitting(self, key: str | int, record: Record) -> Record:
+        """Return a record as its line holds it: large arrays packed, or refused in text.
+
+        Small ones are lists of numbers in every format.
+        """
+        size = packed.size(record)
+        if size <= packed.LARGE:
+            return record
+        if self._packs:
+            return packed.pack(record)
+        item = f"{self._noun} {key + 1}" if isinstance(key, int) else key
+        folder = ""
+        if "arrays" in registry.find(self._scorer).gives:
+            folder = ", or a folder with `frames=npy`"
+        raise BadInput(
+            f"{item}: its record holds arrays of {size / 1000:,.0f} kB, which is too much for text",
+            f"choose .parquet as output{folder}",
+        )
 
     def _key(self, index: int) -> str | int:
         return self._shard.names[index - self._shard.start] if self._shard.names else index

@@ -11,7 +11,7 @@ from impasto.media import formats
 from impasto.media.formats import FAMILIES
 from impasto.schema.job import Items, JobSpec
 from impasto.schema.plan import OutputKind
-from impasto.tables.formats import RECORDS, TABLES, is_table
+from impasto.tables.formats import ARRAYS, RECORDS, TABLES, is_table
 
 if TYPE_CHECKING:
     from impasto.schema.kinds import SourceKind
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _REMEDIES = {
     "pictures": "a video, an image or a folder",
     "records": ", ".join(RECORDS),
+    "arrays": "a folder with `frames=npy`",
     "files": "a folder",
 }
 
@@ -53,7 +54,7 @@ def decide_output(
     Args:
         spec: the job.
         source: what the source is.
-        gives: what the scorer can make: pictures, records, files.
+        gives: what the scorer can make: pictures, records, arrays, files.
         is_folder: whether a folder is at the output already.
 
     Raises:
@@ -72,6 +73,8 @@ def decide_output(
         raise BadInput(f"{spec.output}: is a file of records", "`frames` needs a folder")
     if suffix in RECORDS:
         made: OutputKind = "records"
+    elif spec.frames in ARRAYS:
+        made = _arrays_kind(spec, suffix)
     elif source in {"files", "table"}:
         made = _files_kind(spec, source, gives, folder=folder)
     else:
@@ -82,7 +85,7 @@ def decide_output(
 
 def _check_given(spec: JobSpec, made: OutputKind, gives: Sequence[str]) -> None:
     """Refuse an output of a kind that the scorer does not make."""
-    needed = made if made in {"records", "files"} else "pictures"
+    needed = made if made in {"records", "arrays", "files"} else "pictures"
     if needed in gives:
         return
     choices = [_REMEDIES[each] for each in gives]
@@ -92,12 +95,23 @@ def _check_given(spec: JobSpec, made: OutputKind, gives: Sequence[str]) -> None:
     )
 
 
+def _arrays_kind(spec: JobSpec, suffix: str) -> OutputKind:
+    """Return what becomes of items whose arrays are wanted."""
+    if suffix in {*FAMILIES, *formats.WRITABLE}:
+        raise BadInput(
+            f"{spec.output}: is named like a file, but arrays need a folder", "name a folder"
+        )
+    return "arrays"
+
+
 def _files_kind(
     spec: JobSpec, source: SourceKind, gives: Sequence[str], *, folder: bool
 ) -> OutputKind:
     """Return what becomes of files or rows when the output is not a file of records."""
     if source == "table":
-        raise BadInput(f"{spec.output}: rows become records", f"choose {', '.join(RECORDS)}")
+        choices = ", ".join(RECORDS)
+        arrays = " or, for arrays, a folder with `frames=npy`" if "arrays" in gives else ""
+        raise BadInput(f"{spec.output}: rows become records", f"choose {choices}{arrays}")
     if not folder or spec.frames:
         raise BadInput(
             f"{spec.output}: files cannot become pictures",

@@ -1,4 +1,4 @@
-"""The names of a job's pictures when they are written as files."""
+"""The names of a job's pictures and arrays when they are written as files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from impasto.errors import BadInput
 from impasto.media.formats import WRITABLE
 from impasto.schema.url import parse
+from impasto.tables.formats import ARRAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def frame_names(start: int, stop: int, kind: FrameFormat | None) -> tuple[str, ...]:
-    """Name a video's frames as images, counted from 1 as players do."""
+    """Name a video's frames or a table's rows as files, counted from 1 as players do."""
     return tuple(f"{n + 1:06d}.{kind or 'png'}" for n in range(start, stop))
 
 
@@ -78,6 +79,8 @@ def output_names(names: tuple[str, ...], frames: FrameFormat | None) -> tuple[st
 
 def _renamed(name: str, frames: FrameFormat | None) -> str:
     suffix = _suffix(name)
+    if frames in ARRAYS:
+        return f"{name.removesuffix(suffix)}{ARRAYS[frames]}"
     kind = f".{frames}" if frames else suffix.lower() if suffix.lower() in WRITABLE else ".png"
     same = WRITABLE.get(suffix.lower()) == WRITABLE[kind]
     return name if same else f"{name.removesuffix(suffix)}{kind}"

@@ -151,7 +151,7 @@ def _shards(survey: Survey, spec: JobSpec, made: OutputKind, size: Size) -> tupl
         cheap = [item - start for item in survey.cheap_cuts]
         borders = [start + cut for cut in cut_points(survey.count, size.items, cheap, size.least)]
     shards = [survey.shard(n, a, b) for n, (a, b) in enumerate(pairwise(borders))]
-    if made not in {"image", "folder"}:
+    if made not in {"image", "folder", "arrays"}:
         return tuple(shards)
     if made == "image":
         outputs: tuple[str, ...] = (PurePath(spec.output).name,)

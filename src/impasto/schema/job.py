@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints, model_validator
 from impasto.errors import BadInput
 from impasto.schema.signatures import Signed
 
-FrameFormat = Literal["png", "jpg"]
+FrameFormat = Literal["png", "jpg", "npy", "npz"]
 Items = Literal["pictures", "files", "rows"]
 Deinterlace = Literal["auto", "no"]
 Audio = Literal["copy", "auto", "none", "aac", "opus", "flac"]
@@ -84,7 +84,8 @@ class JobSpec(Signed):
             model: ``onnx:model.onnx``.
         params: the scorer's own parameters.
         items: what the source is read as; None lets the source and the scorer decide.
-        frames: write images of this format instead of a video.
+        frames: write a folder of files of this format, one for each item: images; or what the
+            scorer makes as arrays of numpy, ``npy`` for a single one, ``npz`` for several by name.
         fps: frames per second of a video made from images.
         max_size: maximum of the output's longer side, in pixels; None keeps the source's.
         start: beginning of the range taken, in seconds from the first frame; None is the source's.

@@ -12,7 +12,7 @@ from impasto.schema.bounds import NEVER, Count, Moment, Name, PathText, Side, To
 from impasto.schema.job import Items, Preset
 from impasto.schema.source import TableFacts, VideoCut, VideoFacts
 
-OutputKind = Literal["video", "image", "folder", "records", "files"]
+OutputKind = Literal["video", "image", "folder", "arrays", "records", "files"]
 
 _ITEMS = {"video": "pictures", "images": "pictures", "files": "files", "table": "rows"}
 """What a scorer is given, by what the source is."""
@@ -42,7 +42,7 @@ class Shard(Frozen):
         stop: one past the last item.
         cut: how to read the range when the source is a video.
         names: the images or files to read, in order: names below the source's URL, or whole URLs.
-        outputs: the image names to write, in order, when the output is images.
+        outputs: the names of the images or arrays to write, in order.
         span: the half-open range of a table's bytes that holds the rows, where rows are lines.
     """
 
@@ -73,8 +73,8 @@ class Plan(Frozen):
 
     Attributes:
         source: what the source is.
-        output: what is made: one video, one image, a folder of images, one file of records, or a
-            folder of the files that a script writes.
+        output: what is made: one video, one image, a folder of images or of arrays, one file of
+            records, or a folder of the files that a script writes.
         items: what the scorer is given.
         base: URL of the folder that the shards' names are under.
         table: facts about the table, when the items are rows.
@@ -144,7 +144,7 @@ class Plan(Frozen):
         """Refuse a plan whose names lead elsewhere, are missing or are repeated."""
         if self.source in {"images", "files"} and not all(map(_named, self.shards)):
             raise ValueError("has a shard without names")
-        if self.output in {"image", "folder"} and not all(map(_has_outputs, self.shards)):
+        if self.output in {"image", "folder", "arrays"} and not all(map(_has_outputs, self.shards)):
             raise ValueError("has a shard without outputs")
         outputs = [name for shard in self.shards for name in shard.outputs]
         if len(set(outputs)) < len(outputs):

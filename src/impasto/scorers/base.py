@@ -22,7 +22,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     """A mini-batch: N RGB pictures, float32 in [0, 1], (N, 3, H, W); N rows; or the local paths of
     N files."""
 
+Wants: TypeAlias = Literal["pictures", "records", "arrays"]
+"""What an output is made of: pictures; records, also beside files; or arrays as they are."""
 Record: TypeAlias = dict[str, Any]
 """One line of an output of records; values are JSON's types, numpy's scalars and arrays."""
 
@@ -46,6 +48,11 @@ class Inputs(Protocol):
     @property
     def consecutive(self) -> bool:
         """Whether pictures come as the consecutive frames of a video."""
+        ...
+
+    @property
+    def wants(self) -> Wants:
+        """What the output is made of."""
         ...
 
     @property

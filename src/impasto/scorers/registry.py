@@ -48,21 +48,21 @@ SCORERS: dict[str, Entry] = {
         PythonParams,
         "your own class with score(batch), on arrays: python:FILE.py:CLASS",
         takes=("pictures", "rows"),
-        gives=("pictures", "records"),
+        gives=("pictures", "records", "arrays"),
     ),
     "onnx": Entry(
         "impasto.scorers.onnx.scorer:OnnxScorer",
         OnnxParams,
         "an ONNX model: picture to picture, picture to vector, or rows",
         takes=("pictures", "rows"),
-        gives=("pictures", "records"),
+        gives=("pictures", "records", "arrays"),
         extra="onnx",
     ),
     "checkpoint": Entry(
         "impasto.scorers.checkpoint.scorer:CheckpointScorer",
         CheckpointParams,
         "a fast-neural-style checkpoint, a TorchScript or a torch.export file",
-        gives=("pictures", "records"),
+        gives=("pictures", "records", "arrays"),
     ),
     "identity": Entry(
         "impasto.scorers.identity:IdentityScorer", NoParams, "copies pictures unchanged"

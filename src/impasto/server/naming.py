@@ -11,7 +11,7 @@ from impasto.media.formats import FAMILIES, WRITABLE, is_image, is_video
 from impasto.schema.url import parse
 from impasto.scorers import registry
 from impasto.scorers.params import Role
-from impasto.tables.formats import is_table
+from impasto.tables.formats import ARRAYS, is_table
 from impasto.watch.template import place_below
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def _stem(name: str) -> str:
 
 def _suffix(name: str, fields: Mapping[str, Any], gives: tuple[str, ...]) -> str:
     """Return the suffix of the output, "/" for a folder."""
+    if fields.get("frames") in ARRAYS:
+        return "/"
     rows = str(fields.get("items")) in {"rows", "files"} or is_table(name)
     if rows or "pictures" not in gives:
         return ".jsonl"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from impasto.server.context import Context
     from impasto.server.planned import Planned
 
-FOLDERS = {"folder", "files"}
+FOLDERS = {"folder", "arrays", "files"}
 """Outputs that are folders."""
 
 

@@ -13,6 +13,7 @@ from impasto.server.models.items import Records
 from impasto.server.problems import Refused
 from impasto.storage.ranges import RangeReader
 from impasto.tables.write.jsonl import ITEM, parsed
+from impasto.tables.write.packed import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,7 +113,7 @@ def _open(job: Job, segment: str) -> io.BufferedReader:
 def _row(raw: bytes) -> dict[str, Any]:
     """Return a record in JSON's types, or what is said in place of one that cannot be shown."""
     try:
-        return parsed(raw, finite=True)
+        return {name: told(value) for name, value in parsed(raw, finite=True).items()}
     except (ValueError, RecursionError):
         return {ITEM: None, "error": "this record is too long or too deep to be shown"}
 

@@ -9,6 +9,9 @@ from impasto.errors import BadInput
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 RECORDS = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".txt")
 
+ARRAYS = {"npy": ".npy", "npz": ".npz"}
+"""Suffixes of files of arrays, by the format that asks for them."""
+
 
 def is_table(name: str) -> bool:
     """Return whether a file is a table, judged by its name."""

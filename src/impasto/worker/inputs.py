@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from impasto.schema.plan import OutputKind
+    from impasto.scorers.base import Wants
     from impasto.sources.base import Source
     from impasto.storage.store import Store
     from impasto.storage.stores import Stores
@@ -51,6 +53,7 @@ class JobInputs:
         self._beat = 0.0
         self._stack = ExitStack()
         self.consecutive = task.plan.source == "video"
+        self.wants = wanted(task.plan.output)
 
     def __enter__(self) -> Self:
         folder = self._stack.enter_context(scratch())
@@ -132,6 +135,13 @@ class JobInputs:
         if now - self._beat > BEAT:
             self._beat = now
             self._alive()
+
+
+def wanted(made: OutputKind) -> Wants:
+    """Return what an output of a kind is made of."""
+    if made == "arrays":
+        return "arrays"
+    return "records" if made in {"records", "files"} else "pictures"
 
 
 def _fetch(store: Store, key: str, path: Path) -> None:

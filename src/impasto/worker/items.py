@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput
+from impasto.outputs.arrays import arrays_of
 from impasto.outputs.base import Scored
 from impasto.scorers.base import Scores
 from impasto.worker.scoring import divide, item_error
@@ -48,8 +49,15 @@ class FileScoring:
 class RowScoring:
     """Scores mini-batches of rows as data frames."""
 
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: Scorer, arrays: str = "") -> None:
+        """Bind a scorer to an output.
+
+        Args:
+            scorer: the model.
+            arrays: the suffix of the files that arrays are written to; "" writes records.
+        """
         self._scorer = scorer
+        self._arrays = arrays
 
     def __call__(self, items: Rows, size: Callable[[int], None]) -> list[Scored]:
         """Score rows; see `Scoring`."""
@@ -59,7 +67,7 @@ class RowScoring:
             # A separate frame: a scorer's changes to it must not show in the next attempt.
             return self._scorer.score(frame.iloc[start:stop].reset_index(drop=True))
 
-        return _score(score, range(items.start, items.start + len(frame)), size)
+        return _score(score, range(items.start, items.start + len(frame)), size, self._arrays)
 
     def size_of(self, item: Rows) -> None:
         """Return None: a row has no size after scoring."""
@@ -70,7 +78,10 @@ class RowScoring:
 
 
 def _score(
-    score: Callable[[int, int], Any], indices: Sequence[int], size: Callable[[int], None]
+    score: Callable[[int, int], Any],
+    indices: Sequence[int],
+    size: Callable[[int], None],
+    arrays: str = "",
 ) -> list[Scored]:
     since = time.perf_counter()
 
@@ -81,6 +92,9 @@ def _score(
         if len(scores.records) != stop - start:
             made = len(scores.records)
             raise ValueError(f"the scorer made records for {made} of {stop - start} items")
+        if arrays:
+            for records in scores.records:
+                arrays_of(records, arrays)
         return scores
 
     made: list[tuple[int, Any, Any]] = []

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from impasto.jobs.notes import Notes
     from impasto.schema.base import Frozen
     from impasto.schema.job import JobSpec
-    from impasto.scorers.base import Scorer
+    from impasto.scorers.base import Scorer, Wants
     from impasto.worker.inputs import JobInputs
 
 Reads: TypeAlias = dict[tuple[str, str], str]
@@ -131,6 +131,11 @@ class _NotedInputs:
         return self.job.consecutive
 
     @property
+    def wants(self) -> Wants:
+        self._note("wants")
+        return self.job.wants
+
+    @property
     def files(self) -> Path:
         self._note("files")
         return self.job.files
@@ -162,6 +167,8 @@ class _NotedInputs:
         match what:
             case "consecutive":
                 return str(self.job.consecutive)
+            case "wants":
+                return self.job.wants
             case "image":
                 return hashlib.sha256(self.job.encoded(url)).hexdigest()
         return ""

@@ -13,6 +13,7 @@ import torch
 from impasto.errors import BadInput
 from impasto.media import colour
 from impasto.media.frame import Frame, Layout, output_size
+from impasto.outputs.arrays import arrays_of
 from impasto.outputs.base import Scored
 from impasto.scorers.base import Scores
 from impasto.scorers.pictures import resize
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from impasto.media.frame import Plane
     from impasto.schema.outcome import ItemError
-    from impasto.scorers.base import Scorer
+    from impasto.scorers.base import Scorer, Wants
 
 
 class PictureScoring:
@@ -39,7 +40,8 @@ class PictureScoring:
         longest: int | None,
         *,
         layout: Layout | None = None,
-        wants: str = "pictures",
+        wants: Wants = "pictures",
+        arrays: str = "",
     ) -> None:
         """Bind a scorer to an output.
 
@@ -48,13 +50,15 @@ class PictureScoring:
             device: where it is loaded, ``cpu`` or ``cuda:<n>``.
             longest: the maximum longer side of scored pictures, in pixels, or None.
             layout: the planes to make; None makes (H, W, 3) RGB at each picture's own size.
-            wants: what the output consists of, ``pictures`` or ``records``.
+            wants: what the output is made of.
+            arrays: the suffix of the files that arrays are written to, if they are wanted.
         """
         self._scorer = scorer
         self._device = torch.device(device)
         self._longest = longest
         self._layout = layout
         self._wants = wants
+        self._arrays = arrays
         self._local = threading.local()
 
     @torch.inference_mode()
@@ -130,24 +134,31 @@ class PictureScoring:
         scores = self._scorer.score(rgb)
         if isinstance(scores, torch.Tensor):
             scores = Scores(pictures=scores)
-        if self._wants == "records":
-            self._check_records(scores, len(rgb))
-        else:
+        if self._wants == "pictures":
             self._check_pictures(scores, rgb)
+        else:
+            self._check_records(scores, len(rgb))
         return scores
 
     def _check_records(self, scores: Scores, count: int) -> None:
         if scores.records is None:
+            folder = "a folder, without `frames`" if self._arrays else "a folder"
             raise BadInput(
-                "the scorer makes pictures", "choose an output such as .mp4, or a folder"
+                "the scorer makes pictures", f"choose an output such as .mp4, or {folder}"
             )
         if len(scores.records) != count:
             raise ValueError(f"the scorer made records for {len(scores.records)} of {count} items")
+        if self._arrays:
+            for records in scores.records:
+                arrays_of(records, self._arrays)
 
     def _check_pictures(self, scores: Scores, rgb: torch.Tensor) -> None:
         made = scores.pictures
         if made is None:
-            raise BadInput("the scorer makes records", "choose an output such as .jsonl or .csv")
+            raise BadInput(
+                "the scorer makes records",
+                "choose an output such as .jsonl or .csv; for arrays, a folder with `frames=npy`",
+            )
         size = tuple(rgb.shape[2:])
         if self._scorer.resizes:
             layout = self._layout
@@ -162,7 +173,7 @@ class PictureScoring:
 
     def _made(self, frames: Sequence[Frame], scores: Scores) -> list[Scored]:
         facts = scores.facts or [{}] * len(frames)
-        if self._wants == "records":
+        if self._wants != "pictures":
             assert scores.records is not None
             return [
                 Scored(frame.index, records=records, facts=known, concealed=frame.concealed)

@@ -29,7 +29,7 @@ from impasto.sources.selection import WILD
 from impasto.storage.stores import Stores
 from impasto.worker.batch_size import best_size, largest
 from impasto.worker.batches import Batches, MiniBatch, SetAside
-from impasto.worker.inputs import JobInputs
+from impasto.worker.inputs import JobInputs, wanted
 from impasto.worker.items import FileScoring, RowScoring
 from impasto.worker.kept import KeptScorer
 from impasto.worker.prints import Prints
@@ -287,20 +287,23 @@ class Worker:
     def _bind(self, plan: Plan) -> Scoring:
         if plan.items == "files":
             return FileScoring(self._scorer)
+        arrays = f".{self._task.spec.frames}" if plan.output == "arrays" else ""
         if plan.items == "rows":
-            return RowScoring(self._scorer)
+            return RowScoring(self._scorer, arrays)
         # Only pictures need torch, which takes longest of all to import.
         from impasto.worker.pictures import PictureScoring
 
-        wants = "records" if plan.output == "records" else "pictures"
         longest = self._task.spec.max_size
         layout = layout_of(self._task.spec, plan)
+        wants = wanted(plan.output)
         if wants == "pictures" and self._task.previews:
             from impasto.worker.previews import Previews
 
             self._previews = Previews(self._job, plan, self._task.shards, layout)
             self._stack.callback(self._previews.close)
-        return PictureScoring(self._scorer, self._device, longest, layout=layout, wants=wants)
+        return PictureScoring(
+            self._scorer, self._device, longest, layout=layout, wants=wants, arrays=arrays
+        )
 
     def _settle_size(self, attempt: Attempt) -> None:
         """Find out, once per job, how large a video's pictures are after scoring."""

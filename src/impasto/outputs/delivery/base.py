@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from impasto.media.formats import WRITABLE
+from impasto.tables.formats import ARRAYS
+
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
     from contextlib import AbstractContextManager
 
     from impasto.outputs.delivery.digest import Digest
     from impasto.schema.outcome import Done, Result
+    from impasto.schema.plan import OutputKind
 
 
 class _AnySuffix:
@@ -22,6 +26,18 @@ class _AnySuffix:
 
 ANY_SUFFIX: Container[str] = _AnySuffix()
 """What may be replaced if everything at the output is the job's own."""
+
+
+def replaceable(made: OutputKind, *, overwrite: bool) -> Container[str] | None:
+    """Return the suffixes of files that may be lost when an output is replaced.
+
+    Args:
+        made: what the job makes.
+        overwrite: whether it may replace what is there; otherwise the answer is None.
+    """
+    if not overwrite:
+        return None
+    return {*WRITABLE, *ARRAYS.values()} if made == "arrays" else WRITABLE
 
 
 class Delivery(Protocol):

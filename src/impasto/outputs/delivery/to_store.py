@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput, Denied, Exists
-from impasto.media.formats import WRITABLE
+from impasto.outputs.delivery.base import replaceable
 from impasto.outputs.delivery.digest import digest_all, each_file, mime_type
 from impasto.storage.scratch import scratch
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from impasto.schema.outcome import Done, Result
     from impasto.schema.url import Url
     from impasto.storage.stores import Stores
+
+_OWN = replaceable("arrays", overwrite=True) or ()
+"""Suffixes of the files of a folder that an earlier job may have written there."""
 
 
 class ToStore:
@@ -117,7 +120,7 @@ class ToStore:
         names = {name for name, _, _ in brought}
         if overwrite or own:
             old = (each.key for each in store.list_all() if each.key not in names)
-            store.delete(*(key for key in old if own or PurePath(key).suffix.lower() in WRITABLE))
+            store.delete(*(key for key in old if own or PurePath(key).suffix.lower() in _OWN))
         yield sum(size for _, size, _ in brought), digest_all((n, sha) for n, _, sha in brought)
         try:
             found = self._fingerprint()

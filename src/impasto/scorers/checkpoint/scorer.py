@@ -51,6 +51,7 @@ class CheckpointScorer(Scorer):
         name = PurePosixPath(params.model).name
         content = inputs.trusted(params.model)
         self._alive, self._device = inputs.alive, torch.device(device)
+        self._raw = inputs.wants == "arrays"
         self._model = load(name, content, self._device)
         self._values = Values.of(params.range, params.output_range, self._model.range)
         self._singly = self._model.singly
@@ -89,7 +90,9 @@ class CheckpointScorer(Scorer):
         result = self._model.run(values.to(self._model.dtype))
         if isinstance(result, (list, tuple)) and len(result) == 1:
             result = result[0]
-        made = as_pictures(result, pictures.shape[2], pictures.shape[3])
+        made = None
+        if not self._raw:
+            made = as_pictures(result, pictures.shape[2], pictures.shape[3])
         if made is not None and len(made) == len(pictures):
             return self._values.decode(made)
         return _records(result, len(pictures))

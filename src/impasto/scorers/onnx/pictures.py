@@ -48,6 +48,8 @@ class Pictures:
         found: Found,
         metadata: Mapping[str, str],
         decoder: Decoder = as_they_are,
+        *,
+        raw: bool = False,
     ) -> None:
         """Bind a model.
 
@@ -60,12 +62,14 @@ class Pictures:
             found: what was found out about its sizes.
             metadata: what its file says of itself.
             decoder: makes the records of a picture, where the model makes no pictures.
+            raw: whether what looks like pictures is left as it is.
 
         Raises:
             BadInput: the parameters contradict the input's type.
         """
         self._taken, self._params = taken, params
         self._run, self._outputs, self._decoder = run, outputs, decoder
+        self._raw = raw
         self._values = _ranges(name, taken, params)
         self._found = found
         self._fit = Fit(
@@ -130,7 +134,7 @@ class Pictures:
             Pictures in [0, 1], not clamped, (N, 1 or 3, H', W'); or the records of each.
         """
         outputs = self._run({self._taken.field.name: self._encode(pictures)})
-        if len(outputs) == 1:
+        if len(outputs) == 1 and not self._raw:
             made = self._decode(outputs[0], pictures)
             if made is not None:
                 return made

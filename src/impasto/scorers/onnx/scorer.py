@@ -75,6 +75,7 @@ class OnnxScorer(Scorer):
                 self._outputs,
                 found,
                 self._model.metadata,
+                raw=inputs.wants == "arrays",
             )
         else:
             self._outputs = Outputs(self._model.outputs, self.batch)

@@ -20,8 +20,8 @@ It is scored with ``--scorer python:upscale.py:Upscale --factor 3``. The protoco
     Pictures are a numpy array, uint8, (N, H, W, 3), RGB; return another one, uint8,
     (N, H', W', 3), or N records. Rows are a pandas DataFrame of N rows; return a DataFrame of N
     rows, or N records. A record is a dict, or a list of dicts for an item that has several or
-    none, or any JSON value, which becomes ``{"output": value}``. Any exception means that the
-    mini-batch holds an item that cannot be scored, which is then found and set aside; so what
+    none, or any JSON value or array, which becomes ``{"output": value}``. Any exception means that
+    the mini-batch holds an item that cannot be scored, which is then found and set aside; so what
     comes of an item must not depend on its neighbours.
 ``batch: int``
     Optional: items of a mini-batch; else a probe of speed and memory decides.
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import torch
 
-    from impasto.scorers.base import Inputs, Record
+    from impasto.scorers.base import Inputs, Record, Wants
     from impasto.scorers.user.params import PythonParams
 
 _PICTURES = "pictures must be a numpy array, uint8, (N, height, width, 3), RGB"
@@ -90,6 +90,7 @@ class PythonScorer(Scorer):
             with loading.blamed(params.module, f"{params.name}.setup()"):
                 setup(device)
         self._device = device
+        self._wants = inputs.wants
         self.batch = _batch(getattr(self._user, "batch", 0), params)
         self.serial = not getattr(self._user, "parallel", False)
 
@@ -110,7 +111,7 @@ class PythonScorer(Scorer):
         given = _bytes(batch) if results.is_tensor(batch) else batch.reset_index(drop=True)
         with loading.contained():
             result = results.array(self._user.score(given))
-        pictures = _pictures(result)
+        pictures = None if self._wants == "arrays" else _pictures(result, self._wants)
         if pictures is None:
             return Scores(records=_records(result, len(batch)))
         _check_count(len(pictures), len(batch))
@@ -153,8 +154,12 @@ def _unit(pictures: np.ndarray[Any, Any], device: str) -> torch.Tensor:
     return codes.permute(0, 3, 1, 2).float().div_(255).contiguous()
 
 
-def _pictures(result: object) -> np.ndarray[Any, Any] | None:
-    """Return the result, uint8 (N, H, W, 3), if it is pictures, or None for records."""
+def _pictures(result: object, wants: Wants) -> np.ndarray[Any, Any] | None:
+    """Return the result, uint8 (N, H, W, 3), if it is pictures, or None for records.
+
+    Raises:
+        ScriptError: pictures are wanted, and it is an array of four dimensions that is none.
+    """
     if isinstance(result, (list, tuple)):
         arrays = [results.array(element) for element in result]
         if not arrays or not all(_is_picture(element) for element in arrays):
@@ -167,6 +172,8 @@ def _pictures(result: object) -> np.ndarray[Any, Any] | None:
     if not isinstance(result, np.ndarray) or result.ndim != 4:
         return None
     if result.dtype != np.uint8 or result.shape[3] != 3 or 0 in result.shape:
+        if wants == "records":
+            return None
         raise ScriptError(f"score() returned {result.dtype} {result.shape}; {_PICTURES}")
     return result
 

@@ -51,7 +51,7 @@ def failed(
 
 def _kept(plan: Plan, shard: Shard, record: Done, item: int) -> bool:
     """Return whether the output has an item's own picture; a file that is no picture has none."""
-    if plan.output == "folder":
+    if plan.output in {"folder", "arrays"}:
         return shard.outputs[item - shard.start] in record.names
     return plan.output in {"video", "image"}
 

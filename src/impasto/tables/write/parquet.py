@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from impasto.errors import BadInput
 from impasto.storage.local import mapped
 from impasto.tables.read.kinds import EXACT
+from impasto.tables.write import parquet_arrays
 from impasto.tables.write.jsonl import ITEM, parsed
 
 if TYPE_CHECKING:
@@ -77,6 +78,9 @@ def _type(values: list[Any]) -> Any:
     """Return the type of some values, as `_marked` returns it, or None if of several kinds."""
     import pyarrow as pa
 
+    if arrays := parquet_arrays.arrays_of(values):
+        return parquet_arrays.type_of(arrays, _long())
+    values = [parquet_arrays.listed(value) for value in values]
     try:
         array = pa.array(values)
     except (pa.ArrowException, OverflowError):
@@ -144,10 +148,8 @@ def _unified(one: Any, other: Any) -> Any:
         return one
     if kinds.is_null(one):
         return other
-    if {one, other} == {pa.int64(), pa.float64()}:
-        return pa.float64()
-    if {one, other} == {pa.int64(), _long()}:
-        return _long()
+    if _is_number(one) and _is_number(other):
+        return _wider(one, other)
     if kinds.is_list(one) and kinds.is_list(other):
         within = _unified(one.value_type, other.value_type)
         return within and pa.list_(within)
@@ -157,6 +159,21 @@ def _unified(one: Any, other: Any) -> Any:
             fields[field.name] = _unified(fields.get(field.name, pa.null()), field.type)
         return None if None in fields.values() else pa.struct(list(fields.items()))
     return None
+
+
+def _is_number(each: Any) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_integer(each) or pa.types.is_floating(each) or bool(each == _long())
+
+
+def _wider(one: Any, other: Any) -> Any:
+    """Return the type of numbers that holds what either of two others holds, or None."""
+    import pyarrow as pa
+
+    if pa.types.is_floating(one) or pa.types.is_floating(other):
+        return None if _long() in {one, other} else pa.float64()
+    return _long() if _long() in {one, other} else pa.int64()
 
 
 def _storable(each: Any) -> Any:
@@ -173,6 +190,10 @@ def _array(values: list[Any], each: Any, losses: Losses) -> Any:
     """Return values as a column of a type; None is JSON in strings."""
     import pyarrow as pa
 
+    arrays = parquet_arrays.arrays_of(values)
+    if arrays and each is not None:
+        return parquet_arrays.column(arrays, each)
+    values = [parquet_arrays.listed(value) for value in values]
     if each is None:
         texts = [None if value is None else losses.json(value) for value in values]
         return pa.array(texts, pa.string())
