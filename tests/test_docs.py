@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from support.command import COMMAND, call
+from support.detectors import blobs
 from support.guides import BLOCK, DOCS, matches, sessions, write, write_package
 from support.models import write_sums
 from support.voice import write_voice
@@ -42,6 +43,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_voice(Path("voice.wav"))
     for package, path in PUBLISHED.items():
         shutil.copy(str(distribution(package).locate_file(path)), ".")
+    Path("blobs.onnx").write_bytes(blobs())
+    street = Image.new("RGB", (256, 128))
+    street.paste("red", (64, 64, 128, 128))
+    street.paste("blue", (192, 64, 256, 128))
+    street.save("street.png")
     return tmp_path
 
 

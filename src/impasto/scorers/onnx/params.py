@@ -38,6 +38,11 @@ class OnnxParams(Frozen):
         multiple: number of which its sides must be multiples. Otherwise found.
         input: a further input's value, NAME=VALUE: a number, JSON, a .npy file, or zeros.
         output_name: the output to use of several; otherwise all.
+        task: what the model finds: detect, segment, pose or classify; auto reads it from the file;
+            none leaves its numbers as they are.
+        threshold: least score of what counts as found, from 0 to 1.
+        iou: share of their union that two boxes of one class may have in common, from 0 to 1.
+        draw: paint boxes, masks, keypoints and labels into the pictures.
         columns: columns to use as features of rows, separated by commas; otherwise all.
     """
 
@@ -51,6 +56,12 @@ class OnnxParams(Frozen):
     multiple: Annotated[int | None, Newer(), Field(ge=1, le=1024)] = None
     input: Annotated[ArrayValues, Newer()] = Field(default_factory=dict)
     output_name: Annotated[str, Newer()] = ""
+    task: Annotated[Literal["auto", "detect", "segment", "pose", "classify", "none"], Newer()] = (
+        "auto"
+    )
+    threshold: Annotated[float, Newer(), Field(gt=0, le=1)] = 0.25
+    iou: Annotated[float, Newer(), Field(ge=0, le=1)] = 0.7
+    draw: Annotated[bool, Newer()] = False
     columns: str = ""
 
     def fixed(self) -> tuple[int | None, int | None]:

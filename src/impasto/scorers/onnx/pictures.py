@@ -8,6 +8,7 @@ import torch
 
 from impasto.errors import BadInput
 from impasto.scorers.base import Scores
+from impasto.scorers.detection.draw import draw
 from impasto.scorers.fitting import Fit
 from impasto.scorers.onnx import signature
 from impasto.scorers.onnx.outputs import as_they_are
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from impasto.scorers.detection.decode import Detector
     from impasto.scorers.fitting import Made
-    from impasto.scorers.onnx.outputs import Decoder, Outputs
+    from impasto.scorers.onnx.outputs import Outputs
     from impasto.scorers.onnx.params import OnnxParams
     from impasto.scorers.onnx.signature import PictureInput
     from impasto.scorers.onnx.sizes import Found
@@ -47,7 +49,7 @@ class Pictures:
         outputs: Outputs,
         found: Found,
         metadata: Mapping[str, str],
-        decoder: Decoder = as_they_are,
+        detector: Detector | None = None,
         *,
         raw: bool = False,
     ) -> None:
@@ -61,16 +63,16 @@ class Pictures:
             outputs: divides its outputs among the items of a mini-batch.
             found: what was found out about its sizes.
             metadata: what its file says of itself.
-            decoder: makes the records of a picture, where the model makes no pictures.
+            detector: finds objects in its outputs; None is a model of another purpose.
             raw: whether what looks like pictures is left as it is.
 
         Raises:
             BadInput: the parameters contradict the input's type.
         """
         self._taken, self._params = taken, params
-        self._run, self._outputs, self._decoder = run, outputs, decoder
+        self._run, self._outputs, self._detector = run, outputs, detector
         self._raw = raw
-        self._values = _ranges(name, taken, params)
+        self._values = _ranges(name, taken, params, detector)
         self._found = found
         self._fit = Fit(
             (taken.size[0] or found.size[0], taken.size[1] or found.size[1]),
@@ -89,8 +91,15 @@ class Pictures:
         singly = ", one by one" if self._found.singly else ""
         return (
             f"input {field.name!r} {field.kind} {layout} {colours}, {self._sizes()}{singly}, "
-            f"{self._values.note()}"
+            f"{self._values.note()}{self._finds()}"
         )
+
+    def _finds(self) -> str:
+        """Say what the model finds, and that it can be painted."""
+        if self._detector is None:
+            return ""
+        painted = "" if self._params.draw else " (set `draw` to paint what it finds)"
+        return f"; {self._detector.trained.note()}{painted}"
 
     def _sizes(self) -> str:
         """Say which sizes the model takes, and what becomes of pictures of another."""
@@ -125,21 +134,27 @@ class Pictures:
             made = self._fit(batch, lambda pictures: self._made(pictures, placed))
             if isinstance(made, torch.Tensor):
                 return Scores(pictures=self._values.settle(made))
-        return Scores(records=made)
+            if self._detector is None:
+                return Scores(records=made)
+            painted = draw(batch, made) if self._params.draw else None
+        return Scores(pictures=painted, records=[[each.record() for each in one] for one in made])
 
     def _made(self, pictures: Tensor, placed: Placed) -> Made:
         """Run the model on RGB in [0, 1], (N, 3, H, W), of the size and number that it takes.
 
         Returns:
-            Pictures in [0, 1], not clamped, (N, 1 or 3, H', W'); or the records of each.
+            Pictures in [0, 1], not clamped, (N, 1 or 3, H', W'); or the records of each, or
+            what was `Found` in it.
         """
         outputs = self._run({self._taken.field.name: self._encode(pictures)})
-        if len(outputs) == 1 and not self._raw:
+        if len(outputs) == 1 and not (self._raw or self._detector):
             made = self._decode(outputs[0], pictures)
             if made is not None:
                 return made
         items = self._outputs.items(outputs, len(pictures))
-        return [self._decoder(each, placed) for each in items]
+        if self._detector:
+            return [self._detector.find(each, placed) for each in items]
+        return [as_they_are(each, placed) for each in items]
 
     def _encode(self, pictures: Tensor) -> np.ndarray[Any, Any]:
         """Turn RGB in [0, 1], (N, 3, H, W), into an array as the model takes it.
@@ -193,16 +208,20 @@ class Pictures:
 
 def _way(params: OnnxParams, metadata: Mapping[str, str]) -> str:
     """Return what is done to pictures of another size; see `Fit`."""
-    if params.fit == "auto" and metadata.get("task") in BOXED:
+    task = metadata.get("task") if params.task in ("auto", "none") else params.task
+    if params.fit == "auto" and task in BOXED:
         return "letterbox"
     return "auto" if params.fit == "tile" else params.fit
 
 
-def _ranges(name: str, taken: PictureInput, params: OnnxParams) -> Values:
+def _ranges(
+    name: str, taken: PictureInput, params: OnnxParams, detector: Detector | None
+) -> Values:
     if taken.field.kind in signature.WHOLE.values():
         if params.range not in ("auto", "byte"):
             raise BadInput(
                 f"{name}: input {taken.field} takes values 0 to 255", "leave `range` out"
             )
         return Values.of("byte", params.output_range, "byte")
-    return Values.of(params.range, params.output_range, None)
+    # Networks with such metadata are all trained on it.
+    return Values.of(params.range, params.output_range, "unit" if detector else None)

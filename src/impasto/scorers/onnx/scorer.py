@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
     from impasto.scorers.base import Inputs, Record
+    from impasto.scorers.detection.decode import Detector
     from impasto.scorers.onnx.params import OnnxParams
     from impasto.scorers.onnx.pictures import Pictures
     from impasto.scorers.onnx.signature import Field, RowInput
@@ -36,8 +37,9 @@ class OnnxScorer(Scorer):
 
     A model with one input of rank 4 takes pictures. One output that looks like pictures
     (`values.as_pictures`) makes pictures; anything else makes one record per picture: ``{"output":
-    [...]}``, or a value for each of several outputs. A model with an input (N, features), or with
-    one (N, 1) per column, takes rows and makes one record per row.
+    [...]}``, or a value for each of several outputs. A model whose file says that it finds objects
+    (`detection.trained`) makes a record for each of them, or paints them. A model with an input
+    (N, features), or with one (N, 1) per column, takes rows and makes one record per row.
     """
 
     resizes = True
@@ -75,6 +77,7 @@ class OnnxScorer(Scorer):
                 self._outputs,
                 found,
                 self._model.metadata,
+                _detector(self._name, self._model.metadata, params, inputs),
                 raw=inputs.wants == "arrays",
             )
         else:
@@ -221,3 +224,32 @@ class _Model:
             tuple(each for each in outputs if params.output_name in ("", each.name)),
             session.get_modelmeta().custom_metadata_map,
         )
+
+
+def _detector(
+    name: str, metadata: dict[str, str], params: OnnxParams, inputs: Inputs
+) -> Detector | None:
+    """Return what reads a detector's outputs; None for other models, or where arrays are wanted.
+
+    Raises:
+        BadInput: it is to paint, and finds nothing, or the output holds no pictures.
+    """
+    from impasto.scorers.detection.decode import Detector
+    from impasto.scorers.detection.trained import Trained
+
+    if params.draw and inputs.wants != "pictures":
+        raise BadInput(
+            "`draw=true`: paints pictures, and the output holds none",
+            "leave it out, or choose an output such as .mp4, or a folder",
+        )
+    trained = Trained.of(metadata, params.task)
+    if trained is None:
+        if params.draw:
+            raise BadInput(
+                f"{name}: its file does not say that it finds objects, which `draw=true` paints",
+                "set `task` to detect, segment, pose or classify",
+            )
+        return None
+    if inputs.wants == "arrays":
+        return None
+    return Detector(name, trained, params.threshold, params.iou)

@@ -1,0 +1,1 @@
+"""What detectors, segmenters, pose models and classifiers find in pictures, and painting it."""
