@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 from PIL import Image
@@ -25,6 +26,7 @@ from impasto.settings import Settings
 from impasto.storage.stores import Stores
 from support.clips import make_clip
 from support.command import WORKER, wait_for
+from support.detectors import blobs
 from support.models import write_sums
 
 TELLS = """
@@ -188,6 +190,19 @@ def test_rows_keep_a_worker_of_the_same_model_only(desk: Desk) -> None:
     model.write_bytes(model.read_bytes() + b"\x32\x01a")
     desk.run(more, "three.jsonl", f"onnx:{model}")
     assert desk.pids(2) != desk.pids(1)
+
+
+def test_a_worker_that_found_objects_gives_the_model_s_own_numbers_to_a_job_of_arrays(
+    desk: Desk,
+) -> None:
+    model, picture = desk.folder / "blobs.onnx", desk.folder / "red.png"
+    model.write_bytes(blobs(64))
+    Image.new("RGB", (64, 64), "red").save(picture)
+    found = desk.run(picture, "found.jsonl", f"onnx:{model}")
+    assert {json.loads(line)["label"] for line in found.open()} == {"red"}
+    made = desk.run(picture, "numbers", f"onnx:{model}", frames="npy")
+    assert desk.pids(0) == desk.pids(1)
+    assert np.load(made / "red.npy").shape == (7, 4)
 
 
 def test_what_a_class_prints_is_in_the_log_of_the_job_it_belongs_to(desk: Desk) -> None:

@@ -57,7 +57,7 @@ def _stem(name: str) -> str:
 
 def _suffix(name: str, fields: Mapping[str, Any], gives: tuple[str, ...]) -> str:
     """Return the suffix of the output, "/" for a folder."""
-    if fields.get("frames") in ARRAYS:
+    if str(fields.get("frames")) in ARRAYS:
         return "/"
     rows = str(fields.get("items")) in {"rows", "files"} or is_table(name)
     if rows or "pictures" not in gives:

@@ -111,7 +111,7 @@ class JobDetail(Frozen):
     Attributes:
         row: what the list shows of it.
         drivers: who runs it now.
-        output_kind: video, image, folder, records or files; "" while it is not planned.
+        output_kind: video, image, folder, arrays, records or files; "" while it is not planned.
         width: of its pictures, in pixels; 0 if there are none of one size.
         height: of its pictures, in pixels.
         fps: frames per second of the video that is made; 0 if none is.

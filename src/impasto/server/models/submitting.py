@@ -92,7 +92,7 @@ class Estimate(Frozen):
         seconds: how long it would take; None if nothing tells.
         width: of the output's pictures, in pixels; 0 if there are none of one size.
         height: of the output's pictures, in pixels.
-        output_kind: video, image, folder, records or files.
+        output_kind: video, image, folder, arrays, records or files.
         reasons: why it would be cut that way.
         warnings: what its submitter should know about the source.
     """

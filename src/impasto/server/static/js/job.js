@@ -23,7 +23,7 @@ const act = (path, said) => async () => {
 function Actions({ detail }) {
   const { row } = detail;
   const style = row.scorer === "style" && may("submitter");
-  const folder = ["folder", "files"].includes(detail.output_kind);
+  const folder = ["folder", "arrays", "files"].includes(detail.output_kind);
   const has = row.state === "done" || (row.state === "incomplete" && detail.result);
   return html`<div class="actions">
     ${may("submitter") && (row.state === "running" || row.state === "waiting") && html`<${Act} run=${act(paths.cancel(row.job), "Asked to stop. Resume continues it.")}><${Icon} name="stop" />Cancel<//>`}
@@ -95,7 +95,7 @@ export function Job({ id, tab }) {
   const pictures = detail.has_scored || detail.plays || followed.previews.length > 0;
   const plays = detail.plays && row.state === "done";
   const show = plays ? stage || "frames" : "frames";
-  const folder = ["folder", "files"].includes(detail.output_kind);
+  const folder = ["folder", "arrays", "files"].includes(detail.output_kind);
   const tabs = [
     ...(detail.output_kind === "records" ? [["records", "Records"]] : []),
     ["log", "Log"], ["workers", "Workers"],
