@@ -193,6 +193,16 @@ def test_keypoints_below_one_half_are_not_painted() -> None:
     assert not layer[20, 60].any()
 
 
+def test_the_class_of_a_whole_picture_is_in_its_corner_and_long_names_stay_inside() -> None:
+    layer = overlay(100, 200, [Found(3, "cat", 0.5)])
+    assert tuple(layer[0, 0]) == (*colour(3), 255)
+    assert not layer[50:].any()
+    right = overlay(100, 200, [Found(3, "a cat that sleeps", 0.5, (190, 50, 200, 90))])
+    label = right[:50, :, 3].any(axis=0)
+    assert label[-1]
+    assert label.sum() > 80
+
+
 def test_colours_of_neighbouring_classes_differ() -> None:
     colours = np.array([colour(kind) for kind in range(80)], int)
     assert len({tuple(each) for each in colours}) == 80
