@@ -85,11 +85,11 @@ def test_detectors_get_letterboxes_of_the_size_that_they_were_trained_with() -> 
     for key, value in {"stride": "32", "imgsz": "[64, 96]", "task": "detect"}.items():
         file.metadata_props.add(key=key, value=value)
     content = file.SerializeToString()
-    model = scorer(content)
+    model = scorer(content, task="none")
     assert "96 x 64 (pictures are letterboxed)" in model.notes[0]
     assert records(model.score(pictures(1, 30, 30))) == [{"output": [3, 64, 96]}]
     assert "96 x 64 (pictures are resized)" in scorer(content, fit="resize").notes[0]
-    larger = scorer(content, size="128x128")
+    larger = scorer(content, size="128x128", task="none")
     assert records(larger.score(pictures(1, 30, 30))) == [{"output": [3, 128, 128]}]
 
 

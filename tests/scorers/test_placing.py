@@ -49,6 +49,8 @@ def place(height: int, width: int, fit: Fit) -> Placed:
         (Fit((40, 40), way="pad"), (20, 30), (40, 40), (0, 0)),
         (Fit((64, 60), way="letterbox"), (40, 60), (64, 60), (12, 0)),
         (Fit(multiple=8, way="letterbox"), (20, 30), (24, 32), (2, 1)),
+        (Fit((10, 10), way="crop"), (10, 15), (10, 10), (0, -2)),
+        (Fit((40, 20), way="crop"), (40, 60), (40, 20), (0, -20)),
     ],
 )
 def test_pictures_are_fitted_as_asked(
@@ -57,6 +59,20 @@ def test_pictures_are_fitted_as_asked(
     placed = place(20, 30, fit)
     assert (placed.inner, placed.outer, placed.corner) == (inner, outer, corner)
     assert placed.mirrored == (fit.way != "letterbox")
+
+
+def test_the_middle_is_all_that_a_crop_leaves() -> None:
+    picture = torch.rand(1, 3, 20, 31, generator=torch.Generator().manual_seed(1))
+    placed = Fit((20, 20), way="crop").place(20, 31)
+    assert torch.equal(placed.into(picture), picture[..., 6:26])
+    assert placed.point(0, 0) == (6, 0)
+    # One pixel too many is cut off at the end.
+    assert torch.equal(Fit((20, 30), way="crop").place(20, 31).into(picture), picture[..., :30])
+
+
+def test_pictures_that_are_made_cannot_be_cropped() -> None:
+    with pytest.raises(ValueError, match="makes pictures, which cannot be cropped"):
+        Fit((8, 8), way="crop")(torch.zeros(1, 3, 8, 20), lambda pictures: pictures)
 
 
 def test_a_picture_larger_than_the_padding_allows_is_refused() -> None:

@@ -31,8 +31,8 @@ class Fit:
         batch: how many pictures it requires at once; 0 is any number.
         tiled: whether larger pictures are cut into tiles of its size, rather than resized.
         multiple: the number of which a side of any size must be a multiple.
-        way: what is done to pictures of another size: ``pad``, ``letterbox`` or ``resize``;
-            ``auto`` resizes to a fixed size and pads to a multiple.
+        way: what is done to pictures of another size: ``pad``, ``letterbox``, ``crop`` or
+            ``resize``; ``auto`` resizes to a fixed size and pads to a multiple.
     """
 
     size: tuple[int | None, int | None] = (None, None)
@@ -58,6 +58,9 @@ class Fit:
             scale = high / height if high else (wide or width) / width
             inner = high or max(1, round(height * scale)), wide or max(1, round(width * scale))
         outer = high or self._whole(inner[0]), wide or self._whole(inner[1])
+        if self.way == "crop":
+            corner = round((outer[0] - inner[0]) / 2), round((outer[1] - inner[1]) / 2)
+            return Placed(source, inner, outer, corner)
         if inner[0] > outer[0] or inner[1] > outer[1]:
             raise ValueError(
                 f"a picture of {width}x{height} is larger than the model's {outer[1]}x{outer[0]}, "
@@ -78,9 +81,10 @@ class Fit:
         """Return the height and width that pictures get within a fixed size."""
         if self.way == "pad":
             return source
-        if self.way != "letterbox":
+        if self.way not in ("letterbox", "crop"):
             return fixed
-        scale = min(new / old for old, new in zip(source, fixed, strict=True))
+        scales = [new / old for old, new in zip(source, fixed, strict=True)]
+        scale = min(scales) if self.way == "letterbox" else max(scales)
         return max(1, round(source[0] * scale)), max(1, round(source[1] * scale))
 
     def __call__(self, pictures: Tensor, run: Run) -> Made:
@@ -94,7 +98,8 @@ class Fit:
             Records; or pictures of H and W times what the network scales by, not clamped.
 
         Raises:
-            ValueError: pictures are to be tiled, and the network returns records or shrinks them.
+            ValueError: pictures are to be tiled, and the network returns records or shrinks them;
+                or they are to be cropped, and it returns pictures.
         """
         height, width = pictures.shape[2:]
         size = (self.size[0] or height, self.size[1] or width)
@@ -102,6 +107,8 @@ class Fit:
             return tile(pictures, size, lambda tiles: self._batches(tiles, run))
         placed = self.place(height, width)
         made = self._batches(placed.into(pictures), run)
+        if isinstance(made, Tensor) and self.way == "crop":
+            raise ValueError("the model makes pictures, which cannot be cropped; set `fit=resize`")
         return placed.back(made) if isinstance(made, Tensor) else made
 
     def _batches(self, pictures: Tensor, run: Run) -> Made:

@@ -24,7 +24,8 @@ class Placed:
         source: the pictures' height and width, in pixels, as all sizes here.
         inner: the height and width that they are resized to.
         outer: the height and width of the network's input.
-        corner: the row and column of the input where their top left corner is.
+        corner: the row and column of the input where their top left corner is; negative where they
+            are cropped.
         mirrored: whether the border mirrors the picture; it is grey otherwise.
     """
 
@@ -52,6 +53,9 @@ class Placed:
         inner = resize(pictures, self.inner)
         if self.inner == self.outer:
             return inner
+        if min(self.corner) < 0:
+            top, left = (-start for start in self.corner)
+            return inner[:, :, top : top + self.outer[0], left : left + self.outer[1]]
         if not self.mirrored:
             outer = inner.new_full((*inner.shape[:2], *self.outer), GREY)
             (top, left), (height, width) = self.corner, self.inner

@@ -32,8 +32,8 @@ class OnnxParams(Frozen):
         range: range of the model's input values: auto, unit, signed, byte or imagenet.
         output_range: range of an output picture's values; choices as for range.
         channels: order of the colours: rgb or bgr.
-        fit: how pictures become the size that the model takes: pad, letterbox, resize or tile; auto
-            resizes to a fixed size, and pads to a multiple.
+        fit: how pictures become the size that the model takes: pad, letterbox, crop, resize or
+            tile; auto resizes to a fixed size, and pads to a multiple.
         size: size of the model's input, such as 640x480; x48 is its height alone. Otherwise found.
         multiple: number of which its sides must be multiples. Otherwise found.
         input: a further input's value, NAME=VALUE: a number, JSON, a .npy file, or zeros.
@@ -51,7 +51,9 @@ class OnnxParams(Frozen):
     range: Range = "auto"
     output_range: Range = "auto"
     channels: Literal["rgb", "bgr"] = "rgb"
-    fit: Annotated[Literal["auto", "pad", "letterbox", "resize", "tile"], Newer("resize")] = "auto"
+    fit: Annotated[
+        Literal["auto", "pad", "letterbox", "crop", "resize", "tile"], Newer("resize")
+    ] = "auto"
     size: Annotated[SizeText, Newer()] = ""
     multiple: Annotated[int | None, Newer(), Field(ge=1, le=1024)] = None
     input: Annotated[ArrayValues, Newer()] = Field(default_factory=dict)

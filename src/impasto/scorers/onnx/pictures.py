@@ -105,6 +105,7 @@ class Pictures:
         """Say which sizes the model takes, and what becomes of pictures of another."""
         (height, width), fit, found = self._fit.size, self._fit, self._found
         done = {"pad": "padded", "letterbox": "letterboxed", "resize": "resized", "tile": "tiled"}
+        done["crop"] = "cropped to their middle"
         way = "tile" if fit.tiled else fit.way
         if height and width:
             way = "resize" if way == "auto" else way
@@ -211,6 +212,8 @@ def _way(params: OnnxParams, metadata: Mapping[str, str]) -> str:
     task = metadata.get("task") if params.task in ("auto", "none") else params.task
     if params.fit == "auto" and task in BOXED:
         return "letterbox"
+    if params.fit == "auto" and task == "classify":
+        return "crop"
     return "auto" if params.fit == "tile" else params.fit
 
 
