@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from onnx import TensorProto, helper
 from PIL import Image
 
-from impasto import BadInput, Incomplete, JobSpec, Settings
+from impasto import BadInput, Incomplete, Interrupted, JobSpec, Settings
 from impasto.driver import api
 from support import inprocess
 from support.command import call
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from conftest import MakeClip
+    from impasto.schema.progress import Progress
 
 CLASS = """
 from pathlib import Path
@@ -137,6 +139,38 @@ def test_an_item_that_fails_has_no_array_until_a_retry(
     assert (result.items, result.failed, result.scored) == (6, 0, 1)
     np.testing.assert_array_equal(np.load(tmp_path / "out/3.npy")[0], depth(3))
     assert (tmp_path / "out/more/4.npy").stat().st_size == before.st_size
+
+
+def test_a_stopped_job_goes_on_with_the_arrays_that_are_missing(
+    photos: Path, tmp_path: Path, settings: Settings
+) -> None:
+    job, stop = modelled(photos, tmp_path / "out", frames="npz"), threading.Event()
+
+    def watch(_: Progress) -> None:
+        if inprocess.InProcess.ran:
+            stop.set()
+
+    with pytest.raises(Interrupted):
+        api.run(job, settings=settings, on_progress=watch, stop=stop)
+    assert not (tmp_path / "out").exists()
+    result = api.run(job, settings=settings)
+    assert (result.items, result.scored) == (6, 3)
+    for n in range(6):
+        with np.load(next((tmp_path / "out").rglob(f"{n}.npz"))) as held:
+            np.testing.assert_array_equal(held["output"][0], depth(n))
+
+
+def test_parquet_keeps_its_arrays_where_a_retry_scores_one_item(
+    photos: Path, tmp_path: Path, settings: Settings
+) -> None:
+    (tmp_path / "mood").touch()
+    with pytest.raises(Incomplete, match=r"5 of 6 images written to out\.parquet"):
+        api.run(modelled(photos, tmp_path / "out.parquet"), settings=settings)
+    (tmp_path / "mood").unlink()
+    result = api.finish(the_job(settings), settings=settings, retry=True)
+    assert (result.items, result.scored) == (6, 1)
+    for n, row in enumerate(pq.read_table(tmp_path / "out.parquet")["output"].to_pylist()):
+        np.testing.assert_array_equal(np.array(row[0], np.float32), depth(n))
 
 
 def test_an_accepted_failure_leaves_the_other_arrays(

@@ -46,3 +46,30 @@ def test_records_are_paged_in_order_and_failed_items_listed(tmp_path: Path) -> N
     assert (failed["error"]["item"], failed["picture"]) == (5, False)
     assert "not 5" in failed["error"]["error"]
     assert client.get(f"/v1/jobs/{job}/result").content == (serving.made / "a.csv").read_bytes()
+
+
+def test_a_large_array_is_shown_in_a_few_words(tmp_path: Path) -> None:
+    serving = Serving(tmp_path)
+    module, source = tmp_path / "wide.py", serving.media / "a.csv"
+    module.write_text(
+        "import numpy as np\n\n\nclass Wide:\n    def score(self, batch):\n"
+        "        return [np.zeros((50, 80), 'float32') for _ in range(len(batch))]\n"
+    )
+    source.write_text("x\n1\n2\n")
+    job = spec(source, serving.made / "a.parquet", scorer=f"python:{module}:Wide")
+    result = run(job, settings=serving.context.settings)
+    rows = serving.client("viewer").get(f"/v1/jobs/{result.job}/records").json()["rows"]
+    assert rows == [{"item": n, "output": "float32 array of 50 x 80"} for n in range(2)]
+
+
+def test_the_files_of_a_folder_of_arrays_are_not_one_result(tmp_path: Path) -> None:
+    serving = Serving(tmp_path)
+    module, source = tmp_path / "wide.py", serving.media / "a.csv"
+    module.write_text("class Wide:\n    def score(self, batch):\n        return batch.to_numpy()\n")
+    source.write_text("x\n1\n2\n")
+    job = spec(source, serving.made / "arrays", scorer=f"python:{module}:Wide", frames="npy")
+    result, client = run(job, settings=serving.context.settings), serving.client("viewer")
+    answer = client.get(f"/v1/jobs/{result.job}/result")
+    assert answer.status_code == 404
+    assert "its output is a folder" in answer.text
+    assert client.get(f"/v1/jobs/{result.job}").json()["output_kind"] == "arrays"

@@ -53,7 +53,7 @@ SCORERS: dict[str, Entry] = {
     "onnx": Entry(
         "impasto.scorers.onnx.scorer:OnnxScorer",
         OnnxParams,
-        "an ONNX model: picture to picture, picture to vector, or rows",
+        "an ONNX model: picture to picture, vector or objects; or rows",
         takes=("pictures", "rows"),
         gives=("pictures", "records", "arrays"),
         extra="onnx",
