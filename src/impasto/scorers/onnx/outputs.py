@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from impasto.scorers.base import Record
-from impasto.scorers.placing import Placed
 from impasto.scorers.results import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from impasto.scorers.base import Record
     from impasto.scorers.onnx.signature import Field
 
-Decoder: TypeAlias = Callable[[dict[str, Any], Placed], list[Record]]
-"""Makes the records of one picture: of its outputs by name, each an array without the dimension of
-the mini-batch (or a sequence or map of ONNX), and of where the picture is in the input."""
 
+def as_they_are(outputs: dict[str, Any]) -> list[Record]:
+    """Return an item's outputs as one record, where nothing more is known of the model.
 
-def as_they_are(outputs: dict[str, Any], _: Placed | None = None) -> list[Record]:
-    """Return an item's outputs as one record: the `Decoder` of models of which nothing is known."""
+    Args:
+        outputs: by name, each an array without the dimension of the mini-batch, or a sequence or
+            map of ONNX.
+    """
     return [{name: plain(value) for name, value in outputs.items()}]
 
 

@@ -155,7 +155,7 @@ class Pictures:
         items = self._outputs.items(outputs, len(pictures))
         if self._detector:
             return [self._detector.find(each, placed) for each in items]
-        return [as_they_are(each, placed) for each in items]
+        return [as_they_are(each) for each in items]
 
     def _encode(self, pictures: Tensor) -> np.ndarray[Any, Any]:
         """Turn RGB in [0, 1], (N, 3, H, W), into an array as the model takes it.
