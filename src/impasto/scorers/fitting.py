@@ -149,18 +149,40 @@ def _reflected(old: int, new: int, device: torch.device) -> Tensor:
     return torch.minimum(index, period - index).clamp(max=old - 1)
 
 
-def tile(pictures: Tensor, size: tuple[int, int], run: Run) -> Tensor:
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """The way tiles meet, in pixels of the source.
+
+    Attributes:
+        cropped: what is cut off at each edge inside the picture.
+        blended: what two neighbours share and blend linearly, at least 1.
+        align: of which the tiles' places are multiples.
+    """
+
+    cropped: int
+    blended: int
+    align: int = 1
+
+
+def tile(
+    pictures: Tensor,
+    size: tuple[int, int],
+    run: Run,
+    overlap: Overlap | None = None,
+    otherwise: str = "fit=resize",
+) -> Tensor:
     """Run a network on overlapping tiles of pictures, so that no seam shows.
 
-    A sixteenth of a tile is cut off where a neighbour is better, being further from its edge, and
-    neighbours blend linearly over an eighth. So a network that looks no further than a sixteenth of
-    a tile returns exactly what it returns for the whole picture. Pictures that are smaller than a
-    tile are mirrored.
+    What is cut off of a tile is where a neighbour is better, being further from its edge. So a
+    network that looks no further than that returns exactly what it returns for the whole picture.
+    Pictures that are smaller than a tile are mirrored.
 
     Args:
         pictures: (N, C, H, W).
-        size: height and width of a tile.
+        size: height and width of a tile, of which `overlap.align` is a divisor.
         run: the network: (N, C, *size) to (N, C', *size times a whole number).
+        overlap: how tiles meet; otherwise a sixteenth of a tile is cut off, and an eighth blended.
+        otherwise: the parameter that does without tiles, for errors.
 
     Returns:
         (N, C', H and W times that number).
@@ -169,52 +191,70 @@ def tile(pictures: Tensor, size: tuple[int, int], run: Run) -> Tensor:
         ValueError: the network returns no pictures, or shrinks them.
     """
     height, width = pictures.shape[2:]
-    grown = mirror(pictures, size)
-    tops, lefts = (_places(long, short) for long, short in zip(grown.shape[2:], size, strict=True))
+    down_overlap, across_overlap = (overlap or _share(side) for side in size)
+    align = down_overlap.align
+    grown = mirror(pictures, _rounded((max(height, size[0]), max(width, size[1])), align))
+    tops = _places(grown.shape[2], size[0], down_overlap)
+    lefts = _places(grown.shape[3], size[1], across_overlap)
     whole: Tensor | None = None
     for n, top in enumerate(tops):
         for m, left in enumerate(lefts):
             made = run(grown[:, :, top : top + size[0], left : left + size[1]])
-            down, across = _scale(made, size)
+            down, across = _scale(made, size, otherwise)
             assert isinstance(made, Tensor)
             if whole is None:
                 high, wide = grown.shape[2] * down, grown.shape[3] * across
                 whole = made.new_zeros(len(made), made.shape[1], high, wide)
-                rows = _weights(tops, grown.shape[2], size[0], down, made)
-                columns = _weights(lefts, grown.shape[3], size[1], across, made)
+                rows = _weights(tops, grown.shape[2], size[0], down, made, down_overlap)
+                columns = _weights(lefts, grown.shape[3], size[1], across, made, across_overlap)
             y, x = top * down, left * across
             part = whole[:, :, y : y + made.shape[2], x : x + made.shape[3]]
-            part += made * rows[n][:, None] * columns[m]
+            part.addcmul_(made, rows[n][:, None] * columns[m])
     assert whole is not None
     return whole[:, :, : height * down, : width * across]
 
 
-def _places(length: int, tile: int) -> list[int]:
+def _share(side: int) -> Overlap:
+    """Return the overlap of tiles whose size is the network's choice."""
+    return Overlap(side // CROPPED, max(1, side // BLENDED))
+
+
+def _rounded(size: tuple[int, int], align: int) -> tuple[int, int]:
+    """Return a size rounded up to multiples."""
+    return -(-size[0] // align) * align, -(-size[1] // align) * align
+
+
+def _places(length: int, tile: int, overlap: Overlap) -> list[int]:
     """Return where tiles start: evenly, the first and the last at the picture's edges."""
-    step = max(1, tile - 2 * (tile // CROPPED) - max(1, tile // BLENDED))
+    align = overlap.align
+    # Rounding moves two neighbours apart by less than `align`.
+    step = max(1, tile - 2 * overlap.cropped - overlap.blended - (align - 1))
     count = -(-(length - tile) // step)
-    return [round(n * (length - tile) / count) for n in range(count)] + [length - tile]
+    places = [round(n * (length - tile) / count / align) * align for n in range(count)]
+    return [*places, length - tile]
 
 
-def _scale(made: Made, size: tuple[int, int]) -> tuple[int, int]:
+def _scale(made: Made, size: tuple[int, int], otherwise: str) -> tuple[int, int]:
     """Return the factors by which a network multiplies height and width."""
     if not isinstance(made, Tensor):
-        raise ValueError("tiles are for models that make pictures; set `fit=resize`")  # noqa: TRY004
+        raise ValueError(f"tiles are for models that make pictures; set `{otherwise}`")  # noqa: TRY004
     down, across = made.shape[2] // size[0], made.shape[3] // size[1]
     if made.shape[2:] != (down * size[0], across * size[1]) or not (down and across):
         raise ValueError(
             f"the model makes {made.shape[2]} x {made.shape[3]} of {size[0]} x {size[1]}, which is "
-            f"not a whole multiple, so its tiles do not fit together; set `fit=resize`"
+            f"not a whole multiple, so its tiles do not fit together; set `{otherwise}`"
         )
     return down, across
 
 
-def _weights(places: list[int], length: int, tile: int, scale: int, like: Tensor) -> list[Tensor]:
+def _weights(
+    places: list[int], length: int, tile: int, scale: int, like: Tensor, overlap: Overlap
+) -> list[Tensor]:
     """Return every tile's weights along one dimension, (tile * scale,) each, of the type of `like`.
 
     Over each pixel they add up to 1.
     """
-    cropped, blended = tile // CROPPED, max(1, tile // BLENDED)
+    cropped, blended = overlap.cropped, overlap.blended
     at = (torch.arange(tile * scale, device=like.device, dtype=torch.float64) + 0.5) / scale
     total = at.new_zeros(length * scale)
     ramps = []

@@ -23,6 +23,19 @@ def resize(pictures: Tensor, size: tuple[int, int], *, clamp: bool = True) -> Te
     return resized.clamp_(0, 1) if clamp else resized
 
 
+def lanczos(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize RGB in [0, 1], (N, C, H, W), to a size (H, W) with a Lanczos window of 3 lobes.
+
+    Returns:
+        (N, C, *size), clamped; the same tensor where it has that size already.
+    """
+    if pictures.shape[2:] == size:
+        return pictures
+    # torch has it on the CPU alone.
+    resized = F.interpolate(pictures.cpu(), size, mode="lanczos", antialias=True)
+    return resized.clamp_(0, 1).to(pictures.device)
+
+
 def pad_to_fit(picture: Tensor) -> Tensor:
     """Mirror the right and bottom of (N, C, H, W) so that H and W are multiples of 4, from 8 up.
 

@@ -61,7 +61,7 @@ SCORERS: dict[str, Entry] = {
     "checkpoint": Entry(
         "impasto.scorers.checkpoint.scorer:CheckpointScorer",
         CheckpointParams,
-        "a fast-neural-style checkpoint, a TorchScript or a torch.export file",
+        "a checkpoint (upscalers and restorers, fast neural style), TorchScript or torch.export",
         gives=("pictures", "records", "arrays"),
     ),
     "identity": Entry(
@@ -72,7 +72,9 @@ SCORERS: dict[str, Entry] = {
 _MODELS = {
     ".onnx": ["onnx"],
     ".py": ["python", "script"],
-    **{suffix: ["checkpoint"] for suffix in (".pth", ".pt", ".pt2", ".ts", ".safetensors")},
+    **{
+        suffix: ["checkpoint"] for suffix in (".pth", ".pt", ".pt2", ".ts", ".ckpt", ".safetensors")
+    },
 }
 """The scorers that take a file, by its suffix."""
 _CLASS = re.compile(r":[A-Za-z_]\w*$")

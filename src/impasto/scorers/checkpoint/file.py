@@ -7,25 +7,27 @@ import json
 import re
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from torch.export.passes import move_to_device_pass
 
 from impasto.errors import BadInput
-from impasto.scorers.checkpoint import fast_neural_style
+from impasto.scorers.checkpoint import contents, fast_neural_style, known
+from impasto.scorers.checkpoint.model import Model
 from impasto.secrecy import start_of
 
 if TYPE_CHECKING:
     from impasto.scorers.params import Range
 
 SUPPORTED = (
-    "supported are fast-neural-style checkpoints (the TransformerNet of PyTorch's examples), "
-    "TorchScript and torch.export files"
+    "supported are the networks that spandrel knows (extra `models`), fast-neural-style "
+    "checkpoints (the TransformerNet of PyTorch's examples), TorchScript and torch.export files"
 )
 TENSOR = re.compile(r"(weight|tensor)_\d+\Z")
 """Names that torch.export gives to members that are tensors, as plain bytes."""
@@ -33,29 +35,6 @@ PICKLED = re.compile("(opaque_obj|custom_obj)_", re.IGNORECASE)
 """Names of the members that it unpickles, whatever its index says about them."""
 NATIVE = "data/aotinductor/"
 """The place of machine code in an export's archive."""
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A model that is ready to run on its device.
-
-    Attributes:
-        run: RGB, (N, 3, H, W), of `dtype` on the device, to whatever the model returns.
-        kind: what the file is, for people.
-        dtype: the input's type.
-        range: the range of the input's values, if it is known.
-        size: the height and width that it requires; None is any.
-        batch: how many pictures it requires at once; 0 is any number.
-        singly: whether it should be given pictures one at a time.
-    """
-
-    run: Callable[[Tensor], Any]
-    kind: str
-    dtype: torch.dtype = torch.float32
-    range: Range | None = None
-    size: tuple[int | None, int | None] = (None, None)
-    batch: int = 0
-    singly: bool = False
 
 
 def load(name: str, content: bytes, device: torch.device) -> Model:
@@ -69,14 +48,23 @@ def load(name: str, content: bytes, device: torch.device) -> Model:
     Raises:
         BadInput: the file is not a model in a supported form, or needs more than tensors unpickled.
     """
+    contents.check(name, content, SUPPORTED)
+    match form(content):
+        case "exported":
+            return _exported(name, content, device)
+        case "scripted":
+            return _scripted(name, content, device)
+    return _checkpoint(name, content, device)
+
+
+def form(content: bytes) -> str:
+    """Return what a file's members show that it is: ``exported``, ``scripted`` or ``weights``."""
     names = _members(content)
     if any(member.endswith("archive_format") for member in names) or any(
         member.startswith("serialized_exported_program") for member in names
     ):
-        return _exported(name, content, device)
-    if any("/code/" in member for member in names):
-        return _scripted(name, content, device)
-    return _checkpoint(name, content, device)
+        return "exported"
+    return "scripted" if any("/code/" in member for member in names) else "weights"
 
 
 def _members(content: bytes) -> list[str]:
@@ -90,17 +78,23 @@ def _members(content: bytes) -> list[str]:
 
 
 def _checkpoint(name: str, content: bytes, device: torch.device) -> Model:
-    state = tensors_only(name, content)
+    safe = contents.is_safetensors(content)
+    state = _safetensors(name, content) if safe else tensors_only(name, content)
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
     if not isinstance(state, Mapping):
         raise BadInput(f"{name}: holds a {type(state).__name__}", SUPPORTED)
-    network = fast_neural_style.from_state(state)
-    if network is None:
-        first = ", ".join(str(key) for key in list(state)[:4])
-        raise BadInput(f"{name}: holds weights for another network ({first}, ...)", SUPPORTED)
-    network = network.to(device)
-    return Model(network, "fast-neural-style network", range="byte", singly=True)
+    if network := fast_neural_style.from_state(state):
+        network = network.to(device)
+        return Model(network, "fast-neural-style network", range="byte", singly=True)
+    return known.recognise(name, state, device, SUPPORTED)
+
+
+def _safetensors(name: str, content: bytes) -> dict[str, Tensor]:
+    try:
+        return safetensors.torch.load(content)
+    except (SafetensorError, KeyError) as error:
+        raise BadInput(f"{name}: is damaged safetensors: {error}", contents.DOWNLOAD) from None
 
 
 def tensors_only(name: str, content: bytes) -> Any:

@@ -1,26 +1,34 @@
-"""Score with a PyTorch model in a file: a fast-neural-style checkpoint, TorchScript, torch.export.
+"""Score with a PyTorch model in a file: a checkpoint, TorchScript, torch.export.
 
 A file's form is recognised by its bytes. Only tensors in it are unpickled (``weights_only``).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from impasto.errors import BadInput
 from impasto.scorers.base import Scorer, Scores
-from impasto.scorers.checkpoint.file import load
+from impasto.scorers.checkpoint import tiling
+from impasto.scorers.checkpoint.file import form, load
+from impasto.scorers.checkpoint.tiling import Tiles
 from impasto.scorers.fitting import Fit
+from impasto.scorers.memory import keep_freed_memory
+from impasto.scorers.pictures import lanczos
 from impasto.scorers.results import plain
-from impasto.scorers.values import Values, as_pictures
+from impasto.scorers.sizes import OutputSize
+from impasto.scorers.values import Values, as_pictures, grey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from impasto.scorers.base import Inputs, Record
+    from impasto.scorers.checkpoint.model import Model
     from impasto.scorers.checkpoint.params import CheckpointParams
     from impasto.scorers.fitting import Made
 
@@ -31,11 +39,12 @@ class CheckpointScorer(Scorer):
     One output that looks like pictures (`values.as_pictures`) makes pictures; anything else makes
     one record per picture: ``{"output": [...]}``, or a value for each output of a dictionary or
     tuple (``output0``, ``output1`` and so on). Pictures are resized to the size that an exported
-    program is fixed to, and what comes out is resized back.
+    program is fixed to, and what comes out is resized back. Large ones are cut into tiles for the
+    networks that spandrel knows, and where the user says so for any model of no fixed size.
 
     Attributes:
-        batch: the preferred mini-batch. The fast-neural-style network paints pictures one at a
-            time; on CUDA its mini-batch saves transfers.
+        batch: the preferred mini-batch. A known network gets pictures one at a time; on CUDA its
+            mini-batch saves transfers.
     """
 
     resizes = True
@@ -49,24 +58,48 @@ class CheckpointScorer(Scorer):
     ) -> None:
         """Load the model; raises what `file.load` does, and `Inputs.trusted`."""
         name = PurePosixPath(params.model).name
-        content = inputs.trusted(params.model)
         self._alive, self._device = inputs.alive, torch.device(device)
-        self._raw = inputs.wants == "arrays"
-        self._model = load(name, content, self._device)
-        self._values = Values.of(params.range, params.output_range, self._model.range)
-        self._singly = self._model.singly
-        self._fit = Fit(self._model.size, 1 if self._singly else self._model.batch)
-        self.batch = self._model.batch
+        self._network = Network(params, inputs, self._device)
+        model = self._network.model
+        self._values = self._network.values
+        self._singly = model.singly
+        self._tiles = Tiles(**prepared["tiles"]) if prepared.get("tiles") else None
+        self._fit = Fit(model.size, 1 if self._singly or self._tiles else model.batch)
+        self._size = OutputSize.parse(params.output_size) if params.output_size else None
+        self._blend = params.blend
+        self.batch = model.batch
         if self._singly:
+            if self._device.type == "cpu":
+                keep_freed_memory()
             self.batch = 8 if self._device.type == "cuda" else 1
-        fixed = ", ".join(str(n) for n in self._model.size if n)
+        fixed = ", ".join(str(n) for n in model.size if n)
         size = f", pictures are resized ({fixed})" if fixed else ""
-        self.notes = (f"{name}: {self._model.kind}, {self._values.note()}{size}",)
+        colours = ", grey" if model.channels == 1 else ""
+        self.notes = (f"{name}: {model.kind}{colours}, {self._values.note()}{size}",)
+
+    @classmethod
+    def prepare(cls, params: CheckpointParams, inputs: Inputs) -> dict[str, Any]:
+        """Choose tiles, which all workers share: ``{"tiles": {...}}`` of `Tiles`, or nothing.
+
+        Raises:
+            BadInput: what loading does; tiles are wanted of a model of one size, or of no pictures.
+        """
+        if params.tile == "no" or inputs.wants == "arrays":
+            return {}
+        if params.tile == "auto" and form(inputs.trusted(params.model)) != "weights":
+            # What such a file holds is known only to who wrote it.
+            return {}
+        cuda = torch.cuda.is_available()
+        network = Network(params, inputs, torch.device("cuda:0" if cuda else "cpu"))
+        with torch.inference_mode():
+            tiles = tiling.choose(network.model, network.pictures, params.tile, _largest(inputs))
+        return {"tiles": tiles.fields()} if tiles else {}
 
     def score(self, batch: Tensor) -> Scores:
         """Score RGB pictures, float32 in [0, 1], (N, 3, H, W), any size.
 
         Raises:
+            BadInput: the model makes records, and the parameters are about pictures.
             ValueError: the output contradicts the assumed range, or cannot be divided among the
                 pictures.
             Exception: what the model raises.
@@ -74,28 +107,89 @@ class CheckpointScorer(Scorer):
         with torch.inference_mode():
             made = self._fit(batch.to(self._device), self._run)
             if isinstance(made, Tensor):
-                return Scores(pictures=self._values.settle(made.to(batch.device)))
+                settled = self._values.settle(made.to(batch.device))
+                return Scores(pictures=self._finish(settled, batch))
+        if self._size or self._blend < 1:
+            raise BadInput("the model makes records", "leave out `output_size` and `blend`")
         return Scores(records=[[record] for record in made])
 
     def _run(self, pictures: Tensor) -> Made:
+        """Run the model, or its tiles, on what `Network.run` takes; returns what it returns."""
+        if self._tiles and self._tiles.needed(pictures):
+            return self._tiles.apply(pictures, self._once)
+        return self._once(pictures)
+
+    def _once(self, pictures: Tensor) -> Made:
+        self._alive()
+        return self._network.run(pictures)
+
+    def _finish(self, made: Tensor, source: Tensor) -> Tensor:
+        """Bring pictures to the size that is wanted and mix in their source.
+
+        Args:
+            made: RGB in [0, 1], (N, 3, H', W').
+            source: what they were made of, (N, 3, H, W).
+        """
+        if self._size:
+            made = lanczos(made, self._size.of(*source.shape[2:]))
+        if self._blend < 1:
+            plain_size = (made.shape[2], made.shape[3])
+            made = torch.lerp(lanczos(source, plain_size), made, self._blend)
+        return made
+
+
+class Network:
+    """A model with the range of its values, on a device.
+
+    Attributes:
+        model: the model.
+        values: the ranges.
+    """
+
+    def __init__(self, params: CheckpointParams, inputs: Inputs, device: torch.device) -> None:
+        """Load the model; raises what `file.load` does, and `Inputs.trusted`."""
+        name = PurePosixPath(params.model).name
+        self.model: Model = load(name, inputs.trusted(params.model), device)
+        values = Values.of(params.range, params.output_range, self.model.range)
+        known = self.model.sure and params.range == params.output_range == "auto"
+        self.values = replace(values, checked=False) if known else values
+        self._device, self._raw = device, inputs.wants == "arrays"
+
+    def run(self, pictures: Tensor) -> Made:
         """Run the model on RGB in [0, 1], (N, 3, H, W), of the size and number that it takes.
 
         Returns:
             Pictures in [0, 1], not clamped, (N, 1 or 3, H', W'); or N records.
         """
-        self._alive()
-        values = self._values.encode(pictures)
-        if not self._model.dtype.is_floating_point:
+        if self.model.channels == 1:
+            pictures = grey(pictures)
+        values = self.values.encode(pictures)
+        if not self.model.dtype.is_floating_point:
             values = values.round()
-        result = self._model.run(values.to(self._model.dtype))
+        result = self.model.run(values.to(self.model.dtype))
         if isinstance(result, (list, tuple)) and len(result) == 1:
             result = result[0]
         made = None
         if not self._raw:
             made = as_pictures(result, pictures.shape[2], pictures.shape[3])
         if made is not None and len(made) == len(pictures):
-            return self._values.decode(made)
+            return self.values.decode(made)
         return _records(result, len(pictures))
+
+    def pictures(self, pictures: Tensor) -> Tensor:
+        """Do the same for a model that must make pictures; raises BadInput if it does not."""
+        made = self.run(pictures.to(self._device))
+        if not isinstance(made, Tensor):
+            raise BadInput("the model makes records, of which there are no tiles", "set `tile=no`")
+        return made
+
+
+def _largest(inputs: Inputs) -> tuple[int, int] | None:
+    """Return the height and width of all pictures, or None where they may differ."""
+    if not inputs.consecutive:
+        return None
+    height, width = inputs.sample().shape[:2]
+    return height, width
 
 
 def _records(result: Any, count: int) -> list[Record]:

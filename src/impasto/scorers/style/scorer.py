@@ -9,8 +9,9 @@ from torch import Tensor
 
 from impasto.scorers import weights
 from impasto.scorers.base import Scorer
+from impasto.scorers.memory import keep_freed_memory
 from impasto.scorers.pictures import pad_to_fit, resize
-from impasto.scorers.style.fast import FastTransformer, fast_dtype, keep_freed_memory
+from impasto.scorers.style.fast import FastTransformer, fast_dtype
 from impasto.scorers.style.network import Predictor
 from impasto.scorers.style.params import WEIGHTS_SHA256
 
