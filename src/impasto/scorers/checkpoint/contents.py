@@ -49,6 +49,8 @@ def check(name: str, content: bytes, supported: str) -> None:
     for pattern, what, remedy in BEGINNINGS:
         if re.match(pattern, content[:512], re.DOTALL | re.IGNORECASE):
             raise BadInput(f"{name}: {what}", remedy or supported)
+    if re.fullmatch(rb"[\t\n\r -~]+", content[:64]):
+        raise BadInput(f"{name}: is text, {content[:20].decode()!r} ...", supported)
     if content.startswith(b"PK\x03\x04"):
         _check_zip(name, content, supported)
 

@@ -33,6 +33,8 @@ TENSOR = re.compile(r"(weight|tensor)_\d+\Z")
 """Names that torch.export gives to members that are tensors, as plain bytes."""
 PICKLED = re.compile("(opaque_obj|custom_obj)_", re.IGNORECASE)
 """Names of the members that it unpickles, whatever its index says about them."""
+ZIP, PICKLE = b"PK\x03\x04", b"\x80"
+"""The first bytes of archives and of pickles."""
 NATIVE = "data/aotinductor/"
 """The place of machine code in an export's archive."""
 
@@ -68,7 +70,7 @@ def form(content: bytes) -> str:
 
 
 def _members(content: bytes) -> list[str]:
-    if not content.startswith(b"PK\x03\x04"):
+    if not content.startswith(ZIP):
         return []
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -107,7 +109,7 @@ def tensors_only(name: str, content: bytes) -> Any:
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 (damaged files raise anything, KeyError for one)
         what = "is not a PyTorch file"
-        if "Weights only" in str(error):
+        if "Weights only" in str(error) and content.startswith((PICKLE, ZIP)):
             what = "holds Python objects, which are never unpickled"
         raise BadInput(
             f"{name}: {what}", f"save its state_dict() or export it. {SUPPORTED}"

@@ -6,6 +6,7 @@ pictures or restore them. All take and return values in [0, 1].
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from contextlib import contextmanager
@@ -50,10 +51,7 @@ def recognise(
             "run pip install 'impasto[models]'",
         ) from None
     try:
-        with warnings.catch_warnings():
-            # Of torch.meshgrid, about its arguments.
-            warnings.simplefilter("ignore", UserWarning)
-            found = spandrel.ModelLoader().load_from_state_dict(dict(state))
+        found = spandrel.ModelLoader().load_from_state_dict(dict(state))
     except Exception as error:
         raise BadInput(
             f"{name}: holds weights for an unknown network ({first}, ...)", supported
@@ -78,7 +76,7 @@ def recognise(
         singly=True,
         sure=True,
         channels=found.input_channels,
-        align=found.size_requirements.multiple_of,
+        align=math.lcm(found.size_requirements.multiple_of, *_windows(found.model)),
         tiles=found.tiling.name != "INTERNAL" and not found.size_requirements.square,
     )
 
@@ -90,10 +88,18 @@ def _described(found: Any) -> str:
     return f"{found.architecture.name}, {purpose}"
 
 
+def _windows(network: Any) -> list[int]:
+    """Return the sides of the windows of attention, to which some networks pad by themselves."""
+    sides = getattr(network, "window_size", 1)
+    return [side for side in (sides if isinstance(sides, (list, tuple)) else [sides]) if side]
+
+
 def _spandrel() -> Any:
     """Import spandrel; raises ModuleNotFoundError."""
-    if "spandrel" in sys.modules:
-        return sys.modules["spandrel"]
+    if loaded := sys.modules.get("spandrel"):
+        return loaded
+    # It is about a call that is right.
+    warnings.filterwarnings("ignore", r"torch\.meshgrid: ", UserWarning)
     with _later(FUNCTIONAL):
         return import_module("spandrel")
 
