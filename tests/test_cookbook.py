@@ -15,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
+from support import upscaler
 from support.clips import make_clip, real_clip
 from support.cloud import CONTROL, DATA
 from support.command import call
@@ -83,6 +84,7 @@ def kitchen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, azurite: Azurite) -
         shutil.copy(ROOT / "examples" / name, name)
     Path("rows.csv").write_text("a,b\n1,2\n30,40\n")
     write_sums(Path("model.onnx"))
+    upscaler.write(Path("realesr.pth"))
     torch.jit.script(Invert()).save("invert.pt")  # type: ignore[no-untyped-call]
     write_profiles(monkeypatch, azurite)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from support import upscaler
 from support.command import COMMAND, call
 from support.detectors import blobs
 from support.guides import BLOCK, DOCS, matches, sessions, write, write_package
@@ -48,6 +49,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     street.paste("red", (64, 64, 128, 128))
     street.paste("blue", (192, 64, 256, 128))
     street.save("street.png")
+    upscaler.write(Path("realesr.pth"))
     return tmp_path
 
 
