@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from impasto.scorers.checkpoint.model import Model
     from impasto.scorers.fitting import Run
 
-SHARE, MOST = 8, 1 << 30
+SHARE, MOST = 8, 512 << 20
 """The share of memory that one tile may take on each core of a CPU, an eighth, and the most."""
 CUDA_SHARE = 4
 """The share of a CUDA device's memory, where two mini-batches are scored at a time: a quarter."""
