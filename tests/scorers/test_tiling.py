@@ -37,13 +37,14 @@ def test_a_margin_keeps_to_the_networks_multiple() -> None:
     assert reach(blur(5), 8) == 8  # type: ignore[arg-type]
 
 
-def test_memory_is_counted_while_the_network_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_what_the_largest_layer_reads_and_writes_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("impasto.scorers.checkpoint.tiling._allowed_here", lambda: 1 << 20)
-    # Ten times the picture's three channels of float32, held at once with its first product.
-    side = side_for(lambda x: (x.repeat(1, 9, 1, 1) + 0.0).sum(1, keepdim=True).sqrt(), 4)
-    assert side % 4 == 0
-    most = ((1 << 20) / (4 * 3 * 9)) ** 0.5
-    assert most / 2 < side < most
+    layers = [torch.nn.Conv2d(3, 29, 1), torch.nn.Conv2d(29, 3, 1)]
+    side = side_for(torch.nn.Sequential(*layers), 4)
+    # 3 and 29 channels of float32.
+    assert side == int(((1 << 20) / (2 * 4 * 32)) ** 0.5) // 4 * 4
 
 
 def test_narrow_pictures_are_cut_in_one_direction() -> None:

@@ -15,7 +15,6 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
-from torch.export.passes import move_to_device_pass
 
 from impasto.errors import BadInput
 from impasto.scorers.checkpoint import contents, fast_neural_style, known
@@ -139,6 +138,9 @@ def _exported(name: str, content: bytes, device: torch.device) -> Model:
     try:
         program = torch.export.load(io.BytesIO(content))
         if device.type != "cpu":
+            # It takes a second to import.
+            from torch.export.passes import move_to_device_pass
+
             program = move_to_device_pass(program, device)
         module = program.module()
     except Exception as error:  # noqa: BLE001 (damaged files raise anything)

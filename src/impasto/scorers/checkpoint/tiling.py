@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import math
 import os
-import weakref
+import threading
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.nn.modules.module import register_module_forward_hook
 
 from impasto.errors import BadInput
 from impasto.machine import machine_memory
@@ -199,9 +199,7 @@ def side_for(run: Callable[[Tensor], Tensor], align: int) -> int:
         taken = torch.cuda.max_memory_allocated(device) - before
         allowed = torch.cuda.get_device_properties(device).total_memory // CUDA_SHARE
     else:
-        with _Held() as held:
-            run(picture)
-        taken, allowed = held.most, _power_of_two(_allowed_here())
+        taken, allowed = _taken(run, picture), _power_of_two(_allowed_here())
     side = math.isqrt(int(allowed / max(1, taken) * probe * probe))
     return max(1, side // align) * align
 
@@ -216,37 +214,22 @@ def _power_of_two(number: int) -> int:
     return 1 << (max(1, number).bit_length() - 1)
 
 
-class _Held(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of all tensors that are alive at once.
+def _taken(run: Callable[[Tensor], Tensor], picture: Tensor) -> int:
+    """Return about how many bytes a network holds at once: what its largest layer reads and writes.
 
-    Attributes:
-        most: the most that there were.
+    Twice that, since others keep what is added or joined later.
     """
+    most, thread = 0, threading.get_ident()
 
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.most = 0
-        self._now = 0
-        self._storages: dict[int, weakref.ref[Any]] = {}
+    def count(_: object, given: Any, made: Any) -> None:
+        nonlocal most
+        tensors = [each for each in (*given, made) if isinstance(each, Tensor)]
+        if threading.get_ident() == thread:
+            most = max(most, sum(each.nbytes for each in tensors))
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        made = func(*args, **(kwargs or {}))
-        for each in made if isinstance(made, (list, tuple)) else (made,):
-            if isinstance(each, Tensor):
-                self._count(each.untyped_storage())
-        return made
-
-    def _count(self, storage: torch.UntypedStorage) -> None:
-        key, size = storage._cdata, storage.nbytes()
-        if key in self._storages:
-            return
-        self._now += size
-        self.most = max(self.most, self._now)
-
-        def gone(_: object) -> None:
-            self._now -= size
-            del self._storages[key]
-
-        self._storages[key] = weakref.ref(storage, gone)
+    hook = register_module_forward_hook(count)
+    try:
+        run(picture)
+    finally:
+        hook.remove()
+    return 2 * most
