@@ -73,3 +73,14 @@ def test_a_real_file_of_each_supported_form_is_not_taken_for_something_else() ->
         load("net.pth", saved(), CPU)
     with pytest.raises(BadInput, match="unknown network"):
         load("net.onnx", safetensors.torch.save({"a": torch.zeros(9)}), CPU)
+
+
+def test_a_header_whose_length_looks_like_json_is_still_one_of_safetensors() -> None:
+    content = safetensors.torch.save({"a": torch.zeros(9)})
+    length = int.from_bytes(content[:8], "little")
+    wanted = int.from_bytes(b'{"', "little")
+    header = content[8 : 8 + length].ljust(wanted)
+    odd = wanted.to_bytes(8, "little") + header + content[8 + length :]
+    assert odd.startswith(b'{"')
+    with pytest.raises(BadInput, match=r"unknown network \(a, \.\.\.\)"):
+        load("net.safetensors", odd, CPU)

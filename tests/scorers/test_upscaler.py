@@ -281,6 +281,34 @@ def test_a_video_is_enlarged_with_its_sound_and_the_job_says_by_what(
         assert sum(1 for _ in film.decode(video)) == 3
 
 
+def compact(channels: int) -> bytes:
+    """A checkpoint of the same kind of network, x2, for other colours; not trained."""
+    draw = torch.Generator().manual_seed(5)
+    shapes = {"0": (8, channels), "2": (8, 8), "4": (4 * channels, 8)}
+    state: dict[str, torch.Tensor] = {}
+    for n, (outputs, inputs) in shapes.items():
+        state[f"body.{n}.weight"] = 0.1 * torch.randn(outputs, inputs, 3, 3, generator=draw)
+        state[f"body.{n}.bias"] = torch.zeros(outputs)
+    state |= {f"body.{n}.weight": torch.full((8,), 0.2) for n in (1, 3)}
+    return saved(state)
+
+
+def test_a_network_for_grey_gets_the_luma_and_makes_grey() -> None:
+    model = scorer(ModelFile(compact(1)))
+    source = picture(12, 16)
+    enlarged = made(model.score(source))
+    assert enlarged.shape == (1, 3, 24, 32)
+    assert torch.equal(enlarged[:, :1].expand(-1, 3, -1, -1), enlarged)
+    luma = (source * torch.tensor([0.2126, 0.7152, 0.0722]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    torch.testing.assert_close(made(model.score(luma.expand(-1, 3, -1, -1))), enlarged)
+    assert model.notes == ("net.pth: RealESRGAN Compact, x2, grey, values 0 to 1",)
+
+
+def test_a_network_for_other_colours_is_refused() -> None:
+    with pytest.raises(BadInput, match="takes 4 channels and makes 4, neither grey nor RGB"):
+        scorer(ModelFile(compact(4)))
+
+
 def test_without_spandrel_the_message_says_how_to_install_it(
     checkpoint: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,9 @@ def check(name: str, content: bytes, supported: str) -> None:
     """
     if not content:
         raise BadInput(f"{name}: is empty", DOWNLOAD)
+    if is_safetensors(content):
+        # It begins with a number, which may look like anything.
+        return
     for pattern, what, remedy in BEGINNINGS:
         if re.match(pattern, content[:512], re.DOTALL | re.IGNORECASE):
             raise BadInput(f"{name}: {what}", remedy or supported)
