@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from impasto.scorers.base import Scores
 
 STEP = 1 / 255
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.torch.jit.(save|script(_method)?). is deprecated:DeprecationWarning",
+    r"ignore:torch\.meshgrid. :UserWarning",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -195,6 +199,39 @@ def test_sizes_are_padded_to_windows_and_cropped_and_tiles_keep_to_them() -> Non
     change = (made(tiled.score(source)) - made(model.score(source))).abs()
     # Padding comes into the windows at the right and the bottom of the whole picture alone.
     assert float(change[:, :, :200, :280].max()) < STEP
+
+
+class Scripted(torch.nn.Module):
+    """Blurs, and resizes by a factor, which changes with what it is to show."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.avg_pool2d(x, 5, stride=1, padding=2, count_include_pad=False)
+        return F.interpolate(x, scale_factor=[self.factor, self.factor], mode="nearest")
+
+
+def scripted(module: torch.nn.Module) -> bytes:
+    file = io.BytesIO()
+    torch.jit.save(torch.jit.script(module), file)
+    return file.getvalue()
+
+
+def test_any_model_of_free_sizes_is_tiled_where_that_is_wanted() -> None:
+    content, source = scripted(Scripted(2.0)), picture(50, 70)
+    model = scorer(ModelFile(content), tile=16)
+    assert model._tiles is not None
+    assert model._tiles.side < 50
+    torch.testing.assert_close(
+        made(model.score(source)), made(scorer(ModelFile(content)).score(source)), atol=1e-5, rtol=0
+    )
+
+
+def test_results_that_do_not_fit_together_are_not_tiled() -> None:
+    with pytest.raises(BadInput, match="makes 64x64 of 128x128, so tiles do not fit together"):
+        scorer(ModelFile(scripted(Scripted(0.5))), tile=16)
 
 
 def test_blending_mixes_with_a_plain_resize(checkpoint: bytes) -> None:

@@ -59,7 +59,7 @@ class CheckpointScorer(Scorer):
         """Load the model; raises what `file.load` does, and `Inputs.trusted`."""
         name = PurePosixPath(params.model).name
         self._alive, self._device = inputs.alive, torch.device(device)
-        self._network = Network(params, inputs, self._device)
+        self._network = Network(params, inputs.trusted(params.model), self._device)
         model = self._network.model
         self._values = self._network.values
         self._singly = model.singly
@@ -86,11 +86,12 @@ class CheckpointScorer(Scorer):
         """
         if params.tile == "no" or inputs.wants == "arrays":
             return {}
-        if params.tile == "auto" and form(inputs.trusted(params.model)) != "weights":
+        content = inputs.trusted(params.model)
+        if params.tile == "auto" and form(content) != "weights":
             # What such a file holds is known only to who wrote it.
             return {}
         cuda = torch.cuda.is_available()
-        network = Network(params, inputs, torch.device("cuda:0" if cuda else "cpu"))
+        network = Network(params, content, torch.device("cuda:0" if cuda else "cpu"))
         with torch.inference_mode():
             tiles = tiling.choose(network.model, network.pictures, params.tile, _largest(inputs))
         return {"tiles": tiles.fields()} if tiles else {}
@@ -146,10 +147,9 @@ class Network:
         values: the ranges.
     """
 
-    def __init__(self, params: CheckpointParams, inputs: Inputs, device: torch.device) -> None:
-        """Load the model; raises what `file.load` does, and `Inputs.trusted`."""
-        name = PurePosixPath(params.model).name
-        self.model: Model = load(name, inputs.trusted(params.model), device)
+    def __init__(self, params: CheckpointParams, content: bytes, device: torch.device) -> None:
+        """Load the model from a file's verified bytes; raises what `file.load` does."""
+        self.model: Model = load(PurePosixPath(params.model).name, content, device)
         values = Values.of(params.range, params.output_range, self.model.range)
         known = self.model.sure and params.range == params.output_range == "auto"
         self.values = replace(values, checked=False) if known else values
@@ -177,10 +177,21 @@ class Network:
         return _records(result, len(pictures))
 
     def pictures(self, pictures: Tensor) -> Tensor:
-        """Do the same for a model that must make pictures; raises BadInput if it does not."""
+        """Do the same for a model whose results are to be put together of tiles.
+
+        Raises:
+            BadInput: it makes records, or pictures that are no whole multiple of the size.
+        """
         made = self.run(pictures.to(self._device))
         if not isinstance(made, Tensor):
             raise BadInput("the model makes records, of which there are no tiles", "set `tile=no`")
+        height, width = pictures.shape[2:]
+        high, wide = made.shape[2:]
+        if high % height or wide % width or high // height != wide // width:
+            raise BadInput(
+                f"the model makes {wide}x{high} of {width}x{height}, so tiles do not fit together",
+                "set `tile=no`",
+            )
         return made
 
 
