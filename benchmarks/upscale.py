@@ -7,8 +7,10 @@ Both have the same weights (realesr-animevideov3-x4, 16 convolutions of 64 chann
 frame), and make 1024x576 of the same 256x144: Big Buck Bunny, looped. No two frames that follow
 each other are equal, since the peer does not score those. CPU seconds are those of the command and
 all of its children, start-up included; memory is the highest sum of their PSS in samples. Rounds
-alternate between the commands; ratios are of medians. The peer runs without its tiles, which its
-frames would fit into, and with its defaults else; it leaves the sound out for want of ffprobe.
+alternate between the commands; ratios are of medians. Impasto runs with its defaults, which are a
+worker per core here, and once more with one worker, which scores two frames at a time. The peer
+runs without its tiles, into one of which its frames would fit, and with its defaults else; it
+leaves the sound out for want of ffprobe.
 
 The second table has the network alone, one thread, in the three ways that both programs' choices
 come down to.
@@ -51,13 +53,16 @@ PEER = "import sys; from framelift.cli import main; sys.exit(main())"
 def commands(folder: Path, source: Path) -> dict[str, list[str]]:
     """Return the commands that are compared; each writes a file named after its place."""
     weights = folder / "weights/realesr-animevideov3.pth"
-    job = ["run", source, "--scorer", f"checkpoint:{weights}", "--home", folder / "home"]
+    job = ["run", source, "--scorer", f"checkpoint:{weights}"]
     peer = [sys.executable, "-c", PEER, "-i", source, "-o", folder / "0.mp4", "--tile", "0"]
     peer += ["--model", "realesr-animevideov3", "--weights-dir", weights.parent, "--scale", SCALE]
     peer += ["--ai-strength", "1", "--no-audio", "--quiet"]
     return {
         "framelift-video": [*map(str, peer)],
-        "impasto": impasto(*job, "-o", folder / "1.mp4", "--quiet", "--overwrite"),
+        "impasto": impasto(*job, "-o", folder / "1.mp4", "--quiet", "--home", folder / "1"),
+        "impasto, one worker": impasto(
+            *job, "-o", folder / "2.mp4", "--quiet", "--home", folder / "2", "--workers", 1
+        ),
     }
 
 
