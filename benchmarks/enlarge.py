@@ -1,6 +1,6 @@
 """A real upscaler, x4, on a video: whole commands against framelift-video 2.1.0.
 
-Usage: ``python benchmarks/upscale.py [--quick] [ROUNDS]``. Needs the peer, and a program ffmpeg for
+Usage: ``python benchmarks/enlarge.py [--quick] [ROUNDS]``. Needs the peer, and a program ffmpeg for
 it: ``pip install --no-deps framelift-video==2.1.0 imageio-ffmpeg tqdm``. Prints Markdown tables.
 
 Both have the same weights (realesr-animevideov3-x4, 16 convolutions of 64 channels, 43.5 GFLOP a
@@ -86,7 +86,7 @@ def compare(frames: int, rounds: int) -> list[tuple[str, ...]]:
                 wall.setdefault(what, []).append(spent.wall)
                 memory.setdefault(what, []).append(peaks.together / 1e9)
     peer = next(iter(cpu))
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for what in cpu:
         seconds, gigabytes = statistics.median(cpu[what]), statistics.median(memory[what])
         faster = statistics.median(cpu[peer]) / seconds
@@ -131,7 +131,7 @@ def bare(rounds: int) -> list[tuple[str, ...]]:
         # It holds for the rest of the process.
         "channels last, freed memory kept (Impasto)": (torch.channels_last, keep_freed_memory),
     }
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for what, (layout, before) in ways.items():
         module.to(memory_format=layout)
         before()
@@ -160,8 +160,8 @@ def main() -> None:
     head = ("command", "CPU s", "times less", "wall s", "memory, GB", "times less")
     title = f"{frames} frames, rounds: {given.rounds}; the goal is {GOAL} times less CPU time."
     print_table(title, head, compare(frames, given.rounds))
-    head = ("the network alone", "CPU ms a frame", "GFLOP/s")
-    print_table("One thread, medians.", head, bare(given.rounds))
+    columns = ("the network alone", "CPU ms a frame", "GFLOP/s")
+    print_table("One thread, medians.", columns, bare(given.rounds))
 
 
 if __name__ == "__main__":
