@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from checks import kubernetes
+from checks import kubernetes, pods
 from checks.rendered import render
 from impasto.server.config import load_serve
 from impasto.settings import CONFIG_FILE, load
@@ -17,7 +17,7 @@ from impasto.storage.stores import Stores
 from impasto.watch.rules import load_rules
 from support.deployment import DEPLOY, needs_schemas
 
-OVERLAYS = ["aks", "eks", "gke", "kind"]
+OVERLAYS = ["aks", "any", "eks", "gke", "kind"]
 COMPONENTS = ["metrics", "private-registry"]
 """Those that no overlay uses."""
 CLUSTER, WATCH, SERVE = "base/cluster.yaml", "base/watch.yaml", "base/serve.yaml"
@@ -241,7 +241,31 @@ def test_workers_have_an_identity_of_their_own() -> None:
             accounts[name]["metadata"].get("annotations")
             for name in ("impasto-head", "impasto-worker")
         )
-        assert overlay.name == "kind" or (head and worker and head != worker), overlay.name
+        keyed = overlay.name in {"any", "kind"}
+        assert keyed or (head and worker and head != worker), overlay.name
+
+
+def test_every_pod_that_opens_a_store_by_keys_has_them() -> None:
+    overlays, _ = render(DEPLOY)
+    (overlay,) = (each for each in overlays if each.name == "any")
+    every = [pod for each in overlay.documents for pod in pods.pods(each)]
+    assert len(every) == 4
+    for pod in every:
+        (source,) = pod.spec["containers"][0]["envFrom"]
+        assert source["secretRef"]["name"] == "impasto-store-keys"
+
+
+def test_keda_counts_the_messages_of_the_rule_as_the_watcher() -> None:
+    overlays, _ = render(DEPLOY)
+    overlay = next(each for each in overlays if each.name == "aks")
+    ((scaled,), (asker,)) = overlay.of("ScaledObject"), overlay.of("TriggerAuthentication")
+    accounts = {each["metadata"]["name"]: each for each in overlay.of("ServiceAccount")}
+    (settings,) = overlay.of("ConfigMap")
+    asked = scaled["spec"]["triggers"][0]["metadata"]
+    url = f"https://{asked['accountName']}.queue.core.windows.net/{asked['queueName']}"
+    assert f'queue = "{url}"' in settings["data"][CONFIG_FILE]
+    watcher = accounts["impasto-watch"]["metadata"]["annotations"]
+    assert [asker["spec"]["podIdentity"]["identityId"]] == [*watcher.values()]
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
