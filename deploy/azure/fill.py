@@ -2,7 +2,8 @@
 """Write the overlay of one cluster: deploy/kubernetes/overlays/aks with the names of a deployment.
 
 Reads the outputs of main.bicep, as JSON, from stdin:
-`az deployment group show ... --query properties.outputs | deploy/azure/fill.py`.
+`az deployment group show ... --query properties.outputs --output json | deploy/azure/fill.py`.
+Settings that are there already are kept, and the new ones are put beside them.
 """
 
 from __future__ import annotations
@@ -115,10 +116,20 @@ def _patch(kind: str, name: str, operation: str, path: str, value: object) -> di
 
 def main() -> int:
     """Write the files, and return an exit code."""
-    given = {name: one["value"] for name, one in json.load(sys.stdin).items()}
+    try:
+        given = {name: one["value"] for name, one in json.load(sys.stdin).items()}
+        files = fill(given)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        fact = "stdin has not the outputs of main.bicep as JSON"
+        print(f"fill.py: {fact}; deploy it first, and give az --output json", file=sys.stderr)
+        return 2
     CLUSTER.mkdir(exist_ok=True)
-    for name, content in fill(given).items():
-        (CLUSTER / name).write_text(content)
+    for name, content in files.items():
+        path = CLUSTER / name
+        if name == "impasto.toml" and path.exists() and path.read_text() != content:
+            path = CLUSTER / f"{name}.new"
+            print(f"{CLUSTER / name} is kept, as it may hold rules of yours; see {path.name}")
+        path.write_text(content)
     print(f"{CLUSTER} is ready: kubectl apply -k {CLUSTER}")
     return 0
 

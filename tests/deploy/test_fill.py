@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -69,6 +70,39 @@ def test_groups_have_the_machines_of_their_pools(spot: bool, tmp_path: Path) -> 
     assert 'workers = "0:3"' in held["data"]["impasto.toml"]
     assert [each.text for each in network.check(filled)] == []
     assert [*references.check(filled, []), *settings.check(filled)] == []
+
+
+def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> int:
+    """Run it with that as its input, in a folder that is empty at first."""
+    monkeypatch.setattr(fill, "CLUSTER", tmp_path / "cluster")
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    return fill.main()
+
+
+def test_rules_of_the_user_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    main = BicepFile.read(DEPLOY / "azure" / "main.bicep", DEPLOY)
+    outputs = {name: {"value": f"the-{name}"} for name in main.outputs}
+    assert given(monkeypatch, tmp_path, json.dumps(outputs)) == 0
+    path = tmp_path / "cluster/impasto.toml"
+    made = path.read_text()
+    path.write_text("# mine\n")
+
+    assert given(monkeypatch, tmp_path, json.dumps(outputs)) == 0
+
+    assert path.read_text() == "# mine\n"
+    assert path.with_name("impasto.toml.new").read_text() == made
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", '{"name": 1}', '{"name": {"value": 1}}'])
+def test_a_deployment_that_gave_nothing_is_one_line(
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert given(monkeypatch, tmp_path, text) == 2
+    assert "deploy it first" in capsys.readouterr().err
+    assert not (tmp_path / "cluster").exists()
 
 
 def test_no_two_accounts_share_an_identity() -> None:
