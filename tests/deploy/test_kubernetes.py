@@ -18,8 +18,8 @@ from impasto.watch.rules import load_rules
 from support.deployment import DEPLOY, needs_schemas
 
 OVERLAYS = ["aks", "any", "eks", "gke", "kind"]
-COMPONENTS = ["metrics", "private-registry"]
-"""Those that no overlay uses."""
+COMPONENTS = ["metrics", "private-registry", "store-keys"]
+"""Those that the overlays of errors do not use."""
 CLUSTER, WATCH, SERVE = "base/cluster.yaml", "base/watch.yaml", "base/serve.yaml"
 MONITOR = "components/metrics/podmonitor.yaml"
 NETWORK, JOB, KEDA = (
