@@ -251,8 +251,9 @@ def test_every_pod_that_opens_a_store_by_keys_has_them() -> None:
     every = [pod for each in overlay.documents for pod in pods.pods(each)]
     assert len(every) == 4
     for pod in every:
-        (source,) = pod.spec["containers"][0]["envFrom"]
-        assert source["secretRef"]["name"] == "impasto-store-keys"
+        named = [each["secretRef"]["name"] for each in pod.spec["containers"][0]["envFrom"]]
+        others = [] if pod.role == "worker" else ["impasto-secrets"]
+        assert named == [*others, "impasto-store-keys"]
 
 
 def test_keda_counts_the_messages_of_the_rule_as_the_watcher() -> None:
