@@ -32,8 +32,6 @@ RUNTIME_FIELDS = {"source", "scorer", "params", "output", "overwrite", "timeout"
 """Fields of a spec that do not determine the output, or that the job's id holds in another form."""
 NEWER_FIELDS = {"stream", "deinterlace", "audio", "tenant"}
 """Fields of a spec that joined after `FORMAT` was set: jobs that leave them out keep their ids."""
-NEWER_PARAMS = {"checkpoint": {"tile", "output_size", "blend"}}
-"""The same of scorers' parameters."""
 
 
 def job_id(
@@ -69,9 +67,6 @@ def job_id(
             params[f"{name}_digest"] = spec.pins.get(name)
         elif name in spec.pins:
             params[f"{name}_sha256"] = spec.pins[name]
-    for name in NEWER_PARAMS.get(spec.scorer, ()):
-        if getattr(parsed, name) == type(parsed).model_fields[name].default:
-            params.pop(name)
     unset = {
         name for name in NEWER_FIELDS if getattr(spec, name) == JobSpec.model_fields[name].default
     }

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from impasto.schema.base import Frozen
-from impasto.scorers.params import BehindColon, Range, TrustedFile
+from impasto.scorers.params import BehindColon, Newer, Range, TrustedFile
 from impasto.scorers.sizes import OutputSize
 
 
@@ -28,9 +28,9 @@ class CheckpointParams(Frozen):
     model: Annotated[TrustedFile, BehindColon]
     range: Range = "auto"
     output_range: Range = "auto"
-    tile: str = Field(default="auto", max_length=8, coerce_numbers_to_str=True)
-    output_size: str = Field(default="", max_length=16)
-    blend: float = Field(default=1.0, ge=0.0, le=1.0)
+    tile: Annotated[str, Newer(), Field(max_length=8, coerce_numbers_to_str=True)] = "auto"
+    output_size: Annotated[str, Newer(), Field(max_length=16)] = ""
+    blend: Annotated[float, Newer(), Field(ge=0, le=1)] = 1.0
 
     @field_validator("tile")
     @classmethod

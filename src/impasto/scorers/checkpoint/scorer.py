@@ -59,7 +59,8 @@ class CheckpointScorer(Scorer):
         """Load the model; raises what `file.load` does, and `Inputs.trusted`."""
         name = PurePosixPath(params.model).name
         self._alive, self._device = inputs.alive, torch.device(device)
-        self._network = Network(params, inputs.trusted(params.model), self._device)
+        content, raw = inputs.trusted(params.model), inputs.wants == "arrays"
+        self._network = Network(params, content, self._device, raw=raw)
         model = self._network.model
         self._values = self._network.values
         self._singly = model.singly
@@ -147,13 +148,22 @@ class Network:
         values: the ranges.
     """
 
-    def __init__(self, params: CheckpointParams, content: bytes, device: torch.device) -> None:
-        """Load the model from a file's verified bytes; raises what `file.load` does."""
+    def __init__(
+        self, params: CheckpointParams, content: bytes, device: torch.device, *, raw: bool = False
+    ) -> None:
+        """Load the model from a file's verified bytes; raises what `file.load` does.
+
+        Args:
+            params: the parameters.
+            content: the file.
+            device: where it runs.
+            raw: take nothing that it returns for a picture.
+        """
         self.model: Model = load(PurePosixPath(params.model).name, content, device)
         values = Values.of(params.range, params.output_range, self.model.range)
         known = self.model.sure and params.range == params.output_range == "auto"
         self.values = replace(values, checked=False) if known else values
-        self._device, self._raw = device, inputs.wants == "arrays"
+        self._device, self._raw = device, raw
 
     def run(self, pictures: Tensor) -> Made:
         """Run the model on RGB in [0, 1], (N, 3, H, W), of the size and number that it takes.
