@@ -93,9 +93,11 @@ def test_a_source_alone_is_looked_at(folder: Path, url: str, browser: Browser) -
 def test_labels_that_have_no_value_are_not_taken(folder: Path, url: str, browser: Browser) -> None:
     with tab(browser) as page:
         enter(page, url, token(folder, "submitter")[1], "new")
-        _name(page, folder)
-        labels, start = page.get_by_label("Labels"), page.get_by_role("button", name="Start")
         page.get_by_role("textbox", name="Output").fill("labelled.png")
+        _name(page, folder)
+        # The same job again would be refused while the first waits.
+        page.get_by_label("Preserve colour").check()
+        labels, start = page.get_by_label("Labels"), page.get_by_role("button", name="Start")
         expect(start).to_be_enabled()
         for wrong in ("acme", "client=acme, shot", "=acme"):
             labels.fill(wrong)

@@ -60,7 +60,7 @@ REFUSED = {
     "a video that is none": (("run", "text.mp4", *TO), "text.mp4"),
     "a checkpoint that is none": (
         ("run", "{clip}", "--scorer", "checkpoint:text.jpg", "-o", "o.mp4"),
-        "never unpickled",
+        "is text, 'no picture'",
     ),
     "sound that the output cannot carry": (("run", "{clip}", *TO[:-1], "o.webm"), "--audio auto"),
     "an output of another kind": (("run", "{clip}", *TO[:-1], "o.xyz"), "cannot become .xyz"),

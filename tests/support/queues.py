@@ -85,7 +85,8 @@ class AzureTestQueue:
             key,
             connection_verify=str(self.service.blobs.ca),
             retry_total=0,
-            # On a busy machine, the emulator may take long with many messages.
+            # On a busy machine, the emulator may take long with many messages, also to connect.
+            connection_timeout=120,
             read_timeout=120,
         )
 

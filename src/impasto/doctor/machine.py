@@ -28,6 +28,7 @@ SPARE = 2 * GB
 EXTRAS = {
     "tables": ("pandas", "pyarrow"),
     "onnx": ("onnxruntime",),
+    "models": ("spandrel",),
     "flow": ("cv2",),
     "plot": ("matplotlib",),
     "h5": ("h5py",),

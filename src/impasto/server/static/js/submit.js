@@ -54,14 +54,14 @@ function submissionOf(form, scorer) {
   };
 }
 
-function Estimate({ estimate, problem, loading, whole, again }) {
+function Estimate({ estimate, problem, loading, old, whole, again }) {
   if (problem) {
     return whole && html`<div class="stack tight"><${Trouble} problem=${problem} kind=${refuses(problem) ? "" : "warn"} />
       <div><button type="button" class="button slim" onClick=${again}>Look again</button></div></div>`;
   }
   if (!estimate) return loading ? html`<${Waiting} what="Looking at the source" />` : null;
   const parts = [many(estimate.items, estimate.noun), ...(whole ? [many(estimate.shards, "shards"), estimate.workers ? many(estimate.workers, "workers") : ""] : [])];
-  return html`<div class="estimate" aria-live="polite">
+  return html`<div class="estimate" aria-live="polite" aria-busy=${!!old}>
     ${whole && html`<span class="hint">${estimate.seconds == null ? "How long it takes is not known before a first job" : "The whole job takes about"}</span>
       ${estimate.seconds != null && html`<b>${duration(estimate.seconds)}</b>`}`}
     <span class="small muted">${parts.filter(Boolean).join(" · ")}${estimate.width ? ` · ${number(estimate.width)} × ${number(estimate.height)}` : ""}</span>
@@ -119,12 +119,13 @@ function Form({ scorers, start, again }) {
   const pictured = JSON.stringify({ ...wanted, labels: 0, output: 0, overwrite: 0 });
   useEffect(() => setProblem(null), [JSON.stringify(form)]);
   useEffect(() => {
-    setEstimate({});
+    // What was found stays until the next is, or the button below would move under the pointer.
+    setEstimate(({ estimate, whole }) => (request && estimate ? { estimate, whole, old: true } : {}));
     if (!request) return;
     const stop = new AbortController();
     const timer = setTimeout(async () => {
       const whole = request === wanted;
-      setEstimate({ loading: true, whole });
+      setEstimate((before) => (before.estimate ? before : { loading: true, whole }));
       try { setEstimate({ estimate: await post(paths.plan(), request, stop.signal), whole }); }
       catch (error) { if (error.name !== "AbortError") setEstimate({ problem: error, whole }); }
     }, 500);
