@@ -54,14 +54,14 @@ function submissionOf(form, scorer) {
   };
 }
 
-function Estimate({ estimate, problem, loading, old, whole, again }) {
+function Estimate({ estimate, problem, loading, whole, again }) {
   if (problem) {
     return whole && html`<div class="stack tight"><${Trouble} problem=${problem} kind=${refuses(problem) ? "" : "warn"} />
       <div><button type="button" class="button slim" onClick=${again}>Look again</button></div></div>`;
   }
   if (!estimate) return loading ? html`<${Waiting} what="Looking at the source" />` : null;
   const parts = [many(estimate.items, estimate.noun), ...(whole ? [many(estimate.shards, "shards"), estimate.workers ? many(estimate.workers, "workers") : ""] : [])];
-  return html`<div class="estimate" aria-live="polite" aria-busy=${!!old}>
+  return html`<div class="estimate" aria-live="polite" aria-busy=${!!loading}>
     ${whole && html`<span class="hint">${estimate.seconds == null ? "How long it takes is not known before a first job" : "The whole job takes about"}</span>
       ${estimate.seconds != null && html`<b>${duration(estimate.seconds)}</b>`}`}
     <span class="small muted">${parts.filter(Boolean).join(" · ")}${estimate.width ? ` · ${number(estimate.width)} × ${number(estimate.height)}` : ""}</span>
@@ -120,12 +120,12 @@ function Form({ scorers, start, again }) {
   useEffect(() => setProblem(null), [JSON.stringify(form)]);
   useEffect(() => {
     // What was found stays until the next is, or the button below would move under the pointer.
-    setEstimate(({ estimate, whole }) => (request && estimate ? { estimate, whole, old: true } : {}));
+    setEstimate(({ estimate, whole }) => (request && estimate ? { estimate, whole, loading: true } : {}));
     if (!request) return;
     const stop = new AbortController();
     const timer = setTimeout(async () => {
       const whole = request === wanted;
-      setEstimate((before) => (before.estimate ? before : { loading: true, whole }));
+      setEstimate((before) => ({ whole, ...before, loading: true }));
       try { setEstimate({ estimate: await post(paths.plan(), request, stop.signal), whole }); }
       catch (error) { if (error.name !== "AbortError") setEstimate({ problem: error, whole }); }
     }, 500);
