@@ -53,13 +53,13 @@ RUN = ("run", "in.mp4", "-o", "o.mp4")
         (("run", "p*.jpg"), "--output: is missing; name the output: -o out/"),
         (("preview", "in.mp4"), "--output: is missing; name the output: -o sheet.png"),
         ((*RUN, "-q", "20"), "-q 20: -q is --quiet; for quality, write --crf 20"),
-        ((*RUN, "--quality=20"), "--quality: unknown option; write --crf 20, from 0 (best) to 51"),
         ((*RUN, "--width", "640"), "--width: unknown option; write --max-size 640, the longer"),
         ((*RUN, "--from", "0:01"), "--from: unknown option; write --start 0:01"),
         ((*RUN, "--to", "3"), "--to: unknown option; write --end 3"),
         ((*RUN, "--no-audio"), "--no-audio: unknown option; write --audio none"),
         ((*RUN, "--duration", "3"), "--duration: unknown option; write --end, a time in the clip"),
-        ((*RUN, "--codec", "x"), "--codec: unknown option; the codec follows from the output's"),
+        ((*RUN, "--codec", "x"), "--codec x: must be one of auto, h264, hevc, av1, vp9, prores"),
+        ((*RUN, "--quality", "high"), "--quality high: must be a whole number or lossless"),
         (
             (*RUN, "-threads", "2", "-loglevel", "error", "-hide_banner", "-nostdin"),
             "-threads, -loglevel, -hide_banner, -nostdin: options of ffmpeg; here: --workers 2; "
@@ -124,7 +124,7 @@ def test_what_looks_like_an_option_may_be_a_value() -> None:
             "-i, -r, -an: options of ffmpeg; here: b.mp4 without an option; --fps 30, for a video "
             "made from images; --audio none",
         ),
-        (("-c:v", "libx264"), "-c:v: an option of ffmpeg; here: the codec follows from"),
+        (("-c:v", "libx264"), "-c:v: an option of ffmpeg; here: --codec, such as h264"),
     ],
 )
 def test_options_of_ffmpeg_are_translated(words: tuple[str, ...], said: str) -> None:

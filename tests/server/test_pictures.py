@@ -52,6 +52,17 @@ def _frames(client: TestClient, job: str, which: str, *items: int) -> list[int]:
     return [frame_number(_picture(client.get(url))) for url in urls]
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mov", "prores"), ("a.mkv", "ffv1"), ("a.webm", "vp9")]
+)
+def test_results_in_every_kind_of_segment_are_found(
+    serving: Serving, clip: MakeClip, name: str, codec: str
+) -> None:
+    source = Path(shutil.copy(clip(frames=30, size=(162, 90)), serving.media / "a.mp4"))
+    job = _done(serving, spec(source, serving.made / name, codec=codec))
+    assert _frames(serving.client("viewer"), job, "scored", 0, 7, 13, 29) == [0, 7, 13, 29]
+
+
 @pytest.mark.parametrize("fields", [{}, {"bframes": 0, "gop": 250}, {"start": 90, "rotation": 0}])
 def test_each_frame_of_a_video_and_its_result_is_the_one_asked_for(
     serving: Serving, clip: MakeClip, fields: dict[str, Any]

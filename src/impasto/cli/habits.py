@@ -13,16 +13,12 @@ from impasto.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
-_CODEC = "the codec follows from the output's name and the source"
 _HERE = {
     "-i": "{} without an option",
     "-ss": "--start {}",
     "-to": "--end {}",
     "-t": "--end, a time in the clip and not a length",
-    "-c": _CODEC,
-    "-codec": _CODEC,
-    "-c:v": _CODEC,
-    "-vcodec": _CODEC,
+    **dict.fromkeys(("-c", "-codec", "-c:v", "-vcodec"), "--codec, such as h264 or prores"),
     "-c:a": "--audio {}",
     "-acodec": "--audio {}",
     "-vf": "--max-size scales; for other filters, use ffmpeg before or after",
@@ -31,11 +27,11 @@ _HERE = {
     "-r": "--fps {}, for a video made from images",
     "-crf": "--crf {}",
     "-preset": "--preset {}",
-    "-b:v": "--crf, a quality instead of a bit rate",
+    "-b:v": "--quality, a quality instead of a bit rate",
     "-an": "--audio none",
     "-map": "--stream, the index of a video stream",
     "-f": "the format follows from the output's name",
-    "-pix_fmt": "the pixel format follows from the source",
+    "-pix_fmt": "--pix-fmt {}",
     "-q:v": "--crf {}",
     "-threads": "--workers {}",
     "-loglevel": "--quiet or --verbose",
@@ -48,7 +44,6 @@ _HERE = {
 _ALONE = {"-an", "-y", "-n", "-hide_banner", "-nostdin"}
 """Those that take no value."""
 _OTHER = {
-    "--quality": ("--crf", "--crf {}, from 0 (best) to 51"),
     **dict.fromkeys(
         ("--scale", "--width", "--height", "--size"),
         ("--max-size", "--max-size {}, the longer side in pixels"),
@@ -57,7 +52,6 @@ _OTHER = {
     "--to": ("--end", "--end {}"),
     "--duration": ("--end", "--end, a time in the clip and not a length"),
     "--no-audio": ("--audio", "--audio none"),
-    "--codec": ("--output", _CODEC),
 }
 """Other names of options: the option that a command must have, and what to write."""
 _COMMANDS = {
@@ -114,7 +108,7 @@ def other_name(word: str, following: str, options: Container[str]) -> BadInput |
     if needed not in options:
         return None
     shown = remedy.format(value if equals else following).replace(" ,", ",").strip()
-    return BadInput(f"{name}: unknown option", shown if remedy == _CODEC else f"write {shown}")
+    return BadInput(f"{name}: unknown option", f"write {shown}")
 
 
 def quality(args: Sequence[str], options: Container[str]) -> BadInput | None:

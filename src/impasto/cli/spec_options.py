@@ -29,7 +29,7 @@ def _spec(
             "--output",
             "-o",
             help="What to write: a video, image, folder or file of records. Video is H.264; H.265 "
-            "with 10 bits if the source has more than 8, HDR included; VP9 in .webm.",
+            "with 10 bits if the source has more than 8, HDR included; VP9 in .webm; or --codec.",
             metavar="OUTPUT",
         ),
     ],
@@ -72,7 +72,29 @@ def _spec(
             "or encode it all."
         ),
     ] = "copy",
-    crf: Annotated[int, typer.Option(help="Video quality, from 0 (best) to 51.")] = 18,
+    codec: Annotated[
+        str,
+        typer.Option(
+            help="How video is encoded: h264, hevc, av1, vp9, prores or ffv1; auto lets the "
+            "output's name and the source decide.",
+            metavar="NAME",
+        ),
+    ] = "auto",
+    pix_fmt: Annotated[
+        str | None,
+        typer.Option(
+            help="Samples of a video, such as yuv422p10le. [default: as codec and source suggest]",
+            metavar="NAME",
+        ),
+    ] = None,
+    quality: Annotated[
+        str | None,
+        typer.Option(
+            help="Video quality, from 0 to 100 (best), or lossless. [default: 66]",
+            metavar="N|lossless",
+        ),
+    ] = None,
+    crf: Annotated[int, typer.Option(help="The same as a rate factor, from 0 (best) to 51.")] = 18,
     preset: Annotated[
         str, typer.Option(help="Encoder speed, from ultrafast to veryslow.", metavar="NAME")
     ] = "veryfast",
@@ -125,6 +147,9 @@ def _spec(
         "stream": stream,
         "deinterlace": deinterlace,
         "audio": audio,
+        "codec": codec,
+        "pix_fmt": pix_fmt,
+        "quality": int(quality) if quality and quality.isdecimal() else quality,
         "crf": crf,
         "preset": preset,
         "shard_frames": _shard_frames(shard_frames),

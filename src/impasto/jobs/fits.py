@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     from impasto.schema.outcome import Done, Failed
     from impasto.schema.plan import OutputKind, Plan, Shard
 
-_SEGMENT = re.compile(r"segments/(\d{5,9})-[0-9a-f]{1,32}(/|\.mp4|\.jsonl)")
-_ENDINGS = {"video": ".mp4", "records": ".jsonl"} | dict.fromkeys(
-    ("image", "folder", "arrays", "files"), "/"
-)
-"""What the name of a segment ends in, by what is made."""
+_SEGMENT = re.compile(r"segments/(\d{5,9})-[0-9a-f]{1,32}(/|\.mp4|\.mov|\.mkv|\.jsonl)")
+_ENDINGS = {
+    "video": (".mp4", ".mov", ".mkv"),
+    "records": (".jsonl",),
+    "image": ("/",),
+    "folder": ("/",),
+    "arrays": ("/",),
+    "files": ("/",),
+}
+"""What the name of a segment may end in, by what is made."""
 
 
 def fits(record: Done, shard: Shard, output: OutputKind) -> bool:
@@ -60,7 +65,9 @@ def plan_fits(plan: Plan) -> bool:
 
 def _segment_fits(record: Done, output: OutputKind) -> bool:
     match = _SEGMENT.fullmatch(record.segment)
-    return match is not None and (int(match[1]), match[2]) == (record.shard, _ENDINGS[output])
+    if match is None:
+        return False
+    return int(match[1]) == record.shard and match[2] in _ENDINGS[output]
 
 
 def _within(shard: Shard, items: Iterable[int], *, repeated: bool = False) -> bool:

@@ -59,8 +59,9 @@ class Frame:
 
     Attributes:
         index: place in the source, from 0.
-        planes: Y, U, V as (H, W), (h, w), (h, w); or one RGB plane (H, W, 3). Contiguous copies,
-            uint8 when ``layout.depth`` is 8, else uint16. Odd sizes round chroma up.
+        planes: Y, U, V as (H, W), (h, w), (h, w); or one RGB plane (H, W, 3); then transparency
+            (H, W) where it is read. Contiguous copies, uint8 when ``layout.depth`` is 8, else
+            uint16. Odd sizes round chroma up.
         layout: how to read the planes.
         concealed: whether this repeats the previous picture because its own could not be decoded.
         about: facts about the file of a still picture.
@@ -71,6 +72,12 @@ class Frame:
     layout: Layout
     concealed: bool = False
     about: About = NOTHING
+
+    @property
+    def alpha(self) -> Plane | None:
+        """The plane of transparency, if there is one."""
+        beside = self.planes[1 if self.layout.chroma is None else 3 :]
+        return beside[0] if beside else None
 
 
 def output_size(width: int, height: int, longest: int | None) -> tuple[int, int]:

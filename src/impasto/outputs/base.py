@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from impasto.media.frame import Plane
     from impasto.scorers.base import Record
 
@@ -56,7 +53,7 @@ class Scored:
     Attributes:
         index: place in the source.
         planes: the picture's planes in the output's layout; empty if there is no picture to write.
-        alpha: the source's transparency (H, W), or None.
+        alpha: the source's transparency (H, W), in the depth of the output, or None.
         records: the scorer's records of it.
         facts: the facts about it for the log.
         seconds: its share of the mini-batch's time on the device.
@@ -67,7 +64,7 @@ class Scored:
 
     index: int
     planes: tuple[Plane, ...] = ()
-    alpha: NDArray[np.uint8] | None = None
+    alpha: Plane | None = None
     records: Sequence[Record] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0

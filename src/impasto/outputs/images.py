@@ -35,7 +35,8 @@ class ImagesShard(FolderShard):
         rgb = np.asarray(scored.planes[0], np.uint8)
         if self._facts:
             rgb = _upright(rgb, self._facts)
-        return images.write(rgb, scored.alpha, PurePath(name).suffix, scored.about)
+        alpha = None if scored.alpha is None else np.asarray(scored.alpha, np.uint8)
+        return images.write(rgb, alpha, PurePath(name).suffix, scored.about)
 
 
 def write_image(path: Path, job: Job, done: Sequence[Done]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from impasto.jobs.job import Job
-    from impasto.media.frame import Plane
+    from impasto.media.frame import Layout, Plane
     from impasto.outputs.base import Scored
     from impasto.schema.job import JobSpec
     from impasto.schema.outcome import Done
@@ -30,18 +30,19 @@ if TYPE_CHECKING:
 def video_target(spec: JobSpec, plan: Plan) -> Target:
     """Return what the output video is encoded as; raises BadInput for an unknown suffix."""
     assert plan.facts
-    return target(plan.facts, PurePath(spec.output).suffix, plan.width, plan.height)
+    suffix = PurePath(spec.output).suffix
+    return target(plan.facts, suffix, plan.width, plan.height, spec.codec, spec.pix_fmt)
 
 
 class VideoShard(LocalSegment):
     """One encoded segment, written on this machine and then stored."""
 
     def __init__(self, job: Job, spec: JobSpec, plan: Plan, shard: Shard) -> None:
-        self.segment = job.new_segment(shard.index, ".mp4")
         self._job = job
         self._pts = shard.cut.pts if shard.cut else range(shard.start, shard.stop)
         self._start = shard.start
         self._target = video_target(spec, plan)
+        self.segment = job.new_segment(shard.index, f".{self._target.segments}")
         self._encoding = plan.encoding
         self._last: tuple[Plane, ...] = ()
         self._waiting: list[int] = []
@@ -53,7 +54,9 @@ class VideoShard(LocalSegment):
     def write(self, scored: Scored) -> None:
         """Encode the next picture."""
         self._waiting.append(self._pts[scored.index - self._start])
-        self._last = scored.planes or self._last
+        if scored.planes:
+            clear = (self._clear(scored.alpha),) if self._target.alpha else ()
+            self._last = (*scored.planes, *clear)
         if self._last:
             self._flush(self._last)
 
@@ -64,6 +67,9 @@ class VideoShard(LocalSegment):
         size = self._writer.close()
         self._job.folder.put_file(self.segment, self._path)
         return size, ()
+
+    def _clear(self, alpha: Plane | None) -> Plane:
+        return _opaque(self._target.layout) if alpha is None else alpha
 
     def _flush(self, planes: tuple[Plane, ...]) -> None:
         for pts in self._waiting:
@@ -116,7 +122,16 @@ def write_video(
 
 def _grey(target: Target) -> tuple[Plane, ...]:
     layout = target.layout
-    chroma = (-(-layout.height // 2), -(-layout.width // 2))
-    kind, middle = (np.uint8, 128) if layout.depth == 8 else (np.uint16, 1 << layout.depth - 1)
+    across, down = layout.chroma or (0, 0)
+    chroma = (-(-layout.height // (1 << down)), -(-layout.width // (1 << across)))
     shapes = ((layout.height, layout.width), chroma, chroma)
-    return tuple(np.full(shape, middle, kind) for shape in shapes)
+    planes = tuple(_even(shape, 1 << layout.depth - 1, layout.depth) for shape in shapes)
+    return (*planes, _opaque(layout)) if target.alpha else planes
+
+
+def _opaque(layout: Layout) -> Plane:
+    return _even((layout.height, layout.width), (1 << layout.depth) - 1, layout.depth)
+
+
+def _even(shape: tuple[int, int], code: int, depth: int) -> Plane:
+    return np.full(shape, code, np.uint8) if depth == 8 else np.full(shape, code, np.uint16)

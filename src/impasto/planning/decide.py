@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput
 from impasto.media import formats
+from impasto.media.codecs import check_asked
 from impasto.media.formats import FAMILIES
 from impasto.schema.job import Items, JobSpec
 from impasto.schema.plan import OutputKind
@@ -80,6 +81,7 @@ def decide_output(
     else:
         made = _picture_kind(spec, source, suffix, gives, is_folder=is_folder)
     _check_given(spec, made, gives)
+    check_asked(spec, video=made == "video")
     return made
 
 

@@ -95,7 +95,7 @@ def plan(
     facts, width, height = _pictures(survey, spec, made)
     warnings = survey.warnings
     if made == "video" and survey.rehearse:
-        warnings += survey.rehearse(PurePath(spec.output).suffix, width, height)
+        warnings += survey.rehearse(width, height)
     if made == "video" and source.kind != "video" and spec.fps is None:
         warnings += (f"the video is made with {DEFAULT_FPS} fps; `fps` sets another rate",)
     bare = made == "folder" and spec.frames is None and not PurePath(spec.output).suffix

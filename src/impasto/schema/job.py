@@ -28,6 +28,32 @@ Preset = Literal[
     "veryslow",
 ]
 
+VideoCodec = Literal["auto", "h264", "hevc", "av1", "vp9", "prores", "ffv1"]
+PixelFormat = Literal[
+    "yuv420p",
+    "yuv422p",
+    "yuv444p",
+    "yuv420p10le",
+    "yuv422p10le",
+    "yuv444p10le",
+    "yuv420p12le",
+    "yuv422p12le",
+    "yuv444p12le",
+    "yuv420p16le",
+    "yuv422p16le",
+    "yuv444p16le",
+    "yuva420p",
+    "yuva422p",
+    "yuva444p",
+    "yuva420p10le",
+    "yuva422p10le",
+    "yuva444p10le",
+    "yuva444p12le",
+    "yuva444p16le",
+]
+"""FFmpeg's names of the layouts in which video is encoded; those with an ``a`` are transparent."""
+Quality: TypeAlias = Annotated[int, Field(ge=0, le=100)] | Literal["lossless"]
+
 _Label = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Labels: TypeAlias = Annotated[
     dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$")], _Label],
@@ -97,7 +123,11 @@ class JobSpec(Signed):
         audio: ``copy`` carries a video's sound as it is, or refuses the job; ``auto`` encodes the
             tracks that the output cannot carry; ``none`` leaves sound out; ``aac``, ``opus`` and
             ``flac`` encode every track that is not in that codec already.
-        crf: constant rate factor, 0 (lossless) to 51.
+        codec: how a video's pictures are encoded; ``auto`` lets the output's name and the source
+            decide.
+        pix_fmt: the samples that are encoded; None lets the codec and the source decide.
+        quality: 0 to 100 (best), the same for all codecs, or ``lossless``; None takes ``crf``.
+        crf: the same as constant rate factor of H.264, 0 (best) to 51.
         preset: the encoder's speed, from ``ultrafast`` to ``veryslow``.
         shard_frames: items per shard, approximately: a video's cuts move to a nearby keyframe. None
             and ``auto`` choose a number when the job is planned (`impasto.planning.forecast`).
@@ -138,6 +168,9 @@ class JobSpec(Signed):
     stream: int | None = Field(default=None, ge=0)
     deinterlace: Deinterlace = "auto"
     audio: Audio = "copy"
+    codec: VideoCodec = "auto"
+    pix_fmt: PixelFormat | None = None
+    quality: Quality | None = None
     crf: int = Field(default=18, ge=0, le=51)
     preset: Preset = "veryfast"
     shard_frames: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None
@@ -172,7 +205,7 @@ class JobSpec(Signed):
     @model_validator(mode="before")
     @classmethod
     def _written(cls, fields: Any) -> Any:
-        """Read how many items may fail as people write it."""
+        """Read how many items may fail, and the codec of two names, as people write them."""
         if not isinstance(fields, Mapping):
             return fields
         fields = dict(fields)
@@ -180,6 +213,8 @@ class JobSpec(Signed):
             fields |= allowance(given)
         if fields.get("max_failed_batches") == "all":
             fields["max_failed_batches"] = -1
+        if fields.get("codec") == "h265":
+            fields["codec"] = "hevc"
         return fields
 
     @model_validator(mode="after")
@@ -187,6 +222,14 @@ class JobSpec(Signed):
         if self.start is not None and self.end is not None and self.start >= self.end:
             start, end = float(self.start), float(self.end)
             raise BadInput(f"`start={start:g}`: is not before `end={end:g}`", "correct one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _one_quality(self) -> Self:
+        if self.quality is not None and self.crf != JobSpec.model_fields["crf"].default:
+            raise BadInput(
+                f"`crf={self.crf}` and `quality={self.quality}`: mean the same", "leave one out"
+            )
         return self
 
     @classmethod

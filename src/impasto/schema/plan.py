@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
@@ -9,7 +10,7 @@ from pydantic import Field, model_validator
 
 from impasto.schema.base import Frozen
 from impasto.schema.bounds import NEVER, Count, Moment, Name, PathText, Side, Told, Word
-from impasto.schema.job import Items, Preset
+from impasto.schema.job import Items, Preset, Quality
 from impasto.schema.source import TableFacts, VideoCut, VideoFacts
 
 OutputKind = Literal["video", "image", "folder", "arrays", "records", "files"]
@@ -22,15 +23,24 @@ class Encoding(Frozen):
     """How output video is compressed.
 
     Attributes:
-        crf: constant rate factor, 0 (lossless) to 51; lower is better.
+        crf: constant rate factor of H.264, 0 (best) to 51.
+        quality: see ``JobSpec``; None takes ``crf``.
         preset: the x264/x265 preset, from ``ultrafast`` to ``veryslow``.
         threads: encoder threads; bytes are reproducible only for one thread count, so it is
             part of the plan and not of the machine.
     """
 
     crf: int = Field(default=18, ge=0, le=51)
+    quality: Quality | None = None
     preset: Preset = "veryfast"
     threads: int = Field(default=1, ge=1, le=1024)
+
+    @property
+    def level(self) -> Fraction | None:
+        """The quality as H.264's constant rate factor, from 0 (best) to 51; None is lossless."""
+        if self.quality == "lossless":
+            return None
+        return Fraction(self.crf) if self.quality is None else 51 - Fraction(self.quality, 2)
 
 
 class Shard(Frozen):

@@ -56,6 +56,36 @@ class Shift(Frozen):
     by: Delay
 
 
+Chromaticity = Annotated[int, Field(ge=0, le=50_000)]
+Nits = Annotated[int, Field(ge=0, lt=1 << 32)]
+
+
+class Mastering(Frozen):
+    """The display on which HDR video was graded (SMPTE ST 2086), in the units of its messages.
+
+    Attributes:
+        primaries: x and y of red, green and blue, and of white, in steps of 1/50,000.
+        brightest: its maximum luminance, in steps of 1/10,000 candela per square metre.
+        darkest: its minimum luminance, in the same steps.
+    """
+
+    primaries: Annotated[tuple[Chromaticity, ...], Field(min_length=8, max_length=8)]
+    brightest: Nits
+    darkest: Nits
+
+
+class Light(Frozen):
+    """How bright HDR video gets (CTA-861.3), in candela per square metre.
+
+    Attributes:
+        brightest: that of its brightest pixel.
+        average: the average of its brightest picture.
+    """
+
+    brightest: Annotated[int, Field(ge=0, lt=1 << 16)]
+    average: Annotated[int, Field(ge=0, lt=1 << 16)]
+
+
 class VideoFacts(Frozen):
     """Facts about a video's picture stream.
 
@@ -74,7 +104,11 @@ class VideoFacts(Frozen):
         colour: the colour tags.
         interlaced: whether the stream is flagged as interlaced.
         deinterlace: whether its frames are deinterlaced when they are read.
-        alpha: whether its pictures have transparency, which is not read.
+        alpha: whether its pictures have transparency.
+        keep_alpha: whether their transparency is read with them.
+        mastering: the display on which it was graded, where the video says.
+        light: how bright it gets, where the video says.
+        dynamic: what people call the data for HDR displays that changes with the pictures, or "".
         sequential: why the stream cannot be cut into ranges, or "" when it can; if it cannot, the
             time base is 1 / rate and a timestamp is the frame's number.
         shifts: corrections of the times of sounds and subtitles.
@@ -96,6 +130,10 @@ class VideoFacts(Frozen):
     interlaced: bool = False
     deinterlace: bool = False
     alpha: bool = False
+    keep_alpha: bool = False
+    mastering: Mastering | None = None
+    light: Light | None = None
+    dynamic: Word = ""
     sequential: str = ""
     shifts: tuple[Shift, ...] = ()
     last_duration: Count = 0

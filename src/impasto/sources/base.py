@@ -57,9 +57,9 @@ class Survey:
         etag: the etag of the one object that workers read, or "".
         zero: timestamp of a video's first frame, in its time base.
         as_video: describes images as a video of a frame rate; None for other sources.
-        rehearse: raises BadInput if a container, given by its suffix, cannot hold pictures of a
-            width and height beside the source's other streams, and returns what the user should
-            know about the output, one line each; None for sources without streams.
+        rehearse: raises BadInput if the output cannot hold pictures of a width and height beside
+            the source's other streams, and returns what the user should know about it, one line
+            each; None for sources without streams.
     """
 
     start: int
@@ -77,7 +77,7 @@ class Survey:
     etag: str = ""
     zero: int = 0
     as_video: Callable[[Fraction], VideoFacts] | None = None
-    rehearse: Callable[[str, int, int], tuple[str, ...]] | None = None
+    rehearse: Callable[[int, int], tuple[str, ...]] | None = None
 
     @property
     def count(self) -> int:

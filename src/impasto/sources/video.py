@@ -5,9 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput
+from impasto.media.formats import FAMILIES
 from impasto.media.join import assemble
 from impasto.media.read import decode, describe, index
 from impasto.media.write.target import bit_depth, sampling, target
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from impasto.media.frame import Frame
+    from impasto.media.write.target import Target
     from impasto.schema.job import Deinterlace, JobSpec
     from impasto.schema.kinds import SourceKind
     from impasto.schema.outcome import ItemError
@@ -105,6 +108,12 @@ class Video:
         if facts.interlaced and spec.deinterlace == "auto":
             facts = facts.model_copy(update={"deinterlace": True})
             scanned = replace(scanned, facts=facts)
+        video = PurePath(spec.output).suffix.lower() in FAMILIES and not spec.frames
+        if facts.alpha and video and _aim(facts, spec, facts.width, facts.height).alpha:
+            beside = facts.codec in decode.BESIDE
+            pixels = "yuva420p" if beside else facts.pixel_format
+            facts = facts.model_copy(update={"keep_alpha": True, "pixel_format": pixels})
+            scanned = replace(scanned, facts=facts)
         start, stop = self._range(scanned, spec)
         ranged = spec.start is not None or spec.end is not None
 
@@ -112,8 +121,8 @@ class Video:
             cut = index.cut(scanned, first, past)
             return Shard(index=number, start=first, stop=past, cut=cut)
 
-        def rehearse(suffix: str, width: int, height: int) -> tuple[str, ...]:
-            aim = target(facts, suffix, width, height)
+        def rehearse(width: int, height: int) -> tuple[str, ...]:
+            aim = _aim(facts, spec, width, height)
             first = scanned.pts[0]
             return tuple(assemble.rehearse(opened, self.name, facts, aim, first, spec.audio))
 
@@ -153,10 +162,16 @@ class Video:
         return start, stop
 
 
+def _aim(facts: VideoFacts, spec: JobSpec, width: int, height: int) -> Target:
+    """Return the output's picture stream; raises BadInput when there can be none."""
+    suffix = PurePath(spec.output).suffix
+    return target(facts, suffix, width, height, spec.codec, spec.pix_fmt)
+
+
 def _pictures(facts: VideoFacts, mode: Deinterlace) -> list[str]:
     """Say what becomes of pictures that are not scored as they are."""
     said = []
-    if facts.alpha:
+    if facts.alpha and not facts.keep_alpha:
         said.append("the video has transparency, which is not read: its pictures become opaque")
     if facts.interlaced and mode == "auto":
         said.append("the video is interlaced; its frames are deinterlaced, unless `deinterlace=no`")

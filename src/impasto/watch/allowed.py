@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 
 FIELDS = (
     "audio",
+    "codec",
     "crf",
     "deinterlace",
     "end",
     "fps",
     "frames",
     "max_size",
+    "pix_fmt",
     "preset",
+    "quality",
     "start",
     "stream",
 )

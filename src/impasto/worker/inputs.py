@@ -125,7 +125,8 @@ class JobInputs:
             raise BadInput(
                 f"{self._source.url}: none of its first pictures can be read", "remove them"
             )
-        rgb = colour.to_rgb([torch.from_numpy(plane)[None] for plane in frame.planes], frame.layout)
+        planes = [torch.from_numpy(plane)[None] for plane in frame.planes[:3]]
+        rgb = colour.to_rgb(planes, frame.layout)
         picture: NDArray[np.uint8] = (rgb[0] * 255).round().byte().permute(1, 2, 0).numpy()
         return picture
 

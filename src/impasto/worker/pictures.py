@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from impasto.errors import BadInput
@@ -22,7 +23,6 @@ from impasto.worker.scoring import divide, item_error
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from impasto.media.frame import Plane
@@ -85,7 +85,9 @@ class PictureScoring:
         planes: tuple[Plane, ...] = ()
         if self._wants == "pictures":
             fits = item.layout == self._layout
-            planes = item.planes if fits else tuple(self._planes(self.rgb([item]), item.layout, 0))
+            planes = (
+                item.planes[:3] if fits else tuple(self._planes(self.rgb([item]), item.layout, 0))
+            )
         return Scored(
             item.index,
             planes,
@@ -203,16 +205,27 @@ class PictureScoring:
         planes = [plane.cpu().numpy() for plane in colour.from_rgb(fitting, layout)]
         return planes if one is None else [plane[one] for plane in planes]
 
-    def _alpha(self, frame: Frame, size: tuple[int, ...] | None) -> NDArray[np.uint8] | None:
-        """Return a picture's transparency in the size (H, W) of its result."""
-        if frame.layout.chroma is not None or len(frame.planes) == 1:
+    def _alpha(self, frame: Frame, size: tuple[int, ...] | None) -> Plane | None:
+        """Return a picture's transparency in the size (H, W) and depth of its result."""
+        if frame.alpha is None:
             return None
-        alpha = torch.from_numpy(frame.planes[1])
+        plane = _deepened(frame.alpha, frame.layout.depth, self._layout)
+        alpha = torch.from_numpy(plane)
         width, height = output_size(frame.layout.width, frame.layout.height, self._longest)
         if size:
             height, width = size
         if (frame.layout.width, frame.layout.height) == (width, height):
             return alpha.numpy()
         scaled = resize(alpha[None, None].float(), (height, width), clamp=False)
-        scaled_plane: NDArray[np.uint8] = scaled[0, 0].round().clamp(0, 255).byte().numpy()
-        return scaled_plane
+        rounded = scaled[0, 0].round().clamp(0, np.iinfo(plane.dtype).max).numpy()
+        return rounded.astype(np.uint8) if plane.dtype == np.uint8 else rounded.astype(np.uint16)
+
+
+def _deepened(alpha: Plane, depth: int, layout: Layout | None) -> Plane:
+    """Return a plane of transparency in the depth of the output, which is 8 for a still one."""
+    wanted = layout.depth if layout else 8
+    if depth == wanted:
+        return alpha
+    top, most = (1 << depth) - 1, (1 << wanted) - 1
+    scaled = (alpha.astype(np.uint32) * most + top // 2) // top
+    return scaled.astype(np.uint8) if wanted == 8 else scaled.astype(np.uint16)

@@ -100,7 +100,8 @@ def verify(
     _check_videos(before, after)
     size = _size(job) if job else None
     files = (before.open(), after.open(), before.name, after.name)
-    report = checker.verify(*files, stream=stream, part=part, size=size)
+    coding = (spec.codec, spec.pix_fmt) if spec else None
+    report = checker.verify(*files, stream=stream, part=part, size=size, asked=coding)
     facts.verify(report, as_json=as_json)
     if not report.ok:
         raise Exit(1)

@@ -81,7 +81,7 @@ def plan(draft: Draft, *, as_json: bool) -> None:
 def _pictures(target: Target) -> str:
     """Say how an output's pictures are encoded."""
     size = f"{target.coded_width}x{target.coded_height}"
-    return f"{codec(target.codec)}, {size}, {target.layout.depth} bits, 4:2:0"
+    return f"{codec(target.codec)}, {size}, {target.layout.depth} bits, {target.sampling}"
 
 
 def _expected(draft: Draft) -> str:

@@ -162,13 +162,14 @@ def _suffix(layout: Layout) -> str:
 
 
 def as_frame(frame: Frame) -> av.VideoFrame:
-    """Return a frame as FFmpeg holds it, in the same layout."""
+    """Return a frame as FFmpeg holds it, in the same layout, without transparency."""
     layout = frame.layout
     if layout.chroma is None:
         name = "rgb24" if layout.depth == 8 else "rgb48le"
         return av.VideoFrame.from_ndarray(frame.planes[0], format=name)
     digits = next(digits for digits, chroma in CHROMA.items() if chroma == layout.chroma)
-    return laid_out(frame.planes, layout.width, layout.height, f"yuv{digits}p{_suffix(layout)}")
+    name = f"yuv{digits}p{_suffix(layout)}"
+    return laid_out(frame.planes[:3], layout.width, layout.height, name)
 
 
 def _turned(plane: Plane, turns: int, mirrored: bool) -> Plane:

@@ -94,6 +94,9 @@ def assemble(
         notes: list[str] = []
         if given:
             tracks, notes = _add_others(out, stream, given, target, ahead.covers, audio)
+        if target.alpha and target.codec == "libvpx-vp9":
+            # Without it, players take what is beside the pictures for nothing.
+            stream.metadata["alpha_mode"] = "1"
         origin = start_of(facts, pts, clip, given)
         starts = [at for track in tracks if (at := _begins(track, ahead)) is not None]
         if starts and clip is None:
@@ -178,6 +181,9 @@ def _add_pictures(out: OutputContainer, template: VideoStream, target: Target) -
     stream.codec_context.framerate = encoder_rate(target.rate)
     if target.codec == "libx265":
         stream.codec_context.codec_tag = "hvc1"
+    if target.codec == "prores_ks":
+        # Its profile, which players show, is nowhere else.
+        stream.codec_context.codec_tag = template.codec_context.codec_tag
     if target.display_matrix:
         stream.set_display_matrix(target.display_matrix)
     return stream

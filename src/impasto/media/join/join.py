@@ -12,7 +12,7 @@ import av
 from impasto.errors import BadInput
 from impasto.media.join.carry import Timed
 from impasto.media.read.container import open_source
-from impasto.media.write.segment import frame_ticks
+from impasto.media.write.segment import MILLISECOND, frame_ticks
 from impasto.media.write.sink import clock, rescale
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ class Joiner:
         move = round(shift / self._unit)
         self._times = [rescale(time, self._base, self._unit) - move for time in pts]
         self._last = rescale(last, self._base, self._unit) or self._nominal
+        self._numbered = target.numbered
         self._measured = target.family in {"mp4", "mov"}
         self._step = self._lead_step()
         self._early = self._step * decoder.reorder_depth
@@ -111,11 +112,14 @@ class Joiner:
             with opened(segment, number) as (container, source):
                 if source.codec_context.extradata != self._decoder.extradata:
                     raise _unfit(number, "was encoded with different settings from the first")
+                since: _Since | _Numbered
                 since = _Since(self._pts, done, self._base, self._unit)
+                if self._numbered:
+                    since = _Numbered(done, len(self._pts))
                 given = source.time_base or self._unit
                 ranks: set[int] = set()
                 for packet in _pictures(container, source, number):
-                    time = rescale(packet.pts or 0, given, self._unit)
+                    time = rescale(packet.pts or 0, given, since.unit)
                     rank = since.rank(time)
                     if rank is None:
                         fact = f"has a frame {time} ticks after its first that the plan does not"
@@ -164,7 +168,7 @@ class _Since:
 
     def __init__(self, pts: Sequence[int], first: int, base: Fraction, unit: Fraction) -> None:
         self._pts, self._first = pts, first
-        self._base, self._unit = base, unit
+        self._base, self.unit = base, unit
         self._next = first
         self._reached = -1
         self._ranks: dict[int, int] = {}
@@ -173,10 +177,24 @@ class _Since:
         """Return the frame shown ``time`` ticks after the first; None where the plan has none."""
         while self._reached < time and self._next < len(self._pts):
             passed = self._pts[self._next] - self._pts[self._first]
-            self._reached = rescale(passed, self._base, self._unit)
+            self._reached = rescale(passed, self._base, self.unit)
             self._ranks.setdefault(self._reached, self._next)
             self._next += 1
         return self._ranks.get(time)
+
+
+class _Numbered:
+    """The plan's frames by their numbers, which stand for times in some segments."""
+
+    unit = MILLISECOND
+
+    def __init__(self, first: int, total: int) -> None:
+        self._first, self._total = first, total
+
+    def rank(self, number: int) -> int | None:
+        """Return the frame of this number in a segment; None where the plan has none."""
+        rank = self._first + number
+        return rank if rank < self._total else None
 
 
 REMEDY = "remove the job's segments and run it again"

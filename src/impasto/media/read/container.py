@@ -35,7 +35,7 @@ FORMATS = (
 BUFFER = 64 * 1024
 """Bytes requested from a file object at once; reading further ahead is left to the file object."""
 
-_LIMITS = {"max_pixels": str(MAX_PIXELS)}
+LIMITS = {"max_pixels": str(MAX_PIXELS)}
 _GUARD = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat version", b"<MPD")
 _NOT_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
@@ -81,7 +81,7 @@ def open_source(
     except BadInput:
         container.close()
         raise
-    stream.codec_context.options = dict(_LIMITS)
+    stream.codec_context.options = dict(LIMITS)
     for other in container.streams:
         if other.index != stream.index and not others:
             other.discard = Discard.all
@@ -95,7 +95,7 @@ def _open(source: Source) -> InputContainer:
         # The prefix keeps a colon in a path from being read as a protocol.
         f"file:{source}" if isinstance(source, str) else source,
         "r",
-        options=dict(_LIMITS),
+        options=dict(LIMITS),
         container_options=dict(_GUARD),
         metadata_errors="replace",
         buffer_size=BUFFER,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av
 
 from impasto.errors import BadInput, Unavailable
 from impasto.media.frame import Frame
-from impasto.media.read.container import open_source
+from impasto.media.read.container import LIMITS, open_source
 from impasto.media.read.deinterlace import deinterlaced
 from impasto.media.read.packets import decoded, pictures, retimed
 from impasto.media.read.planes import layout, planes
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from impasto.schema.source import Keyframe, VideoCut, VideoFacts
 
     Packets = Iterator[Packet[VideoStream]]
+
+
+BESIDE = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""The decoders that also read transparency that is kept beside the pictures."""
 
 
 class _Astray(Exception):
@@ -65,9 +69,9 @@ def read(
     """
     shape = layout(facts)
     if facts.sequential:
-        found = _counted(source, name, facts.stream, cut, first, threads)
+        found = _counted(source, name, facts, cut, first, threads)
     else:
-        found = _timed(source, name, facts.stream, cut, threads)
+        found = _timed(source, name, facts, cut, threads)
     if facts.deinterlace:
         skipped = len(cut.before)
         found = islice(deinterlaced(found, threads), skipped, skipped + len(cut.pts))
@@ -80,21 +84,22 @@ def read(
                 f"{name}: its picture size changes to {size} at frame {index}", "cut it there"
             )
         if picture is not copied:
-            pixels, copied = planes(picture, facts.pixel_format), picture
+            pixels = planes(picture, facts.pixel_format, alpha=facts.keep_alpha)
+            copied = picture
         yield Frame(index, pixels, shape, concealed)
 
 
 def _timed(
-    source: Source, name: str, chosen: int, cut: VideoCut, threads: int
+    source: Source, name: str, facts: VideoFacts, cut: VideoCut, threads: int
 ) -> Iterator[tuple[VideoFrame, bool]]:
     done = 0
     try:
-        for found in _attempt(source, name, chosen, cut, cut.keys, threads):
+        for found in _attempt(source, name, facts, cut, cut.keys, threads):
             yield found
             done += 1
     except _Astray:
         try:
-            yield from islice(_attempt(source, name, chosen, cut, (), threads), done, None)
+            yield from islice(_attempt(source, name, facts, cut, (), threads), done, None)
         except _Astray as error:
             raise Unavailable(f"{name} {error}", "read it again") from error
 
@@ -102,31 +107,31 @@ def _timed(
 def _attempt(
     source: Source,
     name: str,
-    chosen: int,
+    facts: VideoFacts,
     cut: VideoCut,
     keys: Sequence[Keyframe],
     threads: int,
 ) -> Iterator[tuple[VideoFrame, bool]]:
     """Decode the wanted frames from the first of ``keys``, or from the file's start."""
-    container, stream, packets, position = _positioned(source, name, chosen, keys)
+    container, stream, packets, position = _positioned(source, name, facts.stream, keys)
     with container:
         moved = dict(cut.moved)
         wanted = retimed(_exactly(packets, cut.stop - position), moved, position)
-        frames = decoded(_decoder(stream, cut, threads), wanted)
+        frames = decoded(_decoder(stream, facts, cut, threads), wanted)
         if position:
             frames = _clean(frames, _shown(keys[0], moved))
         yield from _aligned(frames, cut.all_pts, name)
 
 
 def _counted(
-    source: Source, name: str, chosen: int, cut: VideoCut, first: int, threads: int
+    source: Source, name: str, facts: VideoFacts, cut: VideoCut, first: int, threads: int
 ) -> Iterator[tuple[VideoFrame, bool]]:
     """Find the wanted frames of a video without usable timestamps, by counting from its start."""
-    container, stream = open_source(source, name, chosen)
+    container, stream = open_source(source, name, facts.stream)
     with container:
         packets = _exactly(pictures(container, stream), cut.stop)
         skipped = first - len(cut.before)
-        frames = islice(decoded(_decoder(stream, cut, threads), packets), skipped, None)
+        frames = islice(decoded(_decoder(stream, facts, cut, threads), packets), skipped, None)
         missing = len(cut.all_pts)
         try:
             for picture in islice(frames, missing):
@@ -140,8 +145,13 @@ def _counted(
             )
 
 
-def _decoder(stream: VideoStream, cut: VideoCut, threads: int) -> VideoCodecContext:
+def _decoder(
+    stream: VideoStream, facts: VideoFacts, cut: VideoCut, threads: int
+) -> VideoCodecContext:
     context = stream.codec_context
+    if facts.keep_alpha and facts.codec in BESIDE:
+        context = cast("VideoCodecContext", av.CodecContext.create(BESIDE[facts.codec], "r"))
+        context.options = dict(LIMITS)
     context.thread_count = threads
     context.thread_type = "AUTO"
     context.reorder_depth = max(context.reorder_depth, cut.reorder)

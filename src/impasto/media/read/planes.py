@@ -59,23 +59,28 @@ def layout(facts: VideoFacts) -> Layout:
     return Layout(facts.width, facts.height, target.depth, target.chroma, facts.colour)
 
 
-def planes(picture: VideoFrame, pixel_format: str) -> tuple[Plane, ...]:
+def planes(picture: VideoFrame, pixel_format: str, *, alpha: bool = False) -> tuple[Plane, ...]:
     """Copy a picture's planes.
 
     Args:
         picture: a decoded frame.
         pixel_format: the video's own format, to which a frame of another is converted.
+        alpha: whether transparency is copied too.
 
     Returns:
-        Y, U and V as (H, W), (h, w), (h, w), or one RGB plane (H, W, 3); alpha is left out. Grey
-        pictures get neutral chroma as 4:2:0.
+        Y, U and V as (H, W), (h, w), (h, w), or one RGB plane (H, W, 3); then transparency (H, W),
+        if it is wanted and there. Grey pictures get neutral chroma as 4:2:0.
     """
     target = _target(pixel_format)
+    if alpha and target.chroma is None:
+        picture = picture.reformat(format="rgba" if target.depth == 8 else "rgba64le")
+        mixed = _samples(picture.planes[0], target.depth, 4)
+        return mixed[..., :3].copy(), mixed[..., 3].copy()
     if picture.format.name != target.name:
         picture = picture.reformat(format=target.name)
     if target.chroma is None:
         return (_samples(picture.planes[0], target.depth, 3),)
-    found = tuple(_samples(p, target.depth) for p in picture.planes[:3])
+    found = tuple(_samples(p, target.depth) for p in picture.planes[: 4 if alpha else 3])
     return found[:1] + _neutral(found[0], target.depth) if target.grey else found
 
 

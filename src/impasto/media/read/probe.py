@@ -8,8 +8,10 @@ from itertools import islice, pairwise
 from struct import unpack
 from typing import TYPE_CHECKING, cast
 
+from pydantic import ValidationError
+
 from impasto.media.read.packets import decoded, pictures, retimed
-from impasto.schema.source import Colour, VideoFacts
+from impasto.schema.source import Colour, Light, Mastering, VideoFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +28,13 @@ DEFAULT_RATE = Fraction(25)
 """Frames per second assumed where a file does not say, as FFmpeg does."""
 
 _FULL_RANGE = {1: False, 2: True}
+_DYNAMIC = {
+    "DOVI_METADATA": "Dolby Vision",
+    "DOVI_RPU_BUFFER": "Dolby Vision",
+    "DYNAMIC_HDR_PLUS": "HDR10+",
+    "DYNAMIC_HDR_VIVID": "HDR Vivid",
+}
+"""What people call each kind of data for HDR displays that changes with the pictures."""
 
 
 def first_frames(
@@ -69,7 +78,41 @@ def video_facts(container: InputContainer, stream: VideoStream, frame: VideoFram
         display_matrix=_display_matrix(frame),
         colour=_colour(frame),
         alpha=_alpha(stream, frame),
+        mastering=mastering(frame),
+        light=light(frame),
+        dynamic=next((name for kind, name in _DYNAMIC.items() if frame.side_data.get(kind)), ""),
     )
+
+
+def mastering(frame: VideoFrame) -> Mastering | None:
+    """Return the display on which a video was graded; None where a frame does not say all of it.
+
+    The data is FFmpeg's ``AVMasteringDisplayMetadata``: ten ratios and two flags.
+    """
+    found = cast("SideData | None", frame.side_data.get("MASTERING_DISPLAY_METADATA"))
+    if found is None:
+        return None
+    *pairs, coloured, lit = unpack("22i", bytes(found))
+    if not (coloured and lit and all(pairs[1::2])):
+        return None
+    numbers = [Fraction(*pair) for pair in zip(pairs[::2], pairs[1::2], strict=True)]
+    try:
+        return Mastering(
+            primaries=tuple(round(number * 50_000) for number in numbers[:8]),
+            brightest=round(numbers[9] * 10_000),
+            darkest=round(numbers[8] * 10_000),
+        )
+    except ValidationError:
+        return None
+
+
+def light(frame: VideoFrame) -> Light | None:
+    """Return how bright a video gets; None where a frame does not say."""
+    found = cast("SideData | None", frame.side_data.get("CONTENT_LIGHT_LEVEL"))
+    if found is None:
+        return None
+    brightest, average = unpack("2I", bytes(found)[:8])
+    return Light(brightest=min(brightest, 65535), average=min(average, 65535))
 
 
 def agree(pts: list[int], reorder: int, times: list[int | None]) -> bool:

@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING
 from impasto.media.colour_names import named
 from impasto.media.formats import family_of
 from impasto.media.verify import inventory
+from impasto.media.verify.coding import check_coding, encoding_of
 from impasto.media.verify.compare import check_chapters, check_labels, check_streams, check_tags
 from impasto.media.verify.pair import MILLISECOND, Pair
 from impasto.media.verify.report import Check, Report, found_for
 from impasto.media.write.segment import frame_ticks
 from impasto.media.write.sink import clock, rescale
-from impasto.media.write.target import changes, losses, target
+from impasto.media.write.target import target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from impasto.media.read.container import Source
     from impasto.media.verify.inventory import Inventory, Part
-    from impasto.schema.source import Colour, VideoFacts
+    from impasto.schema.job import PixelFormat, VideoCodec
+    from impasto.schema.source import Colour
 
 
 def verify(
@@ -35,6 +37,7 @@ def verify(
     stream: int | None = None,
     part: Part | None = None,
     size: tuple[int, int] | None = None,
+    asked: tuple[VideoCodec, PixelFormat | None] | None = None,
 ) -> Report:
     """Compare an output with its source.
 
@@ -49,6 +52,7 @@ def verify(
         stream: index of the source's picture stream; None chooses it.
         part: the part of the source that was to be taken; None is all.
         size: width and height that were asked for, in pixels; None if that is not known.
+        asked: the codec and the samples that were asked for; None if that is not known.
 
     Raises:
         BadInput: one of them cannot be read, or the output's suffix is of no known container.
@@ -58,11 +62,13 @@ def verify(
     after = inventory.take(output, output_name)
     facts = before.pictures.facts
     exact = family in {"mp4", "mov"}
-    wanted = target(facts, f".{family}", facts.width, facts.height)
+    codec, samples = asked or encoding_of(after.pictures.facts, family)
+    wanted = target(facts, f".{family}", facts.width, facts.height, codec, samples)
     shift = before.origin.others if exact else _first(before) - _first(after)
     pair = Pair(before, after, wanted, shift, Fraction(0) if exact else MILLISECOND)
     checks = [
         *_pictures(pair, size),
+        *check_coding(pair, asked),
         *check_streams(pair),
         *check_chapters(pair),
         *check_tags(pair),
@@ -84,11 +90,7 @@ def _pictures(pair: Pair, size: tuple[int, int] | None) -> Iterator[Check]:
     yield _rotation(pair)
     yield _aspect(pair)
     yield _colour(pair)
-    yield from _transparency(pair.after.pictures.facts)
     yield from check_labels("picture", pair.before.picture, pair.after.picture, pair.target.family)
-    lost = losses(pair.before.pictures.facts, pair.target)
-    for change in changes(pair.before.pictures.facts, pair.target):
-        yield Check(item="picture format", ok=None, detail=change, lost=change in lost)
 
 
 def _frames(pair: Pair) -> Check:
@@ -168,13 +170,6 @@ def _colour(pair: Pair) -> Check:
     wanted, found = pair.target.colour, pair.after.pictures.facts.colour
     ok = _ranged(found) == _ranged(wanted)
     return Check(item="colour", ok=ok, detail=found_for(named(found), named(wanted)))
-
-
-def _transparency(after: VideoFacts) -> Iterator[Check]:
-    """Refuse a mark of transparency, which no output has."""
-    if after.alpha:
-        detail = "the output is marked as transparent, but is not"
-        yield Check(item="transparency", ok=False, detail=detail)
 
 
 def _ranged(colour: Colour) -> Colour:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Self
 
 import av
@@ -24,8 +25,13 @@ if TYPE_CHECKING:
     from impasto.schema.plan import Encoding
 
 
+MILLISECOND = Fraction(1, 1000)
+
+
 class SegmentWriter:
-    """Writes pictures to an MP4 file whose timestamps count from its first picture.
+    """Writes pictures to a file whose timestamps count from its first picture.
+
+    In Matroska, which rounds times to milliseconds, they are the numbers of the pictures.
 
     A context manager: leaving it closes the file, and after an error leaves it unfinished.
 
@@ -37,12 +43,12 @@ class SegmentWriter:
     def __init__(self, path: Path, target: Target, encoding: Encoding) -> None:
         self._path = path
         self._target = target
-        self._unit = clock(target.time_base)
+        self._unit = MILLISECOND if target.numbered else clock(target.time_base)
         self._pts: list[int] = []
         self._muxed = 0
         self._size = 0
         with writing(path):
-            self._out = open_output(path, "mp4", self._unit)
+            self._out = open_output(path, target.segments, self._unit)
             self._stream = add_encoder(self._out, target, encoding)
             self._stream.time_base = self._unit
 
@@ -50,7 +56,8 @@ class SegmentWriter:
         """Encode one picture.
 
         Args:
-            planes: Y (H, W), U and V (h, w) as ``target.layout`` has them.
+            planes: Y (H, W), U and V (h, w) as ``target.layout`` has them, and transparency (H, W)
+                where the target has it.
             pts: presentation timestamp in the target's time base, past the previous one.
 
         Raises:
@@ -109,12 +116,12 @@ class SegmentWriter:
             packet.pts = self._ticks(packet.pts)
             packet.dts = self._ticks(self._muxed - REORDER[self._target.codec])
             self._muxed += 1
-            packet.duration = frame_ticks(self._target)
+            packet.duration = 1 if self._target.numbered else frame_ticks(self._target)
             self._out.mux(packet)
 
     def _ticks(self, number: int) -> int:
         """Return the time since the first frame; decoding times before it are one tick apart."""
-        if number < 0:
+        if number < 0 or self._target.numbered:
             return number
         return rescale(self._pts[number] - self._pts[0], self._target.time_base, self._unit)
 
@@ -128,17 +135,24 @@ def picture(planes: Sequence[Plane], target: Target) -> av.VideoFrame:
     """Lay planes out as the encoder needs them, repeating the edge where it needs more.
 
     Args:
-        planes: Y (H, W), U and V (h, w) as ``target.layout`` has them.
+        planes: Y (H, W), U and V (h, w) as ``target.layout`` has them, and transparency (H, W)
+            where the target has it.
         target: what is encoded.
     """
-    return laid_out(planes, target.coded_width, target.coded_height, target.pixel_format)
+    frame = laid_out(planes, target.coded_width, target.coded_height, target.pixel_format)
+    if target.codec == "prores_ks":
+        # It takes tags from pictures, where others take them from the stream.
+        frame.colorspace = target.colour.matrix
+        frame.color_primaries = target.colour.primaries
+        frame.color_trc = target.colour.transfer
+    return frame
 
 
 def laid_out(planes: Sequence[Plane], width: int, height: int, pixel_format: str) -> av.VideoFrame:
     """Lay planes out as a frame of a planar pixel format, repeating the edge up to its size.
 
     Args:
-        planes: Y (H, W), U and V (h, w).
+        planes: Y (H, W), U and V (h, w), and transparency (H, W) where the format has it.
         width: width of the frame in pixels.
         height: height of the frame in pixels.
         pixel_format: FFmpeg's name of the layout.

@@ -17,8 +17,10 @@ from impasto.media.read.container import open_source as open_media
 from impasto.media.read.deinterlace import REACH
 from impasto.media.read.planes import planes
 from impasto.media.small import small_jpeg
+from impasto.media.write.segment import MILLISECOND
 from impasto.media.write.sink import rescale
-from impasto.outputs.open import layout_of, sized
+from impasto.outputs.open import sized
+from impasto.outputs.video import video_target
 from impasto.schema.outcome import ItemError
 from impasto.schema.url import parse
 from impasto.sources.open import open_planned
@@ -185,8 +187,7 @@ def _delivered(opened: _Opened, place: Url, root: str) -> bytes:
 def _of_segment(opened: _Opened, shard: Shard, item: int, segment: str) -> Frame:
     """Decode one frame of an encoded shard, which begins with a keyframe and counts from 0."""
     plan = sized(opened.plan, opened.job.notes.picture_size())
-    layout = layout_of(opened.spec, plan)
-    assert layout
+    target = video_target(opened.spec, plan)
     assert plan.facts
     opener = opened.job.folder.opener(segment)
     given = opener() if callable(opener) else str(opener)
@@ -196,18 +197,21 @@ def _of_segment(opened: _Opened, shard: Shard, item: int, segment: str) -> Frame
     with closing(container):
         assert stream.time_base
         wanted = rescale(ticks, plan.facts.time_base, stream.time_base)
+        if target.numbered:
+            wanted = rescale(place, MILLISECOND, stream.time_base)
         container.seek(wanted, stream=stream)
         for picture in container.decode(stream):
             if picture.pts is not None and picture.pts >= wanted:
-                return _cropped(Frame(item, planes(picture, picture.format.name), layout))
+                found = planes(picture, target.pixel_format)
+                return _cropped(Frame(item, found, target.layout))
     raise BadInput(f"{segment}: lacks item {item}", "run the job again")
 
 
 def _cropped(frame: Frame) -> Frame:
     """Leave out the columns and rows that an encoder needs beyond a picture's edge."""
     height, width = frame.layout.height, frame.layout.width
-    # Encoded pictures are 4:2:0.
-    small = -(-height // 2), -(-width // 2)
+    across, down = frame.layout.chroma or (0, 0)
+    small = -(-height // (1 << down)), -(-width // (1 << across))
     sizes = ((height, width), small, small)
     cut = tuple(plane[:h, :w] for plane, (h, w) in zip(frame.planes, sizes, strict=True))
     return replace(frame, planes=cut)
