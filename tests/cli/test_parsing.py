@@ -21,6 +21,7 @@ def refused(*words: object) -> str:
 
 
 RUN = ("run", "in.mp4", "-o", "o.mp4")
+COPY = (*RUN, "--scorer", "identity")
 
 
 @pytest.mark.parametrize(
@@ -58,8 +59,9 @@ RUN = ("run", "in.mp4", "-o", "o.mp4")
         ((*RUN, "--to", "3"), "--to: unknown option; write --end 3"),
         ((*RUN, "--no-audio"), "--no-audio: unknown option; write --audio none"),
         ((*RUN, "--duration", "3"), "--duration: unknown option; write --end, a time in the clip"),
-        ((*RUN, "--codec", "x"), "--codec x: must be one of auto, h264, hevc, av1, vp9, prores"),
-        ((*RUN, "--quality", "high"), "--quality high: must be a whole number or lossless"),
+        ((*COPY, "--codec", "x"), "--codec x: must be one of auto, h264, hevc, av1, vp9, prores"),
+        ((*COPY, "--quality", "high"), "--quality high: must be a whole number or lossless"),
+        ((*COPY, "--quality", "101"), "--quality 101: must be at most 100 or lossless"),
         (
             (*RUN, "-threads", "2", "-loglevel", "error", "-hide_banner", "-nostdin"),
             "-threads, -loglevel, -hide_banner, -nostdin: options of ffmpeg; here: --workers 2; "

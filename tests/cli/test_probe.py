@@ -100,6 +100,14 @@ def test_colour_tags_come_from_the_file(clip: MakeClip) -> None:
     assert probed(clip(frames=3, colour=HDR))["colour"] == "HDR10 (PQ), BT.2020, limited range"
 
 
+def test_what_a_video_tells_hdr_displays_is_said(clip: MakeClip) -> None:
+    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(40000000,50)"
+    params = f"log-level=none:master-display={display}:max-cll=1200,400"
+    made = clip(frames=3, codec="libx265", pix_fmt="yuv420p10le", options={"x265-params": params})
+    assert probed(made)["HDR data"] == "graded on 4,000 cd/m², up to 1,200 cd/m²"
+    assert "HDR data" not in probed(clip(frames=3))
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from impasto import JobSpec, Settings
 from impasto.driver import api
@@ -197,6 +198,31 @@ def test_transparency_is_kept(tmp_path: Path, source: str, made: str) -> None:
         for check in checker.verify(str(given), str(output), "a", output.name).checks
     }
     assert checks["transparency"].ok
+
+
+def test_transparent_images_become_a_transparent_video(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        drawn = np.full((64, 96, 4), 180, np.uint8)
+        drawn[..., 3] = np.arange(96) * 2 + number
+        Image.fromarray(drawn).save(tmp_path / f"in/{number}.png")
+    fields = {"codec": "prores", "pix_fmt": "yuva444p10le"}
+    score(tmp_path / "in", tmp_path / "o.mov", tmp_path / "home", **fields)
+    made = pictures(tmp_path / "o.mov", "rgba")
+    assert len(made) == 3
+    for number, each in enumerate(made):
+        assert np.abs(each[..., 3].astype(int) - (np.arange(96) * 2 + number)).max() <= 1
+        assert np.abs(each[..., :3].astype(int) - 180).max() <= 2
+
+
+def test_a_scaled_video_has_its_transparency_scaled(tmp_path: Path) -> None:
+    given = transparent(tmp_path / "a.mov")
+    output = tmp_path / "o.mov"
+    score(given, output, tmp_path / "home", codec="prores", max_size=64)
+    before, after = pictures(given, "rgba")[9], pictures(output, "rgba")[9]
+    assert after.shape == (32, 64, 4)
+    rough = before[..., 3].reshape(32, 2, 64, 2).mean((1, 3))
+    assert np.abs(rough - after[..., 3]).mean() < 3
 
 
 TAGS = {

@@ -28,12 +28,14 @@ class Encoding(Frozen):
         preset: the x264/x265 preset, from ``ultrafast`` to ``veryslow``.
         threads: encoder threads; bytes are reproducible only for one thread count, so it is
             part of the plan and not of the machine.
+        weighted: whether H.265 predicts changes of brightness.
     """
 
     crf: int = Field(default=18, ge=0, le=51)
     quality: Quality | None = None
     preset: Preset = "veryfast"
     threads: int = Field(default=1, ge=1, le=1024)
+    weighted: bool = True
 
     @property
     def level(self) -> Fraction | None:

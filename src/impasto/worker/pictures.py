@@ -217,7 +217,8 @@ class PictureScoring:
         if (frame.layout.width, frame.layout.height) == (width, height):
             return alpha.numpy()
         scaled = resize(alpha[None, None].float(), (height, width), clamp=False)
-        rounded = scaled[0, 0].round().clamp(0, np.iinfo(plane.dtype).max).numpy()
+        top = (1 << (self._layout.depth if self._layout else 8)) - 1
+        rounded = scaled[0, 0].round().clamp(0, top).numpy()
         return rounded.astype(np.uint8) if plane.dtype == np.uint8 else rounded.astype(np.uint16)
 
 

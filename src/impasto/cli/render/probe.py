@@ -81,6 +81,8 @@ def _video(facts: dict[str, Any]) -> Iterator[Fact]:
         yield "shown as", _shown(facts)
     yield "frame rate", _rate(facts)
     yield "colour", named(Colour(**facts["colour"]))
+    if _hdr(facts):
+        yield "HDR data", ", ".join(_hdr(facts))
     yield "interlaced", "yes" if facts["interlaced"] else "no"
     yield "can be split", _split(facts)
     yield "streams", [_stream(track) for track in facts["tracks"]]
@@ -89,6 +91,16 @@ def _video(facts: dict[str, Any]) -> Iterator[Fact]:
         told = [title for title in titles if title]
         spread = f", from “{told[0]}” to “{told[-1]}”" if len(told) > 1 else ""
         yield "chapters", f"{len(titles)}{spread}"
+
+
+def _hdr(facts: dict[str, Any]) -> list[str]:
+    """Say what a video tells HDR displays."""
+    said = []
+    if facts["mastering"]:
+        said.append(f"graded on {facts['mastering']['brightest'] / 10_000:,.0f} cd/m²")
+    if facts["light"]:
+        said.append(f"up to {facts['light']['brightest']:,} cd/m²")
+    return [*said, *([facts["dynamic"]] if facts["dynamic"] else [])]
 
 
 def _many(count: int, noun: str) -> str:

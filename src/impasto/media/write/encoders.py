@@ -114,6 +114,9 @@ def _x265(encoding: Encoding, target: Target) -> dict[str, str]:
         params += f":master-display={_display(target.mastering)}"
     if target.light:
         params += f":max-cll={target.light.brightest},{target.light.average}"
+    if not encoding.weighted:
+        # Its bytes depend on where buffers lie in memory: now and then they come out differently.
+        params += ":weightp=0"
     if encoding.level is None:
         return {"preset": encoding.preset, "x265-params": f"{params}:lossless=1"}
     return {"crf": _number(encoding.level), "preset": encoding.preset, "x265-params": params}
