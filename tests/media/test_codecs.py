@@ -200,6 +200,23 @@ def test_transparency_is_kept(tmp_path: Path, source: str, made: str) -> None:
     assert checks["transparency"].ok
 
 
+@pytest.mark.parametrize(
+    ("suffix", "codec", "kept"),
+    [
+        *((".mov", "prores", True), (".mp4", "av1", True), (".mkv", "hevc", True)),
+        *((".webm", "auto", False), (".mkv", "ffv1", False)),
+    ],
+)
+def test_the_shape_of_pixels_is_kept_or_its_loss_told(
+    tmp_path: Path, clip: MakeClip, suffix: str, codec: str, kept: bool
+) -> None:
+    source, output = clip(frames=3, sample_aspect=Fraction(4, 3)), tmp_path / f"o{suffix}"
+    result = score(source, output, tmp_path / "home", codec=codec)
+    assert (scan(str(output), "o").facts.sample_aspect == Fraction(4, 3)) is kept
+    assert any("pixels of 4:3 become square" in note for note in result.notes) is not kept
+    assert checker.verify(str(source), str(output), "a", output.name).ok
+
+
 def test_transparent_images_become_a_transparent_video(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(3):

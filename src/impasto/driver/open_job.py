@@ -300,13 +300,7 @@ class OpenJob:
             BadInput: the source cannot be read, or cannot become the output.
         """
         spec = self.spec
-        encoding = Encoding(
-            crf=spec.crf,
-            quality=spec.quality,
-            preset=spec.preset,
-            threads=threads,
-            weighted=spec.codec == "auto",
-        )
+        encoding = Encoding.of(spec, threads)
         expected = self.forecast(capacity, None if isinstance(spec.shard_frames, int) else home)
         return planner.plan(self.source, spec, self.makes, encoding, expected)
 

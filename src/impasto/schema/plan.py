@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from impasto.schema.base import Frozen
 from impasto.schema.bounds import NEVER, Count, Moment, Name, PathText, Side, Told, Word
-from impasto.schema.job import Items, Preset, Quality
+from impasto.schema.job import Items, JobSpec, Preset, Quality
 from impasto.schema.source import TableFacts, VideoCut, VideoFacts
 
 OutputKind = Literal["video", "image", "folder", "arrays", "records", "files"]
@@ -36,6 +36,17 @@ class Encoding(Frozen):
     preset: Preset = "veryfast"
     threads: int = Field(default=1, ge=1, le=1024)
     weighted: bool = True
+
+    @classmethod
+    def of(cls, spec: JobSpec, threads: int) -> Self:
+        """Return how a job's video is compressed."""
+        return cls(
+            crf=spec.crf,
+            quality=spec.quality,
+            preset=spec.preset,
+            threads=threads,
+            weighted=spec.codec == "auto",
+        )
 
     @property
     def level(self) -> Fraction | None:

@@ -184,6 +184,8 @@ def _add_pictures(out: OutputContainer, template: VideoStream, target: Target) -
     if target.codec == "prores_ks":
         # Its profile, which players show, is nowhere else.
         stream.codec_context.codec_tag = template.codec_context.codec_tag
+    # Only some codecs hold it, and segments do not hand it on.
+    stream.codec_context.sample_aspect_ratio = target.sample_aspect
     if target.display_matrix:
         stream.set_display_matrix(target.display_matrix)
     return stream

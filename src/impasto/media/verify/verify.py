@@ -159,7 +159,7 @@ def _degrees(turn: tuple[int, ...]) -> str:
 
 def _aspect(pair: Pair) -> Check:
     """Compare the shape of pixels; Matroska rounds the display size to whole pixels."""
-    before = pair.before.pictures.facts.sample_aspect
+    before = pair.target.sample_aspect
     facts = pair.after.pictures.facts
     allowed = before / min(facts.width, facts.height) if pair.slack else Fraction(0)
     ok = abs(facts.sample_aspect - before) <= allowed

@@ -12,6 +12,7 @@ from impasto.media.codecs import Coded, choices, depth_of, is_clear, usual
 from impasto.media.formats import Family, family_of
 from impasto.media.frame import Layout
 from impasto.media.names import codec as called
+from impasto.media.names import container
 from impasto.media.read.container import MAX_PIXELS
 from impasto.media.read.planes import CHROMA
 from impasto.schema.base import Frozen
@@ -42,6 +43,8 @@ LONGEST: dict[Codec, int] = {
 """The most pixels in a row or column that an encoder takes."""
 _ANY_SIDE: frozenset[Codec] = frozenset({"libvpx-vp9", "ffv1"})
 """The encoders of which pictures may have odd sides."""
+_SHAPED: frozenset[Codec] = frozenset({"libx264", "libx265"})
+"""The encoders that write the shape of pixels, which FFmpeg's Matroska muxer is not told."""
 _GRADED: frozenset[Codec] = frozenset({"libx264", "libx265", "libsvtav1"})
 """The encoders that write on which display video was graded."""
 
@@ -152,6 +155,7 @@ def target(
     encoder = ENCODERS[coded]
     even = encoder not in _ANY_SIDE
     graded = encoder in _GRADED
+    shaped = encoder in _SHAPED or family in {"mp4", "mov"}
     made = Target(
         family=family,
         codec=encoder,
@@ -162,7 +166,7 @@ def target(
         coded_height=height + (height % 2 if even else 0),
         time_base=facts.time_base,
         rate=facts.rate,
-        sample_aspect=facts.sample_aspect,
+        sample_aspect=facts.sample_aspect if shaped else Fraction(1),
         display_matrix=facts.display_matrix,
         colour=_colour(facts, encoder),
         mastering=facts.mastering if graded else None,
@@ -227,6 +231,9 @@ def losses(facts: VideoFacts, target: Target) -> list[str]:
         found.append(f"{dense} colour becomes {made}")
     if (facts.mastering, facts.light) != (target.mastering, target.light):
         found.append(f"{called(target.codec)} does not keep HDR mastering data")
+    if facts.sample_aspect != target.sample_aspect:
+        shape = f"{facts.sample_aspect.numerator}:{facts.sample_aspect.denominator}"
+        found.append(f"pixels of {shape} become square in {container(target.family)}")
     if facts.dynamic:
         found.append(f"{facts.dynamic} data is not kept")
     return found
