@@ -21,6 +21,9 @@ from impasto.media.read.index import cut, scan
 from impasto.media.verify import verify as checker
 from impasto.media.write.target import ENCODERS
 from impasto.schema.source import Colour, Light, Mastering
+from impasto.sources.video import Video
+from impasto.storage.named_file import File
+from impasto.storage.stores import Stores
 from support import inprocess
 from support.clips import frame_number
 
@@ -335,6 +338,8 @@ def test_hdr_data_that_a_codec_cannot_keep_is_told(tmp_path: Path, clip: MakeCli
         options={"x265-params": params},
     )
     result = score(source, tmp_path / "o.mov", tmp_path / "home", codec="prores")
+    coded = "the video is HDR10 (PQ): its pictures are scored as they are coded"
+    assert coded in Video(File(Stores({}), str(source))).facts()["warnings"]
     assert "ProRes does not keep HDR mastering data" in result.notes
 
 

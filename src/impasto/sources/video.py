@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput
+from impasto.media.colour_names import TRANSFERS
 from impasto.media.formats import FAMILIES
 from impasto.media.join import assemble
 from impasto.media.read import decode, describe, index
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from impasto.storage.named_file import File
     from impasto.tables.read.scan import Wanted
 
+HDR = {16, 18}
+"""Transfer characteristics of high dynamic range, as ITU-T H.273 code points."""
 SEQUENTIAL = "one shard: this video can only be read from its beginning"
 _WIDEN = "choose another `start` or `end`"
 
@@ -173,6 +176,9 @@ def _pictures(facts: VideoFacts, mode: Deinterlace) -> list[str]:
     said = []
     if facts.alpha and not facts.keep_alpha:
         said.append("the video has transparency, which is not read: its pictures become opaque")
+    if facts.colour.transfer in HDR:
+        name = TRANSFERS[facts.colour.transfer]
+        said.append(f"the video is {name}: its pictures are scored as they are coded")
     if facts.interlaced and mode == "auto":
         said.append("the video is interlaced; its frames are deinterlaced, unless `deinterlace=no`")
     elif facts.interlaced:
