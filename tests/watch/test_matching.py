@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from impasto.errors import BadInput
+from impasto.planning.template import below, fields_of, fill, makes, parse_template
 from impasto.schema.base import read as read_record
 from impasto.schema.url import parse
 from impasto.schema.watch import Ticket
 from impasto.watch.matching import Passed, decide, is_output
 from impasto.watch.rule import Rule, Variant
-from impasto.watch.template import below, fields_of, fill, makes, parse_template
 from support.rules import COPY, arrival, read, styles, the_rule
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from impasto.errors import BadInput
+from impasto.planning.template import below
 from impasto.schema.url import parse
 from impasto.watch.rule import Rule, Variant
-from impasto.watch.template import below
 from impasto.watch.trigger import read_trigger
 from support.rules import arrival, styles, the_rule
 

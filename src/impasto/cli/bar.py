@@ -93,6 +93,20 @@ def drawn() -> Iterator[Line]:
         _drawing = outer
 
 
+@contextmanager
+def hidden() -> Iterator[None]:
+    """Take the line away while something is printed on stdout, which may be the same terminal."""
+    if _drawing is None:
+        yield
+        return
+    live, _ = _drawing
+    live.stop()
+    try:
+        yield
+    finally:
+        live.start(refresh=True)
+
+
 def _new() -> tuple[Live, Line]:
     line = Line()
     live = Live(

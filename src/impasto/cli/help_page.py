@@ -28,7 +28,7 @@ GROUPS = {
         "preset",
     ],
     "How it runs": [
-        *("engine", "device", "workers", "memory", "mini_batch", "shard_frames", "timeout"),
+        *("engine", "device", "workers", "jobs", "memory", "mini_batch", "shard_frames", "timeout"),
         *("max_failed", "max_failed_batches", "accept_changes", "as_submitted", "label", "home"),
         "config",
     ],
@@ -57,6 +57,8 @@ EXAMPLES = {
         "impasto run clip.mp4 --style painting.jpg -o out.mp4",
         "impasto run clip.mp4 --style painting.jpg --start 0:10 --end 0:15 -o part.mp4",
         "impasto run 'photos/*.jpg' --style painting.jpg --strength 0.6 -o painted/",
+        "impasto run 'footage/**/*.mp4' --style painting.jpg -o painted/",
+        "impasto run clip.mp4 --style a.jpg --style b.jpg -o 'out/{name}-{style}.mp4'",
     ],
     "preview": ["impasto preview clip.mp4 --style a.jpg --style b.jpg -o sheet.png"],
     "try": ["impasto try onnx:model.onnx photo.jpg"],

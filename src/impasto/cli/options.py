@@ -203,7 +203,8 @@ def early(command: Callable[..., Return]) -> Callable[..., Return]:
 
         if given["engine"] in {"ray", "inline"}:
             return command(**given)
-        kind = process.probable_kind(given["scorer"], given["source"], given["items"])
+        first = given["source"] if isinstance(given["source"], str) else given["source"][0]
+        kind = process.probable_kind(given["scorer"], first, given["items"])
         with process.spare(kind):
             return command(**given)
 
@@ -234,7 +235,7 @@ def alive(command: Callable[..., Return]) -> Callable[..., Return]:
 def _parameters(function: Callable[..., object]) -> list[inspect.Parameter]:
     """Return a function's parameters, as keyword-only ones, with resolved annotations."""
     # These take long to import, and no option has their type.
-    lazy = dict.fromkeys(("JobSpec", "Settings"), object)
+    lazy = dict.fromkeys(("Asked", "JobSpec", "Settings"), object)
     hints = get_type_hints(function, localns=lazy, include_extras=True)
     return [
         each.replace(kind=each.KEYWORD_ONLY, annotation=hints[each.name])

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from impasto.cli.bar import Line
+    from impasto.cli.set_event import SetEvent
     from impasto.errors import ImpastoError
     from impasto.storage.transfer.tasks import Tally
 
-    Event = Progress | Tally
+    Event = Progress | Tally | SetEvent
     Tell = Callable[[Grade, str, str], None]
 
 PLAIN_EVERY = 10.0

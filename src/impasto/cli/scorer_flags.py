@@ -27,6 +27,10 @@ PARAMS = "impasto.params"
 """The key of the scorer's parameters in a command's context."""
 SCORER = "impasto.scorer"
 """The key of the scorer's name there."""
+STYLES = "impasto.styles"
+"""The key of several pictures for one parameter there: the parameter, and the pictures."""
+WORDS = "impasto.words"
+"""The key of the words after a command there."""
 _TYPES = {
     "str": "TEXT",
     "int": "N",
@@ -154,16 +158,23 @@ class ScorerCommand(Command):
         name, equals, value = word.partition("=")
         own, given = self.takes_values(ctx), ctx.meta[PARAMS]
         flag = _find(ctx.meta[SCORER], name, own, ctx.command_path)
-        if flag.name in given and not (flag.switch or flag.named):
+        again = flag.name in given and not (flag.switch or flag.named)
+        if again and not self.takes_several(ctx.meta[SCORER], flag.name):
             raise BadInput(f"{flag.flag}: is given twice", "leave one out")
+        taken: Any = value
+        if not equals:
+            taken = flag.switch or next_value(left, name, own, ctx.command_path)
         if flag.named:
-            value = value if equals else next_value(left, name, own, ctx.command_path)
-            _add_named(flag, value, given.setdefault(flag.name, {}))
-        elif equals:
-            given[flag.name] = value
+            _add_named(flag, taken, given.setdefault(flag.name, {}))
+        elif again:
+            _, before = ctx.meta.get(STYLES, ("", [given[flag.name]]))
+            ctx.meta[STYLES] = flag.name, [*before, taken]
         else:
-            alone = flag.switch or next_value(left, name, own, ctx.command_path)
-            given[flag.name] = alone
+            given[flag.name] = taken
+
+    def takes_several(self, scorer: str, param: str) -> bool:
+        """Return whether the command takes several values of a scorer's parameter."""
+        return False
 
     def more_groups(self, ctx: Any) -> dict[str, list[tuple[str, str]]]:
         """Return the rows of the scorer's parameters."""
@@ -186,6 +197,21 @@ def _add_named(flag: Flag, text: str, values: dict[str, str]) -> None:
     if name in values:
         raise BadInput(f"{flag.flag} {name}=: is given twice", "leave one out")
     values[name] = value
+
+
+class SetCommand(ScorerCommand):
+    """A `ScorerCommand` that makes a job for each of several pictures of a style."""
+
+    def own_words(self, ctx: Any, args: Sequence[str]) -> list[str]:
+        """Take the scorer's parameters out; raises what `ScorerCommand.own_words` does."""
+        ctx.meta[WORDS] = [*args]
+        return super().own_words(ctx, args)
+
+    def takes_several(self, scorer: str, param: str) -> bool:
+        """Return whether a parameter is a picture, such as the painting of a style."""
+        from impasto.scorers.params import Role
+
+        return _roles(scorer).files.get(param) is Role.PICTURE
 
 
 class FirstArgumentCommand(ScorerCommand):

@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+import inspect
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_type_hints
 
 import typer
 
 from impasto.cli.labels import LABEL, parse_labels
 from impasto.cli.options import ItemKind, MaxFailedBatches, Stream, Timeout, changes, takes
-from impasto.cli.scorer_flags import PARAMS, spec_params
+from impasto.cli.scorer_flags import PARAMS, STYLES, WORDS, spec_params
 from impasto.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from impasto.schema.job import JobSpec
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE...",
+        help="Videos, images, tables or files; folders, patterns or manifests of many. Each video "
+        "becomes a job of its own; the images of a folder become one.",
+    ),
+]
+
+
+class Asked(NamedTuple):
+    """The jobs that a command names.
+
+    Attributes:
+        spec: what they have in common, with the first source and the first style.
+        sources: all sources.
+        param: the parameter that takes a style, where several are given; else "".
+        styles: these.
+        words: the words after the command.
+    """
+
+    spec: JobSpec
+    sources: list[str]
+    param: str
+    styles: list[str]
+    words: list[str]
 
 
 def _spec(
@@ -174,3 +204,26 @@ def _shard_frames(given: str | None) -> int | str | None:
 
 takes_spec = takes("spec", _spec)
 """Adds the options of a job to a `ScorerCommand`, and calls it with ``spec: JobSpec``."""
+
+
+def _asked() -> Callable[..., Asked]:
+    """Return a function with the options of `_spec`, but with several sources."""
+
+    def asked(source: list[str], **options: Any) -> Asked:
+        meta = options["ctx"].meta
+        param, styles = meta.get(STYLES, ("", []))
+        spec = _spec(source=source[0], **options)
+        return Asked(spec, source, param, styles, meta[WORDS])
+
+    lazy = dict.fromkeys(("JobSpec",), object)
+    hints = get_type_hints(_spec, localns=lazy, include_extras=True) | {"source": Sources}
+    own = inspect.signature(_spec).parameters.values()
+    asked.__annotations__ = hints
+    asked.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [each.replace(annotation=hints[each.name]) for each in own]
+    )
+    return asked
+
+
+takes_jobs = takes("asked", _asked())
+"""Adds the options of jobs to a `SetCommand`, and calls it with ``asked: Asked``."""

@@ -32,21 +32,37 @@ def surplus(
         name: what the command calls its argument.
         output: the value of --output, or "".
     """
-    left = Counter(given)
-    rest = [word for word in args if not left[word] or left.subtract([word])]
-    joined = " ".join(given)
+    rest = others(args, given)
     if all(Path(each).exists() for each in given):
         return _several(command, rest, given, output)
+    return spaced(command, rest, given) or BadInput(
+        f"{given[1]}: is one too many; the command takes one {name}", f"see '{command} --help'"
+    )
+
+
+def spaced(command: str, rest: Sequence[str], given: Sequence[str]) -> BadInput | None:
+    """Return the error for the words of one name that was not quoted; None if they are not that.
+
+    Args:
+        command: the command, as it is typed.
+        rest: all words after it but these.
+        given: these.
+    """
+    joined = " ".join(given)
     if Path(joined).exists():
         fixed = shlex.join([joined, *rest])
         return BadInput(f"{given[0]}: no such file", f"quote the name: {command} {fixed}")
-    spaced = not any(Path(each).exists() or Path(each).suffix for each in given[:-1])
-    if spaced and Path(given[-1]).suffix:
+    parts = not any(Path(each).exists() or Path(each).suffix for each in given[:-1])
+    if parts and Path(given[-1]).suffix:
         remedy = f"quote a name with spaces: {shlex.quote(joined)}"
         return BadInput(f"{given[0]}: no such file", remedy)
-    return BadInput(
-        f"{given[1]}: is one too many; the command takes one {name}", f"see '{command} --help'"
-    )
+    return None
+
+
+def others(args: Sequence[str], given: Sequence[str]) -> list[str]:
+    """Return all words after a command but its arguments."""
+    left = Counter(given)
+    return [word for word in args if not left[word] or left.subtract([word])]
 
 
 def no_output(command: str, given: Sequence[str]) -> BadInput:
@@ -81,18 +97,14 @@ def _several(command: str, rest: Sequence[str], given: Sequence[str], output: st
 
     more = ", ..." if len(given) > SHOWN else ""
     fact = f"{len(given)} sources ({', '.join(given[:SHOWN])}{more}): a command takes one"
-    pattern = _pattern(given)
+    pattern = pattern_of(given)
     images = [is_image(each) for each in given]
     if all(images) and pattern:
         return BadInput(fact, f"quote the pattern: {command} {shlex.join([pattern, *rest])}")
     if len(given) > NAMED and not pattern:
         return BadInput(fact, "name a folder, a quoted pattern or a list of them")
     if all(images):
-        free = (f"sources{n or ''}.txt" for n in itertools.count())
-        listed = next(each for each in free if not Path(each).exists())
-        names, whole = shlex.join(given), shlex.join([listed, *rest])
-        line = rf"printf '%s\n' {names} > {listed}; {command} {whole}"
-        return BadInput(fact, f"give a list of them: {line}")
+        return BadInput(fact, a_list(command, rest, given))
     if any(images) or not all(Path(each).is_file() for each in given):
         return BadInput(fact, "give each to a command of its own")
     names = pattern if pattern and shlex.quote(pattern) == f"'{pattern}'" else shlex.join(given)
@@ -104,7 +116,21 @@ def _several(command: str, rest: Sequence[str], given: Sequence[str], output: st
     return BadInput(fact, f"give them one at a time: {loop}")
 
 
-def _pattern(given: Sequence[str]) -> str:
+def a_list(command: str, rest: Sequence[str], given: Sequence[str]) -> str:
+    """Return the remedy of a list of sources that are one.
+
+    Args:
+        command: the command, as it is typed.
+        rest: all words after it but the sources.
+        given: the sources.
+    """
+    free = (f"sources{n or ''}.txt" for n in itertools.count())
+    listed = next(each for each in free if not Path(each).exists())
+    names, whole = shlex.join(given), shlex.join([listed, *rest])
+    return rf"give a list of them: printf '%s\n' {names} > {listed}; {command} {whole}"
+
+
+def pattern_of(given: Sequence[str]) -> str:
     """Return a pattern that names these files and no others, or ""."""
     folders = {str(Path(each).parent) for each in given}
     suffixes = {Path(each).suffix for each in given}

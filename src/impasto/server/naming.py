@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput
 from impasto.media.formats import FAMILIES, WRITABLE, is_image, is_video
+from impasto.planning.template import place_below
 from impasto.schema.url import parse
 from impasto.scorers import registry
 from impasto.scorers.params import Role
 from impasto.tables.formats import ARRAYS, is_table
-from impasto.watch.template import place_below
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

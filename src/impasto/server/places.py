@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from impasto.errors import BadInput, Changed, Missing
 from impasto.media.formats import is_image
 from impasto.outputs.delivery.digest import file_names
+from impasto.planning.template import below
 from impasto.schema.url import normal, parse
 from impasto.server.content import Content, of_object, open_content
 from impasto.server.problems import Refused, unknown
 from impasto.storage.content import LARGE, is_version
-from impasto.watch.template import below
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

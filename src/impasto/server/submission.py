@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput
+from impasto.planning.template import below, place_below
 from impasto.schema.base import parse
 from impasto.schema.job import JobSpec
 from impasto.schema.url import normal
@@ -20,7 +21,6 @@ from impasto.server.access.caller import within
 from impasto.server.models.submitting import OPERATORS, OPTIONS
 from impasto.server.naming import output_for
 from impasto.server.problems import Refused, unknown
-from impasto.watch.template import below, place_below
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput, Missing
+from impasto.planning.template import place_below
 from impasto.schema.url import check_key, parse
 from impasto.server.problems import Refused, unknown
-from impasto.watch.template import place_below
 
 if TYPE_CHECKING:
     from impasto.schema.url import Url

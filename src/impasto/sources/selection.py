@@ -30,6 +30,7 @@ from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from impasto.schema.url import Url
 
@@ -148,7 +149,7 @@ def find(
     """
     place = stores.locate(url)
     if form == "manifest":
-        base, names = _relative(manifest.read(stores, place))
+        base, names = relative(manifest.read(stores, place))
         objects = Objects(stores, base, place)
         return Selected(objects, objects.etags(names))
     if form == "one":
@@ -172,6 +173,26 @@ def find(
         raise _empty(place, passed_over, what, form)
     taken = {name: found[name] for name in sorted(found, key=natural)}
     return Selected(objects, taken, passed_over)
+
+
+def names_in(stores: Stores, place: Url, form: Selection) -> tuple[Url, list[str]]:
+    """List what a folder or a pattern names, without a look at any content.
+
+    Returns:
+        The folder, and the names below it, in natural order, without hidden ones.
+
+    Raises:
+        Missing: there is no such folder.
+    """
+    folder, pattern = (place, ["*"]) if form == "folder" else _split(place)
+    if folder.local and not folder.path.is_dir():
+        raise Missing(f"{folder}: no such folder", "check the path")
+    if folder.local:
+        names = [*_on_disk(folder.path, pattern)]
+    else:
+        names = [name for name, _ in _listed(Objects(stores, folder, place), pattern, links=True)]
+    shown = (name for name in names if not any(part[0] == "." for part in name.split("/")))
+    return folder, sorted(shown, key=natural)
 
 
 def _empty(place: Url, passed_over: Sequence[str], what: str, form: Selection) -> Missing:
@@ -216,14 +237,20 @@ def _listed(objects: Objects, pattern: Sequence[str], *, links: bool) -> Iterato
     flat = len(pattern) == 1 and pattern != ["**"]
     if objects.base.local:
         root = objects.base.path
-        names = iter(list_files(root, links=links)) if flat else _walk(str(root), "", pattern)
-        yield from ((name, version(root / name)) for name in names if matches(name, pattern))
+        yield from ((name, version(root / name)) for name in _on_disk(root, pattern, links=links))
         return
     store = objects.store(objects.base)
     for each in store.list_folder()[0] if flat else store.walk():
         # A key that ends in a slash marks a folder.
         if each.key and each.key[-1] != "/" and matches(each.key, pattern):
             yield each.key, each.etag
+
+
+def _on_disk(root: Path, pattern: Sequence[str], *, links: bool = True) -> Iterator[str]:
+    """Yield the names under a folder of this machine that match a pattern."""
+    flat = len(pattern) == 1 and pattern != ["**"]
+    names = iter(list_files(root, links=links)) if flat else _walk(str(root), "", pattern)
+    yield from (name for name in names if matches(name, pattern))
 
 
 def _walk(root: str, below: str, pattern: Sequence[str]) -> Iterator[str]:
@@ -269,7 +296,7 @@ def _skipped(places: set[int], pattern: Sequence[str]) -> set[int]:
     return places
 
 
-def _relative(places: Sequence[Url]) -> tuple[Url | None, list[str]]:
+def relative(places: Sequence[Url]) -> tuple[Url | None, list[str]]:
     """Return the folder that all are under and their names there, or None and their URLs."""
     if len({place.at("") for place in places}) > 1:
         return None, [str(place) for place in places]

@@ -21,6 +21,7 @@ from impasto.errors import (
     Unavailable,
 )
 from impasto.jobs.job import Job
+from impasto.planning.template import below
 from impasto.schema.url import parse
 from impasto.schema.watch import Ended, Hook, Ticket, Try, ticket_name
 from impasto.storage.stores import Stores
@@ -32,7 +33,6 @@ from impasto.watch.news import words
 from impasto.watch.orders import Began, Outcome, Remark
 from impasto.watch.records import Records
 from impasto.watch.running import Elsewhere, follow, run_open
-from impasto.watch.template import below
 
 if TYPE_CHECKING:
     from impasto.schema.job import JobSpec

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput
+from impasto.planning.template import below, parse_template
 from impasto.scorers import registry
 from impasto.scorers.params import Role
 from impasto.storage.local import mapped
-from impasto.watch.template import below, parse_template
 
 if TYPE_CHECKING:
     from impasto.schema.job import JobSpec

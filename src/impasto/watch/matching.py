@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from impasto.errors import BadInput
 from impasto.planning.decide import decide_items
+from impasto.planning.template import below, fields_of, fill, makes, parse_template, place_below
 from impasto.schema.base import parse as parse_fields
 from impasto.schema.job import JobSpec
 from impasto.schema.url import check_key, parse
@@ -16,7 +17,6 @@ from impasto.scorers import registry
 from impasto.sources.manifest import is_manifest
 from impasto.sources.selection import matches
 from impasto.watch.after import DONE
-from impasto.watch.template import below, fields_of, fill, makes, parse_template, place_below
 from impasto.watch.temporary import is_temporary
 
 if TYPE_CHECKING:

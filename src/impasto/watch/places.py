@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from impasto import settings as all_settings
 from impasto.errors import BadInput
+from impasto.planning.template import Template, below, parse_template
 from impasto.schema.queue import parse_queue
 from impasto.schema.url import Url, parse
 from impasto.sources.selection import WILD
-from impasto.watch.template import Template, below, parse_template
 from impasto.watch.webhook import check_receiver, signing_key
 
 if TYPE_CHECKING:

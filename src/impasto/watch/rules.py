@@ -31,10 +31,10 @@ from impasto.watch.written import Written
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from impasto.planning.template import Template
     from impasto.schema.url import Url
     from impasto.scorers.entry import Entry
     from impasto.storage.stores import Stores
-    from impasto.watch.template import Template
 
     AnyModel = TypeVar("AnyModel", bound=Frozen)
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from impasto.planning.template import Template
     from impasto.schema.url import Url
     from impasto.scorers.entry import Entry
     from impasto.storage.stores import Stores
-    from impasto.watch.template import Template
 
 MOST = 1000
 """Styles that a rule may have."""

@@ -10,10 +10,10 @@ from impasto.planning.decide import decide_output
 from impasto.tables.formats import TABLES, is_table
 
 if TYPE_CHECKING:
+    from impasto.planning.template import Template
     from impasto.schema.job import JobSpec
     from impasto.schema.kinds import SourceKind
     from impasto.scorers.entry import Entry
-    from impasto.watch.template import Template
     from impasto.watch.written import Written
 
 

@@ -7,9 +7,9 @@ from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput
+from impasto.planning.template import below
 from impasto.schema.url import parse
 from impasto.watch.matching import is_output, output_of, takes
-from impasto.watch.template import below
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Never
 
 from impasto.errors import BadInput, meant
 from impasto.media.formats import FAMILIES, WRITABLE, is_image, is_video
+from impasto.planning.template import below, fields_of, fill, parse_template, place_below
 from impasto.schema.bounds import is_number
 from impasto.schema.job import JobSpec
 from impasto.schema.url import check_key, parse
@@ -36,14 +37,13 @@ from impasto.watch.matching import (
 )
 from impasto.watch.rule import Rule, Variant
 from impasto.watch.styles import style_param
-from impasto.watch.template import below, fields_of, fill, parse_template, place_below
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from impasto.planning.template import Template
     from impasto.schema.watch import Ticket
     from impasto.watch.arrival import Arrival
-    from impasto.watch.template import Template
 
 MOST_FIELDS, DEEPEST, LONGEST_TEXT, LONGEST_LINE = 100, 5, 1024, 2048
 _OWN = ("source", "style", "output")

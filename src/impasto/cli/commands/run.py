@@ -23,11 +23,12 @@ from impasto.cli.options import (
     takes_changes,
     takes_settings,
 )
-from impasto.cli.scorer_flags import ScorerCommand
-from impasto.cli.spec_options import takes_spec
+from impasto.cli.scorer_flags import ScorerCommand, SetCommand
+from impasto.cli.spec_options import takes_jobs, takes_spec
 from impasto.errors import BadInput, ImpastoError, Incomplete, Interrupted
 
 if TYPE_CHECKING:
+    from impasto.cli.spec_options import Asked
     from impasto.jobs.job import Job
     from impasto.schema.job import JobSpec
     from impasto.schema.outcome import Result
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 def add(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    app.command(cls=ScorerCommand)(run)
+    app.command(cls=SetCommand)(run)
     app.command(cls=ScorerCommand)(plan)
     app.command()(resume)
     app.command()(retry)
@@ -44,21 +45,43 @@ def add(app: typer.Typer) -> None:
 
 @alive
 @early
-@takes_spec
+@takes_jobs
 @takes_settings
 def run(
-    spec: JobSpec,
+    asked: Asked,
     settings: Settings,
     plot: Plot = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=64, help="Jobs at once, of several.", metavar="N")
+    ] = 1,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Score SOURCE; run the same command again to resume it."""
+    from impasto.cli import sets
+    from impasto.cli.render import jobs as display
+    from impasto.cli.render.text import note
+
     if plot:
-        _check_plot(spec.scorer, plot)
+        _check_plot(asked.spec.scorer, plot)
     shown = Shown(as_json=as_json, quiet=quiet, verbose=verbose)
-    finish_job(None, spec, settings, shown, plot=plot)
+    try:
+        named = sets.name_jobs(asked, settings)
+        if named.several:
+            sets.check_options(settings, plot)
+    except ImpastoError as error:
+        if as_json:
+            display.failure(error, None)
+            raise type(error)("") from error
+        raise
+    if not quiet:
+        for line in named.notes:
+            note(line)
+    if named.several:
+        sets.run_all(named, settings, shown, jobs)
+    else:
+        finish_job(None, named.members[0].spec, settings, shown, plot=plot)
 
 
 @takes_spec

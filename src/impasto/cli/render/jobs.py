@@ -22,10 +22,10 @@ SHOWN = 5
 """Failed items that are listed after a job."""
 
 
-def result_line(done: Result) -> None:
-    """Print a finished job as a JSON line."""
+def result_line(done: Result, **named: str) -> None:
+    """Print a finished job as a JSON line; of several jobs, with what tells it from the others."""
     facts = done.model_dump(mode="json", exclude={"bytes", "sha256"})
-    json_line({**facts, "done_already": done.done_already})
+    json_line({**facts, "done_already": done.done_already, **named})
 
 
 def result(
@@ -89,10 +89,10 @@ def failed(first: Sequence[str], count: int, named: str) -> None:
         warn(f"and {count - SHOWN:,} more: see 'impasto show {named}'")
 
 
-def failure(error: ImpastoError, last: Progress | None) -> None:
-    """Print, as one JSON line, how far an unfinished job came."""
+def failure(error: ImpastoError, last: Progress | None, **named: str) -> None:
+    """Print, as one JSON line, how far an unfinished job came; further facts as `result_line`."""
     line: dict[str, object] = {"job": last.job if last else None, "output": None}
     if isinstance(error, Incomplete):
         line |= {"partial": error.output or None, "report": error.report or None}
     line |= {"items": last.done if last else 0, "total": last.total if last else 0}
-    json_line({**line, "error": worded(str(error)), "exit_code": error.exit_code})
+    json_line({**line, "error": worded(str(error)), "exit_code": error.exit_code, **named})

@@ -21,13 +21,13 @@ from impasto.media.write.segment import MILLISECOND
 from impasto.media.write.sink import rescale
 from impasto.outputs.open import sized
 from impasto.outputs.video import video_target
+from impasto.planning.template import below
 from impasto.schema.outcome import ItemError
 from impasto.schema.url import parse
 from impasto.sources.open import open_planned
 from impasto.storage import inside
 from impasto.storage.objects import Objects
 from impasto.storage.stores import Stores
-from impasto.watch.template import below
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

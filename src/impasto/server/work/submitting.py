@@ -9,6 +9,7 @@ from impasto.driver.detaching import detach
 from impasto.driver.open_job import open_draft
 from impasto.driver.weight import check_weight
 from impasto.errors import BadInput
+from impasto.planning.template import below
 from impasto.schema.base import parse
 from impasto.schema.job import JobSpec
 from impasto.schema.url import parse as parse_url
@@ -26,7 +27,6 @@ from impasto.watch.matching import Passed, decide
 from impasto.watch.records import Records
 from impasto.watch.rules import load_watch
 from impasto.watch.share import job_settings
-from impasto.watch.template import below
 
 if TYPE_CHECKING:
     from impasto.settings import Settings

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput, Missing, Unavailable
+from impasto.planning.template import below
 from impasto.schema.base import parse
 from impasto.schema.job import JobSpec
 from impasto.schema.url import Url
@@ -18,7 +19,6 @@ from impasto.storage.stores import Stores
 from impasto.watch.inside import check_read, refuse_links
 from impasto.watch.matching import output_of, takes
 from impasto.watch.rules import load_rules
-from impasto.watch.template import below
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

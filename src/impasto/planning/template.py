@@ -1,4 +1,4 @@
-"""Templates of outputs: where a rule writes what it makes of an object.
+"""Templates of outputs: where a rule, or a command, writes what it makes of each object.
 
     out/{path}/{name}-{style}.mp4
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 FIELDS = ("path", "name", "ext", "style", "sender", "version", "rule")
+OF_COMMANDS = ("path", "name", "ext", "style")
+"""Fields that a command fills; the others are for rules."""
 LONGEST_NAME = 255
 """Maximum length of a part of a path that file systems accept, in bytes."""
 _OPTIONAL = ("path", "sender")
@@ -78,19 +80,34 @@ class Template:
 
     def __str__(self) -> str:
         parts = ("".join(map(_written, part)) for part in self.parts)
-        base = _escaped(str(self.base)).rstrip("/")
+        base = escaped(str(self.base)).rstrip("/")
         return f"{base}/{'/'.join(parts)}" + ("/" if self.folder else "")
 
 
 @cache
 def parse_template(text: str) -> Template:
-    """Read a template.
+    """Read a template by which the outputs of any objects can be told apart.
 
     Args:
         text: the template, whose beginning is an absolute path or a URL.
 
     Raises:
-        BadInput: a field is unknown, all objects would have one output, or there is no store.
+        BadInput: as `read_template`, or two objects could have one output.
+    """
+    template = read_template(text)
+    if not template.fields & {"name", "version"}:
+        raise BadInput(f"output {text}: is the same for several objects", "add {name} to it")
+    return template
+
+
+def read_template(text: str) -> Template:
+    """Read a template, whatever its fields.
+
+    Args:
+        text: the template, whose beginning is an absolute path or a URL.
+
+    Raises:
+        BadInput: a field is unknown, there is none, or there is no store.
     """
     tokens = list(_tokens(text))
     head = tokens[0].text if tokens and not tokens[0].field else ""
@@ -106,12 +123,9 @@ def parse_template(text: str) -> Template:
     following = [_Token(rest), *tokens[1:]] if head else tokens
     folder = not following[-1].field and following[-1].text.endswith("/")
     parts = _parts(following, text)
-    template = Template(base, parts, folder)
-    if not template.fields & {"name", "version"}:
-        raise BadInput(f"output {text}: is the same for several objects", "add {name} to it")
     if all(token.field and token.text in _OPTIONAL for token in parts[-1]):
         raise BadInput(f"output {text}: ends in a field that may be empty", "end it with {name}")
-    return template
+    return Template(base, parts, folder)
 
 
 def fill(template: Template, fields: Mapping[str, str]) -> str:
@@ -178,6 +192,11 @@ def makes(text: str, rule: str, styles: Sequence[str], place: Url) -> bool:
     if key.endswith(_REPORT):
         key = key.removesuffix(_REPORT) + template.suffix
     return _shape(text, rule, tuple(styles)).fullmatch(key) is not None
+
+
+def escaped(text: str) -> str:
+    """Return text that a template holds as it is."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def below(base: Url, place: Url) -> str | None:
@@ -300,8 +319,4 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _written(token: _Token) -> str:
-    return f"{{{token.text}}}" if token.field else _escaped(token.text)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
+    return f"{{{token.text}}}" if token.field else escaped(token.text)

@@ -1,0 +1,131 @@
+"""The jobs of a command that names several: which they are, and running them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from impasto.cli.surplus import a_list, others, pattern_of, spaced
+from impasto.errors import BadInput, Incomplete, Interrupted, StoppedAtOnce, Unavailable
+
+if TYPE_CHECKING:
+    from impasto.cli.commands.run import Shown
+    from impasto.cli.set_progress import SetWatch
+    from impasto.cli.spec_options import Asked
+    from impasto.driver.sets.members import JobSet
+    from impasto.errors import ImpastoError
+    from impasto.settings import Settings
+
+
+def name_jobs(asked: Asked, settings: Settings) -> JobSet:
+    """Name the jobs of a command; raises what `impasto.driver.sets.members.name_jobs` does."""
+    from impasto.driver.sets import members
+    from impasto.schema.signatures import Signatures
+    from impasto.schema.url import split_signature
+    from impasto.storage.stores import Stores
+
+    sources = [split_signature(each) for each in _sources(asked)]
+    styles = [split_signature(each) for each in asked.styles]
+    queries = {url: query for url, query in (*sources, *styles) if query}
+    spec = asked.spec.signed(asked.spec.signatures | Signatures(queries))
+    pictures = members.Styles(asked.param, [url for url, _ in styles])
+    stores = Stores.of(settings, spec)
+    named = members.name_jobs(spec, [url for url, _ in sources], stores, pictures)
+    if named.several:
+        members.check(named, settings)
+    return named
+
+
+def check_options(settings: Settings, plot: str | None) -> None:
+    """Raise BadInput for options that only a single job takes."""
+    if settings.engine == "inline":
+        raise BadInput("--engine inline: is for a single job", "name one source and one style")
+    if plot:
+        raise BadInput("--plot: is for a single job", "name one source and one style")
+
+
+def _sources(asked: Asked) -> list[str]:
+    """Return a command's sources; what a shell made of a pattern of images is one again."""
+    from impasto.driver.sets.members import FIELD
+    from impasto.media.formats import is_image
+    from impasto.schema.url import is_local
+    from impasto.sources.selection import WILD
+
+    given = asked.sources
+    if len(given) == 1:
+        return given
+    rest = others(asked.words, given)
+    local = [each for each in given if is_local(each)]
+    missing = [each for each in local if not (WILD.search(each) or Path(each).exists())]
+    if missing:
+        wrong = spaced("impasto run", rest, given)
+        raise wrong or BadInput(f"{missing[0]}: no such file", "check the path")
+    output, spec = asked.spec.output, asked.spec
+    alike = all(map(is_image, given)) or spec.items == "files" or spec.scorer.startswith("script:")
+    if not alike or len(local) < len(given) or FIELD.search(output):
+        return given
+    if pattern := pattern_of(given):
+        return [pattern]
+    if Path(output).suffix and not output.endswith("/") and not Path(output).is_dir():
+        raise BadInput(
+            f"{output}: is one file, but no pattern names these {len(given)} sources alone",
+            a_list("impasto run", rest, given),
+        )
+    return given
+
+
+def run_all(named: JobSet, settings: Settings, show: Shown, at_once: int) -> None:
+    """Run the jobs of a set with one progress bar, and print how each ended.
+
+    Raises:
+        Interrupted: the user stopped it.
+        ImpastoError: jobs failed: of their own kind if that is one, else `Incomplete`.
+    """
+    from impasto.cli import interrupt, progress, streams
+    from impasto.cli.set_progress import UNITS, SetWatch
+    from impasto.driver.sets.run import SetProgress, run_set
+    from impasto.engines.process import stop_spare
+
+    # A first worker of this process has nothing to do.
+    stop_spare()
+    streams.act()
+    began, of = time.perf_counter(), len(named.members)
+    watch = SetWatch(settings.home, as_json=show.as_json, quiet=show.quiet)
+    with (
+        progress.progress(show.quiet, UNITS) as shown,
+        interrupt.interruptible(shown.stopping, lambda: not watch.worth) as stop,
+    ):
+
+        def update(now: SetProgress) -> None:
+            shown.update(watch.event(now))
+
+        interrupted = False
+        try:
+            run_set(named.members, settings, at_once, stop, update, watch.ended)
+        except KeyboardInterrupt:
+            interrupted = True
+    error = _end(watch, of, at_once=interrupted, asked=stop.is_set())
+    watch.summary(of, time.perf_counter() - began, error.exit_code if error else 0)
+    if error:
+        # The JSON lines say it; only the exit code is left to be told.
+        raise type(error)("") if show.as_json else error
+
+
+def _end(watch: SetWatch, of: int, *, at_once: bool, asked: bool) -> ImpastoError | None:
+    """Return the error with which a set ends, if any."""
+    counts = watch.counts
+    left = of - counts.total() + counts["stopped"]
+    if left and (at_once or asked):
+        kind = StoppedAtOnce if at_once else Interrupted
+        return kind(f"stopped: {watch.said(left)}; run the same command to go on")
+    failed = counts["failed"] + counts["stopped"]
+    if not failed:
+        return None
+    fact = f"{failed:,} of {of:,} jobs failed"
+    remedy = "correct what is said above, and run the same command again"
+    # Where all failed for one kind of reason, the exit code says which.
+    kinds = {each.exit_code: each for each in (BadInput, Unavailable)}
+    if len(watch.codes) == 1 and failed == of:
+        return kinds.get(min(watch.codes), Incomplete)(fact, remedy)
+    return Incomplete(fact, remedy)

@@ -1,0 +1,279 @@
+"""The jobs that one command names: one for each of its sources in each of its styles."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+
+from impasto.driver.open_job import open_draft
+from impasto.driver.sets.found import Found, find_sources
+from impasto.errors import BadInput
+from impasto.media import images
+from impasto.media.formats import FAMILIES, WRITABLE
+from impasto.planning.template import (
+    OF_COMMANDS,
+    Template,
+    escaped,
+    fields_of,
+    fill,
+    place_below,
+    read_template,
+)
+from impasto.schema.signatures import Signatures
+from impasto.scorers import registry
+from impasto.scorers.params import Role
+from impasto.storage.local import is_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from impasto.schema.job import JobSpec
+    from impasto.settings import Settings
+    from impasto.storage.stores import Stores
+
+FIELD = re.compile(r"\{(?:path|name|ext|style)\}")
+"""What makes an output a template."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A job of a set.
+
+    Attributes:
+        spec: what to do.
+        source: its source, as people tell it from the others.
+        style: the name of its style, where there are several.
+    """
+
+    spec: JobSpec
+    source: str
+    style: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"{self.source} ({self.style})" if self.style else self.source
+
+
+@dataclass(frozen=True, slots=True)
+class JobSet:
+    """The jobs that a command names.
+
+    Attributes:
+        members: the jobs, in order.
+        notes: what the user should know about them, one line each.
+        several: whether they are named as a set; False for the one job of an ordinary command.
+    """
+
+    members: tuple[Member, ...]
+    notes: tuple[str, ...] = ()
+    several: bool = True
+
+
+class Styles(NamedTuple):
+    """The pictures that a parameter is given, one for each job of a source.
+
+    Attributes:
+        param: the scorer's parameter.
+        pictures: paths or URLs; empty where the spec holds the only one.
+    """
+
+    param: str = ""
+    pictures: Sequence[str] = ()
+
+
+ONE = Styles()
+"""The style of the spec, or none."""
+
+
+def name_jobs(
+    spec: JobSpec, sources: Sequence[str], stores: Stores, styles: Styles = ONE
+) -> JobSet:
+    """Name the jobs of a command.
+
+    Args:
+        spec: what they have in common; its output is one, a folder for all, or a template.
+        sources: what the command names: videos, images, tables or files; folders, patterns and
+            manifests of them.
+        stores: what may be opened.
+        styles: the styles, where there are several.
+
+    Returns:
+        The jobs. No two have one output, and none reads what another one makes.
+
+    Raises:
+        BadInput: something is not there, or outputs could not be told apart.
+        Unavailable: a store does not answer.
+    """
+    spec = _signed(spec)
+    found, notes = find_sources(spec, sources, stores)
+    template = _template(spec, stores)
+    outputs = len(found) * max(1, len(styles.pictures))
+    many = len(sources) > 1 or any(each.text != sources[0] for each in found)
+    if outputs == 1 and not template and not (many and _is_folder(spec, stores)):
+        only = spec.model_copy(update={"source": found[0].text})
+        return JobSet((Member(only, found[0].key),), tuple(notes), several=False)
+    naming = _Naming(spec, stores, template, styles)
+    naming.check(outputs)
+    made = naming.members(found)
+    return JobSet(*_apart(made, notes, stores))
+
+
+def check(named: JobSet, settings: Settings) -> None:
+    """Refuse, before any job begins, what would make all of them fail.
+
+    Raises:
+        BadInput: a style is no picture, or the scorer, its parameters or its files are wrong.
+        Unavailable: a store does not answer.
+    """
+    first = open_draft(named.members[0].spec, settings)
+    params = {str(each.spec.params): each.spec.params for each in named.members}
+    for own in params.values():
+        for file in first.entry.files(own, Role.PICTURE):
+            images.size(first.stores.read(file.url), f"`{file.name}={file.url}`")
+
+
+@dataclass(frozen=True, slots=True)
+class _Naming:
+    """How the outputs of a command are named."""
+
+    spec: JobSpec
+    stores: Stores
+    template: Template | None
+    styles: Styles
+
+    def check(self, outputs: int) -> None:
+        """Raise BadInput if the output cannot be that of several jobs."""
+        output, several = self.spec.output, len(self.styles.pictures) > 1
+        if self.template:
+            if several and "style" not in self.template.fields:
+                raise BadInput(f"{output}: is the same for all styles", "add {style} to it")
+            if "style" in self.template.fields and not (several or self._style):
+                raise BadInput(f"{output}: there is no style", "leave {style} out")
+            return
+        example = "'out/{name}-{style}.mp4'" if several else "'out/{name}.mp4'"
+        if not _is_folder(self.spec, self.stores):
+            or_folder = "" if several else "a folder, or "
+            raise BadInput(
+                f"{output}: is one file, but {outputs:,} outputs result",
+                f"write {or_folder}a template such as {example}",
+            )
+        if several:
+            raise BadInput(
+                f"{output}: is the same for all styles", f"write a template such as {example}"
+            )
+
+    def members(self, found: Iterable[Found]) -> list[tuple[Found, Member]]:
+        """Return the job of each source in each style."""
+        pictures = self.styles.pictures
+        if not pictures:
+            return [(each, self._member(each, self._style, "")) for each in found]
+        return [
+            (each, self._member(each, _stem(picture), picture))
+            for each in found
+            for picture in pictures
+        ]
+
+    @property
+    def _style(self) -> str:
+        """The name of the only style, or ""."""
+        given = self.spec.params.get(self.styles.param)
+        return _stem(given) if isinstance(given, str) else ""
+
+    def _member(self, found: Found, style: str, picture: str) -> Member:
+        own = self.spec.params | ({self.styles.param: picture} if picture else {})
+        update = {"source": found.text, "params": own, "output": self._output(found, style)}
+        return Member(self.spec.model_copy(update=update), found.key, style if picture else "")
+
+    def _output(self, found: Found, style: str) -> str:
+        folder = found.kind == "folder"
+        fields = fields_of(found.key, "", style, "", folder=folder)
+        if self.template:
+            return fill(self.template, fields)
+        makes_folder = folder or (found.kind == "video" and self.spec.frames is not None)
+        gives = registry.find(self.spec.scorer).gives
+        if found.kind == "other" or "pictures" not in gives:
+            if found.kind != "other" or "files" not in gives:
+                raise BadInput(
+                    f"{self.spec.output}: is a folder, which does not say what to make of "
+                    f"{found.key}",
+                    "write a template such as 'out/{name}.jsonl'",
+                )
+            makes_folder = True
+        name = fields["name"] + ("" if makes_folder else _suffix(found))
+        key = f"{fields['path']}/{name}".lstrip("/")
+        base = self.stores.locate(self.spec.output)
+        return place_below(base, key, folder=makes_folder)
+
+
+def _suffix(found: Found) -> str:
+    """Return the suffix of an output: its source's own, if that can be written."""
+    suffix = PurePosixPath(found.key).suffix
+    if found.kind == "image":
+        return suffix if suffix.lower() in WRITABLE else ".png"
+    return suffix if suffix.lower() in FAMILIES else ".mkv"
+
+
+def _template(spec: JobSpec, stores: Stores) -> Template | None:
+    """Return the template that an output is; None if it is none."""
+    output = spec.output
+    if not FIELD.search(output):
+        return None
+    if "://" not in output and not output.startswith("/"):
+        output = f"{escaped(str(Path.cwd()))}/{output}"
+    template = read_template(output)
+    if foreign := sorted(template.fields.difference(OF_COMMANDS)):
+        raise BadInput(
+            f"{spec.output}: {{{foreign[0]}}} is for the rules of `impasto watch`",
+            f"use {', '.join(f'{{{name}}}' for name in OF_COMMANDS)}",
+        )
+    return template
+
+
+def _signed(spec: JobSpec) -> JobSpec:
+    """Return a spec of which a signature of the output holds for all that a template names."""
+    query = spec.signatures.reveal().get(spec.output.rstrip("/"))
+    if not query or not FIELD.search(spec.output):
+        return spec
+    above = FIELD.split(spec.output)[0].rpartition("/")[0]
+    return spec.signed(spec.signatures | Signatures({above: query}))
+
+
+def _is_folder(spec: JobSpec, stores: Stores) -> bool:
+    """Return whether an output names a folder, or is one."""
+    place = stores.locate(spec.output)
+    there = place.local and is_folder(place.path)
+    return there or spec.output.endswith("/") or not PurePosixPath(spec.output).suffix
+
+
+def _stem(picture: str) -> str:
+    return PurePosixPath(picture).stem
+
+
+def _apart(
+    made: Sequence[tuple[Found, Member]], notes: Sequence[str], stores: Stores
+) -> tuple[tuple[Member, ...], tuple[str, ...]]:
+    """Leave out sources that are outputs of the others; raises BadInput if outputs collide."""
+    outputs: dict[str, Member] = {}
+    for found, member in made:
+        place = stores.locate(member.spec.output)
+        if place == found.place:
+            raise BadInput(
+                f"{member.spec.output}: is also what the job reads", "choose another output"
+            )
+        other = outputs.setdefault(str(place).casefold(), member)
+        if other is not member:
+            raise BadInput(
+                f"{member.spec.output}: would be made of {other.name} and of {member.name}",
+                "tell them apart in the output by {path}, {name}, {ext} and {style}",
+            )
+    kept = [member for found, member in made if str(found.place).casefold() not in outputs]
+    if not kept:
+        raise BadInput(
+            f"{made[0][1].spec.output}: all sources are outputs", "choose another output"
+        )
+    left = dict.fromkeys(found.key for found, _ in made if str(found.place).casefold() in outputs)
+    said = f"{len(left):,} left out, made by this command itself ({', '.join(left)})"
+    return tuple(kept), (*notes, said) if left else tuple(notes)
