@@ -84,7 +84,7 @@ def run_all(named: JobSet, settings: Settings, show: Shown, at_once: int) -> Non
     """
     from impasto.cli import interrupt, progress, streams
     from impasto.cli.set_progress import UNITS, SetWatch
-    from impasto.driver.sets.run import SetProgress, run_set
+    from impasto.driver.sets.run import SetProgress, SetRunner
     from impasto.engines.process import stop_spare
 
     # A first worker of this process has nothing to do.
@@ -92,20 +92,21 @@ def run_all(named: JobSet, settings: Settings, show: Shown, at_once: int) -> Non
     streams.act()
     began, of = time.perf_counter(), len(named.members)
     watch = SetWatch(settings.home, as_json=show.as_json, quiet=show.quiet)
+    at_once_asked = False
     with (
         progress.progress(show.quiet, UNITS) as shown,
-        interrupt.interruptible(shown.stopping, lambda: not watch.worth) as stop,
+        SetRunner(settings, at_once) as runner,
     ):
 
         def update(now: SetProgress) -> None:
             shown.update(watch.event(now))
 
-        interrupted = False
         try:
-            run_set(named.members, settings, at_once, stop, update, watch.ended)
+            with interrupt.interruptible(shown.stopping, lambda: not watch.worth) as stop:
+                runner.run(named.members, stop, update, watch.ended)
         except KeyboardInterrupt:
-            interrupted = True
-    error = _end(watch, of, at_once=interrupted, asked=stop.is_set())
+            at_once_asked = True
+    error = _end(watch, of, at_once=at_once_asked, asked=stop.is_set())
     watch.summary(of, time.perf_counter() - began, error.exit_code if error else 0)
     if error:
         # The JSON lines say it; only the exit code is left to be told.

@@ -76,10 +76,13 @@ class SetProcess:
         """Whether it runs a job, or can run one."""
         return self.member is not None or self._process.poll() is None
 
-    def end(self) -> None:
-        """End it once its workers have ended; kill all of them if that takes too long."""
+    def ask_to_end(self) -> None:
+        """Ask it to end once it has no job and its workers have ended."""
         with suppress(OSError):
             self.conn.send(None)
+
+    def end(self) -> None:
+        """Wait for the end that it was asked for; kill it and its workers if that is too long."""
         try:
             self._process.wait(ENDING)
         except subprocess.TimeoutExpired:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from impasto.driver.sets.process import SetProcess
 from impasto.machine import uses_cuda
@@ -41,47 +40,59 @@ class SetProgress:
     running: list[tuple[Member, Progress | None]] = field(default_factory=list)
 
 
-def run_set(
-    members: Sequence[Member],
-    settings: Settings,
-    at_once: int,
-    stop: threading.Event,
-    on_progress: Callable[[SetProgress], None],
-    on_end: Callable[[Member, Ended, Progress | None], None],
-) -> None:
-    """Run the jobs of a set, or resume each where an earlier run stopped.
+class SetRunner:
+    """Runs sets of jobs in processes of its own; a context that ends them."""
 
-    A job that fails does not end the others.
+    def __init__(self, settings: Settings, at_once: int) -> None:
+        """Start nothing yet.
 
-    Args:
-        members: the jobs.
-        settings: where they live and how they run.
-        at_once: how many run at once.
-        stop: once set, running shards are finished and no job begins.
-        on_progress: called in this thread now and then.
-        on_end: called in this thread with each job that ended, how, and how far it was.
+        Args:
+            settings: where the jobs live and how they run.
+            at_once: how many run at once.
+        """
+        self._settings, self._at_once = _share(settings, at_once), at_once
+        self._processes: list[SetProcess] = []
 
-    Raises:
-        KeyboardInterrupt: as it arrives; running shards are then dropped.
-    """
-    left = deque(members)
-    at_once = min(at_once, len(left))
-    own = _share(settings, at_once)
-    ended = 0
-    asked = False
-    with ExitStack() as stack:
-        processes = [_started(stack) for _ in range(at_once)]
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in self._processes:
+            each.ask_to_end()
+        for each in self._processes:
+            each.end()
+
+    def run(
+        self,
+        members: Sequence[Member],
+        stop: threading.Event,
+        on_progress: Callable[[SetProgress], None],
+        on_end: Callable[[Member, Ended, Progress | None], None],
+    ) -> None:
+        """Run the jobs of a set, or resume each where an earlier run stopped.
+
+        A job that fails does not end the others.
+
+        Args:
+            members: the jobs.
+            stop: once set, running shards are finished and no job begins.
+            on_progress: called in this thread now and then.
+            on_end: called in this thread with each job that ended, how, and how far it was.
+
+        Raises:
+            KeyboardInterrupt: as it arrives; running shards are then dropped.
+        """
+        left = deque(members)
+        ended, asked = 0, False
         try:
             while True:
                 if stop.is_set() and not asked:
                     asked = True
-                    for each in processes:
+                    for each in self._processes:
                         each.ask_to_stop()
-                processes = [each if each.usable else _started(stack) for each in processes]
-                for each in processes:
-                    if each.member is None and left and not asked:
-                        each.start(left.popleft(), own)
-                busy = [each for each in processes if each.member]
+                if not asked:
+                    self._feed(left)
+                busy = [each for each in self._processes if each.member]
                 if not busy:
                     return
                 _listen(busy, on_end)
@@ -89,15 +100,24 @@ def run_set(
                 running = [(each.member, each.last) for each in busy if each.member]
                 on_progress(SetProgress(len(members), ended, running))
         except KeyboardInterrupt:
-            for each in processes:
+            for each in self._processes:
                 each.ask_to_stop(at_once=True)
             raise
 
+    def _feed(self, left: deque[Member]) -> None:
+        """Give jobs to processes that have none; one that has died is replaced."""
+        for each in [each for each in self._processes if not each.usable]:
+            self._processes.remove(each)
+            each.end()
+        while left and len(self._processes) < min(self._at_once, len(left) + self._busy):
+            self._processes.append(SetProcess())
+        for each in self._processes:
+            if each.member is None and left:
+                each.start(left.popleft(), self._settings)
 
-def _started(stack: ExitStack) -> SetProcess:
-    process = SetProcess()
-    stack.callback(process.end)
-    return process
+    @property
+    def _busy(self) -> int:
+        return sum(each.member is not None for each in self._processes)
 
 
 def _listen(
