@@ -45,7 +45,7 @@ COPY = (*RUN, "--scorer", "identity")
         ((*RUN, "--timeout", "x"), "--timeout x: must be a number"),
         ((*RUN, "--engine", "loca"), "--engine loca: must be one of local, ray, inline; did you"),
         ((*RUN, "-o", "p.mp4"), "-o: is given twice; leave one out"),
-        (("run", "-o", "o.mp4"), "SOURCE: is missing (a video, image, table or file);"),
+        (("run", "-o", "o.mp4"), "SOURCE: is missing (videos, images, tables or files);"),
         (("run", "in.mp4"), "--output: is missing; name the output: -o out.mp4"),
         (("cp", "a"), "SOURCE: is missing (URLs and paths); see 'impasto cp --help'"),
         (("show",), "JOB: is missing (a job's id, or its beginning); see 'impasto show --help'"),
@@ -80,7 +80,7 @@ COPY = (*RUN, "--scorer", "identity")
             ("a b.mp4", "-o", "o.mp4"),
             "a b.mp4: unknown command; to score a file, write impasto run 'a b.mp4' -o o.mp4",
         ),
-        ((*RUN, "yes"), "yes: is one too many; the command takes one SOURCE; see 'impasto run"),
+        (("plan", *RUN[1:], "yes"), "yes: is one too many; the command takes one SOURCE; see 'imp"),
         (("verify", "a", "b", "c"), "c: is one too many; the command takes SOURCE OUTPUT"),
     ],
 )
@@ -141,10 +141,10 @@ def test_a_pattern_that_the_shell_replaced_is_written_back(
     names = [f"my photos/{n}.jpg" for n in range(3)]
     for name in names:
         (tmp_path / name).touch()
-    assert refused("run", *names, "--style", "p.jpg", "-o", "out/") == (
+    assert refused("plan", *names, "--style", "p.jpg", "-o", "out/") == (
         "3 sources (my photos/0.jpg, my photos/1.jpg, ...): a command takes one; quote the "
-        "pattern: impasto run 'my photos/*.jpg' --style p.jpg -o out/"
+        "pattern: impasto plan 'my photos/*.jpg' --style p.jpg -o out/"
     )
     (tmp_path / "b.jpg").touch()
-    said = refused("run", "b.jpg", *names, "--style", "p.jpg", "-o", "out/")
-    assert said.endswith(" > sources.txt; impasto run sources.txt --style p.jpg -o out/")
+    said = refused("plan", "b.jpg", *names, "--style", "p.jpg", "-o", "out/")
+    assert said.endswith(" > sources.txt; impasto plan sources.txt --style p.jpg -o out/")

@@ -33,7 +33,10 @@ REFUSED = {
         "a video cannot become a single image; for stills, name a folder as output, and a short "
         "range: --frames png --start 2 --end 2.1",
     ),
-    "a folder of videos": (("run", "films", *TO), "holds 2 videos and no images; give one video, "),
+    "a folder of videos": (
+        ("plan", "films", *TO),
+        "holds 2 videos and no images; give one video, ",
+    ),
     "a style that is no picture": (("run", "{clip}", "--style", "text.jpg", "-o", "o.mp4"), "pict"),
     "a folder as a style": (
         ("run", "{clip}", "--style", "films", "-o", "o.mp4"),

@@ -5,15 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 
 from support.command import call
-
-if TYPE_CHECKING:
-    from conftest import MakeClip
 
 
 def refused(*words: object) -> str:
@@ -40,50 +36,38 @@ def pasted(line: str) -> None:
     subprocess.run(["sh", "-e", "-c", first + line], check=True, capture_output=True, timeout=120)
 
 
-def test_several_videos_get_a_loop_that_can_be_pasted(here: Path, clip: MakeClip) -> None:
-    source = clip(frames=3)
-    for name in ("a.mp4", "b c.mp4"):
-        (here / name).write_bytes(source.read_bytes())
-    words = ("--scorer", "identity", "--workers", 1, "--out", "o.mp4")
-    said, loop = refused("run", "a.mp4", "b c.mp4", *words).split("; give them one at a time: ")
-    assert said == "2 sources (a.mp4, b c.mp4): a command takes one"
-    assert loop.startswith('for f in *.mp4; do impasto run "$f" --scorer identity')
-    pasted(loop)
-    assert {each.name for each in here.glob("*-o.mp4")} == {"a-o.mp4", "b c-o.mp4"}
-
-
 @pytest.mark.parametrize(
     ("names", "loop"),
     [
-        (("a.mp4", "c.mp4"), 'for f in a.mp4 c.mp4; do impasto run "$f" -o "${f%.*}-o.mp4"; done'),
-        (("a.mp4", "a.mkv"), 'for f in a.mp4 a.mkv; do impasto run "$f" -o "$f-o.mp4"; done'),
-        (("a.mkv", "b.mkv"), 'for f in *.mkv; do impasto run "$f" -o "${f%.*}-o.mp4"; done'),
+        (("a.mp4", "c.mp4"), 'for f in a.mp4 c.mp4; do impasto plan "$f" -o "${f%.*}-o.mp4"; done'),
+        (("a.mp4", "a.mkv"), 'for f in a.mp4 a.mkv; do impasto plan "$f" -o "$f-o.mp4"; done'),
+        (("a.mkv", "b.mkv"), 'for f in *.mkv; do impasto plan "$f" -o "${f%.*}-o.mp4"; done'),
     ],
 )
-def test_a_loop_names_what_was_given_and_outputs_that_differ(
+def test_a_command_that_takes_one_gets_a_loop(
     names: tuple[str, ...], loop: str, here: Path
 ) -> None:
     for name in ("a.mp4", "b.mp4", "c.mp4", "a.mkv", "b.mkv"):
         (here / name).touch()
-    assert refused("run", *names, "-o", "o.mp4").endswith(f"one at a time: {loop}")
+    assert refused("plan", *names, "-o", "o.mp4").endswith(f"one at a time: {loop}")
 
 
-def test_some_images_of_a_folder_get_a_list_of_them(here: Path) -> None:
+def test_some_images_for_one_file_get_a_list_of_them(here: Path) -> None:
     for name in ("a.png", "b.png", "c.png"):
         Image.new("RGB", (8, 8)).save(here / name)
-    words = ("-o", "out/", "--scorer", "identity", "--workers", 1)
+    words = ("-o", "film.mp4", "--scorer", "identity", "--workers", 1)
     said, line = refused("run", "a.png", "c.png", *words).split("give a list of them: ")
-    assert said.startswith("2 sources (a.png, c.png): ")
+    assert said.startswith("film.mp4: is one file, but no pattern names these 2 sources alone; ")
     pasted(line)
-    assert {each.name for each in (here / "out").iterdir()} == {"a.png", "c.png"}
+    assert (here / "film.mp4").exists()
 
 
 def test_all_images_of_a_folder_get_a_quoted_pattern(here: Path) -> None:
     for name in ("a.png", "b.png", "c.png"):
         (here / name).touch()
-    assert refused("run", "a.png", "b.png", "c.png", "-o", "x/") == (
+    assert refused("plan", "a.png", "b.png", "c.png", "-o", "x/") == (
         "3 sources (a.png, b.png, ...): a command takes one; "
-        "quote the pattern: impasto run '*.png' -o x/"
+        "quote the pattern: impasto plan '*.png' -o x/"
     )
 
 

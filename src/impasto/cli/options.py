@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar, get_type_hints
 
 import typer
 
@@ -137,6 +137,14 @@ AcceptChanges = Annotated[
     ),
 ]
 JobId = Annotated[str, typer.Argument(help="A job's id, or its beginning.", metavar="JOB")]
+
+
+class Shown(NamedTuple):
+    """What of a job is shown, by the options of the same names."""
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
 
 
 def json_lines(each: str) -> Any:

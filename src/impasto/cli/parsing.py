@@ -212,7 +212,7 @@ class Command(TyperCommand):
             # A word such as URLs keeps its capitals.
             text = text if text[1:2].isupper() else text[:1].lower() + text[1:]
             about = f" ({text})" if text else ""
-            return BadInput(f"{name}: is missing{about}", remedy)
+            return BadInput(f"{name.rstrip('.')}: is missing{about}", remedy)
         given = next((found for opt in param.opts if (found := value_of(words, opt))), "")
         shown = f"{name} {given}".rstrip()
         choices = [*map(str, param.type_descriptor.choices or ())]

@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from impasto.cli.surplus import a_list, others, pattern_of, spaced
+from impasto.cli.surplus import a_list, others, pattern_of
 from impasto.errors import BadInput, Incomplete, Interrupted, StoppedAtOnce, Unavailable
 
 if TYPE_CHECKING:
-    from impasto.cli.commands.run import Shown
+    from impasto.cli.options import Shown
     from impasto.cli.set_progress import SetWatch
     from impasto.cli.spec_options import Asked
     from impasto.driver.sets.members import JobSet
@@ -18,8 +18,17 @@ if TYPE_CHECKING:
     from impasto.settings import Settings
 
 
-def name_jobs(asked: Asked, settings: Settings) -> JobSet:
-    """Name the jobs of a command; raises what `impasto.driver.sets.members.name_jobs` does."""
+def name_jobs(asked: Asked, settings: Settings, plot: str | None) -> JobSet:
+    """Name the jobs of a command, and refuse what would make all of them fail.
+
+    Args:
+        asked: what the command names.
+        settings: how the jobs run.
+        plot: the value of --plot.
+
+    Raises:
+        BadInput, Unavailable: as `impasto.driver.sets.members`; or an option is for a single job.
+    """
     from impasto.driver.sets import members
     from impasto.schema.signatures import Signatures
     from impasto.schema.url import split_signature
@@ -33,12 +42,12 @@ def name_jobs(asked: Asked, settings: Settings) -> JobSet:
     stores = Stores.of(settings, spec)
     named = members.name_jobs(spec, [url for url, _ in sources], stores, pictures)
     if named.several:
+        _check_options(settings, plot)
         members.check(named, settings)
     return named
 
 
-def check_options(settings: Settings, plot: str | None) -> None:
-    """Raise BadInput for options that only a single job takes."""
+def _check_options(settings: Settings, plot: str | None) -> None:
     if settings.engine == "inline":
         raise BadInput("--engine inline: is for a single job", "name one source and one style")
     if plot:
@@ -50,17 +59,11 @@ def _sources(asked: Asked) -> list[str]:
     from impasto.driver.sets.members import FIELD
     from impasto.media.formats import is_image
     from impasto.schema.url import is_local
-    from impasto.sources.selection import WILD
 
     given = asked.sources
     if len(given) == 1:
         return given
-    rest = others(asked.words, given)
     local = [each for each in given if is_local(each)]
-    missing = [each for each in local if not (WILD.search(each) or Path(each).exists())]
-    if missing:
-        wrong = spaced("impasto run", rest, given)
-        raise wrong or BadInput(f"{missing[0]}: no such file", "check the path")
     output, spec = asked.spec.output, asked.spec
     alike = all(map(is_image, given)) or spec.items == "files" or spec.scorer.startswith("script:")
     if not alike or len(local) < len(given) or FIELD.search(output):
@@ -70,7 +73,7 @@ def _sources(asked: Asked) -> list[str]:
     if Path(output).suffix and not output.endswith("/") and not Path(output).is_dir():
         raise BadInput(
             f"{output}: is one file, but no pattern names these {len(given)} sources alone",
-            a_list("impasto run", rest, given),
+            a_list("impasto run", others(asked.words, given), given),
         )
     return given
 

@@ -10,6 +10,7 @@ import typer
 from impasto.cli.labels import LABEL, parse_labels
 from impasto.cli.options import ItemKind, MaxFailedBatches, Stream, Timeout, changes, takes
 from impasto.cli.scorer_flags import PARAMS, STYLES, WORDS, spec_params
+from impasto.cli.surplus import refuse_missing
 from impasto.errors import BadInput
 
 if TYPE_CHECKING:
@@ -211,6 +212,7 @@ def _asked() -> Callable[..., Asked]:
 
     def asked(source: list[str], **options: Any) -> Asked:
         meta = options["ctx"].meta
+        refuse_missing(options["ctx"].command_path, meta[WORDS], source)
         param, styles = meta.get(STYLES, ("", []))
         spec = _spec(source=source[0], **options)
         return Asked(spec, source, param, styles, meta[WORDS])

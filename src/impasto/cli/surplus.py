@@ -59,6 +59,27 @@ def spaced(command: str, rest: Sequence[str], given: Sequence[str]) -> BadInput 
     return None
 
 
+def refuse_missing(command: str, args: Sequence[str], given: Sequence[str]) -> None:
+    """Refuse several sources of which one is not there.
+
+    Args:
+        command: the command, as it is typed.
+        args: all words after it.
+        given: those of them that are sources.
+
+    Raises:
+        BadInput: a local one is missing.
+    """
+    from impasto.schema.url import is_local
+    from impasto.sources.selection import WILD
+
+    local = [each for each in given if is_local(each) and not WILD.search(each)]
+    missing = [each for each in local if not Path(each).exists()]
+    if missing and len(given) > 1:
+        unquoted = spaced(command, others(args, given), given)
+        raise unquoted or BadInput(f"{missing[0]}: no such file", "check the path")
+
+
 def others(args: Sequence[str], given: Sequence[str]) -> list[str]:
     """Return all words after a command but its arguments."""
     left = Counter(given)

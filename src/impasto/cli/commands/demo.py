@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from impasto.cli.commands.run import Shown, finish_job
-from impasto.cli.options import Quiet, alive, takes_settings
+from impasto.cli.commands.run import finish_job
+from impasto.cli.options import Quiet, Shown, alive, takes_settings
 from impasto.errors import BadInput
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from impasto.cli.options import (
     JobId,
     Plot,
     Quiet,
+    Shown,
     Verbose,
     alive,
     early,
@@ -67,9 +68,7 @@ def run(
         _check_plot(asked.spec.scorer, plot)
     shown = Shown(as_json=as_json, quiet=quiet, verbose=verbose)
     try:
-        named = sets.name_jobs(asked, settings)
-        if named.several:
-            sets.check_options(settings, plot)
+        named = sets.name_jobs(asked, settings, plot)
     except ImpastoError as error:
         if as_json:
             display.failure(error, None)
@@ -160,14 +159,6 @@ def retry(
     spec = change(found.spec(), changes, "see 'impasto retry --help'")
     shown = Shown(as_json=as_json, quiet=quiet, verbose=verbose)
     finish_job(found, spec, settings, shown, retry=True, accept_changes=accept_changes)
-
-
-class Shown(NamedTuple):
-    """What of a job is shown, by the options of the same names."""
-
-    as_json: bool = False
-    quiet: bool = False
-    verbose: bool = False
 
 
 def finish_job(

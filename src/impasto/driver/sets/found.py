@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from impasto.schema.url import Url
     from impasto.storage.stores import Stores
 
-Kind = Literal["video", "image", "folder", "other"]
+Kind = Literal["video", "image", "folder", "files", "list"]
 
 NAMED = 5
 """Names that a note holds; it counts the rest."""
@@ -33,8 +33,8 @@ class Found:
         place: where it is.
         text: the source as a spec names it.
         key: its name below the folder that all of them are in.
-        kind: what it is, judged by its name and by what exists; ``other`` is a table, a manifest,
-            or files that no picture is made of.
+        kind: what it is, judged by its name and by what exists; ``files`` are those that no
+            picture is made of, and a ``list`` is a table or a manifest.
     """
 
     place: Url
@@ -83,14 +83,15 @@ def _expand(spec: JobSpec, text: str, stores: Stores) -> tuple[list[Found], list
     place = stores.locate(text)
     alone = spec.model_copy(update={"source": text})
     form = selection_of(stores, place)
-    if decide_items(alone, registry.find(spec.scorer).takes) != "pictures":
-        return [Found(place, text, place.name, "other")], []
+    items = decide_items(alone, registry.find(spec.scorer).takes)
+    if items == "rows" or form == "manifest":
+        return [Found(place, text, place.name, "list")], []
+    if items == "files":
+        return [Found(place, text, place.name, "files")], []
     if form == "one" and not (place.local or PurePosixPath(place.name).suffix):
         # An object, or a prefix: a listing tells.
         store, key = stores.open_parent(place)
         form = "one" if store.stat(key) is not None else "folder"
-    if form == "manifest":
-        return [Found(place, text, place.name, "other")], []
     if form == "one":
         kind: Kind = "image" if is_image(place.name) else "video"
         return [Found(place, text, place.name, kind)], []

@@ -192,16 +192,14 @@ class _Naming:
         fields = fields_of(found.key, "", style, "", folder=folder)
         if self.template:
             return fill(self.template, fields)
-        makes_folder = folder or (found.kind == "video" and self.spec.frames is not None)
-        gives = registry.find(self.spec.scorer).gives
-        if found.kind == "other" or "pictures" not in gives:
-            if found.kind != "other" or "files" not in gives:
-                raise BadInput(
-                    f"{self.spec.output}: is a folder, which does not say what to make of "
-                    f"{found.key}",
-                    "write a template such as 'out/{name}.jsonl'",
-                )
-            makes_folder = True
+        makes = "files" if found.kind == "files" else "pictures"
+        if found.kind == "list" or makes not in registry.find(self.spec.scorer).gives:
+            raise BadInput(
+                f"{self.spec.output}: is a folder, which does not say what to make of {found.key}",
+                "write a template such as 'out/{name}.jsonl'",
+            )
+        frames = found.kind == "video" and self.spec.frames is not None
+        makes_folder = folder or frames or makes == "files"
         name = fields["name"] + ("" if makes_folder else _suffix(found))
         key = f"{fields['path']}/{name}".lstrip("/")
         base = self.stores.locate(self.spec.output)
