@@ -27,7 +27,7 @@ SAID = (
     "pictures and videos left out, of kinds that are not read from folders: "
     "6 (a.gif, b2.GIF, b10.gif, c?.heic, c.heic, ...)",
     "images with several pictures, of which only the first is used: 3 (d.webp, e.png, f.tif)",
-    "images with over 8 bits per sample, which are read as 8 bits: 1 (g.png)",
+    "images with over 8 bits per sample, which are read as 8 bits: 1 (g.tif)",
 )
 
 
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
         (made / name).write_bytes(b"not looked at")
     for name in ("d.webp", "e.png", "f.tif"):
         pages[0].save(made / name, **several)
-    Image.fromarray(np.full((24, 32), 1000, np.uint16)).save(made / "g.png")
+    Image.fromarray(np.full((24, 32), 1000, np.int32)).save(made / "g.tif")
     for name in ("h.png", "i.jpg", "j.avif", "k.webp"):
         pages[0].save(made / name)
     return made

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import io
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from impasto.errors import BadInput, ImpastoError
+from impasto.media.deep import decode, encode, is_deep, to_eight, upright
 from impasto.media.exif import ORIENTATION, about_picture
 from impasto.media.formats import WRITABLE
 from impasto.media.frame import NOTHING, About, Frame, Layout
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
+    from impasto.media.frame import Plane
 
 MAX_PIXELS = 1 << 27
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "AVIF")
@@ -40,13 +42,14 @@ _QUALITY = {
 }
 
 
-def read(data: bytes, name: str, index: int = 0) -> Frame:
+def read(data: bytes, name: str, index: int = 0, *, deep: bool = False) -> Frame:
     """Decode a picture, upright and in sRGB.
 
     Args:
         data: the file's bytes.
         name: what to call it in errors.
         index: place in the source.
+        deep: whether samples of 16 bits are kept where `keeps_depth` says so, as uint16.
 
     Returns:
         A frame with one plane (H, W, 3) uint8, and a second (H, W) when it has transparency.
@@ -54,12 +57,27 @@ def read(data: bytes, name: str, index: int = 0) -> Frame:
     Raises:
         BadInput: the file is not a picture, is damaged, or is larger than `MAX_PIXELS`.
     """
-    with _opened(data, name) as (image, stored, orientation):
-        alpha = _alpha(image)
-        planes = (_rgb(image, name),) if alpha is None else (_rgb(image, name), alpha)
-        layout = Layout(image.width, image.height, 8, None, _SRGB)
+    with _opened(data, name) as (image, stored, orientation, is_deep):
         about = about_picture(stored, data, orientation)
+        planes: tuple[Plane, ...]
+        if deep and is_deep:
+            planes = _sixteen(data, image, stored.getexif().get(ORIENTATION, orientation))
+        else:
+            alpha = _alpha(image)
+            planes = (_rgb(image, name),) if alpha is None else (_rgb(image, name), alpha)
+        depth = 8 * planes[0].itemsize
+        layout = Layout(image.width, image.height, depth, None, _SRGB)
     return Frame(index, planes, layout, about=about)
+
+
+def keeps_depth(file: BinaryIO) -> bool:
+    """Return whether all 16 bits of a picture's samples are read; decodes no picture."""
+    from PIL import Image
+
+    with suppress(Exception), warnings.catch_warnings(), Image.open(file, formats=FORMATS) as image:
+        warnings.simplefilter("ignore")
+        return is_deep(image)
+    return False
 
 
 def size(data: bytes, name: str) -> tuple[int, int]:
@@ -84,13 +102,11 @@ def stated_size(file: BinaryIO, name: str) -> tuple[int, int]:
         return image.width, image.height
 
 
-def write(
-    rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, suffix: str, about: About = NOTHING
-) -> bytes:
+def write(rgb: Plane, alpha: Plane | None, suffix: str, about: About = NOTHING) -> bytes:
     """Encode a picture.
 
     Args:
-        rgb: (H, W, 3).
+        rgb: (H, W, 3); 16 bits per sample stay in PNG, and become 8 in other formats.
         alpha: (H, W), or None; dropped by formats without transparency.
         suffix: ``.png``, ``.jpg``, ``.jpeg`` or ``.webp``.
         about: facts to keep of the file that the picture was made from.
@@ -100,10 +116,12 @@ def write(
     """
     from PIL import Image
 
-    image = Image.fromarray(rgb)
     kind = WRITABLE[suffix.lower()]
+    if kind == "PNG" and rgb.dtype == np.uint16:
+        return encode(rgb.astype(np.uint16, copy=False), alpha, about)
+    image = Image.fromarray(to_eight(rgb))
     if alpha is not None and kind != "JPEG":
-        image.putalpha(Image.fromarray(alpha))
+        image.putalpha(Image.fromarray(to_eight(alpha)))
     buffer = io.BytesIO()
     options: dict[str, Any] = dict(_QUALITY[kind])
     if about.lossless and kind == "WEBP":
@@ -117,12 +135,12 @@ def write(
 
 
 @contextmanager
-def _opened(data: bytes, name: str) -> Iterator[tuple[Image, Image, int]]:
+def _opened(data: bytes, name: str) -> Iterator[tuple[Image, Image, int, bool]]:
     """Decode a picture; errors within the block are blamed on it.
 
     Yields:
-        The picture upright, the picture as Pillow holds it, and a TIFF file's orientation, which
-        Pillow drops when it has turned the picture.
+        The picture upright, the picture as Pillow holds it, a TIFF file's orientation, which
+        Pillow drops when it has turned the picture, and whether `is_deep` holds.
     """
     from PIL import Image, ImageOps
 
@@ -130,8 +148,9 @@ def _opened(data: bytes, name: str) -> Iterator[tuple[Image, Image, int]]:
         image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
         _refuse_bombs(image.width, image.height, name)
         orientation = getattr(image, "tag_v2", {}).get(ORIENTATION, 1)
+        sixteen = is_deep(image)
         image.load()
-        yield ImageOps.exif_transpose(image), image, orientation
+        yield ImageOps.exif_transpose(image), image, orientation, sixteen
 
 
 @contextmanager
@@ -165,6 +184,24 @@ def _refuse_bombs(width: int, height: int, name: str) -> None:
         raise BadInput(
             f"{name}: {width}x{height} is over {MAX_PIXELS} pixels", "scale it down first"
         )
+
+
+def _sixteen(data: bytes, image: Image, orientation: int) -> tuple[Plane, ...]:
+    """Return a picture's planes with 16 bits per sample.
+
+    Args:
+        data: the file.
+        image: the picture as Pillow decodes it, upright.
+        orientation: how the file says that it is turned.
+    """
+    rgb, alpha = decode(data)
+    rgb = upright(rgb, orientation)
+    clear = image.info.get("transparency")
+    if alpha is not None:
+        return rgb, upright(alpha, orientation)
+    if isinstance(clear, int):
+        return rgb, np.where(rgb[..., 0] == clear, 0, 0xFFFF).astype(np.uint16)
+    return (rgb,)
 
 
 def _alpha(image: Image) -> NDArray[np.uint8] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from impasto.storage.local import mapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from impasto.jobs.job import Job
     from impasto.media.frame import Plane
@@ -32,11 +34,10 @@ class ImagesShard(FolderShard):
     def _encoded(self, scored: Scored, name: str) -> bytes | None:
         if not scored.planes:
             return None
-        rgb = np.asarray(scored.planes[0], np.uint8)
+        rgb = scored.planes[0]
         if self._facts:
             rgb = _upright(rgb, self._facts)
-        alpha = None if scored.alpha is None else np.asarray(scored.alpha, np.uint8)
-        return images.write(rgb, alpha, PurePath(name).suffix, scored.about)
+        return images.write(rgb, scored.alpha, PurePath(name).suffix, scored.about)
 
 
 def write_image(path: Path, job: Job, done: Sequence[Done]) -> None:
@@ -46,9 +47,9 @@ def write_image(path: Path, job: Job, done: Sequence[Done]) -> None:
         path.write_bytes(job.folder.read(key))
 
 
-def _upright(rgb: Plane, facts: VideoFacts) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _upright(rgb: Plane, facts: VideoFacts) -> Plane:
     """Apply a display matrix of quarter turns and mirrorings, which images cannot carry."""
-    picture = np.asarray(rgb, np.uint8)
+    picture: NDArray[Any] = rgb
     if facts.display_matrix is None:
         return picture
     a, b, _, c, d, *_ = (round(value / 65536) for value in facts.display_matrix)

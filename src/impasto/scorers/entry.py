@@ -29,6 +29,7 @@ class Entry:
         gives: what it returns.
         weights: sha256 of the weights that it loads by default, or "".
         batched: whether a mini-batch's size may change the output.
+        eight_bits: whether it takes pictures with 8 bits per sample, whatever the source has.
         losses: whether it reports the losses of each picture, to be plotted.
         sequential: whether it builds each frame of a video on the one before.
         warm: whether a process that has loaded it may go on to another job with the same parameters
@@ -45,6 +46,7 @@ class Entry:
     gives: tuple[str, ...] = ("pictures",)
     weights: str = ""
     batched: bool = False
+    eight_bits: bool = False
     losses: bool = False
     sequential: bool = False
     warm: bool = True

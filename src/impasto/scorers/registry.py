@@ -49,6 +49,7 @@ SCORERS: dict[str, Entry] = {
         "your own class with score(batch), on arrays: python:FILE.py:CLASS",
         takes=("pictures", "rows"),
         gives=("pictures", "records", "arrays"),
+        eight_bits=True,
     ),
     "onnx": Entry(
         "impasto.scorers.onnx.scorer:OnnxScorer",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import partial
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput
@@ -12,6 +13,7 @@ from impasto.media.traits import HEAD, Traits, may_matter, traits
 from impasto.schema.outcome import ItemError
 from impasto.schema.plan import Plan, Shard
 from impasto.schema.source import VideoFacts
+from impasto.scorers import registry
 from impasto.sources.base import Extent
 from impasto.sources.listed import Listed
 from impasto.sources.selection import natural
@@ -68,7 +70,7 @@ class Images(Listed):
             "width": width,
             "height": height,
             "shardable": True,
-            "warnings": list(self._warnings()),
+            "warnings": list(self._warnings(None)),
         }
 
     def largest(self, spec: JobSpec) -> Extent:
@@ -90,7 +92,7 @@ class Images(Listed):
             try:
                 if isinstance(data, BadInput):
                     raise data
-                frame = images.read(data, name, n)
+                frame = images.read(data, name, n, deep=True)
                 if plan.facts:
                     _same_size(frame, plan.facts, name)
             except BadInput as refused:
@@ -100,7 +102,7 @@ class Images(Listed):
             else:
                 yield frame
 
-    def _warnings(self) -> tuple[str, ...]:
+    def _warnings(self, spec: JobSpec | None) -> tuple[str, ...]:
         """Say which pictures are left out, and what is not taken of the others."""
         unread = sorted(filter(formats.is_unread, self.found.passed_over), key=natural)
         suspects = [name for name in self.found.etags if may_matter(name)]
@@ -110,11 +112,17 @@ class Images(Listed):
         kinds = list(in_order(read, looked, MANY) if remote else map(read, looked))
         several = [name for name, kind in zip(looked, kinds, strict=True) if kind.several]
         deep = [name for name, kind in zip(looked, kinds, strict=True) if kind.deep]
+        keeps = partial(_keeps_depth, self.found.objects)
+        kept = list(in_order(keeps, deep, MANY) if remote else map(keeps, deep))
+        shallow = [name for name, all_bits in zip(deep, kept, strict=True) if not all_bits]
+        lost = _lost(spec) if spec else ""
+        cut = [name for name in deep if name not in shallow] if lost else []
         among = f" among the first {LOOKED:,}" if len(looked) < len(suspects) else ""
         said = (
             ("pictures and videos left out, of kinds that are not read from folders", unread),
             (f"images with several pictures{among}, of which only the first is used", several),
-            (f"images with over 8 bits per sample{among}, which are read as 8 bits", deep),
+            (f"images with over 8 bits per sample{among}, which are read as 8 bits", shallow),
+            (f"images with over 8 bits per sample{among}, which {lost}", cut),
         )
         return tuple(f"{what}: {_listed(names)}" for what, names in said if names)
 
@@ -155,6 +163,25 @@ def _traits(objects: Objects, name: str) -> Traits:
             return traits(name, file)
     except BadInput:
         return Traits()
+
+
+def _keeps_depth(objects: Objects, name: str) -> bool:
+    try:
+        with objects.open(name, HEAD) as file:
+            return images.keeps_depth(file)
+    except BadInput:
+        return False
+
+
+def _lost(spec: JobSpec) -> str:
+    """Say what becomes of 16 bits per sample in a job; "" where they are kept."""
+    suffix = PurePath(spec.output).suffix.lower()
+    if registry.find(spec.scorer).eight_bits:
+        return f"scorer {spec.scorer.partition(':')[0]} takes as 8 bits"
+    flat = suffix in formats.WRITABLE and suffix != ".png"
+    if flat or spec.frames == "jpg" or (suffix in formats.FAMILIES and not spec.frames):
+        return "are written with 8 bits"
+    return ""
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -92,7 +92,7 @@ class Listed:
             base=self.found.base,
             names=names,
             as_video=self._as_video(),
-            warnings=self._warnings(),
+            warnings=self._warnings(spec),
         )
 
     @staticmethod
@@ -100,8 +100,12 @@ class Listed:
         """Return whether a name is that of an accepted object."""
         return bool(name)
 
-    def _warnings(self) -> tuple[str, ...]:
-        """Return what the user should know about them, one line each."""
+    def _warnings(self, spec: JobSpec | None) -> tuple[str, ...]:
+        """Return what the user should know about them, one line each.
+
+        Args:
+            spec: the job; None where there is none yet.
+        """
         return ()
 
     def _as_video(self) -> Callable[[Fraction], VideoFacts] | None:

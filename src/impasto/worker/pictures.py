@@ -23,8 +23,6 @@ from impasto.worker.scoring import divide, item_error
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
     from impasto.media.frame import Plane
     from impasto.schema.outcome import ItemError
     from impasto.scorers.base import Scorer, Wants
@@ -196,35 +194,40 @@ class PictureScoring:
             for n, frame in enumerate(frames)
         ]
 
-    def _planes(
-        self, rgb: torch.Tensor, source: Layout, one: int | None = None
-    ) -> list[NDArray[np.uint8]]:
+    def _planes(self, rgb: torch.Tensor, source: Layout, one: int | None = None) -> list[Plane]:
         """Make the output's planes of pictures, (N, H, W) each; or of a single one, (H, W)."""
-        layout = self._layout or Layout(rgb.shape[-1], rgb.shape[-2], 8, None, source.colour)
+        depth = self._depth(source)
+        layout = self._layout or Layout(rgb.shape[-1], rgb.shape[-2], depth, None, source.colour)
         fitting = resize(rgb, (layout.height, layout.width), clamp=False)
         planes = [plane.cpu().numpy() for plane in colour.from_rgb(fitting, layout)]
         return planes if one is None else [plane[one] for plane in planes]
+
+    def _depth(self, source: Layout) -> int:
+        """Return the bits per sample of what is made."""
+        if self._layout:
+            return self._layout.depth
+        # Still pictures keep their depth; a video's frames become images of 8 bits.
+        return source.depth if source.chroma is None else 8
 
     def _alpha(self, frame: Frame, size: tuple[int, ...] | None) -> Plane | None:
         """Return a picture's transparency in the size (H, W) and depth of its result."""
         if frame.alpha is None:
             return None
-        plane = _deepened(frame.alpha, frame.layout.depth, self._layout)
-        alpha = torch.from_numpy(plane)
+        depth = self._depth(frame.layout)
+        plane = _deepened(frame.alpha, frame.layout.depth, depth)
         width, height = output_size(frame.layout.width, frame.layout.height, self._longest)
         if size:
             height, width = size
         if (frame.layout.width, frame.layout.height) == (width, height):
-            return alpha.numpy()
+            return plane
+        alpha = torch.from_numpy(plane)
         scaled = resize(alpha[None, None].float(), (height, width), clamp=False)
-        top = (1 << (self._layout.depth if self._layout else 8)) - 1
-        rounded = scaled[0, 0].round().clamp(0, top).numpy()
-        return rounded.astype(np.uint8) if plane.dtype == np.uint8 else rounded.astype(np.uint16)
+        rounded: Plane = scaled[0, 0].round().clamp(0, (1 << depth) - 1).numpy()
+        return rounded.astype(plane.dtype)
 
 
-def _deepened(alpha: Plane, depth: int, layout: Layout | None) -> Plane:
-    """Return a plane of transparency in the depth of the output, which is 8 for a still one."""
-    wanted = layout.depth if layout else 8
+def _deepened(alpha: Plane, depth: int, wanted: int) -> Plane:
+    """Return a plane of transparency with other bits per sample."""
     if depth == wanted:
         return alpha
     top, most = (1 << depth) - 1, (1 << wanted) - 1

@@ -98,7 +98,8 @@ class Previews:
     def _leave(self, item: Frame, scored: Scored) -> None:
         with suppress(Exception):
             height, width = scored.planes[0].shape[:2]
-            layout = self._layout or Layout(width, height, 8, None, item.layout.colour)
+            depth = 8 * scored.planes[0].itemsize
+            layout = self._layout or Layout(width, height, depth, None, item.layout.colour)
             made = Frame(item.index, scored.planes, layout)
             # The second one is what readers look for.
             pair: tuple[tuple[Which, Frame], ...] = (("source", item), ("scored", made))
