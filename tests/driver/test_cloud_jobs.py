@@ -769,6 +769,31 @@ def test_workers_on_this_machine_sign_with_what_came_in_urls(
     assert place.admin(place.outbox).stat("3.png")
 
 
+@pytest.mark.parametrize("output", ["painted/{path}/{name}-new.mp4", "painted/"])
+def test_many_videos_of_a_store_are_painted_with_what_signs_their_folder(
+    place: Place, source: Path, output: str
+) -> None:
+    write_unsigned(place)
+    store = place.admin(place.inbox)
+    for key in ("set/1.mp4", "set/deep/2.mp4", "set/read.me"):
+        store.put_file(key, source)
+    inbox, outbox = (f"{place.endpoint}/{DATA}/{name}" for name in (place.inbox, place.outbox))
+    reads, writes = load_variable("INBOX_SAS"), load_variable("OUTBOX_SAS")
+    words = ["run", f"{inbox}/set/**?{reads}", "--scorer", "identity", "--workers", "1"]
+    words += ["-o", f"{outbox}/{output}?{writes}", "--json"]
+    done = impasto(*words)
+    assert done.returncode == 0, done.stdout
+    *_, summary = map(json.loads, done.stdout.splitlines())
+    assert (summary["done"], summary["failed"]) == (2, 0)
+    added = "-new" if "{" in output else ""
+    for key in ("1", "deep/2"):
+        assert place.admin(place.outbox).stat(f"painted/{key}{added}.mp4")
+    assert "/set: 1 left out, no videos (read.me)" in done.stderr
+    assert not any(secret in done.stderr + done.stdout for secret in (reads, writes))
+    again = impasto(*words)
+    assert json.loads(again.stdout.splitlines()[-1])["done_already"] == 2, again.stderr
+
+
 def test_a_job_never_signs_with_what_another_in_this_process_was_given(
     place: Place, tmp_path: Path
 ) -> None:

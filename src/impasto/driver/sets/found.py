@@ -102,7 +102,7 @@ def _expand(spec: JobSpec, text: str, stores: Stores) -> tuple[list[Found], list
         return [Found(place, text, place.name, "folder")], []
     others = [name for name in names if not (is_video(name) or is_stray(name.rpartition("/")[2]))]
     found = [_below(folder, name) for name in videos]
-    return found, [_left_out(text, others)] if others else []
+    return found, [_left_out(folder, others)] if others else []
 
 
 def _below(folder: Url, name: str) -> Found:
@@ -115,6 +115,6 @@ def _without_place(name: str) -> str:
     return name.partition("://")[2].partition("/")[2] or name
 
 
-def _left_out(text: str, names: Sequence[str]) -> str:
+def _left_out(folder: Url, names: Sequence[str]) -> str:
     more = ", ..." if len(names) > NAMED else ""
-    return f"{text}: {len(names):,} left out, no videos ({', '.join(names[:NAMED])}{more})"
+    return f"{folder}: {len(names):,} left out, no videos ({', '.join(names[:NAMED])}{more})"

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
 
 from impasto.driver.open_job import open_draft
 from impasto.driver.sets.found import Found, find_sources
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from impasto.settings import Settings
     from impasto.storage.stores import Stores
 
-FIELD = re.compile(r"\{(?:path|name|ext|style)\}")
-"""What makes an output a template."""
+FIELD = re.compile(r"(?:\{|%7B)(?:path|name|ext|style)(?:\}|%7D)")
+"""What makes an output a template; URLs of HTTPS are kept with their characters quoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,11 @@ class _Naming:
     def _member(self, found: Found, style: str, picture: str) -> Member:
         own = self.spec.params | ({self.styles.param: picture} if picture else {})
         update = {"source": found.text, "params": own, "output": self._output(found, style)}
-        return Member(self.spec.model_copy(update=update), found.key, style if picture else "")
+        spec = self.spec.model_copy(update=update)
+        if query := found.place.signature:
+            # It came with the pattern, which is not above what the pattern names.
+            spec = spec.signed(spec.signatures | Signatures({str(found.place): query}))
+        return Member(spec, found.key, style if picture else "")
 
     def _output(self, found: Found, style: str) -> str:
         folder = found.kind == "folder"
@@ -221,6 +226,9 @@ def _template(spec: JobSpec, stores: Stores) -> Template | None:
         return None
     if "://" not in output and not output.startswith("/"):
         output = f"{escaped(str(Path.cwd()))}/{output}"
+    elif output.startswith("https://"):
+        above = _above(output)
+        output = above + unquote(output.removeprefix(above))
     template = read_template(output)
     if foreign := sorted(template.fields.difference(OF_COMMANDS)):
         raise BadInput(
@@ -235,8 +243,12 @@ def _signed(spec: JobSpec) -> JobSpec:
     query = spec.signatures.reveal().get(spec.output.rstrip("/"))
     if not query or not FIELD.search(spec.output):
         return spec
-    above = FIELD.split(spec.output)[0].rpartition("/")[0]
-    return spec.signed(spec.signatures | Signatures({above: query}))
+    return spec.signed(spec.signatures | Signatures({_above(spec.output): query}))
+
+
+def _above(template: str) -> str:
+    """Return the URL of the folder before a template's first field."""
+    return FIELD.split(template)[0].rpartition("/")[0]
 
 
 def _is_folder(spec: JobSpec, stores: Stores) -> bool:
