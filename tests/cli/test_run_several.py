@@ -66,8 +66,10 @@ def test_one_that_fails_does_not_end_the_others_and_a_rerun_does_what_is_left(
     assert frames(films.parent / "out/deep/b.mp4") == 4
     assert f"note: {films}: 1 left out, no videos (notes.txt)\n" in done.stderr
     assert "failed: bad.mp4: bad.mp4 cannot be read" in done.stderr
-    assert done.stderr.endswith("1 of 3 jobs failed; correct what is said above, and run the same "
-                                "command again\n")  # fmt: skip
+    assert done.stderr.endswith(
+        "impasto: 1 of 3 jobs failed (bad.mp4); correct what is said above, and run the same "
+        "command again\n"
+    )
     assert done.stdout.splitlines()[-1].startswith("3 jobs: 2 done, 1 failed in ")
     (films / "bad.mp4").write_bytes(clip(frames=5).read_bytes())
     again = call(*words, "--json", inline=False)

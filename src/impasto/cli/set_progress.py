@@ -46,12 +46,14 @@ class SetWatch:
         counts: jobs by how they ended: ``done``, ``earlier`` (done by an earlier run), ``failed``
             and ``stopped``.
         codes: the exit codes of those that failed.
+        failures: the names of these.
         worth: whether something that runs now is worth finishing.
     """
 
     def __init__(self, home: str, *, as_json: bool, quiet: bool) -> None:
         self.counts: Counter[str] = Counter()
         self.codes: set[int] = set()
+        self.failures: list[str] = []
         self.worth = False
         self._home, self._as_json, self._quiet = home, as_json, quiet
 
@@ -99,6 +101,7 @@ class SetWatch:
         self.counts["stopped" if stopped else "failed"] += 1
         if not stopped:
             self.codes.add(error.exit_code)
+            self.failures.append(plain(member.name))
         job = last.job if last else error.job
         name_job(error, job, self._home)
         if self._as_json:
@@ -147,7 +150,7 @@ class SetWatch:
 def _doing(progress: SetProgress) -> str:
     """Say what the running jobs do."""
     if not progress.running:
-        return "starting"
+        return "finishing"
     member, last = progress.running[0]
     paints = member.spec.scorer.partition(":")[0] in PAINTERS
     verb = "painting" if paints else "scoring"

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from impasto.errors import ImpastoError
     from impasto.settings import Settings
 
+NAMED = 5
+"""Failed jobs that the last line names; each was told when it ended."""
+
 
 def name_jobs(asked: Asked, settings: Settings, plot: str | None) -> JobSet:
     """Name the jobs of a command, and refuse what would make all of them fail.
@@ -126,7 +129,8 @@ def _end(watch: SetWatch, of: int, *, at_once: bool, asked: bool) -> ImpastoErro
     failed = counts["failed"] + counts["stopped"]
     if not failed:
         return None
-    fact = f"{failed:,} of {of:,} jobs failed"
+    more = ", ..." if len(watch.failures) > NAMED else ""
+    fact = f"{failed:,} of {of:,} jobs failed ({', '.join(watch.failures[:NAMED])}{more})"
     remedy = "correct what is said above, and run the same command again"
     # Where all failed for one kind of reason, the exit code says which.
     kinds = {each.exit_code: each for each in (BadInput, Unavailable)}
