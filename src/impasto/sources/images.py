@@ -115,7 +115,7 @@ class Images(Listed):
         keeps = partial(_keeps_depth, self.found.objects)
         kept = list(in_order(keeps, deep, MANY) if remote else map(keeps, deep))
         shallow = [name for name, all_bits in zip(deep, kept, strict=True) if not all_bits]
-        lost = _lost(spec) if spec else ""
+        lost = _lost(spec) if spec and deep else ""
         cut = [name for name in deep if name not in shallow] if lost else []
         among = f" among the first {LOOKED:,}" if len(looked) < len(suspects) else ""
         said = (
