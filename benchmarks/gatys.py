@@ -69,6 +69,9 @@ class Files:
         """Return the weights' path."""
         return Path(url)
 
+    def beside(self) -> None:
+        """Return None: no code goes with the scorer."""
+
     def alive(self) -> None:
         """Do nothing: nothing waits for a sign of life."""
 

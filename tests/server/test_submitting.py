@@ -218,6 +218,27 @@ def test_arrays_of_an_onnx_model_are_where_its_code_is(serving: Serving, tmp_pat
     assert client.post("/v1/jobs", json=inside).status_code == 201
 
 
+def test_a_folder_of_code_is_an_operators_and_nobody_may_write_below_it(
+    serving: Serving, tmp_path: Path
+) -> None:
+    folder = tmp_path / "code/mine"
+    folder.mkdir(parents=True)
+    (folder / "score.py").write_text("def run(batch):\n    return batch\n")
+    serving = Serving(tmp_path, code=(str(tmp_path.parent),))
+    client = serving.client("operator")
+    given = {
+        "source": str(serving.media / "clip.mp4"),
+        "scorer": f"script:{folder / 'score.py'}",
+        "output": str(serving.made / "a.csv"),
+    }
+    elsewhere = {**given, "params": {"code": "/usr/lib"}}
+    _refused(client, 422, "code: /usr/lib is not where code for callers is kept", elsewhere)
+    written = {**given, "params": {"code": str(serving.media.parent)}}
+    _refused(client, 422, f"callers may write below {serving.media.parent}", written)
+    ours = {**given, "params": {"code": str(folder)}}
+    assert client.post("/v1/jobs", json=ours).status_code == 201
+
+
 def test_the_home_is_no_place_for_anything(tmp_path: Path) -> None:
     serving = Serving(tmp_path, read=(str(tmp_path),), write=(str(tmp_path),))
     client = serving.client("submitter")

@@ -28,6 +28,9 @@ class Given:
     def folder(self, url: str) -> Path:
         raise AssertionError(f"nobody asked for {url}")
 
+    def beside(self) -> Path | None:
+        return None
+
     def image(self, url: str) -> NDArray[np.uint8]:
         raise AssertionError(f"nobody asked for {url}")
 

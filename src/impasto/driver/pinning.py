@@ -17,7 +17,7 @@ from impasto.scorers import registry
 from impasto.scorers.entry import Entry
 from impasto.scorers.params import Role
 from impasto.scorers.roles import PINNED, ParamFile, Roles, moved
-from impasto.scorers.user import signature
+from impasto.scorers.user import beside, signature
 from impasto.secrecy import redact
 from impasto.settings import Settings
 from impasto.storage.local import is_folder
@@ -115,6 +115,8 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> Pinned:
     entry = registry.find(scorer)
     params = moved(params, {file.name: normal(file.url) for file in entry.files(params)})
     pins = {file.name: _pin(stores, file, home) for file in entry.files(params, *PINNED)}
+    if (name := entry.roles.code_folder) and (digest := _beside(stores, spec, params, entry)):
+        pins[name] = digest
     if entry.roles.class_args:
         _check_args(entry.roles, params, stores, spec.scorer)
         _refuse_signed(params[entry.roles.class_args], spec)
@@ -163,7 +165,20 @@ def _pin(stores: Stores, file: ParamFile, home: str) -> str:
     stores.check_trusted(file.url, home)
     if file.role is Role.FOLDER:
         return stores.fingerprint(file.url)
+    if file.role is Role.CODE_FOLDER:
+        return beside.whole(stores, file.url).digest
     return staged(file.url, home) or _sha256(stores, file.url)
+
+
+def _beside(stores: Stores, spec: JobSpec, params: dict[str, Any], entry: Entry) -> str:
+    """Return the digest of the modules that a program imports from beside it, "" without any."""
+    roles = entry.roles
+    if params.get(roles.code_folder) or (spec.pins and roles.code_folder not in spec.pins):
+        # A job that began when these were not pinned goes on without.
+        return ""
+    script = params[roles.argument]
+    found = beside.imported(stores, script, stores.read(script))
+    return found.digest if found.files else ""
 
 
 def _check_args(roles: Roles, params: dict[str, Any], stores: Stores, scorer: str) -> None:

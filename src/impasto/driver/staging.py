@@ -4,6 +4,7 @@ They are kept in the control store by content, so that the same file is copied o
 
     staged/<sha256>/<name>                a picture, a script, weights, requirements
     staged/<sha256>/<name>/<path>         a folder
+    staged/<sha256>/code/<path>           what goes with a script
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from typing import TYPE_CHECKING
 from impasto.errors import Exists, Missing
 from impasto.schema.url import normal, parse
 from impasto.scorers import registry
-from impasto.scorers.roles import moved
+from impasto.scorers.params import Role
+from impasto.scorers.roles import FILES, moved
+from impasto.scorers.user import beside
 from impasto.storage.local import mapped, read_file, tree
 from impasto.storage.parallel import in_order
 from impasto.storage.upload import PARTS
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from impasto.schema.job import JobSpec
+    from impasto.scorers.user.beside import Beside
     from impasto.storage.store import Store
     from impasto.storage.stores import Stores
 
@@ -51,8 +55,14 @@ def stage(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
     if parse(home).local:
         return spec
     put = partial(_copied, stores.open_home(home))
-    files = registry.find(spec.scorer).files(spec.params)
+    entry = registry.find(spec.scorer)
+    files = entry.files(spec.params, *(FILES - {Role.CODE_FOLDER}))
     params = moved(spec.params, {file.name: put(file.url) for file in files})
+    if (name := entry.roles.code_folder) in spec.pins:
+        script, code = spec.params[entry.roles.argument], spec.params.get(name)
+        if parse(code or script).local:
+            found = beside.unchanged(stores, script, code, stores.read(script), spec.pins[name])
+            params[name] = _code(stores.open_home(home), found)
     requirements = put(spec.requirements) if spec.requirements else None
     return spec.model_copy(update={"params": params, "requirements": requirements})
 
@@ -79,6 +89,16 @@ def _copied(store: Store, url: str) -> str:
     if store.stat(key) is None:
         store.create(key, content)
     return store.where(key)
+
+
+def _code(store: Store, found: Beside) -> str:
+    """Copy what goes with a script; returns its URL."""
+    base = f"{FOLDER}/{found.digest}/code"
+    there = {stat.key for stat in store.list_all(base)}
+    for name, content in found.files.items():
+        if f"{base}/{name}" not in there:
+            store.create(f"{base}/{name}", content)
+    return store.where(base)
 
 
 def _folder(store: Store, path: Path) -> str:

@@ -20,8 +20,8 @@ name and version are part of the job's id.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -83,6 +83,14 @@ class Inputs(Protocol):
         """
         ...
 
+    def beside(self) -> Path | None:
+        """Return a local folder with the code that goes with the job's program, if there is any.
+
+        Raises:
+            BadInput, Unavailable: as `trusted`.
+        """
+        ...
+
     def image(self, url: str) -> NDArray[np.uint8]:
         """Read a picture as RGB, (H, W, 3); raises BadInput or Unavailable."""
         ...
@@ -104,11 +112,13 @@ class Scores:
         pictures: N pictures, float32 in [0, 1], (N, 3, H, W), all of one size; or None.
         records: the records of each item, N sequences; or None.
         facts: what the log should say about each item, N values; or empty.
+        failed: what items of several failed with, by their places; their records do not count.
     """
 
     pictures: torch.Tensor | None = None
     records: Sequence[Sequence[Record]] | None = None
     facts: Sequence[Record] = ()
+    failed: Mapping[int, Exception] = field(default_factory=dict)
 
 
 class DeviceLost(RuntimeError):

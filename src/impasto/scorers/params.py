@@ -30,6 +30,7 @@ class Role(Enum):
     CODE = auto()
     FOLDER = auto()
     ARRAYS = auto()
+    CODE_FOLDER = auto()
     BEHIND_COLON = auto()
     CLASS_NAME = auto()
     CLASS_ARGS = auto()
@@ -56,6 +57,9 @@ TrustedFolder: TypeAlias = Annotated[str, Role.FOLDER]
 """The same for a folder and all that is in it, or for one file, pinned by name and content."""
 ArrayValues: TypeAlias = Annotated[dict[str, str], BeforeValidator(_as_texts), Role.ARRAYS]
 """Values by name, given as text or JSON; those that end with ``.npy`` are `TrustedFile`s."""
+CodeFolder: TypeAlias = Annotated[str, Role.CODE_FOLDER]
+"""A folder of what a `Code` imports and reads, pinned by content. Where it is not given, the
+modules beside the program that it imports take its place. They are sent to a cluster's workers."""
 
 BehindColon = Role.BEHIND_COLON
 """Marks the parameter after the colon of ``onnx:model.onnx``: ``Annotated[TrustedFile,

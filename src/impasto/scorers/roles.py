@@ -12,9 +12,9 @@ from pydantic.fields import FieldInfo
 from impasto.schema.base import Frozen
 from impasto.scorers.params import Role
 
-FILES = {Role.PICTURE, Role.FILE, Role.CODE, Role.FOLDER, Role.ARRAYS}
+FILES = {Role.PICTURE, Role.FILE, Role.CODE, Role.FOLDER, Role.ARRAYS, Role.CODE_FOLDER}
 """Roles of parameters that name files, one or, by name, several."""
-PINNED = (Role.FILE, Role.CODE, Role.FOLDER)
+PINNED = (Role.FILE, Role.CODE, Role.FOLDER, Role.CODE_FOLDER)
 """Roles whose files must be trusted, and are pinned by digest when a job begins."""
 
 
@@ -27,12 +27,14 @@ class Roles:
         argument: the one after the colon of ``onnx:model.onnx``, or "".
         class_name: the one that names a class in that file, or "".
         class_args: the one that holds the class's arguments, or "".
+        code_folder: the one that names what the program imports, or "".
     """
 
     files: dict[str, Role] = field(default_factory=dict)
     argument: str = ""
     class_name: str = ""
     class_args: str = ""
+    code_folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def roles_of(params: type[Frozen]) -> Roles:
         names.get(Role.BEHIND_COLON, ""),
         names.get(Role.CLASS_NAME, ""),
         names.get(Role.CLASS_ARGS, ""),
+        names.get(Role.CODE_FOLDER, ""),
     )
 
 

@@ -112,6 +112,14 @@ def _check_files(context: Context, caller: Caller, entry: Entry, params: dict[st
         caller.check_read(file.url)
     for file in entry.files(params, *PINNED):
         _check_trusted(context, caller, file.name, file.url)
+    # Nobody may write into a folder of code, nor below it.
+    for file in entry.files(params, Role.CODE_FOLDER):
+        for scope in _scopes(context):
+            if below(parse_url(file.url), parse_url(scope)):
+                raise BadInput(
+                    f"{file.name}: callers may write below {normal(file.url)}",
+                    "put it somewhere else",
+                )
 
 
 def _check_trusted(context: Context, caller: Caller, name: str, url: str) -> None:

@@ -12,6 +12,7 @@ from impasto.media.frame import Frame
 from impasto.schema.url import parse
 from impasto.scorers import registry
 from impasto.scorers.params import Role
+from impasto.scorers.user import beside
 from impasto.storage.local import mapped
 from impasto.storage.parallel import in_order
 from impasto.storage.scratch import scratch
@@ -88,6 +89,25 @@ class JobInputs:
         names = (stat.key for stat in store.list_all())
         list(in_order(lambda name: _fetch(store, name, root / name), names, MANY))
         return root
+
+    def beside(self) -> Path | None:
+        """Return a local folder with the code that goes with the program; see `base.Inputs`."""
+        spec = self._task.spec
+        roles = registry.find(spec.scorer).roles
+        pin = spec.pins.get(roles.code_folder)
+        if pin is None:
+            return None
+        script, code = spec.params[roles.argument], spec.params.get(roles.code_folder)
+        brought = Path(self._task.code, pin)
+        if self._task.code and brought.is_dir():
+            code = str(brought)
+        elif code:
+            self._stores.check_trusted(code, self._task.home)
+        found = beside.unchanged(self._stores, script, code, self.trusted(script), pin)
+        if found.folder.local:
+            return found.folder.path
+        found.write(self._fetched / pin)
+        return self._fetched / pin
 
     def _pin(self, url: str, *, folder: bool) -> str:
         """Return the digest that a file or folder had when the job began."""

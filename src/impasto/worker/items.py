@@ -103,9 +103,10 @@ def _score(
             made.append((indices[start], (), item_error(indices[start], scores)))
         else:
             assert scores.records is not None
-            made += [
-                (indices[start + n], records, None) for n, records in enumerate(scores.records)
-            ]
+            for n, records in enumerate(scores.records, start):
+                error = scores.failed.get(n - start)
+                failed = item_error(indices[n], error) if error else None
+                made.append((indices[n], () if error else records, failed))
     seconds = (time.perf_counter() - since) / len(indices)
     return [
         Scored(index, records=records, seconds=seconds, error=error)

@@ -148,6 +148,10 @@ class _NotedInputs:
         self._note("folder", url)
         return self.job.folder(url)
 
+    def beside(self) -> Path | None:
+        self._note("beside")
+        return self.job.beside()
+
     def image(self, url: str) -> NDArray[np.uint8]:
         self._note("image", url)
         return self.job.image(url)

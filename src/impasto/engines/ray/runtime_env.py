@@ -1,8 +1,8 @@
 """The user's programs on a cluster: sent in Ray's runtime environment, named by digest.
 
-The driver reads scripts and requirements from the control store, or from its own machine, and
-checks their digests. Ray copies them to each machine once. A worker finds a script there by its
-digest, and checks that again.
+The driver reads scripts, what they import and requirements from the control store, or from its own
+machine, and checks their digests. Ray copies them to each machine once. A worker finds a script
+there by its digest, and checks that again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from impasto.errors import BadInput
 from impasto.scorers import registry
 from impasto.scorers.params import Role
+from impasto.scorers.user import beside
 
 if TYPE_CHECKING:
     from impasto.schema.job import JobSpec
@@ -49,6 +50,13 @@ def runtime_env(
         digest = spec.pins[file.name]
         package.mkdir(exist_ok=True)
         (package / digest).write_bytes(stores.read_trusted(file.url, home, digest))
+    roles = registry.find(spec.scorer).roles
+    if (pin := spec.pins.get(roles.code_folder)) is not None:
+        script, code = spec.params[roles.argument], spec.params.get(roles.code_folder)
+        if code:
+            stores.check_trusted(code, home)
+        program = stores.read_trusted(script, home, spec.pins[roles.argument])
+        beside.unchanged(stores, script, code, program, pin).write(package / pin)
     if package.exists():
         (package / "__init__.py").write_text("")
         whole["py_modules"] = [str(package)]

@@ -19,6 +19,7 @@ from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 
 from impasto.secrecy import Redacting
+from impasto.storage.local import mapped
 
 _PACKAGE, _MODULE = "azureml_user", "azureml_user.parallel_run"
 
@@ -90,6 +91,31 @@ def install(entry: EntryScript) -> None:
     vars(module)["EntryScript"] = lambda: entry
     vars(package)["parallel_run"] = module
     sys.modules.update({_PACKAGE: package, _MODULE: module})
+
+
+def model_folder(model: Path, links: Path) -> Path:
+    """Return a folder in which a script finds its model, with and without a subfolder.
+
+    There, a model's files lie in a folder that is named as they were registered, or directly in the
+    model's folder, and scripts are written for either.
+
+    Args:
+        model: the model's folder.
+        links: a new folder for links to its files, both ways.
+
+    Returns:
+        The links, or the model's folder itself where that holds folders alone.
+    """
+    with mapped(str(links)):
+        if not any(path.is_file() for path in model.iterdir()) or (model / model.name).exists():
+            return model
+        files = [path.relative_to(model) for path in model.rglob("*") if path.is_file()]
+        for root in (links, links / model.name):
+            for name in files:
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).unlink(missing_ok=True)
+                (root / name).symlink_to((model / name).absolute())
+    return links
 
 
 def announce(output: Path, model: Path | None) -> None:

@@ -1,7 +1,8 @@
 """The user's Python files: run from verified bytes, with errors that say where they are wrong.
 
-Only the file itself is pinned by its digest. What it imports, from its own folder or from what is
-installed, is as trusted as the machine.
+A script is pinned by its digest, with the modules beside it that it imports or the folder that is
+named for them (`beside`). What else a file imports, from its own folder or from what is installed,
+is as trusted as the machine.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import traceback
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from importlib.util import decode_source, module_from_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput
@@ -20,7 +22,6 @@ from impasto.schema.url import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from types import ModuleType
 
 MODULE = "impasto_user_code"
@@ -34,12 +35,13 @@ class ScriptError(Exception):
     """The user's code broke the protocol, or tried to end the worker."""
 
 
-def load(url: str, content: bytes) -> ModuleType:
+def load(url: str, content: bytes, beside: Path | None = None) -> ModuleType:
     """Run a file as a module outside any package; its folder comes first in the search path.
 
     Args:
         url: where it came from; tracebacks name it.
         content: its verified bytes.
+        beside: a folder with what it imports and reads, which comes before its own.
 
     Raises:
         BadInput: it is not Python, or fails.
@@ -49,6 +51,11 @@ def load(url: str, content: bytes) -> ModuleType:
     if parse(url).local:
         module.__file__ = file
         _search(parse(url).path.parent)
+    if beside:
+        module.__file__ = _copy_in(beside, parse(url).name, content) or module.__file__
+        _search(beside)
+        if module.__file__:
+            _search(Path(module.__file__).parent)
     with blamed(url, "loading it"):
         code = compile(content, file, "exec", dont_inherit=True)
         # So that a traceback also shows the lines of a file that is not on this machine.
@@ -134,6 +141,12 @@ def brief(error: BaseException) -> str:
 def _name(url: str) -> str:
     place = parse(url)
     return str(place.path) if place.local else str(place)
+
+
+def _copy_in(folder: Path, name: str, content: bytes) -> str | None:
+    """Return where a folder holds a file of this name and content, or None."""
+    copies = (path for path in sorted(folder.rglob(name)) if path.is_file())
+    return next((str(path) for path in copies if path.read_bytes() == content), None)
 
 
 def _search(folder: Path) -> None:

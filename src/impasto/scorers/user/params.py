@@ -7,7 +7,14 @@ from typing import Annotated
 from pydantic import Field
 
 from impasto.schema.base import Frozen
-from impasto.scorers.params import BehindColon, ClassArgs, ClassName, Code, TrustedFolder
+from impasto.scorers.params import (
+    BehindColon,
+    ClassArgs,
+    ClassName,
+    Code,
+    CodeFolder,
+    TrustedFolder,
+)
 
 
 class ScriptParams(Frozen):
@@ -17,12 +24,15 @@ class ScriptParams(Frozen):
         script: URL or path of the script.
         args: the script's own command-line arguments, as one string.
         model: URL or path of the file or folder that AZUREML_MODEL_DIR will point to.
+        code: URL or path of a folder with what the script imports and reads; by default, the
+            modules beside it that it imports.
         retries: how many times to try a failed item again before it is set aside.
     """
 
     script: Annotated[Code, BehindColon]
     args: str = ""
     model: TrustedFolder | None = None
+    code: CodeFolder | None = None
     retries: int = Field(default=1, ge=0, le=100)
 
 
