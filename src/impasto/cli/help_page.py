@@ -26,6 +26,7 @@ GROUPS = {
         "quality",
         "crf",
         "preset",
+        "keep",
     ],
     "How it runs": [
         *("engine", "device", "workers", "jobs", "memory", "mini_batch", "shard_frames", "timeout"),

@@ -73,6 +73,12 @@ def _spec(
         ),
     ] = "style",
     items: ItemKind = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns of a table to write beside the results, or all.", metavar="NAME,...|all"
+        ),
+    ] = None,
     max_size: Annotated[
         int | None, typer.Option(help="Scale pictures down to this longer side, in pixels.")
     ] = None,
@@ -170,6 +176,7 @@ def _spec(
         "scorer": scorer,
         "params": spec_params(scorer, ctx.meta[PARAMS]),
         "items": items,
+        "keep": keep or (),
         "frames": frames,
         "fps": fraction(fps, "--fps") if fps else None,
         "max_size": max_size,

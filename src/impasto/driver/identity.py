@@ -30,7 +30,7 @@ RUNTIME_FIELDS = {"source", "scorer", "params", "output", "overwrite", "timeout"
     "labels",
 }
 """Fields of a spec that do not determine the output, or that the job's id holds in another form."""
-NEWER_FIELDS = {"stream", "deinterlace", "audio", "tenant", "codec", "pix_fmt", "quality"}
+NEWER_FIELDS = {"stream", "deinterlace", "audio", "tenant", "codec", "pix_fmt", "quality", "keep"}
 """Fields of a spec that joined after `FORMAT` was set: jobs that leave them out keep their ids."""
 
 

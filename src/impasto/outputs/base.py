@@ -55,6 +55,7 @@ class Scored:
         planes: the picture's planes in the output's layout; empty if there is no picture to write.
         alpha: the source's transparency (H, W), in the depth of the output, or None.
         records: the scorer's records of it.
+        kept: what the source says of it that every record repeats.
         facts: the facts about it for the log.
         seconds: its share of the mini-batch's time on the device.
         concealed: whether the source's picture could not be decoded.
@@ -66,6 +67,7 @@ class Scored:
     planes: tuple[Plane, ...] = ()
     alpha: Plane | None = None
     records: Sequence[Record] = ()
+    kept: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     concealed: bool = False

@@ -84,7 +84,7 @@ def write(
                 path, stores, source, job, spec, sized(plan, job.notes.picture_size()), done
             )
         case "records":
-            return write_records(path, job, done)
+            return write_records(path, job, spec, plan, done)
         case _:
             from impasto.outputs.images import write_image
 

@@ -10,6 +10,7 @@ from impasto.errors import BadInput
 from impasto.outputs.local_segment import LocalSegment
 from impasto.scorers import registry
 from impasto.storage.local import mapped
+from impasto.tables.kept import kept_types
 from impasto.tables.write import assemble, jsonl, packed
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class RecordsShard(LocalSegment):
         self._keep_up_to(scored.index)
         key, moment = self._key(scored.index), self._moment(scored.index)
         for record in scored.records:
-            line = jsonl.line(key, {**moment, **self._fitting(key, record)})
+            line = jsonl.line(key, {**moment, **scored.kept, **self._fitting(key, record)})
             with mapped(str(self._path)):
                 self._file.write(line)
 
@@ -103,7 +104,9 @@ class RecordsShard(LocalSegment):
             self._next = next(self._kept, None)
 
 
-def write_records(path: Path, job: Job, done: Sequence[Done]) -> tuple[str, ...]:
+def write_records(
+    path: Path, job: Job, spec: JobSpec, plan: Plan, done: Sequence[Done]
+) -> tuple[str, ...]:
     """Join the records of a job into a file.
 
     Returns:
@@ -114,4 +117,4 @@ def write_records(path: Path, job: Job, done: Sequence[Done]) -> tuple[str, ...]
     """
     segments = [job.folder.opener(record.segment) for record in done]
     with mapped(str(path)):
-        return assemble.assemble(path, segments, path.suffix)[1]
+        return assemble.assemble(path, segments, path.suffix, kept_types(spec.keep, plan.table))[1]

@@ -18,6 +18,7 @@ from impasto.planning.history import speeds
 from impasto.planning.output_names import frame_names, tree_names
 from impasto.schema.job import JobSpec
 from impasto.schema.plan import Encoding, Plan
+from impasto.tables.kept import check_kept
 
 if TYPE_CHECKING:
     from impasto.schema.job import Items
@@ -92,6 +93,8 @@ def plan(
     asked = spec.shard_frames
     chosen = asked if isinstance(asked, int) else lambda count: size(count).items
     survey = source.survey(spec, chosen)
+    if spec.keep:
+        check_kept(source.url, spec.keep, survey.table)
     facts, width, height = _pictures(survey, spec, made)
     warnings = survey.warnings
     if made == "video" and survey.rehearse:

@@ -110,6 +110,7 @@ class JobSpec(Signed):
             model: ``onnx:model.onnx``.
         params: the scorer's own parameters.
         items: what the source is read as; None lets the source and the scorer decide.
+        keep: columns of a table that the output has beside the results, or ``all`` alone.
         frames: write a folder of files of this format, one for each item: images; or what the
             scorer makes as arrays of numpy, ``npy`` for a single one, ``npz`` for several by name.
         fps: frames per second of a video made from images.
@@ -160,6 +161,7 @@ class JobSpec(Signed):
     scorer: str = "style"
     params: dict[str, Any] = Field(default_factory=dict)
     items: Items | None = None
+    keep: tuple[str, ...] = ()
     frames: FrameFormat | None = None
     fps: Fraction | None = Field(default=None, gt=0, le=1000)
     max_size: int | None = Field(default=None, ge=16)
@@ -205,7 +207,7 @@ class JobSpec(Signed):
     @model_validator(mode="before")
     @classmethod
     def _written(cls, fields: Any) -> Any:
-        """Read how many items may fail, and the codec of two names, as people write them."""
+        """Read how many items may fail, the codec of two names, and what is kept, as written."""
         if not isinstance(fields, Mapping):
             return fields
         fields = dict(fields)
@@ -215,6 +217,8 @@ class JobSpec(Signed):
             fields["max_failed_batches"] = -1
         if fields.get("codec") == "h265":
             fields["codec"] = "hevc"
+        if isinstance(given := fields.get("keep"), str):
+            fields["keep"] = tuple(name.strip() for name in given.split(",") if name.strip())
         return fields
 
     @model_validator(mode="after")

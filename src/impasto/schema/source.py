@@ -199,12 +199,15 @@ class TableFacts(Frozen):
         delimiter: what separates a CSV file's fields.
         first_line: line of the file that holds the first row, from 1, if every row is one line;
             0 where rows are not lines, or in plans of earlier versions.
+        arrow: a Parquet file's schema as Arrow serializes it, in base64; "" in plans of earlier
+            versions and of other formats.
     """
 
     format: Literal["csv", "jsonl", "parquet"]
     columns: tuple[tuple[str, Word], ...]
     delimiter: Annotated[str, Field(pattern=r"^[\t !#-~]$")] = ","
     first_line: Count = 0
+    arrow: str = ""
 
     @property
     def whole(self) -> bool:

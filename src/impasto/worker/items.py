@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput
 from impasto.outputs.arrays import arrays_of
 from impasto.outputs.base import Scored
+from impasto.scorers import results
 from impasto.scorers.base import Scores
 from impasto.worker.scoring import divide, item_error
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from impasto.schema.outcome import ItemError
-    from impasto.scorers.base import Scorer
+    from impasto.scorers.base import Record, Scorer
     from impasto.sources.item import Blob, Rows
 
 
@@ -49,15 +51,17 @@ class FileScoring:
 class RowScoring:
     """Scores mini-batches of rows as data frames."""
 
-    def __init__(self, scorer: Scorer, arrays: str = "") -> None:
+    def __init__(self, scorer: Scorer, arrays: str = "", keep: Sequence[str] = ()) -> None:
         """Bind a scorer to an output.
 
         Args:
             scorer: the model.
             arrays: the suffix of the files that arrays are written to; "" writes records.
+            keep: the columns that go beside the results.
         """
         self._scorer = scorer
         self._arrays = arrays
+        self._keep = list(keep)
 
     def __call__(self, items: Rows, size: Callable[[int], None]) -> list[Scored]:
         """Score rows; see `Scoring`."""
@@ -67,7 +71,11 @@ class RowScoring:
             # A separate frame: a scorer's changes to it must not show in the next attempt.
             return self._scorer.score(frame.iloc[start:stop].reset_index(drop=True))
 
-        return _score(score, range(items.start, items.start + len(frame)), size, self._arrays)
+        scored = _score(score, range(items.start, items.start + len(frame)), size, self._arrays)
+        if not self._keep:
+            return scored
+        rows = results.of_frame(frame[self._keep])
+        return [_beside(row, each) for row, each in zip(rows, scored, strict=True)]
 
     def size_of(self, item: Rows) -> None:
         """Return None: a row has no size after scoring."""
@@ -75,6 +83,17 @@ class RowScoring:
     def keep(self, item: Rows, error: ItemError) -> Scored:
         """Return nothing in place of a row."""
         return Scored(item.start, error=error)
+
+
+def _beside(row: Record, scored: Scored) -> Scored:
+    """Return a row's result with what is kept of the row; raises BadInput if a name is in both."""
+    for record in scored.records:
+        if both := row.keys() & map(str, record):
+            raise BadInput(
+                f"`keep`: the scorer makes a field {min(both)!r} too",
+                "leave that column out, or give the scorer's field another name",
+            )
+    return replace(scored, kept=row)
 
 
 def _score(

@@ -27,6 +27,7 @@ from impasto.sources.item import Rows
 from impasto.sources.open import open_planned
 from impasto.sources.selection import WILD
 from impasto.storage.stores import Stores
+from impasto.tables.kept import kept_columns
 from impasto.worker.batch_size import best_size, largest
 from impasto.worker.batches import Batches, MiniBatch, SetAside
 from impasto.worker.inputs import JobInputs, wanted
@@ -289,7 +290,8 @@ class Worker:
             return FileScoring(self._scorer)
         arrays = f".{self._task.spec.frames}" if plan.output == "arrays" else ""
         if plan.items == "rows":
-            return RowScoring(self._scorer, arrays)
+            keep = kept_columns(self._task.spec.keep, plan.table) if plan.table else ()
+            return RowScoring(self._scorer, arrays, keep)
         # Only pictures need torch, which takes longest of all to import.
         from impasto.worker.pictures import PictureScoring
 

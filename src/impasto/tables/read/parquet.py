@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from contextlib import contextmanager
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,10 @@ def scan(file: File, _: Wanted) -> Scan:
             (str(name), _dtype(str(dtype), missing=name in missing))
             for name, dtype in frame.dtypes.items()
         )
-    return Scan(TableFacts(format="parquet", columns=columns), meta.num_rows, tuple(starts))
+        schema = table.schema_arrow.remove_metadata().serialize().to_pybytes()
+    arrow = base64.b64encode(schema).decode()
+    facts = TableFacts(format="parquet", columns=columns, arrow=arrow)
+    return Scan(facts, meta.num_rows, tuple(starts))
 
 
 def read(file: File, facts: TableFacts, shard: Shard) -> Iterator[pd.DataFrame]:

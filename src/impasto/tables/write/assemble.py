@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, cast
 
@@ -22,7 +22,12 @@ _INFINITY, _RENAMED = b"Infinity", f'"{ITEM}_'.encode()
 """Found in every line that cannot be copied without a look at it."""
 
 
-def assemble(path: Path, segments: Iterable[Segment], suffix: str) -> tuple[int, tuple[str, ...]]:
+def assemble(
+    path: Path,
+    segments: Iterable[Segment],
+    suffix: str,
+    kept: Mapping[str, Any] | None = None,
+) -> tuple[int, tuple[str, ...]]:
     """Join segments of records into one file, in order.
 
     JSON lines
@@ -43,6 +48,7 @@ def assemble(path: Path, segments: Iterable[Segment], suffix: str) -> tuple[int,
         path: a new file.
         segments: what `impasto.tables.write.jsonl.line` wrote; each is read once or twice.
         suffix: one of `formats.RECORDS`.
+        kept: Arrow types that columns of the source had there, by name, for Parquet.
 
     Returns:
         The number of records, and what the file cannot hold, one line each.
@@ -57,7 +63,7 @@ def assemble(path: Path, segments: Iterable[Segment], suffix: str) -> tuple[int,
     elif suffix == ".parquet":
         from impasto.tables.write.parquet import write
 
-        count = write(path, lambda: _raw(held), losses)
+        count = write(path, lambda: _raw(held), losses, kept or {})
     elif suffix == ".txt":
         count = _text(path, held, losses)
     else:

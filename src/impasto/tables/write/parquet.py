@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput
 from impasto.storage.local import mapped
+from impasto.tables.kept import restored
 from impasto.tables.read.kinds import EXACT
 from impasto.tables.write import parquet_arrays
 from impasto.tables.write.jsonl import ITEM, parsed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from impasto.tables.write.losses import Losses
@@ -20,13 +21,19 @@ ROWS, BYTES = 10_000, 16 << 20
 """Records, and approximate bytes of their lines, of a row group."""
 
 
-def write(path: Path, lines: Callable[[], Iterable[bytes]], losses: Losses) -> int:
+def write(
+    path: Path,
+    lines: Callable[[], Iterable[bytes]],
+    losses: Losses,
+    kept: Mapping[str, Any],
+) -> int:
     """Write records as Parquet.
 
     Args:
         path: a new file.
         lines: returns the records' lines; called twice.
         losses: counts what the file cannot hold.
+        kept: the types of columns that are known, by name.
 
     Returns:
         The number of records.
@@ -46,13 +53,15 @@ def write(path: Path, lines: Callable[[], Iterable[bytes]], losses: Losses) -> i
             found = _type([record.get(name) for record in records])
             types[name] = _unified(types.get(name, pa.null()), found)
     losses.see(types)
-    types = {name: _storable(_settled(each)) for name, each in types.items()}
+    types = {name: kept.get(name) or _storable(_settled(each)) for name, each in types.items()}
     schema = pa.schema([(name, each or pa.string()) for name, each in types.items()])
     count = 0
     with mapped(str(path)), pq.ParquetWriter(path, schema) as writer:
         for records in _blocks(lines()):
             columns = [
-                _array([record.get(name) for record in records], each, losses)
+                restored(name, [record.get(name) for record in records], each)
+                if name in kept
+                else _array([record.get(name) for record in records], each, losses)
                 for name, each in types.items()
             ]
             writer.write_batch(pa.record_batch(columns, schema=schema))
