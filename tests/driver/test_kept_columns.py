@@ -95,7 +95,7 @@ def test_all_columns_are_kept_in_their_order(tmp_path: Path, scorer: str) -> Non
 
 
 def test_values_of_json_lines_are_as_they_were(tmp_path: Path, scorer: str) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"id": LONG, "tags": ["a", 1], "x": 1},
         {"x": 2, "id": None, "deep": {"n": None, "big": 2**70}},
         {"x": 3, "id": 3, "tags": None},

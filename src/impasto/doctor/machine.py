@@ -27,6 +27,7 @@ SPARE = 2 * GB
 """Bytes of free disk below which a job may fail to finish."""
 EXTRAS = {
     "tables": ("pandas", "pyarrow"),
+    "mlflow": ("mlflow",),
     "onnx": ("onnxruntime",),
     "models": ("spandrel",),
     "flow": ("cv2",),

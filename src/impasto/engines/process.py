@@ -202,7 +202,7 @@ def probable_kind(scorer: str, source: str, items: Items | None = None) -> Items
     if items:
         return items
     name = scorer.partition(":")[0]
-    if name in {"script", "python", "onnx"} and is_table(source):
+    if name in {"script", "python", "onnx", "mlflow"} and is_table(source):
         return "rows"
     return "files" if name == "script" else "pictures"
 

@@ -11,6 +11,7 @@ from impasto.scorers import plugins
 from impasto.scorers.checkpoint.params import CheckpointParams
 from impasto.scorers.entry import Entry
 from impasto.scorers.gatys.params import GatysParams
+from impasto.scorers.mlflow.params import MlflowParams
 from impasto.scorers.onnx.params import OnnxParams
 from impasto.scorers.params import NoParams
 from impasto.scorers.style.params import WEIGHTS_SHA256, StyleParams
@@ -58,6 +59,14 @@ SCORERS: dict[str, Entry] = {
         takes=("pictures", "rows"),
         gives=("pictures", "records", "arrays"),
         extra="onnx",
+    ),
+    "mlflow": Entry(
+        "impasto.scorers.mlflow.scorer:MlflowScorer",
+        MlflowParams,
+        "a model that MLflow has saved, on rows: mlflow:FOLDER",
+        takes=("rows",),
+        gives=("records",),
+        extra="mlflow",
     ),
     "checkpoint": Entry(
         "impasto.scorers.checkpoint.scorer:CheckpointScorer",

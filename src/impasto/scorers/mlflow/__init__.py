@@ -1,0 +1,1 @@
+"""Score rows with a model that MLflow has saved."""
