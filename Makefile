@@ -58,7 +58,7 @@ image-sbom: .venv/installed-dev  ## list what the image has, as CycloneDX
 	  --pyproject pyproject.toml --output-reproducible --output-format JSON --output-file dist/impasto-$$target.cdx.json -; done
 
 bench: .venv/installed-dev .venv/installed-azurite  ## measure all that BENCHMARKS.md publishes, over an hour
-	for name in overhead network peers startup memory stores watch service gatys ray_engine; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in overhead network peers startup repeats memory stores watch service gatys ray_engine; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 tour: .venv/installed-dev  ## run the commands of docs/tour.md again and show what they print now
 	$(BIN)/python tools/refresh_tour.py

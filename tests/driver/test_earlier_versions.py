@@ -124,8 +124,8 @@ def test_show_tells_all_that_the_earlier_version_told(name: str, home: Path) -> 
     told = {name: value for name, value in told.items() if name != "status"} | {"state": state}
     told = told | {"spec": spec.model_dump(mode="json")}
     if told["result"]:
-        # It knew no list of what failed, no warnings, no count of what was scored and no noun.
-        more = {"warnings": [], "report": "", "scored": 0, "noun": ""}
+        # It knew no list of what failed, no warnings, no noun, and no counts but of failures.
+        more = {"warnings": [], "report": "", "scored": 0, "noun": "", "repeated": 0}
         told["result"] = {**more, **told["result"]}
     told["failed"] = [{**error, "attempts": 1} for error in told["failed"]]
     told["failed"] = [{**error, "attempts": 1} for error in told["failed"]]

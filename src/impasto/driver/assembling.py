@@ -123,6 +123,7 @@ class Assembler:
             failed=len(failed),
             aside=tuple(failed[: tolerance.NAMED]),
             concealed=sum(len(record.concealed) for record in ledger.records),
+            repeated=sum(record.repeated for record in ledger.records),
             seconds=seconds,
             fps=self.reporter.rate,
             scored=ledger.scored,

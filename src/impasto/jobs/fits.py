@@ -45,6 +45,7 @@ def fits(record: Done, shard: Shard, output: OutputKind) -> bool:
         # Workers count every item: also one that is set aside, concealed or taken from a base.
         and record.items == len(shard)
         and record.failed_batches <= len(failed)
+        and record.repeated <= record.items
         and _within(shard, failed)
         and _within(shard, record.concealed)
         and _names_fit(record, shard, output)

@@ -116,6 +116,7 @@ class JobDetails(Frozen):
         items_failed: how many items were set aside.
         failed: these items, and why.
         concealed: frames that could not be decoded.
+        repeated: frames that equal the one before and were not scored.
         seconds: busy seconds by stage, of all workers together.
         spec: what it does.
         warnings: what the user should know about the source.
@@ -144,6 +145,7 @@ class JobDetails(Frozen):
     items_failed: int
     failed: tuple[ItemError, ...]
     concealed: tuple[int, ...]
+    repeated: int
     seconds: dict[str, float]
     spec: JobSpec
     warnings: tuple[str, ...]
@@ -244,6 +246,7 @@ def details(job: Job) -> JobDetails:
         items_failed=len(failed),
         failed=tuple(failed),
         concealed=tuple(frame for record in records.values() for frame in record.concealed),
+        repeated=sum(record.repeated for record in records.values()),
         seconds={stage: round(busy, 3) for stage, busy in seconds.items()},
         spec=spec,
         warnings=plan.warnings if plan else (),

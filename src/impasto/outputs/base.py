@@ -59,6 +59,7 @@ class Scored:
         facts: the facts about it for the log.
         seconds: its share of the mini-batch's time on the device.
         concealed: whether the source's picture could not be decoded.
+        repeated: whether the result is that of the frame before, which is the same picture.
         error: why it was set aside.
         about: facts about the file of a source that is a still picture.
     """
@@ -71,5 +72,6 @@ class Scored:
     facts: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     concealed: bool = False
+    repeated: bool = False
     error: ItemError | None = None
     about: About = NOTHING

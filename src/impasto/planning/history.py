@@ -46,9 +46,9 @@ def learn(job: Job, scorer: str, plan: Plan, records: Iterable[Done]) -> None:
             left out.
     """
     timed = [
-        (record, (record.seconds - record.overhead) / record.items)
+        (record, (record.seconds - record.overhead) / (record.items - record.repeated))
         for record in records
-        if record.items and record.device and record.seconds > record.overhead
+        if record.items > record.repeated and record.device and record.seconds > record.overhead
     ]
     if not timed:
         return

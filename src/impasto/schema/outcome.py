@@ -54,6 +54,7 @@ class Done(Frozen):
         worker: who ran it.
         device: what scored it, ``cpu`` or ``cuda``; "" in records of earlier versions.
         concealed: frames that repeat the one before because they could not be decoded.
+        repeated: frames that equal the one before and have its result, without being scored.
         failed: items that failed.
         failed_batches: how many mini-batches had such items.
         names: names written, in order, when the output is images or files.
@@ -69,6 +70,7 @@ class Done(Frozen):
     worker: Word = ""
     device: Word = ""
     concealed: tuple[Count, ...] = ()
+    repeated: Count = 0
     failed: tuple[ItemError, ...] = ()
     failed_batches: Count = 0
     names: tuple[Name, ...] = ()
@@ -129,6 +131,7 @@ class Result(Frozen):
         failed: how many items failed; for a picture, the output has the source instead.
         aside: the first hundred of them, and why; the job's log has all.
         concealed: frames that repeat the one before because they could not be decoded.
+        repeated: frames that equal the one before and have its result, without being scored.
         seconds: wall time of the run that finished it.
         fps: items scored in that run, per second from its start to the last of them.
         bytes: size of the output.
@@ -155,6 +158,7 @@ class Result(Frozen):
     report: PathText = ""
     scored: Count = 0
     noun: Word = ""
+    repeated: Count = 0
 
     @property
     def done_already(self) -> bool:

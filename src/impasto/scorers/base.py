@@ -138,12 +138,15 @@ class Scorer(ABC):
             serial is called from several threads at once, and its result for an item must not
             depend on which others share the mini-batch.
         resizes: whether output pictures may differ in size.
+        pure: whether a picture's result depends on nothing but the picture, so that a frame that
+            equals the one before has the same result and need not be scored.
         notes: what the user should know about the model, one line each.
     """
 
     batch: int = 1
     serial: bool = False
     resizes: bool = False
+    pure: bool = False
     notes: tuple[str, ...] = ()
 
     @abstractmethod

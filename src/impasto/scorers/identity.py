@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class IdentityScorer(Scorer):
     """Return every picture as it came."""
 
+    pure = True
+
     def __init__(
         self, params: NoParams, prepared: dict[str, Any], inputs: Inputs, device: str
     ) -> None:

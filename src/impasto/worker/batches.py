@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from impasto.media.frame import Frame
 from impasto.schema.outcome import ItemError
 from impasto.sources.item import Blob, Rows
+from impasto.worker.repeats import same_picture
 
 if TYPE_CHECKING:
     from impasto.schema.outcome import Attempt
@@ -22,11 +23,14 @@ class MiniBatch:
         items: frames of one layout, files, or one run of rows.
         indices: their places in the source.
         alone: whether nothing else may be scored meanwhile, since it may end the worker.
+        repeats: for each frame, those right after it that are the same picture, without their
+            planes; they are not scored. Empty where nobody has looked.
     """
 
     items: list[Frame] | list[Blob] | Rows
     indices: tuple[int, ...]
     alone: bool = False
+    repeats: tuple[tuple[Frame, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class Batches:
         items: Iterator[Frame | Blob | Rows | ItemError],
         attempt: Attempt,
         size: Callable[[MiniBatch], int],
+        *,
+        pure: bool = False,
     ) -> None:
         """Bind a source's items to what earlier attempts have shown.
 
@@ -57,6 +63,7 @@ class Batches:
             items: what the source yields.
             attempt: the attempt at the shard.
             size: how large a mini-batch should be, given one of a single item.
+            pure: whether a frame that equals the one before has its result.
         """
         self._items = items
         self._size = size
@@ -64,7 +71,9 @@ class Batches:
         self._aside = {error.item: error for error in attempt.aside}
         base = attempt.base
         self._wanted = {error.item for error in base.failed} if base else None
+        self._pure = pure
         self._held: list[Any] = []
+        self._repeats: list[list[Frame]] = []
 
     def __iter__(self) -> Iterator[MiniBatch | SetAside]:
         for item in self._items:
@@ -93,12 +102,28 @@ class Batches:
         elif index in self._suspects:
             yield from self._flush()
             yield _batch([item], alone=True)
+        elif self._pure and isinstance(item, Frame) and self._held:
+            if same_picture(self._held[-1], item):
+                self._repeats[-1].append(replace(item, planes=()))
+                return
+            # A mini-batch waits until the next picture: what repeats its last one belongs to it.
+            if self._full or _layout(self._held[0]) != _layout(item):
+                yield from self._flush()
+            self._hold(item)
         else:
             if self._held and _layout(self._held[0]) != _layout(item):
                 yield from self._flush()
-            self._held.append(item)
-            if len(self._held) >= self._size(_batch([self._held[0]])):
+            self._hold(item)
+            if self._full and not (self._pure and isinstance(item, Frame)):
                 yield from self._flush()
+
+    @property
+    def _full(self) -> bool:
+        return len(self._held) >= self._size(_batch([self._held[0]]))
+
+    def _hold(self, item: Frame | Blob) -> None:
+        self._held.append(item)
+        self._repeats.append([])
 
     def _rows(self, rows: Rows) -> Iterator[MiniBatch | SetAside]:
         at, count = 0, len(rows.frame)
@@ -125,8 +150,10 @@ class Batches:
 
     def _flush(self) -> Iterator[MiniBatch]:
         if self._held:
-            yield _batch(self._held)
-            self._held = []
+            some = any(self._repeats)
+            repeats = tuple(map(tuple, self._repeats)) if some else ()
+            yield replace(_batch(self._held), repeats=repeats)
+            self._held, self._repeats = [], []
 
 
 def _batch(items: Any, *, alone: bool = False) -> MiniBatch:

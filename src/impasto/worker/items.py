@@ -11,6 +11,7 @@ from impasto.outputs.arrays import arrays_of
 from impasto.outputs.base import Scored
 from impasto.scorers import results
 from impasto.scorers.base import Scores
+from impasto.tables.kept import kept_columns
 from impasto.worker.scoring import divide, item_error
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from impasto.schema.outcome import ItemError
+    from impasto.schema.source import TableFacts
     from impasto.scorers.base import Record, Scorer
     from impasto.sources.item import Blob, Rows
 
@@ -51,17 +53,24 @@ class FileScoring:
 class RowScoring:
     """Scores mini-batches of rows as data frames."""
 
-    def __init__(self, scorer: Scorer, arrays: str = "", keep: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        scorer: Scorer,
+        arrays: str = "",
+        keep: Sequence[str] = (),
+        table: TableFacts | None = None,
+    ) -> None:
         """Bind a scorer to an output.
 
         Args:
             scorer: the model.
             arrays: the suffix of the files that arrays are written to; "" writes records.
-            keep: the columns that go beside the results.
+            keep: the columns that go beside the results, as in a spec.
+            table: the facts of the table.
         """
         self._scorer = scorer
         self._arrays = arrays
-        self._keep = list(keep)
+        self._keep = list(kept_columns(keep, table)) if table else []
 
     def __call__(self, items: Rows, size: Callable[[int], None]) -> list[Scored]:
         """Score rows; see `Scoring`."""

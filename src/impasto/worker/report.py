@@ -26,6 +26,7 @@ class ShardReport:
         self.items = base.items - len(again) if base else 0
         self.events: list[Event] = []
         self.failed: list[ItemError] = []
+        self.repeated = base.repeated if base else 0
         self.concealed: list[int] = [n for n in base.concealed if n not in again] if base else []
 
     def add(self, scored: Scored) -> Scored:
@@ -49,6 +50,7 @@ class ShardReport:
             traceback=error.traceback if error else "",
             worker=self._worker,
         )
+        self.repeated += scored.repeated
         if scored.concealed:
             self.concealed.append(scored.index)
         if error:

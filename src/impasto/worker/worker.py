@@ -27,13 +27,13 @@ from impasto.sources.item import Rows
 from impasto.sources.open import open_planned
 from impasto.sources.selection import WILD
 from impasto.storage.stores import Stores
-from impasto.tables.kept import kept_columns
 from impasto.worker.batch_size import best_size, largest
 from impasto.worker.batches import Batches, MiniBatch, SetAside
 from impasto.worker.inputs import JobInputs, wanted
 from impasto.worker.items import FileScoring, RowScoring
 from impasto.worker.kept import KeptScorer
 from impasto.worker.prints import Prints
+from impasto.worker.repeats import with_repeats
 from impasto.worker.report import ShardReport
 from impasto.worker.scoring import Scoring
 from impasto.worker.stages import Prefetch, ShardTimes, Sink
@@ -175,7 +175,7 @@ class Worker:
             self._previews.begin(shard)
         report = ShardReport(attempt, self._names, self.name)
         items = self._source.read(self._plan, shard, 1 if self._device == "cpu" else 4)
-        batches = Batches(items, attempt, self._batch_size)
+        batches = Batches(items, attempt, self._batch_size, pure=self._scorer.pure)
         reader = Prefetch(batches, AHEAD, times.clocks["read"])
         self._scorer.restart()
         try:
@@ -205,6 +205,7 @@ class Worker:
             worker=self.name,
             device=self._kind,
             concealed=tuple(report.concealed),
+            repeated=report.repeated,
             failed=tuple(report.failed),
             failed_batches=report.failed_batches(self._size),
             names=names,
@@ -226,7 +227,7 @@ class Worker:
             if self._previews:
                 # Previews are made of pictures only.
                 self._previews.offer(cast("list[Frame]", batch.items), made)
-            return made
+            return with_repeats(made, batch.repeats)
 
         running: deque[Future[list[Scored]]] = deque()
         try:
@@ -290,8 +291,7 @@ class Worker:
             return FileScoring(self._scorer)
         arrays = f".{self._task.spec.frames}" if plan.output == "arrays" else ""
         if plan.items == "rows":
-            keep = kept_columns(self._task.spec.keep, plan.table) if plan.table else ()
-            return RowScoring(self._scorer, arrays, keep)
+            return RowScoring(self._scorer, arrays, self._task.spec.keep, plan.table)
         # Only pictures need torch, which takes longest of all to import.
         from impasto.worker.pictures import PictureScoring
 

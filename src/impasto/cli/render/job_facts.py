@@ -107,6 +107,8 @@ def _facts(found: JobDetails, *, verbose: bool) -> Iterator[tuple[str, str]]:
     yield from (("changed", plain(line)) for line in found.changes)
     if found.concealed:
         yield "concealed", f"{len(found.concealed):,} frames that could not be decoded"
+    if found.repeated:
+        yield "repeated", f"{found.repeated:,} frames equal to the one before, not scored again"
     notes = (*found.warnings, *(result.notes if result else ()))
     notes += found.reasons if verbose else ()
     yield from (("note", worded(plain(line))) for line in dict.fromkeys(notes))

@@ -56,6 +56,7 @@ def result(
         line += f", {done.failed} failed"
         line += f" (see {PurePath(done.report).name} beside it)" if done.report else ""
     line += f", {done.concealed} concealed" if done.concealed else ""
+    line += f", {done.repeated:,} equal to the one before" if done.repeated else ""
     if done.seconds:
         line += f" in {clock(done.seconds)}"
         line += (

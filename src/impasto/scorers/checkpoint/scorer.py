@@ -64,6 +64,8 @@ class CheckpointScorer(Scorer):
         model = self._network.model
         self._values = self._network.values
         self._singly = model.singly
+        # A program, unlike a known network, may remember or throw dice.
+        self.pure = model.singly
         self._tiles = Tiles(**prepared["tiles"]) if prepared.get("tiles") else None
         self._fit = Fit(model.size, 1 if self._singly or self._tiles else model.batch)
         self._size = OutputSize.parse(params.output_size) if params.output_size else None

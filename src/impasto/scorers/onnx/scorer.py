@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from impasto.scorers.onnx.signature import Field, RowInput
 
 
+_RANDOM = (b"Random", b"Multinomial", b"Bernoulli")
+"""Found in the names of the operators whose results differ from call to call."""
+
+
 class OnnxScorer(Scorer):
     """Run an ONNX model on the CPU or a CUDA device, one thread per mini-batch.
 
@@ -61,6 +65,7 @@ class OnnxScorer(Scorer):
         self._model = _Model.of(self._name, self._session, params, inputs)
         self._taken = self._model.taken
         self.batch = self._taken.batch
+        self.pure = not any(operator in content for operator in _RANDOM)
         self._pictures: Pictures | None = None
         if isinstance(self._taken, PictureInput):
             from impasto.scorers.onnx import pictures, sizes

@@ -39,6 +39,8 @@ class StyleScorer(Scorer):
             none depends on its neighbours; on CUDA a mini-batch saves transfers.
     """
 
+    pure = True
+
     def __init__(
         self, params: StyleParams, prepared: dict[str, Any], inputs: Inputs, device: str
     ) -> None:

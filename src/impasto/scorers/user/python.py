@@ -25,6 +25,9 @@ It is scored with ``--scorer python:upscale.py:Upscale --factor 3``. The protoco
     comes of an item must not depend on its neighbours.
 ``batch: int``
     Optional: items of a mini-batch; else a probe of speed and memory decides.
+``pure: bool``
+    Optional: whether a picture's result depends on nothing but the picture; then a frame that
+    equals the one before is not scored again.
 ``parallel: bool``
     Optional: whether several threads may call ``score`` at once; else they take turns.
 
@@ -93,6 +96,7 @@ class PythonScorer(Scorer):
         self._wants = inputs.wants
         self.batch = _batch(getattr(self._user, "batch", 0), params)
         self.serial = not getattr(self._user, "parallel", False)
+        self.pure = bool(getattr(self._user, "pure", False))
 
     def score(self, batch: torch.Tensor | pd.DataFrame) -> Scores:
         """Call the instance's ``score``.

@@ -118,6 +118,7 @@ def job_detail(job: KeptJob, row: JobRow) -> JobDetail:
         last_failure=redact(last.error) if last else "",
         items_failed=known.items_failed,
         concealed=len(known.concealed),
+        repeated=known.repeated,
         stages=known.seconds,
         seconds=known.result.seconds if known.result else 0.0,
         result=known.result,

@@ -123,6 +123,7 @@ class JobDetail(Frozen):
         last_failure: why the last of these at a shard that is not done did, or "".
         items_failed: how many items were set aside.
         concealed: frames that could not be decoded, and show the one before.
+        repeated: frames that equal the one before, and were not scored.
         stages: busy seconds by stage, of all workers together.
         seconds: wall seconds of the run that finished it; 0 if it is not finished.
         result: its result; None until it is finished.
@@ -146,6 +147,7 @@ class JobDetail(Frozen):
     last_failure: str = ""
     items_failed: int = 0
     concealed: int = 0
+    repeated: int = 0
     stages: Stages
     seconds: float = 0.0
     result: Result | None = None

@@ -63,6 +63,7 @@ function Details({ detail }) {
     ["Pictures", detail.width ? `${detail.width} × ${detail.height}${detail.fps ? `, ${Number(detail.fps.toFixed(3))} fps` : ""}` : ""],
     ["Driven by", detail.drivers.map((driver) => `${driver.host}, process ${driver.pid}${driver.engine ? `, engine ${driver.engine}` : ""}`).join("; ")],
     ["Concealed", detail.concealed ? `${many(detail.concealed, "frames")} could not be decoded, and repeat the one before` : ""],
+    ["Repeated", detail.repeated ? `${many(detail.repeated, "frames")} equal to the one before, not scored again` : ""],
     ["Digest", detail.result ? `sha256 ${detail.result.sha256}` : ""], ["Report", detail.result?.report ?? ""],
   ].filter(([, value]) => value);
   const asked = { ...detail.params, ...detail.spec };
