@@ -233,8 +233,10 @@ def test_a_folder_of_code_is_an_operators_and_nobody_may_write_below_it(
     }
     elsewhere = {**given, "params": {"code": "/usr/lib"}}
     _refused(client, 422, "code: /usr/lib is not where code for callers is kept", elsewhere)
-    written = {**given, "params": {"code": str(serving.media.parent)}}
-    _refused(client, 422, f"callers may write below {serving.media.parent}", written)
+    above = str(serving.media.parent)
+    for name in ("code", "model"):
+        written = {**given, "params": {name: above}}
+        _refused(client, 422, f"{name}: callers may write below {above}", written)
     ours = {**given, "params": {"code": str(folder)}}
     assert client.post("/v1/jobs", json=ours).status_code == 201
 

@@ -112,8 +112,8 @@ def _check_files(context: Context, caller: Caller, entry: Entry, params: dict[st
         caller.check_read(file.url)
     for file in entry.files(params, *PINNED):
         _check_trusted(context, caller, file.name, file.url)
-    # Nobody may write into a folder of code, nor below it.
-    for file in entry.files(params, Role.CODE_FOLDER):
+    # Nobody may write into a folder of code or of a model, nor below it.
+    for file in entry.files(params, Role.FOLDER, Role.CODE_FOLDER):
         for scope in _scopes(context):
             if below(parse_url(file.url), parse_url(scope)):
                 raise BadInput(
