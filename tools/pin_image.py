@@ -19,8 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 IMAGE = ROOT / "deploy/image"
-LEFT_OUT = {"demo", "deploy", "dev", "plot"}
-"""Extras that the image does not have."""
+LEFT_OUT = {"demo", "deploy", "dev", "mlflow", "plot"}
+"""Extras that the image does not have; MLflow comes with what its model needs, by requirements."""
 TORCH = "https://download.pytorch.org/whl/cpu"
 NO_CUDA = "+cpu"
 """What the version of a torch without CUDA has at its end."""
