@@ -23,6 +23,8 @@ from impasto.worker.scoring import divide, item_error
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from impasto.media.frame import Plane
     from impasto.schema.outcome import ItemError
     from impasto.scorers.base import Scorer, Wants
@@ -222,8 +224,8 @@ class PictureScoring:
             return plane
         alpha = torch.from_numpy(plane)
         scaled = resize(alpha[None, None].float(), (height, width), clamp=False)
-        rounded: Plane = scaled[0, 0].round().clamp(0, (1 << depth) - 1).numpy()
-        return rounded.astype(plane.dtype)
+        rounded: NDArray[np.float32] = scaled[0, 0].round().clamp(0, (1 << depth) - 1).numpy()
+        return rounded.astype(np.uint8) if depth == 8 else rounded.astype(np.uint16)
 
 
 def _deepened(alpha: Plane, depth: int, wanted: int) -> Plane:

@@ -20,8 +20,8 @@ from impasto.scorers.results import is_tensor
 from impasto.sources.item import Blob, Rows
 from impasto.tables.write import jsonl
 from impasto.worker.batch_size import best_size, largest
+from impasto.worker.cuda import check_cuda
 from impasto.worker.inputs import JobInputs
-from impasto.worker.worker import check_cuda
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

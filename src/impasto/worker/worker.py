@@ -29,6 +29,7 @@ from impasto.sources.selection import WILD
 from impasto.storage.stores import Stores
 from impasto.worker.batch_size import best_size, largest
 from impasto.worker.batches import Batches, MiniBatch, SetAside
+from impasto.worker.cuda import await_weights, check_cuda
 from impasto.worker.inputs import JobInputs, wanted
 from impasto.worker.items import FileScoring, RowScoring
 from impasto.worker.kept import KeptScorer
@@ -108,7 +109,7 @@ class Worker:
             stack.callback(self._prints.close)
             self._stack = stack.pop_all()
         if device != "cpu":
-            _await_weights(device)
+            await_weights(device)
         self._plan = task.plan
         self._previews: Previews | None = None
         self._scoring = self._bind(self._plan)
@@ -330,21 +331,6 @@ class Worker:
                 if size:
                     return PictureSize(width=size[0], height=size[1])
         return PictureSize(width=plan.width, height=plan.height)
-
-
-def check_cuda(device: str) -> None:
-    """Raise Unavailable if torch cannot use a CUDA device."""
-    import torch
-
-    if not torch.cuda.is_available():
-        raise Unavailable(f"device {device}: torch cannot use it", "try `device=cpu`")
-
-
-def _await_weights(device: str) -> None:
-    """Wait until a loaded model is on its device: other threads' streams do not wait for it."""
-    import torch
-
-    torch.cuda.synchronize(device)
 
 
 def _drained(running: deque[Future[list[Scored]]]) -> Iterator[list[Scored]]:
