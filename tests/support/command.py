@@ -70,7 +70,7 @@ def parsed(*words: str) -> tuple[dict[str, object], dict[str, object]]:
     from typer.main import get_command
 
     from impasto.cli.main import app
-    from impasto.cli.scorer_flags import PARAMS, ScorerCommand
+    from impasto.cli.scorer_commands import PARAMS, ScorerCommand
 
     command = get_command(app).commands["run"]  # type: ignore[attr-defined]
     assert isinstance(command, ScorerCommand)

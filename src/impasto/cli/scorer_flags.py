@@ -12,25 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
-from impasto.cli.parsing import Command, next_value, plainest, unknown, value_of
-from impasto.cli.render.text import note
+from impasto.cli.parsing import plainest, unknown
 from impasto.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable
 
     from pydantic.fields import FieldInfo
 
     from impasto.scorers.roles import Roles
 
-PARAMS = "impasto.params"
-"""The key of the scorer's parameters in a command's context."""
-SCORER = "impasto.scorer"
-"""The key of the scorer's name there."""
-STYLES = "impasto.styles"
-"""The key of several pictures for one parameter there: the parameter, and the pictures."""
-WORDS = "impasto.words"
-"""The key of the words after a command there."""
 _TYPES = {
     "str": "TEXT",
     "int": "N",
@@ -122,127 +113,14 @@ def spec_params(scorer: str, given: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-class ScorerCommand(Command):
-    """A command that takes, besides its own options, the parameters of the scorer it names."""
-
-    def own_words(self, ctx: Any, args: Sequence[str]) -> list[str]:
-        """Take the scorer's parameters out; raises BadInput when one is unknown or has no value."""
-        ctx.meta[SCORER] = self.scorer(args)
-        ctx.meta[PARAMS] = {}
-        words = super().own_words(ctx, args)
-        if not {*ctx.help_option_names} & {*args}:
-            self._tell_hidden(ctx)
-        return words
-
-    def _tell_hidden(self, ctx: Any) -> None:
-        """Say which arguments of the user's class no option can reach; raises BadInput."""
-        scorer = ctx.meta[SCORER]
-        if ":" not in scorer or "://" in scorer or not _roles(scorer).class_args:
-            return
-        own = self.takes_values(ctx)
-        for flag in describe(scorer)[1]:
-            if flag.flag not in own:
-                continue
-            fact = f"{scorer}: {flag.flag} is an option of '{ctx.command_path}', so it does not set"
-            fact += f" the class's argument {flag.name!r}"
-            if flag.default == REQUIRED:
-                raise BadInput(fact, "rename the argument")
-            note(f"{fact}; rename the argument to set it")
-
-    def scorer(self, args: Sequence[str]) -> str:
-        """Return the scorer that the arguments name."""
-        return value_of(args, "--scorer") or "style"
-
-    def other_option(self, ctx: Any, word: str, left: Iterator[str]) -> None:
-        """Take a parameter of the scorer; raises BadInput when it is none, or is given twice."""
-        name, equals, value = word.partition("=")
-        own, given = self.takes_values(ctx), ctx.meta[PARAMS]
-        flag = _find(ctx.meta[SCORER], name, own, ctx.command_path)
-        again = flag.name in given and not (flag.switch or flag.named)
-        if again and not self.takes_several(ctx.meta[SCORER], flag.name):
-            raise BadInput(f"{flag.flag}: is given twice", "leave one out")
-        taken: Any = value
-        if not equals:
-            taken = flag.switch or next_value(left, name, own, ctx.command_path)
-        if flag.named:
-            _add_named(flag, taken, given.setdefault(flag.name, {}))
-        elif again:
-            _, before = ctx.meta.get(STYLES, ("", [given[flag.name]]))
-            ctx.meta[STYLES] = flag.name, [*before, taken]
-        else:
-            given[flag.name] = taken
-
-    def takes_several(self, scorer: str, param: str) -> bool:
-        """Return whether the command takes several values of a scorer's parameter."""
-        return False
-
-    def more_groups(self, ctx: Any) -> dict[str, list[tuple[str, str]]]:
-        """Return the rows of the scorer's parameters."""
-        scorer = ctx.meta[SCORER]
-        _, flags = describe(scorer)
-        paints = any(flag.name == "style" for flag in flags)
-        title = f"How it looks (scorer {scorer})" if paints else f"Scorer {scorer}"
-        roles = _roles(scorer)
-        own = self.takes_values(ctx)
-        others = [flag for flag in flags if flag.flag not in own]
-        rows = [_row(flag, is_file=flag.name in roles.files) for flag in others]
-        return {title: rows or _unread(scorer, roles)}
-
-
-def _add_named(flag: Flag, text: str, values: dict[str, str]) -> None:
-    """Add ``NAME=VALUE`` to the values of a flag; raises BadInput where it is something else."""
-    name, equals, value = text.partition("=")
-    if not (name and equals and value):
-        raise BadInput(f"{flag.flag} {text}: has no name and value", "write NAME=VALUE")
-    if name in values:
-        raise BadInput(f"{flag.flag} {name}=: is given twice", "leave one out")
-    values[name] = value
-
-
-class SetCommand(ScorerCommand):
-    """A `ScorerCommand` that makes a job for each of several pictures of a style."""
-
-    def own_words(self, ctx: Any, args: Sequence[str]) -> list[str]:
-        """Take the scorer's parameters out; raises what `ScorerCommand.own_words` does."""
-        ctx.meta[WORDS] = [*args]
-        return super().own_words(ctx, args)
-
-    def takes_several(self, scorer: str, param: str) -> bool:
-        """Return whether a parameter is a picture, such as the painting of a style."""
-        from impasto.scorers.params import Role
-
-        return _roles(scorer).files.get(param) is Role.PICTURE
-
-
-class FirstArgumentCommand(ScorerCommand):
-    """A `ScorerCommand` whose first argument is the scorer."""
-
-    def scorer(self, args: Sequence[str]) -> str:
-        """Return the first word that is neither an option nor the value of one of the command's."""
-        valued = {
-            name
-            for param in self.params
-            if not getattr(param, "is_flag", False)
-            for name in param.opts
-            if name.startswith("-")
-        }
-        left = iter(args)
-        for word in left:
-            if not word.startswith("-"):
-                return word
-            if word in valued:
-                next(left, None)
-        return "style"
-
-
 def rows(scorer: str) -> list[tuple[str, str]]:
     """Return a name and a text for each parameter of a scorer; raises what `describe` does."""
-    roles = _roles(scorer)
-    found = [_row(flag, is_file=flag.name in roles.files) for flag in describe(scorer)[1]]
-    return found or _unread(scorer, roles)
+    roles = roles_of(scorer)
+    found = [row(flag, is_file=flag.name in roles.files) for flag in describe(scorer)[1]]
+    return found or unread(scorer, roles)
 
 
-def _unread(scorer: str, roles: Roles) -> list[tuple[str, str]]:
+def unread(scorer: str, roles: Roles) -> list[tuple[str, str]]:
     """Return the row for arguments of a class that is not named, or in a store."""
     if not roles.class_args or (":" in scorer and "://" not in scorer):
         return []
@@ -250,14 +128,14 @@ def _unread(scorer: str, roles: Roles) -> list[tuple[str, str]]:
     return [("--NAME VALUE", f"An argument of the class, by its name; {page} lists them.")]
 
 
-def _roles(scorer: str) -> Roles:
+def roles_of(scorer: str) -> Roles:
     """Return the roles of a scorer's parameters; raises BadInput when there is no such scorer."""
     from impasto.scorers import registry
 
     return registry.find(scorer).roles
 
 
-def _row(flag: Flag, *, is_file: bool) -> tuple[str, str]:
+def row(flag: Flag, *, is_file: bool) -> tuple[str, str]:
     """Return a flag and its text, as a row of help."""
     kind = "FILE" if is_file else _TYPES.get(flag.type, flag.type)
     kind = "NAME=VALUE" if flag.named else kind
@@ -271,7 +149,7 @@ def _row(flag: Flag, *, is_file: bool) -> tuple[str, str]:
     return name, f"{about} {last}".strip()
 
 
-def _find(scorer: str, name: str, own: Iterable[str], command: str) -> Flag:
+def find(scorer: str, name: str, own: Iterable[str], command: str) -> Flag:
     """Return a scorer's flag by the name on the command line; raises BadInput when it has none.
 
     The scorer's file is read only here.
@@ -279,7 +157,7 @@ def _find(scorer: str, name: str, own: Iterable[str], command: str) -> Flag:
     if "://" in scorer:
         # The arguments of a class in a store are read, and checked, when the job is submitted.
         return Flag(name[2:].replace("-", "_"), "", "")
-    if ":" not in scorer and _roles(scorer).class_args:
+    if ":" not in scorer and roles_of(scorer).class_args:
         raise BadInput(f"scorer {scorer!r}: needs a class", f"write {scorer}:FILE.py:CLASS")
     flags = {flag.flag: flag for flag in describe(scorer)[1]}
     if not name.startswith("--"):

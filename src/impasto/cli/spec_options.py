@@ -9,7 +9,8 @@ import typer
 
 from impasto.cli.labels import LABEL, parse_labels
 from impasto.cli.options import ItemKind, MaxFailedBatches, Stream, Timeout, changes, takes
-from impasto.cli.scorer_flags import PARAMS, STYLES, WORDS, spec_params
+from impasto.cli.scorer_commands import PARAMS, STYLES, WORDS
+from impasto.cli.scorer_flags import spec_params
 from impasto.cli.surplus import refuse_missing
 from impasto.errors import BadInput
 

@@ -21,7 +21,7 @@ from impasto.cli.options import (
     takes,
 )
 from impasto.cli.parsing import App, Group
-from impasto.cli.scorer_flags import ScorerCommand
+from impasto.cli.scorer_commands import ScorerCommand
 from impasto.cli.spec_options import takes_spec
 from impasto.engines.ray.environment import DASHBOARD
 from impasto.errors import BadInput

@@ -24,7 +24,7 @@ from impasto.cli.options import (
     takes_changes,
     takes_settings,
 )
-from impasto.cli.scorer_flags import ScorerCommand, SetCommand
+from impasto.cli.scorer_commands import ScorerCommand, SetCommand
 from impasto.cli.spec_options import takes_jobs, takes_spec
 from impasto.errors import BadInput, ImpastoError, Incomplete, Interrupted
 

@@ -12,7 +12,8 @@ import typer
 
 from impasto.cli import streams
 from impasto.cli.options import AsJson, Config, Device, Home, ItemKind, Stream, Workers
-from impasto.cli.scorer_flags import PARAMS, FirstArgumentCommand, ScorerCommand, spec_params
+from impasto.cli.scorer_commands import PARAMS, FirstArgumentCommand, ScorerCommand
+from impasto.cli.scorer_flags import spec_params
 from impasto.errors import BadInput, Exists, Interrupted
 
 if TYPE_CHECKING:
