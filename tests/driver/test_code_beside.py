@@ -76,7 +76,7 @@ def spec_of(code: Path, folder: Path, /, **params: Any) -> JobSpec:
 
 
 def inputs_of(spec: JobSpec, stores: Stores, home: str, brought: str = "") -> JobInputs:
-    plan = Plan.model_construct(source="files")
+    plan = Plan.model_construct(source="files", output="records")
     task = Task.model_construct(home=home, spec=spec, plan=plan, code=brought)
     return JobInputs(task, stores, cast("Source", None), lambda: None)
 

@@ -159,6 +159,7 @@ def test_a_value_needs_a_name_and_a_name_one_value(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "net.onnx").write_bytes(scaled())
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     for words, message in {
         ("--input", "k"): "--input k: has no name and value; write NAME=VALUE",
         ("--input", "k=1", "--input", "k=2"): "--input k=: is given twice; leave one out",

@@ -8,7 +8,7 @@ from impasto.cli.job_argument import add_remedy, job_argument
 from impasto.cli.progress import STOPPING, Units
 from impasto.cli.render.text import minutes, ratio
 from impasto.errors import ImpastoError, Interrupted, StoppedAtOnce
-from impasto.schema.words import plain, shortened
+from impasto.schema.words import counted, plain, shortened
 
 if TYPE_CHECKING:
     from impasto.cli.progress import Meter
@@ -56,7 +56,7 @@ def job_units(spec: JobSpec, *, verbose: bool = False) -> Units:
     def count(job: Progress) -> str:
         if job.stage != "scoring" or not job.total:
             return ""
-        frames = f"{job.total:,} {job.items}"
+        frames = counted(job.total, job.items)
         return f"{job.done:,} of {frames}" if doing(job) == verb or job.done else frames
 
     return Units(
@@ -150,7 +150,7 @@ def _kept(spec: JobSpec, last: Progress | None) -> str:
     verb = "painted" if _paints(spec) else "scored"
     if last is None or not last.total:
         return f"nothing was {verb} yet"
-    words = f"{last.done:,} of {last.total:,} {last.items} {verb}"
+    words = f"{last.done:,} of {counted(last.total, last.items)} {verb}"
     if last.kept < last.done:
         return f"{words}, {last.kept:,} kept"
     return f"{words} and kept" if last.kept else words

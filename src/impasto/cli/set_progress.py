@@ -13,7 +13,7 @@ from impasto.cli.render.text import json_line, nearby, note, say, warn
 from impasto.cli.render.wording import worded
 from impasto.cli.set_event import SetEvent
 from impasto.errors import Incomplete, Interrupted
-from impasto.schema.words import clock, plain, shortened
+from impasto.schema.words import clock, counted, plain, shortened
 
 if TYPE_CHECKING:
     from impasto.driver.sets.inside import Ended
@@ -129,7 +129,7 @@ class SetWatch:
                 }
             )
         elif not self._quiet:
-            say(f"{of:,} jobs: {self.said(left)} in {clock(seconds)}")
+            say(f"{counted(of, 'jobs')}: {self.said(left)} in {clock(seconds)}")
 
     def said(self, left: int) -> str:
         """Say how many jobs ended how.

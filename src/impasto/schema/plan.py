@@ -28,7 +28,8 @@ class Encoding(Frozen):
         preset: the x264/x265 preset, from ``ultrafast`` to ``veryslow``.
         threads: encoder threads; bytes are reproducible only for one thread count, so it is
             part of the plan and not of the machine.
-        weighted: whether H.265 predicts changes of brightness.
+        weighted: whether H.265 predicts changes of brightness. Bytes differ now and then with it,
+            so only plans of earlier versions have it.
     """
 
     crf: int = Field(default=18, ge=0, le=51)
@@ -45,7 +46,7 @@ class Encoding(Frozen):
             quality=spec.quality,
             preset=spec.preset,
             threads=threads,
-            weighted=spec.codec == "auto",
+            weighted=False,
         )
 
     @property
