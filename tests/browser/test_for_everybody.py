@@ -51,6 +51,25 @@ def _settled(page: Page) -> None:
     expect(page.locator("main [aria-busy=true]")).to_have_count(0, timeout=WAIT)
 
 
+def test_a_value_that_changes_before_the_first_paint_is_drawn(
+    chrome: tuple[Playwright, Browser], serve: tuple[Path, ServeProcess]
+) -> None:
+    with tab(chrome[1]) as page:
+        page.goto(serve[1].url)
+        page.evaluate(
+            """async () => {
+                const of = document.querySelector("script[type=module]").src;
+                const { Store, useStore } = await import(new URL("store.js", of));
+                const { html, render } = await import(new URL("../vendor/htm-preact.js", of));
+                const store = new Store("before");
+                const Shown = () => html`<p id="shown">${useStore(store)}</p>`;
+                render(html`<${Shown} />`, document.body);
+                store.set("after");
+            }"""
+        )
+        expect(page.locator("#shown")).to_have_text("after")
+
+
 @pytest.mark.parametrize("runs", [True, False])
 def test_a_page_whose_script_cannot_run_says_what_to_do(
     runs: bool, chrome: tuple[Playwright, Browser], serve: tuple[Path, ServeProcess]

@@ -38,7 +38,13 @@ export class Store {
 /** Redraw a component when a store changes; returns the store's value. */
 export function useStore(store) {
   const [, redraw] = useState(0);
-  useEffect(() => store.watch(() => redraw((n) => n + 1)), [store]);
+  const drawn = store.version;
+  useEffect(() => {
+    const again = () => redraw((n) => n + 1);
+    // Effects run after the paint, and the store may have changed before.
+    if (store.version !== drawn) again();
+    return store.watch(again);
+  }, [store]);
   return store.value;
 }
 
