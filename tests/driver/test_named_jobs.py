@@ -51,7 +51,10 @@ def test_a_folder_of_videos_gives_those_directly_in_it(here: Path) -> None:
 def test_what_is_left_out_is_counted_and_named(here: Path) -> None:
     spec = JobSpec(source="in", output="out/", params={"style": "p.jpg"})
     named = name_jobs(spec, ["in"], Stores({}))
-    assert named.notes == (f"{here}/in: 1 left out, no videos (notes.txt)",)
+    assert named.notes == (
+        f"{here}/in: 1 file left out, not videos (notes.txt)",
+        f"{here}/in: 1 folder left out, which {here}/in/** would take (day 2)",
+    )
 
 
 def test_a_pattern_keeps_the_tree(here: Path) -> None:

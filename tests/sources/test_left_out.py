@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 
     from impasto.schema.progress import Progress
 
+MANY = 2
+"""Where images with several pictures are told."""
 SAID = (
     "pictures and videos left out, of kinds that are not read from folders: "
     "6 (a.gif, b2.GIF, b10.gif, c?.heic, c.heic, ...)",
+    "other files left out: 1 (notes.txt)",
     "images with several pictures, of which only the first is used: 3 (d.webp, e.png, f.tif)",
     "images with over 8 bits per sample, which are read as 8 bits: 1 (g.tif)",
 )
@@ -68,7 +71,7 @@ def test_what_is_left_out_is_named_before_scoring_in_show_and_in_the_result(
 
 def test_a_single_picture_is_looked_at_too(folder: Path) -> None:
     warnings = open_source(Stores({}), str(folder / "e.png")).facts()["warnings"]
-    assert warnings == [SAID[1].replace("3 (d.webp, e.png, f.tif)", "1 (e.png)")]
+    assert warnings == [SAID[MANY].replace("3 (d.webp, e.png, f.tif)", "1 (e.png)")]
 
 
 def test_an_unreadable_picture_is_left_to_whoever_reads_it(folder: Path) -> None:
@@ -76,7 +79,9 @@ def test_an_unreadable_picture_is_left_to_whoever_reads_it(folder: Path) -> None
     (folder / "e.png").symlink_to(folder / "gone.png")
     (folder / "list.txt").write_text("d.webp\nnone.png\n")
     source = open_source(Stores({}), str(folder / "list.txt"))
-    assert source.facts()["warnings"] == [SAID[1].replace("3 (d.webp, e.png, f.tif)", "1 (d.webp)")]
+    assert source.facts()["warnings"] == [
+        SAID[MANY].replace("3 (d.webp, e.png, f.tif)", "1 (d.webp)")
+    ]
 
 
 @pytest.mark.parametrize("kind", stores.KINDS)
@@ -93,8 +98,8 @@ def test_a_store_is_looked_at_as_a_folder_is_up_to_a_number(
     assert seen[1:] == list(SAID[1:])
     monkeypatch.setattr(images, "LOOKED", 2)
     seen = open_source(place.stores, url).facts()["warnings"]
-    assert seen[1] == (
-        SAID[1]
+    assert seen[MANY] == (
+        SAID[MANY]
         if kind == "folder"
         else "images with several pictures among the first 2, of which only the first is used: "
         "2 (d.webp, e.png)"

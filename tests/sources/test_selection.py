@@ -122,6 +122,21 @@ def test_a_source_without_pictures_is_refused_in_one_line(place: Backend, source
     assert "\n" not in str(caught.value)
 
 
+def test_the_folders_in_a_folder_are_told_where_they_are_not_looked_into(place: Backend) -> None:
+    def told(source: str) -> tuple[str, ...]:
+        return plan_of(place.stores, f"{place.url}/{source}").warnings
+
+    photos = f"{place.url}/photos"
+    notes = "other files left out: 1 (notes.md)"
+    assert told("photos/") == (f"1 folder left out, which {photos}/** would take: a", notes)
+    assert told("photos/**") == (notes,)
+    assert told("photos/*.png") == ()
+    with pytest.raises(Missing) as caught:
+        plan_of(place.stores, f"{place.url}/")
+    assert "no images" in str(caught.value)
+    assert str(caught.value).endswith(f"only 2 folders; for what is in them, give {place.url}/**")
+
+
 def test_what_exists_under_a_name_with_brackets_is_meant(place: Backend) -> None:
     place.open().put("photos/[1].png", picture(200))
     url = f"{place.url}/photos/[1].png"

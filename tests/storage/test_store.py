@@ -16,7 +16,7 @@ from impasto.storage.local import (
     check_output,
     is_folder,
     linked,
-    list_files,
+    list_folder,
     publishing,
     sweep_partial,
 )
@@ -310,4 +310,4 @@ def test_folders_are_listed_whatever_their_files_are_called(tmp_path: Path) -> N
     for name in (*names, "._resource.png", ".hidden.png"):
         (tmp_path / name).write_text("")
     (tmp_path / "folder.png").mkdir()
-    assert set(list_files(tmp_path)) == names
+    assert set(list_folder(tmp_path)[0]) == names

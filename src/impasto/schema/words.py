@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAMED = 5
+"""Names that a line holds."""
+
 
 def plain(text: str) -> str:
     """Return a name or a line that is safe to print on terminals."""
@@ -31,6 +39,12 @@ def size(count: int) -> str:
 def counted(count: int, noun: str) -> str:
     """Write a number of things, which are named in the plural."""
     return f"{count:,} {noun.removesuffix('s') if count == 1 else noun}"
+
+
+def first_few(names: Sequence[str]) -> str:
+    """Write the first of many names."""
+    shown = [plain(name) for name in names[:NAMED]]
+    return ", ".join([*shown, "..."] if len(names) > NAMED else shown)
 
 
 def shortened(text: str, width: int) -> str:

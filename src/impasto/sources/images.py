@@ -13,16 +13,18 @@ from impasto.media.traits import HEAD, Traits, may_matter, traits
 from impasto.schema.outcome import ItemError
 from impasto.schema.plan import Plan, Shard
 from impasto.schema.source import VideoFacts
+from impasto.schema.words import first_few
 from impasto.scorers import registry
 from impasto.sources.base import Extent
 from impasto.sources.listed import Listed
 from impasto.sources.selection import natural
+from impasto.storage.local import is_stray
 from impasto.storage.objects import Objects
 from impasto.storage.parallel import in_order
 from impasto.storage.store import MANY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from impasto.media.frame import Frame
     from impasto.schema.job import JobSpec
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     from impasto.storage.stores import Stores
 
 
-NAMED = 5
-"""Images that a warning names; it counts the rest."""
 LOOKED = 1000
 """Images in a store that are looked at before the job, at most; on a disk, all are."""
 
@@ -103,8 +103,10 @@ class Images(Listed):
                 yield frame
 
     def _warnings(self, spec: JobSpec | None) -> tuple[str, ...]:
-        """Say which pictures are left out, and what is not taken of the others."""
-        unread = sorted(filter(formats.is_unread, self.found.passed_over), key=natural)
+        """Say what is left out of a folder, and what is not taken of its images."""
+        passed_over = sorted(self.found.passed_over, key=natural)
+        unread = [name for name in passed_over if formats.is_unread(name)]
+        strange = [name for name in passed_over if not (formats.is_unread(name) or is_stray(name))]
         suspects = [name for name in self.found.etags if may_matter(name)]
         remote = any(self.found.objects.local(name) is None for name in suspects)
         looked = suspects[:LOOKED] if remote else suspects
@@ -120,11 +122,15 @@ class Images(Listed):
         among = f" among the first {LOOKED:,}" if len(looked) < len(suspects) else ""
         said = (
             ("pictures and videos left out, of kinds that are not read from folders", unread),
+            ("other files left out", strange),
             (f"images with several pictures{among}, of which only the first is used", several),
             (f"images with over 8 bits per sample{among}, which are read as 8 bits", shallow),
             (f"images with over 8 bits per sample{among}, which {lost}", cut),
         )
-        return tuple(f"{what}: {_listed(names)}" for what, names in said if names)
+        told = tuple(
+            f"{what}: {len(names):,} ({first_few(names)})" for what, names in said if names
+        )
+        return (*super()._warnings(spec), *told)
 
     def _as_video(self) -> Callable[[Fraction], VideoFacts]:
         return self._video_facts
@@ -182,13 +188,6 @@ def _lost(spec: JobSpec) -> str:
     if flat or spec.frames == "jpg" or (suffix in formats.FAMILIES and not spec.frames):
         return "are written with 8 bits"
     return ""
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Count names, and give the first of them."""
-    shown = ["".join(c if c.isprintable() else "?" for c in name) for name in names[:NAMED]]
-    more = ", ..." if len(names) > NAMED else ""
-    return f"{len(names):,} ({', '.join(shown)}{more})"
 
 
 def _attempt(objects: Objects, name: str) -> bytes | BadInput:

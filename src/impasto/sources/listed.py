@@ -6,8 +6,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from impasto.schema.plan import Shard
+from impasto.schema.words import counted, first_few
 from impasto.sources import selection
 from impasto.sources.base import Extent, Survey
+from impasto.sources.selection import natural, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +108,11 @@ class Listed:
         Args:
             spec: the job; None where there is none yet.
         """
-        return ()
+        folders = sorted(self.found.folders, key=natural)
+        if not folders:
+            return ()
+        count = counted(len(folders), "folders")
+        return (f"{count} left out, which {within(self._place)} would take: {first_few(folders)}",)
 
     def _as_video(self) -> Callable[[Fraction], VideoFacts] | None:
         """Return a function that describes them as a video of a frame rate, if they can be one."""

@@ -22,17 +22,18 @@ from typing import TYPE_CHECKING, Literal
 
 from impasto.errors import BadInput, Missing
 from impasto.media.formats import is_video
+from impasto.schema.words import counted
 from impasto.sources import manifest
 from impasto.storage.content import version
-from impasto.storage.local import is_folder, list_files, mapped
+from impasto.storage.local import is_folder, list_folder, mapped
 from impasto.storage.objects import Objects
 from impasto.storage.stores import Stores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from impasto.schema.url import Url
+    from impasto.storage.store import Stat
 
 Selection = Literal["one", "folder", "glob", "manifest"]
 WILD = re.compile(r"[*?\[]")
@@ -48,11 +49,13 @@ class Selected:
         etags: their etags by name, in order; "" for one that a manifest names but that does not
             exist.
         passed_over: the names that are not accepted, of a folder or a pattern, in no order.
+        folders: the folders directly in a folder, which are not looked into, in no order.
     """
 
     objects: Objects
     etags: dict[str, str]
     passed_over: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
 
     @property
     def base(self) -> str:
@@ -156,30 +159,38 @@ def find(
         objects = Objects(stores, place.parent, place)
         _check_name(place.parent, place.name)
         return Selected(objects, {place.name: objects.etag(place.name)})
-    folder, pattern = (place, ["*"]) if form == "folder" else _split(place)
-    if folder.local and not folder.path.is_dir():
-        raise Missing(f"{folder}: no such folder", "check the path")
-    objects = Objects(stores, folder, place)
-    listed = {
-        name: version
-        for name, version in _listed(objects, pattern, links=links)
-        if not any(part[0] == "." for part in name.split("/"))
-    }
-    found = {name: version for name, version in listed.items() if accept(name)}
-    passed_over = tuple(name for name in listed if name not in found)
-    for name in found:
-        _check_name(folder, name)
-    if not found:
-        raise _empty(place, passed_over, what, form)
-    taken = {name: found[name] for name in sorted(found, key=natural)}
-    return Selected(objects, taken, passed_over)
+    listing = list_names(stores, place, form, links=links)
+    objects = listing.objects
+    assert objects.base
+    taken = sorted(filter(accept, listing.etags), key=natural)
+    wanted = set(taken)
+    passed_over = tuple(name for name in listing.etags if name not in wanted)
+    for name in taken:
+        _check_name(objects.base, name)
+    if not taken:
+        raise _empty(place, passed_over, listing.folders, what, form)
+    etags = {name: _etag(objects, name, listing.etags[name]) for name in taken}
+    return Selected(objects, etags, passed_over, listing.folders)
 
 
-def names_in(stores: Stores, place: Url, form: Selection) -> tuple[Url, list[str]]:
-    """List what a folder or a pattern names, without a look at any content.
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a folder or a pattern names, without a look at any content.
 
-    Returns:
-        The folder, and the names below it, in natural order, without hidden ones.
+    Attributes:
+        objects: reads them by name; its base is the folder that the names are below.
+        etags: the etags by name, without hidden ones, in no order; "" on a disk, where only the
+            content tells.
+        folders: the folders directly in a folder, which are not looked into, in no order.
+    """
+
+    objects: Objects
+    etags: dict[str, str]
+    folders: tuple[str, ...]
+
+
+def list_names(stores: Stores, place: Url, form: Selection, *, links: bool = True) -> Listing:
+    """List what a folder or a pattern names; `find` tells what the arguments are.
 
     Raises:
         Missing: there is no such folder.
@@ -187,21 +198,30 @@ def names_in(stores: Stores, place: Url, form: Selection) -> tuple[Url, list[str
     folder, pattern = (place, ["*"]) if form == "folder" else _split(place)
     if folder.local and not folder.path.is_dir():
         raise Missing(f"{folder}: no such folder", "check the path")
-    if folder.local:
-        names = [*_on_disk(folder.path, pattern)]
-    else:
-        names = [name for name, _ in _listed(Objects(stores, folder, place), pattern, links=True)]
-    shown = (name for name in names if not any(part[0] == "." for part in name.split("/")))
-    return folder, sorted(shown, key=natural)
+    objects = Objects(stores, folder, place)
+    etags, folders = _listed(objects, folder, pattern, links=links)
+    shown = {name: etag for name, etag in etags if not _hidden(name) and matches(name, pattern)}
+    below = tuple(name for name in folders if not _hidden(name)) if form == "folder" else ()
+    return Listing(objects, shown, below)
 
 
-def _empty(place: Url, passed_over: Sequence[str], what: str, form: Selection) -> Missing:
-    """Return the error for a place that holds nothing of the kind, but perhaps videos."""
+def _empty(
+    place: Url, passed_over: Sequence[str], folders: Sequence[str], what: str, form: Selection
+) -> Missing:
+    """Return the error for a place that holds nothing of the kind, but perhaps something else."""
     videos = sorted(filter(is_video, passed_over), key=natural)
-    if not videos:
-        return Missing(f"{place}: holds no {what}", f"check the {form}")
-    count = f"{len(videos)} video{'s' if len(videos) > 1 else ''}"
-    return Missing(f"{place}: holds {count} and no images", f"give one video, such as {videos[0]}")
+    if videos:
+        fact = f"holds {counted(len(videos), 'videos')} and no images"
+        return Missing(f"{place}: {fact}", f"give one video, such as {videos[0]}")
+    if folders:
+        fact = f"holds no {what}, only {counted(len(folders), 'folders')}"
+        return Missing(f"{place}: {fact}", f"for what is in them, give {within(place)}")
+    return Missing(f"{place}: holds no {what}", f"check the {form}")
+
+
+def within(place: Url) -> str:
+    """Return the pattern for all that is in a folder and in the folders below it."""
+    return f"{str(place).rstrip('/')}/**"
 
 
 def natural(name: str) -> list[list[tuple[int, str]]]:
@@ -231,26 +251,33 @@ def _split(place: Url) -> tuple[Url, list[str]]:
     return place.at(above or "/" if place.local else above), parts[first:]
 
 
-def _listed(objects: Objects, pattern: Sequence[str], *, links: bool) -> Iterator[tuple[str, str]]:
-    """Yield the names under the base that match a pattern, with their etags."""
-    assert objects.base
+def _listed(
+    objects: Objects, folder: Url, pattern: Sequence[str], *, links: bool
+) -> tuple[Iterable[tuple[str, str]], Sequence[str]]:
+    """Return what may match, with etags, and the folders that are not looked into."""
     flat = len(pattern) == 1 and pattern != ["**"]
-    if objects.base.local:
-        root = objects.base.path
-        yield from ((name, version(root / name)) for name in _on_disk(root, pattern, links=links))
-        return
-    store = objects.store(objects.base)
-    for each in store.list_folder()[0] if flat else store.walk():
-        # A key that ends in a slash marks a folder.
-        if each.key and each.key[-1] != "/" and matches(each.key, pattern):
-            yield each.key, each.etag
+    folders: list[str] = []
+    if folder.local:
+        files: Iterable[str] = _walk(str(folder.path), "", pattern)
+        if flat:
+            files, folders = list_folder(folder.path, links=links)
+        return ((name, "") for name in files), folders
+    store = objects.store(folder)
+    stats: Iterable[Stat] = store.walk()
+    if flat:
+        stats, folders = store.list_folder()
+    # A key that ends in a slash marks a folder.
+    return ((each.key, each.etag) for each in stats if each.key[-1:] not in {"", "/"}), folders
 
 
-def _on_disk(root: Path, pattern: Sequence[str], *, links: bool = True) -> Iterator[str]:
-    """Yield the names under a folder of this machine that match a pattern."""
-    flat = len(pattern) == 1 and pattern != ["**"]
-    names = iter(list_files(root, links=links)) if flat else _walk(str(root), "", pattern)
-    yield from (name for name in names if matches(name, pattern))
+def _hidden(name: str) -> bool:
+    return any(part[0] == "." for part in name.split("/"))
+
+
+def _etag(objects: Objects, name: str, listed: str) -> str:
+    """Return an object's etag; that of a file is made of its content."""
+    path = objects.local(name)
+    return version(path) if path else listed
 
 
 def _walk(root: str, below: str, pattern: Sequence[str]) -> Iterator[str]:

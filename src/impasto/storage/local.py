@@ -89,8 +89,8 @@ def etag(path: Path) -> str:
     return f"{facts.st_ino:x}-{facts.st_mtime_ns:x}-{facts.st_size:x}"
 
 
-def list_files(folder: Path, *, links: bool = True) -> list[str]:
-    """List the files directly in a folder, except hidden ones.
+def list_folder(folder: Path, *, links: bool = True) -> tuple[list[str], list[str]]:
+    """List the files and the folders directly in a folder, except hidden ones.
 
     Args:
         folder: the folder.
@@ -99,16 +99,21 @@ def list_files(folder: Path, *, links: bool = True) -> list[str]:
     Raises:
         BadInput, Unavailable: the file system refuses.
     """
+    files: list[str] = []
+    folders: list[str] = []
     with mapped(str(folder)), os.scandir(folder) as entries:
-        return [
-            each.name
-            for each in entries
-            if each.name[0] != "." and each.is_file(follow_symlinks=links)
-        ]
+        for each in entries:
+            if each.name[0] != ".":
+                if each.is_file(follow_symlinks=links):
+                    files.append(each.name)
+                elif each.is_dir(follow_symlinks=False):
+                    folders.append(each.name)
+    return files, folders
 
 
 def is_stray(name: str) -> bool:
-    """Return whether a file of this name is what file managers leave, which is nobody's work."""
+    """Return whether a name or path is of what file managers leave, which is nobody's work."""
+    name = name.rpartition("/")[2]
     return name in {".DS_Store", "Thumbs.db", "desktop.ini"} or name.startswith("._")
 
 

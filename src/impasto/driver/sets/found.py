@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from impasto.media.formats import is_image, is_video
 from impasto.planning.decide import decide_items
+from impasto.schema.words import counted, first_few
 from impasto.scorers import registry
-from impasto.sources.selection import names_in, relative, selection_of
+from impasto.sources.selection import list_names, natural, relative, selection_of, within
 from impasto.storage.local import is_stray
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from impasto.storage.stores import Stores
 
 Kind = Literal["video", "image", "folder", "files", "list"]
-
-NAMED = 5
-"""Names that a note holds; it counts the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +93,22 @@ def _expand(spec: JobSpec, text: str, stores: Stores) -> tuple[list[Found], list
     if form == "one":
         kind: Kind = "image" if is_image(place.name) else "video"
         return [Found(place, text, place.name, kind)], []
-    folder, names = names_in(stores, place, form)
+    listing = list_names(stores, place, form)
+    folder = listing.objects.base
+    assert folder
+    names = sorted(listing.etags, key=natural)
     videos = [name for name in names if is_video(name)]
     if any(map(is_image, names)) or not videos:
         # Its source says what it leaves out, and that it is empty.
         return [Found(place, text, place.name, "folder")], []
-    others = [name for name in names if not (is_video(name) or is_stray(name.rpartition("/")[2]))]
-    found = [_below(folder, name) for name in videos]
-    return found, [_left_out(folder, others)] if others else []
+    others = [name for name in names if not (is_video(name) or is_stray(name))]
+    folders = sorted(listing.folders, key=natural)
+    left_out = (
+        ("files", others, "not videos"),
+        ("folders", folders, f"which {within(place)} would take"),
+    )
+    notes = [_left_out(folder, what, names, why) for what, names, why in left_out if names]
+    return [_below(folder, name) for name in videos], notes
 
 
 def _below(folder: Url, name: str) -> Found:
@@ -115,6 +121,5 @@ def _without_place(name: str) -> str:
     return name.partition("://")[2].partition("/")[2] or name
 
 
-def _left_out(folder: Url, names: Sequence[str]) -> str:
-    more = ", ..." if len(names) > NAMED else ""
-    return f"{folder}: {len(names):,} left out, no videos ({', '.join(names[:NAMED])}{more})"
+def _left_out(folder: Url, what: str, names: Sequence[str], why: str) -> str:
+    return f"{folder}: {counted(len(names), what)} left out, {why} ({first_few(names)})"
