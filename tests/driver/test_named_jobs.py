@@ -48,6 +48,18 @@ def test_a_folder_of_videos_gives_those_directly_in_it(here: Path) -> None:
     assert outputs("out/", "in") == {"a.mp4": "out/a.mp4", "b.avi": "out/b.mkv"}
 
 
+@pytest.mark.parametrize(
+    ("codec", "expected"),
+    [
+        ("prores", {"a.mp4": "out/a.mov", "b.avi": "out/b.mkv"}),
+        ("ffv1", {"a.mp4": "out/a.mkv", "b.avi": "out/b.mkv"}),
+        ("hevc", {"a.mp4": "out/a.mp4", "b.avi": "out/b.mkv"}),
+    ],
+)
+def test_names_in_a_folder_suit_the_codec(here: Path, codec: str, expected: dict[str, str]) -> None:
+    assert outputs("out/", "in", codec=codec) == expected
+
+
 def test_what_is_left_out_is_counted_and_named(here: Path) -> None:
     spec = JobSpec(source="in", output="out/", params={"style": "p.jpg"})
     named = name_jobs(spec, ["in"], Stores({}))

@@ -12,6 +12,7 @@ from impasto.driver.open_job import open_draft
 from impasto.driver.sets.found import Found, find_sources
 from impasto.errors import BadInput
 from impasto.media import images
+from impasto.media.codecs import suffix_for
 from impasto.media.formats import FAMILIES, WRITABLE
 from impasto.planning.template import (
     OF_COMMANDS,
@@ -30,7 +31,7 @@ from impasto.storage.local import is_folder
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from impasto.schema.job import JobSpec
+    from impasto.schema.job import JobSpec, VideoCodec
     from impasto.settings import Settings
     from impasto.storage.stores import Stores
 
@@ -205,18 +206,18 @@ class _Naming:
             )
         frames = found.kind == "video" and self.spec.frames is not None
         makes_folder = folder or frames or makes == "files"
-        name = fields["name"] + ("" if makes_folder else _suffix(found))
+        name = fields["name"] + ("" if makes_folder else _suffix(found, self.spec.codec))
         key = f"{fields['path']}/{name}".lstrip("/")
         base = self.stores.locate(self.spec.output)
         return place_below(base, key, folder=makes_folder)
 
 
-def _suffix(found: Found) -> str:
-    """Return the suffix of an output: its source's own, if that can be written."""
+def _suffix(found: Found, codec: VideoCodec) -> str:
+    """Return the suffix of an output: its source's own, if that can be written so."""
     suffix = PurePosixPath(found.key).suffix
     if found.kind == "image":
         return suffix if suffix.lower() in WRITABLE else ".png"
-    return suffix if suffix.lower() in FAMILIES else ".mkv"
+    return suffix_for(suffix if suffix.lower() in FAMILIES else ".mkv", codec)
 
 
 def _template(spec: JobSpec, stores: Stores) -> Template | None:
