@@ -220,19 +220,27 @@ def test_the_shape_of_pixels_is_kept_or_its_loss_told(
     assert checker.verify(str(source), str(output), "a", output.name).ok
 
 
-def test_transparent_images_become_a_transparent_video(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fields", [{}, {"pix_fmt": "yuva444p10le"}])
+def test_transparent_images_become_a_transparent_video(
+    tmp_path: Path, fields: dict[str, Any]
+) -> None:
     (tmp_path / "in").mkdir()
     for number in range(3):
         drawn = np.full((64, 96, 4), 180, np.uint8)
         drawn[..., 3] = np.arange(96) * 2 + number
-        Image.fromarray(drawn).save(tmp_path / f"in/{number}.png")
-    fields = {"codec": "prores", "pix_fmt": "yuva444p10le"}
-    score(tmp_path / "in", tmp_path / "o.mov", tmp_path / "home", **fields)
+        # The first one is opaque.
+        mode = "RGBA" if number else "RGB"
+        Image.fromarray(drawn).convert(mode).save(tmp_path / f"in/{number}.png")
+    score(tmp_path / "in", tmp_path / "o.mov", tmp_path / "home", codec="prores", **fields)
     made = pictures(tmp_path / "o.mov", "rgba")
     assert len(made) == 3
-    for number, each in enumerate(made):
-        assert np.abs(each[..., 3].astype(int) - (np.arange(96) * 2 + number)).max() <= 1
-        assert np.abs(each[..., :3].astype(int) - 180).max() <= 2
+    assert made[0][..., 3].min() == 255
+    for number in (1, 2):
+        clear = made[number][..., 3].astype(int) - (np.arange(96) * 2 + number)
+        assert np.abs(clear).max() <= 1
+        assert np.abs(made[number][..., :3].astype(int) - 180).max() <= 2
+    opaque = score(tmp_path / "in", tmp_path / "o.mp4", tmp_path / "home")
+    assert "transparent pictures become opaque" in opaque.notes
 
 
 def test_a_scaled_video_has_its_transparency_scaled(tmp_path: Path) -> None:
