@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,13 @@ def test_a_real_upscaler_enlarges_as_its_authors_wrote_it(
     assert model.notes == ("net.pth: RealESRGAN Compact, x4, values 0 to 1",)
 
 
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_values_that_are_not_finite_are_no_picture(value: float) -> None:
+    model = scorer(ModelFile(scripted(Broken(value))), range="unit", output_range="unit")
+    with pytest.raises(ValueError, match="made values that are not finite"):
+        model.score(picture(8, 8))
+
+
 def test_pictures_of_one_mini_batch_do_not_depend_on_each_other(checkpoint: bytes) -> None:
     model = scorer(ModelFile(checkpoint), tile="no")
     both = torch.cat([picture(20, 24, 1), picture(20, 24, 2)])
@@ -211,6 +219,19 @@ class Scripted(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = F.avg_pool2d(x, 5, stride=1, padding=2, count_include_pad=False)
         return F.interpolate(x, scale_factor=[self.factor, self.factor], mode="nearest")
+
+
+class Broken(torch.nn.Module):
+    """Makes one sample a certain value."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value = value
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.clone()
+        x[:, :, 0, 0] = self.value
+        return x
 
 
 def scripted(module: torch.nn.Module) -> bytes:
