@@ -203,6 +203,11 @@ def test_the_class_of_a_whole_picture_is_in_its_corner_and_long_names_stay_insid
     assert len(label) > 80
 
 
+def test_a_name_of_several_lines_is_painted_on_one() -> None:
+    lines, line = (overlay(100, 200, [Found(3, name, 0.5)]) for name in ("a\ncat\n", "a cat"))
+    np.testing.assert_array_equal(lines, line)
+
+
 def test_colours_of_neighbouring_classes_differ() -> None:
     colours = np.array([colour(kind) for kind in range(80)], int)
     assert len({tuple(each) for each in colours}) == 80

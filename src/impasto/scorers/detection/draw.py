@@ -119,7 +119,8 @@ def _label(
 ) -> None:
     """Paint a class and its score above a box; inside where there is no room, or without a box."""
     height, width = size
-    text = f"{found.label} {found.score:.2f}"
+    # A line end would need a second line.
+    text = f"{' '.join(found.label.split())} {found.score:.2f}"
     _, _, long, _ = font.getbbox(text)
     above, below = font.getmetrics()
     wide, high = round(long) + 2 * line, above + below + line
