@@ -154,6 +154,10 @@ def test_a_tensor_takes_all_columns_and_pictures_are_refused() -> None:
     made = Columns.of(wide, "m").fit(pd.DataFrame({"a": [1, 2], "b": [3, 4]}))
     assert made.dtype == np.float32
     assert made.tolist() == [[1, 3], [2, 4]]
+    with pytest.raises(
+        BadInput, match="takes an array of 2 columns, but the rows have 3, id, a, b"
+    ):
+        Columns.of(wide, "m").fit(pd.DataFrame({"id": [9], "a": [1], "b": [3]}))
     with pytest.raises(BadInput, match=r"takes tensors of shape \(-1, 8, 8, 3\), not rows"):
         Columns.of(Schema([TensorSpec(np.dtype("float32"), (-1, 8, 8, 3))]), "m")
 
