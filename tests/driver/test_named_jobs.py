@@ -151,7 +151,16 @@ def test_one_source_with_one_output_is_an_ordinary_job(here: Path) -> None:
         (("o/", "in"), ("1.jpg", "2.jpg"), "o/: is the same for all styles; write a template"),
         (("{name}.mp4", "in"), ("1.jpg", "2.jpg"), "is the same for all styles; add {style} to"),
         (("{style}.mp4", "in"), ("1.jpg", "2.jpg"), "would be made of a.mp4 (1) and of b.avi (1)"),
-        (("{name}-{style}.mp4", "in/a.mp4"), ("x/1.jpg", "y/1.png"), "would be made of a.mp4 (1)"),
+        (
+            ("{name}-{style}.mp4", "in/a.mp4"),
+            ("x/1.jpg", "y/1.png"),
+            "`style=y/1.png`: has the name of x/1.jpg; rename one of them",
+        ),
+        (
+            ("{name}-{style}.mp4", "in/a.mp4"),
+            ("1.jpg", "2.jpg", "1.jpg"),
+            "`style=1.jpg`: is given twice; leave one out",
+        ),
         (("{name}.mp4", "in/**/*.mp4"), (), "would be made of a.mp4 and of day 2/a.mp4; tell"),
         (("{name}-{rule}.mp4", "in"), (), "{rule} is for the rules of `impasto watch`; use {path}"),
         (("{name}-{nam}.mp4", "in"), (), "unknown field {nam}; did you mean name?"),

@@ -149,6 +149,7 @@ class _Naming:
     def check(self, outputs: int) -> None:
         """Raise BadInput if the output cannot be that of several jobs."""
         output, several = self.spec.output, len(self.styles.pictures) > 1
+        self._check_styles()
         if self.template:
             if several and "style" not in self.template.fields:
                 raise BadInput(f"{output}: is the same for all styles", "add {style} to it")
@@ -166,6 +167,20 @@ class _Naming:
             raise BadInput(
                 f"{output}: is the same for all styles", f"write a template such as {example}"
             )
+
+    def _check_styles(self) -> None:
+        """Refuse styles of one name, by which outputs could not be told apart."""
+        named: dict[str, str] = {}
+        for picture in self.styles.pictures:
+            name = _stem(picture).casefold()
+            if name in named:
+                twice = named[name] == picture
+                raise BadInput(
+                    f"`{self.styles.param}={picture}`: "
+                    + ("is given twice" if twice else f"has the name of {named[name]}"),
+                    "leave one out" if twice else "rename one of them",
+                )
+            named[name] = picture
 
     def members(self, found: Iterable[Found]) -> list[tuple[Found, Member]]:
         """Return the job of each source in each style."""
