@@ -188,6 +188,11 @@ def test_a_missing_folder_is_one_clear_line(here: Path) -> None:
         outputs("out/", "nowhere/*.mp4")
 
 
+def test_a_pattern_that_matches_nothing_is_not_called_a_folder_of_images(here: Path) -> None:
+    with pytest.raises(Missing, match=r"^in/\*\*/\*\.wmv: matches no file; check the pattern$"):
+        outputs("out/", "in/**/*.wmv")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_videos_of_a_store_are_named_as_those_of_a_folder(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
