@@ -381,6 +381,12 @@ def test_weights_that_nobody_knows_are_refused() -> None:
         scorer(ModelFile(saved({"a": torch.zeros(2), "b": torch.zeros(2)})))
 
 
+@pytest.mark.parametrize("state", [{}, {"state_dict": {}}])
+def test_a_checkpoint_without_weights_is_refused(state: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match=r"net\.pth: holds no weights"):
+        scorer(ModelFile(saved(state)))
+
+
 def test_jobs_that_set_none_of_the_newer_parameters_keep_their_ids() -> None:
     entry, source = find("checkpoint"), ("file:///in.mp4", "e")
 
