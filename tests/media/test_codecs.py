@@ -16,6 +16,7 @@ from impasto.driver import api
 from impasto.errors import BadInput
 from impasto.media.codecs import CARRIED, PIXELS
 from impasto.media.colour import to_rgb
+from impasto.media.names import codec as called
 from impasto.media.read import decode
 from impasto.media.read.index import cut, scan
 from impasto.media.verify import verify as checker
@@ -402,6 +403,16 @@ def test_what_does_not_go_together_is_refused_before_scoring(
     assert str(refused.value).startswith(said)
     assert said != str(refused.value) or not REFUSED[case][2].endswith(".*")
     assert not (tmp_path / "home" / "jobs").exists()
+
+
+@pytest.mark.parametrize("codec", ["hevc", "av1"])
+def test_a_size_that_an_encoder_refuses_is_told_before_scoring(
+    codec: str, tmp_path: Path, clip: MakeClip
+) -> None:
+    source = clip(frames=3, size=(2, 2))
+    said = rf"{called(ENCODERS[codec])} in MP4: cannot hold a video of 2x2 \(.*\); choose another"
+    with pytest.raises(BadInput, match=said):
+        score(source, tmp_path / "o.mp4", tmp_path / "home", codec=codec)
 
 
 @pytest.mark.parametrize("codec", PIXELS)
