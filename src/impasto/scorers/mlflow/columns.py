@@ -127,7 +127,9 @@ def _converted(values: pd.Series[Any], kind: str) -> Any:
     if kind in _WHOLE:
         return _whole(pd.to_numeric(values), _WHOLE[kind])
     if kind == "string":
-        return values.map(str, na_action="ignore").astype(object)
+        texts = values.map(str, na_action="ignore").astype(object)
+        # What pandas.read_csv makes of an empty cell; few models take its NA.
+        return texts.where(values.notna(), np.nan)
     if kind == "datetime":
         return pd.to_datetime(values)
     if kind == "boolean":
