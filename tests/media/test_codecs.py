@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from conftest import MakeClip
+    from impasto.media.codecs import Coded
     from impasto.schema.outcome import Result
 
 MADE: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
@@ -407,7 +408,7 @@ def test_what_does_not_go_together_is_refused_before_scoring(
 
 @pytest.mark.parametrize("codec", ["hevc", "av1"])
 def test_a_size_that_an_encoder_refuses_is_told_before_scoring(
-    codec: str, tmp_path: Path, clip: MakeClip
+    codec: Coded, tmp_path: Path, clip: MakeClip
 ) -> None:
     source = clip(frames=3, size=(2, 2))
     said = rf"{called(ENCODERS[codec])} in MP4: cannot hold a video of 2x2 \(.*\); choose another"
