@@ -148,6 +148,7 @@ def test_one_source_with_one_output_is_an_ordinary_job(here: Path) -> None:
     ("words", "styles", "said"),
     [
         (("o.mp4", "in"), (), "o.mp4: is one file, but 2 outputs result; write a folder, or a"),
+        (("o.mkv", "in"), (), "write a folder, or a template such as 'out/{name}.mkv'"),
         (("o/", "in"), ("1.jpg", "2.jpg"), "o/: is the same for all styles; write a template"),
         (("{name}.mp4", "in"), ("1.jpg", "2.jpg"), "is the same for all styles; add {style} to"),
         (("{style}.mp4", "in"), ("1.jpg", "2.jpg"), "would be made of a.mp4 (1) and of b.avi (1)"),

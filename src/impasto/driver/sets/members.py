@@ -156,7 +156,8 @@ class _Naming:
             if "style" in self.template.fields and not (several or self._style):
                 raise BadInput(f"{output}: there is no style", "leave {style} out")
             return
-        example = "'out/{name}-{style}.mp4'" if several else "'out/{name}.mp4'"
+        suffix = PurePosixPath(output).suffix or ".mp4"
+        example = f"'out/{{name}}{'-{style}' if several else ''}{suffix}'"
         if not _is_folder(self.spec, self.stores):
             or_folder = "" if several else "a folder, or "
             raise BadInput(
