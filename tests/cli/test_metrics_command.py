@@ -87,7 +87,12 @@ def test_the_table_stands_beside_another_output(clip: MakeClip, tmp_path: Path) 
     assert "note: content and style are not measured: vgg19's weights are not here" in done.stderr
     with Image.open(plot) as drawn:
         assert drawn.format == "PNG"
-        assert drawn.convert("RGB").getcolors(1 << 20) is not None
+        # The lines of the source, of the output and of the other output.
+        assert {(127, 127, 127), (31, 119, 180), (255, 127, 14)} <= {
+            colour for _, colour in drawn.convert("RGB").getcolors(1 << 20) or ()
+        }
+    silent = call("metrics", source, noisy, "--quiet")
+    assert (silent.returncode, silent.stdout, silent.stderr) == (0, "", "")
 
 
 def test_sizes_may_differ_and_frames_be_chosen(clip: MakeClip) -> None:

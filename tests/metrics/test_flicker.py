@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 
 from impasto.errors import BadInput
+from impasto.metrics.drift import lab, wandered
 from impasto.metrics.measure import Found, observe
 from impasto.metrics.motion import Eyes
 from support.moving import HEIGHT, WIDTH, added, canvas, film, noise, seen, shift, turn, zoom
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from support.moving import Motion, Picture
 
 MOTIONS = {"translation": shift(2, -1), "zoom": zoom(1.015), "rotation": turn(1)}
@@ -36,16 +35,6 @@ def watch(*videos: list[Picture], threads: int = 1) -> Found:
 def means(found: Found, name: str) -> list[float]:
     """Return the mean of each video over the frames."""
     return [float(np.mean(each)) for each in zip(*found.numbers[name].values(), strict=True)]
-
-
-def lab(*rgb: float) -> NDArray[np.float64]:
-    """CIE 1976 L*a*b* of sRGB under D65, by IEC 61966-2-1 and CIE 15."""
-    linear = np.array(
-        [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in np.array(rgb) / 255]
-    )
-    matrix = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
-    x, y, z = np.cbrt(matrix @ linear / [0.9505, 1, 1.089])
-    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
 @pytest.mark.parametrize("motion", MOTIONS.values(), ids=MOTIONS)
@@ -148,10 +137,19 @@ def test_colours_that_wander_are_told_beside_those_of_the_source() -> None:
     redder = added(source, *(np.array([2.0 * t, 0, 0]) for t in range(14)))
     found = watch(source, kept, redder)
     assert means(found, "drift_1")[:2] == [0, 0]
+    assert means(found, "drift_10")[:2] == [0, 0]
     near, far = means(found, "drift_1")[2], means(found, "drift_10")[2]
     assert far == pytest.approx(10 * near, rel=0.1)
-    expected = np.linalg.norm(lab(67, 65, 65) - lab(65, 65, 65))
-    assert found.numbers["drift_1"][1][2] == pytest.approx(expected, abs=2e-3)
+
+
+def test_a_distance_between_colours_is_that_of_cie_1976() -> None:
+    # Red and white of sRGB, as tables have them.
+    red, white, grey = lab(np.array([[1.0, 0, 0], [1, 1, 1], [0.5, 0.5, 0.5]]))
+    assert red == pytest.approx([53.24, 80.09, 67.20], abs=0.03)
+    assert white == pytest.approx([100, 0, 0], abs=1e-6)
+    assert grey == pytest.approx([53.39, 0, 0], abs=0.01)
+    known = wandered(np.stack([white, red]), np.stack([white, white]))
+    assert known == pytest.approx([0, np.linalg.norm(red - white)])
 
 
 def test_nothing_depends_on_threads() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from impasto.metrics.sampling import RUN, most_by_default, runs, some
@@ -60,7 +59,7 @@ def test_runs_are_spread_over_a_long_video(count: int, most: int) -> None:
     found = runs(count, most)
     frames = [frame for run in found for frame in run]
     assert frames == sorted({*frames})
-    assert len(frames) <= max(most, count if count <= most else 0)
+    assert len(frames) <= most
     assert min(map(len, found)) >= RUN
     assert frames[-1] < count
     if most > RUN:
@@ -77,11 +76,11 @@ def test_runs_lie_round_borders() -> None:
 
 
 def test_a_large_picture_still_has_two_runs() -> None:
-    assert most_by_default(640, 360) == 260
+    assert most_by_default(640, 360) == 173
     assert most_by_default(7680, 4320) == 2 * RUN
 
 
 def test_single_frames_are_spread_over_the_runs() -> None:
     found = sorted(some((range(10), range(100, 110)), 5))
-    assert found == [0, 5, 100, 104, 109] or np.ptp(found) == 109
+    assert found == [0, 5, 100, 104, 109]
     assert some((range(3),), 8) == {0, 1, 2}

@@ -7,9 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from impasto.metrics import flicker, sharpness
+from impasto.metrics.drift import wandered
 from impasto.metrics.motion import Eyes
 from impasto.metrics.sampling import some
 
@@ -27,8 +26,9 @@ if TYPE_CHECKING:
 
 NEAR, FAR = 1, 10
 """Frames between those that are compared: Lai et al. compare neighbours, which hides drift."""
-TRACKED_EVERY, FAR_EVERY, BANDS_EVERY = 2, 3, 4
-"""Frames from one that is measured to the next, where not each one is."""
+NEAR_EVERY, FAR_EVERY, BANDS_EVERY = 2, 3, 4
+"""Frames from one that is measured to the next, where not each one is: of tracked patches, of what
+is 10 frames apart, of bands."""
 LOOKS = 8
 """How many frames VGG looks at."""
 
@@ -142,8 +142,8 @@ def _pairs(eyes: Eyes, scene: list[Still], age: int) -> list[Task]:
     for gap in (NEAR, FAR):
         if age < gap:
             continue
-        tasks.append(partial(_drift, scene[-1], scene[-1 - gap], gap))
-        if (age - gap) % TRACKED_EVERY == 0:
+        tasks.append(partial(_drift, scene[-1], scene[-1 - gap]))
+        if (age - gap) % (NEAR_EVERY if gap == NEAR else FAR_EVERY) == 0:
             tasks.append(partial(_tracked, eyes, scene[-1 - gap :], gap))
     if age >= FAR and (age - FAR) % FAR_EVERY == 0:
         tasks.append(partial(_dense, eyes, scene[-1], scene[-1 - FAR]))
@@ -160,7 +160,6 @@ def _tracked(eyes: Eyes, stills: list[Still], gap: int) -> Numbers:
     return {f"tracked_{gap}": errors} if errors else {}
 
 
-def _drift(now: Still, before: Still, gap: int) -> Numbers:
-    """Return how far each video's mean colour went beside the source's."""
-    moved = (now.colours - now.colours[0]) - (before.colours - before.colours[0])
-    return {f"drift_{gap}": tuple(np.sqrt((moved**2).sum(-1)).tolist())}
+def _drift(now: Still, before: Still) -> Numbers:
+    moved = wandered(now.colours, before.colours)
+    return {f"drift_{now.number - before.number}": moved}

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from impasto.errors import BadInput
+from impasto.metrics.drift import lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,13 +56,13 @@ class Still:
         number: the output's frame, from 0.
         luma: the source's, (H, W).
         pictures: of the source, the output and perhaps another output.
-        colours: each one's mean in CIE 1976 L*a*b*, read as sRGB, (N, 3).
+        colours: each one's mean in L*a*b*, (N, 3).
     """
 
     number: int
     luma: NDArray[np.uint8]
     pictures: tuple[Picture, ...]
-    colours: NDArray[np.float32]
+    colours: NDArray[np.float64]
 
 
 class Motion(NamedTuple):
@@ -116,9 +117,9 @@ class Eyes:
     def still(self, number: int, pictures: tuple[Picture, ...]) -> Still:
         """Return a frame, whose first picture is the source's."""
         cv2 = self.cv2
-        means = [[cv2.mean(picture)[:3] for picture in pictures]]
-        colours = cv2.cvtColor(np.array(means, np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
-        return Still(number, cv2.cvtColor(pictures[0], cv2.COLOR_RGB2GRAY), pictures, colours)
+        means = np.array([cv2.mean(picture)[:3] for picture in pictures])
+        luma = cv2.cvtColor(pictures[0], cv2.COLOR_RGB2GRAY)
+        return Still(number, luma, pictures, lab(means / 255))
 
     def follow(self, now: Still, before: Still) -> Motion:
         """Follow every pixel back to an earlier frame."""
@@ -145,11 +146,13 @@ class Eyes:
         if corners is None:
             none = np.zeros((0, (2 * RADIUS + 1) ** 2, 2), np.float32)
             return Tracks(none, none)
-        places, kept = corners, np.ones(len(corners), bool)
+        places = corners
         for later, earlier in zip(stills[:0:-1], stills[-2::-1], strict=True):
-            places, steady = self._step(later.luma, earlier.luma, places)
-            kept &= steady
-        x, y = corners[kept, 0], places[kept, 0]
+            if not len(places):
+                break
+            found, steady = self._step(later.luma, earlier.luma, places)
+            corners, places = corners[steady], found[steady]
+        x, y = corners[:, 0], places[:, 0]
         height, width = now.shape
         edge = RADIUS + 1
         first, last = np.minimum(x, y), np.maximum(x, y)

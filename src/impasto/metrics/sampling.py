@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 RUN = 24
 """Frames in a row: enough for pairs that are 10 apart, and for what is around a border."""
-PIXELS = 60_000_000
-"""What is measured of a video by default, in pixels: about a minute of work for a core."""
+PIXELS = 40_000_000
+"""What is measured of a video by default, in pixels: about a minute's work for a core or two."""
 
 
 def most_by_default(width: int, height: int) -> int:

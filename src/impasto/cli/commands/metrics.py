@@ -144,7 +144,7 @@ def metrics(
             lambda done, total: shown.update(Progress("measuring", "", done, total)),
         )
     report = summary.report(footage, found, runs, borders, notes)
-    display.report(report, as_json=as_json)
+    display.report(report, as_json=as_json, quiet=quiet)
     if plot:
         display.plot(Path(plot), report, borders)
 

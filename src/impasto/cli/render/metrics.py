@@ -27,12 +27,15 @@ MISSING = 6
 """Frames without a value from which on a line is broken."""
 
 
-def report(found: Report, *, as_json: bool) -> None:
-    """Print what was measured."""
+def report(found: Report, *, as_json: bool, quiet: bool = False) -> None:
+    """Print what was measured, and note what was not; only JSON is printed although quiet."""
+    if as_json:
+        json_line(found.model_dump())
+    if quiet:
+        return
     for line in found.notes:
         note(line)
     if as_json:
-        json_line(found.model_dump())
         return
     measured = sum(stop - start for start, stop in found.measured)
     cuts = f", {counted(len(found.cuts), 'scene cuts')}" if found.cuts else ""
@@ -74,7 +77,8 @@ def plot(path: Path, found: Report, borders: Mapping[str, Collection[int]]) -> N
 
 def _row(name: str, each: Measure) -> tuple[str, ...]:
     cells = [_number(name, value) for value in (each.source, each.output)]
-    cells.append(_ratio(each.output, each.source))
+    # A source has next to no grid.
+    cells.append(_ratio(each.output, None if name == "grid" else each.source))
     cells += [_number(name, each.against), _ratio(each.output, each.against)]
     return (NAMES[name], *cells)
 
