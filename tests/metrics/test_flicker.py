@@ -14,6 +14,7 @@ from impasto.errors import BadInput
 from impasto.metrics.drift import lab, wandered
 from impasto.metrics.measure import Found, observe
 from impasto.metrics.motion import Eyes
+from impasto.metrics.seams import seam
 from support.moving import HEIGHT, WIDTH, added, canvas, film, noise, seen, shift, turn, zoom
 
 if TYPE_CHECKING:
@@ -150,6 +151,21 @@ def test_a_distance_between_colours_is_that_of_cie_1976() -> None:
     assert grey == pytest.approx([53.39, 0, 0], abs=0.01)
     known = wandered(np.stack([white, red]), np.stack([white, white]))
     assert known == pytest.approx([0, np.linalg.norm(red - white)])
+
+
+def test_a_planted_seam_is_found_at_its_place() -> None:
+    source = film(1, shift(1.5, 0.5), 24)
+    output = added(source, *(noise(t, 3) + 6 * (t >= 15) for t in range(24)))
+    errors = {t: values[1] for t, values in watch(source, output).numbers["dense_1"].items()}
+    found = seam("shards", {8, 15}, errors)
+    assert found is not None
+    assert found.worst.frame == 15
+    # The step's square on top of the noise around it.
+    around = np.mean([errors[t] for t in range(11, 20) if t != 15])
+    assert found.worst.score == pytest.approx((6**2 + around) / around, rel=0.1)
+    clean = seam("shards", {8}, errors)
+    assert clean is not None
+    assert clean.score == pytest.approx(1, abs=0.1)
 
 
 def test_nothing_depends_on_threads() -> None:
