@@ -130,6 +130,20 @@ def test_sizes_may_differ_and_frames_be_chosen(clip: MakeClip) -> None:
     assert measured(source, source, "--sample", "24")["measured"] == [[8, 32]]
 
 
+def test_an_interruption_is_told(
+    clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("impasto.metrics.measure.measure", interrupted)
+    source = clip(".mp4", frames=6)
+    done = call("metrics", source, source, "--plot", tmp_path / "p.png")
+    assert done.returncode == 130
+    assert done.stderr.endswith(f"{source.name}: stopped, nothing is measured\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_cannot_be_measured_is_refused_in_one_line(
     clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

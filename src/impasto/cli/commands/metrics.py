@@ -19,7 +19,7 @@ from impasto.cli.options import (
     load_settings,
     open_stores,
 )
-from impasto.errors import BadInput
+from impasto.errors import BadInput, Interrupted
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -131,18 +131,21 @@ def metrics(
     runs = _runs(sample, footage, {frame for each in borders.values() for frame in each})
     params = spec.params if spec else {}
     asked = Looks(style, params.get("style"), weights, network, download)
-    with (
-        progress.progress(quiet or as_json, _units()) as shown,
-        interrupt.interruptible(shown.stopping, at_once=lambda: True),
-    ):
-        eye, notes = asked.open(stores, settings.home)
-        found = measure(
-            footage,
-            runs,
-            eye,
-            len(os.sched_getaffinity(0)),
-            lambda done, total: shown.update(Progress("measuring", "", done, total)),
-        )
+    try:
+        with (
+            progress.progress(quiet or as_json, _units()) as shown,
+            interrupt.interruptible(shown.stopping, at_once=lambda: True),
+        ):
+            eye, notes = asked.open(stores, settings.home)
+            found = measure(
+                footage,
+                runs,
+                eye,
+                len(os.sched_getaffinity(0)),
+                lambda done, total: shown.update(Progress("measuring", "", done, total)),
+            )
+    except KeyboardInterrupt:
+        raise Interrupted(f"{files[1].name}: stopped, nothing is measured") from None
     report = summary.report(footage, found, runs, borders, notes)
     display.report(report, as_json=as_json, quiet=quiet)
     if plot:
