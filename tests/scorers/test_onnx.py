@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -11,19 +12,18 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from onnx import TensorProto, helper
+from PIL import Image
 
 from impasto.errors import BadInput, Unavailable
 from impasto.scorers.fitting import mirror, tile
 from impasto.scorers.onnx import rows
+from impasto.scorers.onnx.session import elsewhere_named, open_session
 from impasto.scorers.onnx.signature import Field, RowInput
 from impasto.scorers.values import DEVIATION, MEAN
 from support.calls import calls_of
 from support.command import call
 from support.model_file import ModelFile
 from support.onnx_nets import BYTE, FLOAT, HALF, build, made, pictures, records, scorer
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KERNEL = torch.randn(3, 3, 3, 3, generator=torch.Generator().manual_seed(3)) / 12
 
@@ -507,15 +507,58 @@ def _shape(*shape: Any) -> bytes:
     )
 
 
-def test_weights_in_other_files_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def apart(path: Path, location: str) -> bytes:
+    """Write a model whose weights are in another file; returns the model."""
     model = onnx.load_from_string(blur())
-    path = tmp_path / "net.onnx"
-    onnx.save(model, path, save_as_external_data=True, location="net.data", size_threshold=1)
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(BadInput, match="keeps weights in other files; save it as one file"):
-        scorer(path.read_bytes())
+    onnx.save(model, path, save_as_external_data=True, location=location, size_threshold=1)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("location", ["net.data", "weights of a net." + "x" * 180])
+def test_weights_in_another_file_are_those_that_are_given(tmp_path: Path, location: str) -> None:
+    content = apart(tmp_path / "net.onnx", location)
+    with pytest.raises(BadInput, match=r"keeps its weights in (net|weights of a net)\.") as raised:
+        open_session("net.onnx", content, "cpu")
+    assert "is not beside it; set `data` to that file" in str(raised.value)
+    session = open_session("net.onnx", content, "cpu", (tmp_path / location).read_bytes())
+    whole = open_session("net.onnx", blur(), "cpu")
+    picture = np.random.default_rng(1).random((1, 3, 8, 8), np.float32)
+    feed = {whole.get_inputs()[0].name: picture}
+    assert np.array_equal(session.run(None, feed)[0], whole.run(None, feed)[0])
+    with pytest.raises(BadInput, match="is not an ONNX model that can be run"):
+        open_session("net.onnx", content, "cpu", b"short")
+
+
+def test_weights_in_many_files_are_refused(tmp_path: Path) -> None:
+    one, two = (apart(tmp_path / "net.onnx", name) for name in ("a.data", "b.data"))
+    assert elsewhere_named(one + two) == {"a.data", "b.data"}
+    with pytest.raises(BadInput, match=r"in 2 other files; save it as one file: onnx\.save"):
+        open_session("net.onnx", one + two, "cpu", b"")
+
+
+@pytest.mark.parametrize("ending", [".data", "_data"])
+def test_weights_beside_a_model_go_with_it_and_are_pinned(tmp_path: Path, ending: str) -> None:
+    model, image = tmp_path / "net.onnx", tmp_path / "a.png"
+    apart(model, "as it was called when it was exported")
+    (tmp_path / "as it was called when it was exported").rename(f"{model}{ending}")
+    Image.fromarray(np.full((8, 8, 3), 100, np.uint8)).save(image)
+    words = ("run", image, "--scorer", f"onnx:{model}", "--home", tmp_path / "home", "--json")
+
+    def job(*more: object) -> str:
+        done = call(*words, *more)
+        assert done.returncode == 0, done.stderr
+        return str(json.loads(done.stdout)["job"])
+
+    first = job("-o", tmp_path / "made.png")
+    assert job("-o", tmp_path / "made.png", "--data", f"{model}{ending}") == first
+    weights = bytearray(Path(f"{model}{ending}").read_bytes())
+    weights[0] ^= 1
+    Path(f"{model}{ending}").write_bytes(weights)
+    assert job("-o", tmp_path / "made.png", "--overwrite") != first
+    Path(f"{model}{ending}").rename(tmp_path / "elsewhere")
+    done = call(*words, "-o", tmp_path / "other.png")
+    assert done.returncode == 2
+    assert "is not beside it; set --data to that file" in done.stdout
 
 
 @pytest.mark.parametrize("content", [b"", b"no model", blur()[:60]])

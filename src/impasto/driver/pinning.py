@@ -113,6 +113,7 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> Pinned:
     """
     scorer, params = registry.split_name(spec.scorer, spec.params)
     entry = registry.find(scorer)
+    params = _with_neighbours(params, entry.roles, stores)
     params = moved(params, {file.name: normal(file.url) for file in entry.files(params)})
     pins = {file.name: _pin(stores, file, home) for file in entry.files(params, *PINNED)}
     if (name := entry.roles.code_folder) and (digest := _beside(stores, spec, params, entry)):
@@ -148,6 +149,19 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> Pinned:
         source if source.local else source.at(source.key.rstrip("/")),
         output,
     )
+
+
+def _with_neighbours(params: dict[str, Any], roles: Roles, stores: Stores) -> dict[str, Any]:
+    """Add the files that are found beside the argument's."""
+    argument = params.get(roles.argument)
+    if not roles.beside or not isinstance(argument, str):
+        return params
+    found = {
+        name: next((near for end in endings if stores.exists(near := argument + end)), None)
+        for name, endings in roles.beside.items()
+        if name not in params
+    }
+    return params | {name: near for name, near in found.items() if near}
 
 
 def read_painting(url: str, stores: Stores) -> bytes:

@@ -71,6 +71,17 @@ ClassArgs: TypeAlias = Annotated[dict[str, Any], Role.CLASS_ARGS]
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """Marks a parameter whose file, if it is not given, is looked for beside that after the colon.
+
+    Attributes:
+        endings: what is appended to that one's name, the most usual first.
+    """
+
+    endings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Newer:
     """Marks a parameter that joined, or got another default, after jobs were given ids.
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 from impasto.schema.base import Frozen
-from impasto.scorers.params import Role
+from impasto.scorers.params import Beside, Role
 
 FILES = {Role.PICTURE, Role.FILE, Role.CODE, Role.FOLDER, Role.ARRAYS, Role.CODE_FOLDER}
 """Roles of parameters that name files, one or, by name, several."""
@@ -28,6 +28,7 @@ class Roles:
         class_name: the one that names a class in that file, or "".
         class_args: the one that holds the class's arguments, or "".
         code_folder: the one that names what the program imports, or "".
+        beside: those whose files lie beside the argument's, each with the endings of their names.
     """
 
     files: dict[str, Role] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class Roles:
     class_name: str = ""
     class_args: str = ""
     code_folder: str = ""
+    beside: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,12 @@ def roles_of(params: type[Frozen]) -> Roles:
         names.get(Role.CLASS_NAME, ""),
         names.get(Role.CLASS_ARGS, ""),
         names.get(Role.CODE_FOLDER, ""),
+        {
+            name: mark.endings
+            for name, info in params.model_fields.items()
+            for mark in info.metadata
+            if isinstance(mark, Beside)
+        },
     )
 
 

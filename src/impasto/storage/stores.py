@@ -77,6 +77,14 @@ class Stores:
             raise BadInput(f"{place}: does not name an object", "give its full name")
         return Store(place.parent, self.profile(place)), place.name
 
+    def exists(self, url: str | Url) -> bool:
+        """Return whether a file or object is there; raises Unavailable."""
+        place = self.locate(url)
+        if place.local:
+            return place.path.is_file()
+        store, key = self.open_parent(place)
+        return store.stat(key) is not None
+
     def read(self, url: str | Url) -> bytes:
         """Return a file or object that a user names; raises BadInput or Unavailable."""
         place = self.locate(url)

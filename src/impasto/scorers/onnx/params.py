@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from impasto.schema.base import Frozen
-from impasto.scorers.params import ArrayValues, BehindColon, Newer, Range, TrustedFile
+from impasto.scorers.params import ArrayValues, BehindColon, Beside, Newer, Range, TrustedFile
 
 _SIZE = re.compile(r"([1-9]\d{0,4}x([1-9]\d{0,4})?|x[1-9]\d{0,4})?")
 
@@ -43,6 +43,8 @@ class OnnxParams(Frozen):
         threshold: least score of what counts as found, from 0 to 1.
         iou: share of their union that two boxes of one class may have in common, from 0 to 1.
         draw: paint boxes, masks, keypoints and labels into the pictures.
+        data: file of the model's weights, where they are not in the model; one beside it, such as
+            model.onnx.data or model.onnx_data, is found.
         columns: columns to use as features of rows, separated by commas; otherwise all.
     """
 
@@ -64,6 +66,7 @@ class OnnxParams(Frozen):
     threshold: Annotated[float, Newer(), Field(gt=0, le=1)] = 0.25
     iou: Annotated[float, Newer(), Field(ge=0, le=1)] = 0.7
     draw: Annotated[bool, Newer()] = False
+    data: Annotated[TrustedFile | None, Newer(), Beside((".data", "_data"))] = None
     columns: str = ""
 
     def fixed(self) -> tuple[int | None, int | None]:

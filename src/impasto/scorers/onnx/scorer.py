@@ -54,14 +54,15 @@ class OnnxScorer(Scorer):
         """Load the model.
 
         Raises:
-            BadInput: it is not an ONNX model, keeps weights in other files, has inputs of no
+            BadInput: it is not an ONNX model, its weights are not there, it has inputs of no
                 supported form, or ONNX Runtime is missing.
             Unavailable: the store, or ONNX Runtime's CUDA, does not answer.
         """
         self._params, self._alive = params, inputs.alive
         self._name = PurePosixPath(params.model).name
         content = inputs.trusted(params.model)
-        self._session = open_session(self._name, content, device)
+        data = inputs.trusted(params.data) if params.data else None
+        self._session = open_session(self._name, content, device, data)
         self._model = _Model.of(self._name, self._session, params, inputs)
         self._taken = self._model.taken
         self.batch = self._taken.batch
@@ -97,8 +98,9 @@ class OnnxScorer(Scorer):
             BadInput: it runs at no size, or has inputs of no supported form.
         """
         name, content = PurePosixPath(params.model).name, inputs.trusted(params.model)
+        data = inputs.trusted(params.data) if params.data else None
         try:
-            session = open_session(name, content, "cpu")
+            session = open_session(name, content, "cpu", data)
         except BadInput:
             # It may need what the CPU lacks; if not, loading it says what is wrong.
             return {}
