@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import signal
@@ -10,14 +11,15 @@ from fractions import Fraction
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
 import impasto
-from impasto.driver.trial import preview
+from impasto.driver.sheet import preview
 from impasto.schema.job import JobSpec
 from impasto.settings import Settings
 from impasto.worker.trial import Tried
@@ -26,6 +28,8 @@ from support.command import call, start, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from conftest import MakeClip
 
@@ -68,13 +72,18 @@ class Page(HTMLParser):
         super().__init__()
         self.pictures: list[Image.Image] = []
         self.text: list[str] = []
-        self.attributes: list[str] = []
+        self.edges: list[str] = []
+        self.videos: list[bytes] = []
         self.feed(path.read_text())
 
     def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
-        self.attributes += [name for name, _ in attrs]
+        given = dict(attrs)
+        if tag == "input" and "aria-label" in given:
+            self.edges.append(given["aria-label"] or "")
+        if "data-mp4" in given:
+            self.videos.append(b64decode(given["data-mp4"] or ""))
         if tag == "img":
-            data = dict(attrs)["src"] or ""
+            data = given["src"] or ""
             assert data.startswith("data:image/jpeg;base64,")
             self.pictures.append(Image.open(BytesIO(b64decode(data.partition(",")[2]))))
 
@@ -133,8 +142,83 @@ def test_a_page_holds_all_its_pictures_and_escapes_names(clip: MakeClip) -> None
     # Two paintings, and three rows of two.
     assert len(page.pictures) == 2 + 6
     assert {"0:00", "0:01.28", "red&.png", "blue&.png"} <= {*page.text}
-    assert "oninput" in page.attributes
+    assert page.edges[:2] == [
+        f"Edge between source and result: blue&.png, {moment}" for moment in ("0:00", "0:01.28")
+    ]
+    assert len(page.edges) == 4
     assert "http" not in Path("s.html").read_text()
+
+
+def test_each_style_is_tried_with_each_setting(clip: MakeClip) -> None:
+    words = ["preview", clip(frames=48), "--style", "paintings", "--at", "1"]
+    done = call(*words, "--strength", "0.5, 1", "--max-size", "48,96,48", "-o", "s.html")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("s.html: 1 frame in 2 styles and 4 settings\n")
+    assert "per style in the first setting for 48 frames" in done.stdout
+    assert " --strength 0.5 --max-size 48 -o out.mp4\n" in done.stdout
+    page = Page(Path("s.html"))
+    settings = [f"strength {x}, max size {y}" for x in ("0.5", "1") for y in (48, 96)]
+    assert [text for text in page.text if text.startswith("strength")] == 2 * settings
+    # A painting is shown once, before its first setting; the source is shown first.
+    _, blue, *painted = page.pictures
+    assert blue.size == (256, 256)
+    widths = [picture.width for picture in painted]
+    assert widths == [48, 96, 48, 96, 256, 48, 96, 48, 96]
+    weak, strong = (np.asarray(painted[n], int) for n in (1, 3))
+    assert np.abs(weak - strong).mean() > 5
+
+
+def test_arguments_of_a_class_are_settings_too(tmp_path: Path) -> None:
+    (tmp_path / "gain.py").write_text(
+        "class Gain:\n"
+        "    def __init__(self, gain: float = 1.0, note: str = '') -> None:\n"
+        "        self.told = {'gain': gain, 'note': note}\n"
+        "    def score(self, batch):\n"
+        "        return [self.told for _ in batch]\n"
+    )
+    words = ["--scorer", "python:gain.py:Gain", "--gain", "2,3", "--note", "a,b", "-o", "s.html"]
+    done = call("preview", PAINTING, *words)
+    assert done.returncode == 0, done.stderr
+    page = Page(Path("s.html"))
+    assert [text for text in page.text if text.startswith("gain")] == [
+        *("gain 2", "gain: 2.0", "gain 3", "gain: 3.0")
+    ]
+    assert page.text.count("note: a,b") == 2
+
+
+def test_motion_shows_what_a_job_would_make(clip: MakeClip, tmp_path: Path) -> None:
+    video = clip(frames=48)
+    words = [video, "--style", PAINTING, "--strength", "0,1", "--at", "1"]
+    done = call("preview", *words, "--motion", "0.4s", "-o", "s.html", "--json", "--home", "h")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rows"] == 2
+    assert not Path("h").exists()
+    page = Page(Path("s.html"))
+    assert "in motion from 0:01" in page.text
+    source, kept, painted = (_frames(data) for data in page.videos)
+    assert [frame_number(frame.mean(axis=2)) for frame in source] == [*range(25, 35)]
+    # To keep the source is not to leave it as it is, but nearly.
+    assert [frame_number(frame.mean(axis=2)) for frame in kept] == [*range(25, 35)]
+    run = ["run", video, "--style", PAINTING, "--frames", "png", "-o", "all"]
+    assert call(*run, "--home", tmp_path / "home").returncode == 0
+    made = np.stack([np.asarray(Image.open(f"all/{n:06d}.png"), int) for n in range(20, 40)])
+    apart = [np.abs(made - frame).mean(axis=(1, 2, 3)) for frame in painted]
+    assert [20 + int(each.argmin()) for each in apart] == [*range(26, 36)]
+    assert max(each.min() for each in apart) < 12
+
+
+def test_motion_stays_within_the_video(clip: MakeClip) -> None:
+    words = [clip(frames=48), "--scorer", "identity", "--end", "0:01", "--at", "0:00.9"]
+    done = call("preview", *words, "--motion", "0.2", "-o", "s.html")
+    assert done.returncode == 0, done.stderr
+    source, result = (_frames(data) for data in Page(Path("s.html")).videos)
+    assert [frame_number(frame.mean(axis=2)) for frame in source] == [*range(20, 25)]
+    assert len(result) == 5
+
+
+def _frames(data: bytes) -> list[NDArray[Any]]:
+    with av.open(BytesIO(data), "r") as video:
+        return [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
 
 
 def test_a_painting_of_a_folder_that_cannot_be_read_is_left_out(clip: MakeClip) -> None:
@@ -230,6 +314,23 @@ def test_the_command_for_the_whole_job_can_be_pasted(clip: MakeClip, tmp_path: P
         ),
         (["--style", "paintings", "-o", "no/s.png"], "no/s.png: its folder does not exist"),
         (["--style", "paintings", "-o", "there.png"], "add --overwrite to replace it"),
+        (
+            ["--style", "paintings", "--strength", "0.5,"],
+            "--strength 0.5,: '' is not a number; write numbers with commas between them",
+        ),
+        (["--style", "paintings", "--strength", "1,2"], "strength"),
+        (["--style", "paintings", "--max-size", "small"], "'small' is not a whole number"),
+        (["--style", "paintings", "--motion", "2s"], "--motion: needs a page to play on"),
+        (["--style", "paintings", "--motion", "11s", "-o", "s.html"], "not within 10 seconds"),
+        (["--style", "paintings", "--motion", "0", "-o", "s.html"], "not within 10 seconds"),
+        (
+            ["--scorer", "python:labels.py:Labels", "--motion", "1s", "-o", "s.html"],
+            "--motion: the scorer makes no pictures; leave it out",
+        ),
+        (
+            ["--style", "paintings", "--strength", ",".join(f"0.{n}" for n in range(10, 90))],
+            "160 rows of 6 frames: are more than the 600 pictures of a sheet",
+        ),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_in_one_line(
@@ -244,9 +345,11 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(
     assert not Path("s.png").exists()
 
 
-def test_moments_need_a_video() -> None:
-    done = call("preview", PAINTING, "--style", PAINTING, "--at", "1", "-o", "s.png")
-    assert "--at needs a video; leave it out" in done.stderr
+def test_moments_and_motion_need_a_video() -> None:
+    words = ["preview", PAINTING, "--style", PAINTING, "-o", "s.html"]
+    for option in ("--at", "--motion"):
+        done = call(*words, option, "1")
+        assert f"{option} needs a video; leave it out" in done.stderr
 
 
 def test_ctrl_c_ends_it_at_once_and_leaves_nothing() -> None:

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 
 GROUPS = {
     "Options": [
-        *("output", "against", "scorer", "style", "at", "number", "items", "sample", "every"),
-        *("start", "end", "stream"),
-        "overwrite",
+        *("output", "against", "scorer", "style", "at", "number", "motion", "items", "sample"),
+        *("every", "start", "end", "stream", "overwrite"),
     ],
     "What comes out": [
         "max_size",
@@ -62,7 +61,10 @@ EXAMPLES = {
         "impasto run 'footage/**/*.mp4' --style painting.jpg -o painted/",
         "impasto run clip.mp4 --style a.jpg --style b.jpg -o 'out/{name}-{style}.mp4'",
     ],
-    "preview": ["impasto preview clip.mp4 --style a.jpg --style b.jpg -o sheet.png"],
+    "preview": [
+        "impasto preview clip.mp4 --style a.jpg --style b.jpg -o sheet.png",
+        "impasto preview clip.mp4 --style a.jpg --strength 0.5,1 --motion 2s -o s.html",
+    ],
     "try": ["impasto try onnx:model.onnx photo.jpg"],
     "plan": ["impasto plan clip.mp4 --style painting.jpg -o out.mp4"],
     "logs": [

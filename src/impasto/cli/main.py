@@ -23,6 +23,7 @@ from impasto.cli.commands import (
     jobs,
     metrics,
     move,
+    preview,
     run,
     serve,
     timings,
@@ -59,6 +60,7 @@ def _main(
 
 for _commands in (
     run,
+    preview,
     trial,
     jobs,
     timings,

@@ -48,6 +48,19 @@ def small_jpeg(frame: Frame, side: int, facts: VideoFacts | None = None) -> byte
     return buffer.getvalue()
 
 
+def small_rgb(frame: Frame, side: int) -> NDArray[np.uint8]:
+    """Return a frame in RGB, as it is coded and not as players turn it.
+
+    Args:
+        frame: the frame.
+        side: maximum of the picture's longer side, in pixels.
+
+    Returns:
+        (H, W, 3).
+    """
+    return _rgb(frame, *output_size(frame.layout.width, frame.layout.height, side))
+
+
 def _rgb(frame: Frame, width: int, height: int) -> NDArray[np.uint8]:
     """Return a frame in RGB and another size, (H, W, 3)."""
     from PIL import Image

@@ -7,7 +7,7 @@ import sys
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from impasto.cli.render import traces
 from impasto.cli.render.text import console, fact_lines, json_line, note, roughly, say
@@ -22,7 +22,8 @@ from impasto.storage.local import mapped
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from impasto.driver.trial import Attempt, Preview
+    from impasto.driver.sheet import Preview
+    from impasto.driver.trial import Attempt
     from impasto.scorers.base import Record
 
 WRITABLE = (*PICTURES, ".jsonl")
@@ -38,43 +39,64 @@ def scoring(rows: int) -> Iterator[Callable[[int, int], None]]:
     """Show on a terminal how far a sheet is.
 
     Args:
-        rows: how many styles it has.
+        rows: how many rows it has.
     """
     if not console(stderr=True).is_terminal:
         yield lambda done, total: None
         return
-    what = "loading the model" if rows == 1 else f"loading the model for {rows} styles"
+    what = "loading the model" if rows == 1 else f"loading the model for {rows} rows"
     with console(stderr=True).status(what) as status:
         yield lambda done, total: status.update(f"scoring: {done} of {total}")
 
 
-def preview(made: Preview, sheet: str, command: str, *, as_json: bool) -> None:
+class Drawn(NamedTuple):
+    """A sheet that was drawn.
+
+    Attributes:
+        path: where it is.
+        styles: how many styles it has.
+        settings: how many settings of each.
+        command: the command for the whole job, as in its first row.
+    """
+
+    path: str
+    styles: int
+    settings: int
+    command: str
+
+
+def preview(made: Preview, drawn: Drawn, *, as_json: bool) -> None:
     """Print where a sheet is and what the whole job would take, or a JSON line."""
+    moved = made.motion.rows if made.motion else ()
     failed = sum(isinstance(cell, str) for row in made.rows for cell in row.cells)
+    failed += sum(isinstance(each, str) for each in moved)
     if as_json:
         json_line(
             {
-                "output": sheet,
+                "output": drawn.path,
                 "rows": len(made.rows),
                 "items": [each.name for each in made.chosen],
                 "failed": failed,
                 "job_items": made.count,
                 "job_seconds": round(made.seconds, 1),
                 "workers": made.workers,
-                "command": command,
+                "command": drawn.command,
             }
         )
         return
     for line in made.notes:
         note(line)
     called = counted(len(made.chosen), made.noun)
-    styles = f" in {len(made.rows)} styles" if len(made.rows) > 1 else ""
+    kinds = [(drawn.styles, "styles"), (drawn.settings, "settings")]
+    several = [counted(count, noun) for count, noun in kinds if count > 1]
+    styles = f" in {' and '.join(several)}" if several else ""
     aside = f", {failed} failed" if failed else ""
-    say(f"{sheet}: {called}{styles}{aside}")
+    say(f"{drawn.path}: {called}{styles}{aside}")
     whole = f"{counted(made.count, made.noun)} with {counted(made.workers, 'workers')}"
-    each = " per style" if len(made.rows) > 1 else ""
-    say(f"all of it: about {roughly(made.seconds)}{each} for {whole}:")
-    say(f"  {command}")
+    each = " per style" if drawn.styles > 1 else ""
+    first = " in the first setting" if drawn.settings > 1 else ""
+    say(f"all of it: about {roughly(made.seconds)}{each}{first} for {whole}:")
+    say(f"  {drawn.command}")
 
 
 def attempt(done: Attempt, scorer: str, target: Path | None, *, as_json: bool) -> None:

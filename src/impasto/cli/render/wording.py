@@ -21,6 +21,7 @@ _OWN = {
     "config",
     "download",
     "hours",
+    "motion",
     "permission",
     "plot",
     "recursive",

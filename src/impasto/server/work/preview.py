@@ -68,7 +68,7 @@ def preview(
         source=_jpeg(source, *shape),
         scored=_jpeg(tried.picture, *shape),
         record=[dict(each) for each in tried.records[:RECORDS]],
-        at=float(sampled.moment(chosen)) if facts else None,
+        at=float(sampled.moment(chosen.index)) if facts else None,
         estimate=whole.model_copy(update={"warnings": [*whole.warnings, *notes]}),
     )
     return made.model_dump_json().encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from PIL import Image, ImageOps
 
@@ -14,7 +14,7 @@ from impasto.schema.words import plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from impasto.driver.trial import Preview
+    from impasto.driver.sheet import Preview
     from impasto.worker.trial import Picture, Tried
 
 THUMBNAIL = 400
@@ -36,42 +36,65 @@ class Cell:
     failed: bool = False
 
 
+class Label(NamedTuple):
+    """What a row of results is.
+
+    Attributes:
+        name: the name of its style.
+        setting: what tells it from other rows of the same style; "" where there are none.
+    """
+
+    name: str
+    setting: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A row of a sheet.
 
     Attributes:
         label: what it is.
-        painting: a picture of it, or None.
+        painting: a picture of it; None if there is none, or if the row before has the same.
         cells: one for each column.
+        motion: the row in motion, as MP4, or why there is none; b"" where none is shown.
     """
 
-    label: str
+    label: Label
     painting: Image.Image | None
     cells: tuple[Cell, ...]
+    motion: bytes | str = b""
 
 
-def lines(made: Preview, names: Sequence[str], source: str) -> list[Line]:
+def lines(made: Preview, labels: Sequence[Label], source: str) -> list[Line]:
     """Return the rows of a sheet, the source's first if it is pictures.
 
     Args:
         made: what the sheet shows.
-        names: the names of the results' rows.
+        labels: those of the results' rows.
         source: the source's name.
     """
+    motion = made.motion
+    moved = motion.rows if motion else [b""] * len(made.rows)
     rows: list[Line] = []
     if any(picture is not None for picture in made.sources):
         cells = tuple(Cell(_image(picture, made)) for picture in made.sources)
-        rows.append(Line(plain(source), None, cells))
-    for name, row in zip(names, made.rows, strict=True):
+        shown = motion.source if motion else b""
+        rows.append(Line(Label(plain(source)), None, cells, shown))
+    before: bytes | None = None
+    for label, row, moving in zip(labels, made.rows, moved, strict=True):
         painting = row.params.get("style")
-        shown = None
-        if painting:
-            with Image.open(io.BytesIO(painting)) as opened:
-                opened.draft("RGB", (THUMBNAIL, THUMBNAIL))
-                shown = ImageOps.exif_transpose(opened).convert("RGB")
-        rows.append(Line(plain(name), shown, tuple(_cell(cell, made) for cell in row.cells)))
+        told = Label(plain(label.name), plain(label.setting))
+        cells = tuple(_cell(cell, made) for cell in row.cells)
+        picture = _painting(painting) if painting and painting != before else None
+        rows.append(Line(told, picture, cells, moving))
+        before = painting
     return rows
+
+
+def _painting(data: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(data)) as opened:
+        opened.draft("RGB", (THUMBNAIL, THUMBNAIL))
+        return ImageOps.exif_transpose(opened).convert("RGB")
 
 
 def _cell(tried: Tried | str, made: Preview) -> Cell:

@@ -81,7 +81,8 @@ def _label(row: Line, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> Ima
     """Draw a row's name, below its painting if it has one."""
     painting = _fitted(row.painting, LABEL)
     top = painting.height + GAP // 2 if painting else 0
-    text = _wrapped((row.label,), font, LABEL)[:3]
+    text = _wrapped((row.label.name,), font, LABEL)[:3]
+    text += _wrapped((row.label.setting,), font, LABEL)[:3]
     label = Image.new("RGB", (LABEL, top + _tall(font) * len(text)), PAPER)
     if painting:
         label.paste(painting, (0, 0))

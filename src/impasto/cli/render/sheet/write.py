@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from impasto.driver.trial import Preview
+    from impasto.cli.render.sheet.cells import Label
+    from impasto.driver.sheet import Preview
 
 
-def write(made: Preview, names: Sequence[str], source: str, target: Path) -> None:
+def write(made: Preview, labels: Sequence[Label], source: str, target: Path) -> None:
     """Write a sheet as a picture or a page, by the suffix of its name.
 
     Args:
         made: what it shows.
-        names: the rows' names.
+        labels: what its rows of results are.
         source: the source's name.
         target: where to.
 
@@ -31,9 +32,9 @@ def write(made: Preview, names: Sequence[str], source: str, target: Path) -> Non
         BadInput, Unavailable: the file cannot be written.
     """
     heads = [plain(each.name) for each in made.chosen]
-    rows = lines(made, names, source)
+    rows = lines(made, labels, source)
     if target.suffix.lower() == ".html":
-        data = page(heads, rows).encode()
+        data = page(heads, rows, made.motion.name if made.motion else "").encode()
     else:
         held = io.BytesIO()
         kind = "PNG" if target.suffix.lower() == ".png" else "JPEG"
