@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from support.browsing import drop, enter, tab, token, write_config
+from support.browsing import drop, enter, serious, tab, token, write_config
 from support.clips import make_clip
 from support.serve_process import ServeProcess
 
@@ -132,6 +132,34 @@ def test_a_videos_codec_and_quality_are_chosen_and_kept_for_another_style(
         page.get_by_role("link", name="Another style").click()
         expect(page.get_by_label("Codec")).to_have_value("prores")
         expect(page.get_by_label("Quality")).to_have_value("80")
+
+
+def test_the_frame_to_preview_is_chosen_from_those_that_differ(
+    folder: Path, url: str, browser: Browser
+) -> None:
+    film = folder / "media" / "film.mp4"
+    make_clip(film, frames=50, size=(192, 128))
+    with tab(browser) as page:
+        enter(page, url, token(folder, "submitter")[1], "new")
+        _name(page, folder)
+        expect(page.locator(".estimate")).to_contain_text("1 image")
+        frames = page.get_by_role("group", name="The frame to preview").get_by_role("button")
+        expect(frames).to_have_count(0)
+        page.get_by_label("URL of a clip").fill(str(film))
+        page.get_by_label("URL of a clip").press("Tab")
+        expect(frames).to_have_count(4)
+        expect(page.locator(".moments [aria-pressed=true]")).to_have_count(1)
+        # One is chosen before anything is painted; after that, each is painted when it is chosen.
+        frames.first.click()
+        expect(frames.first).to_have_attribute("aria-pressed", "true")
+        page.get_by_role("button", name="Preview one frame").click()
+        painted = page.get_by_alt_text("The result")
+        first = painted.get_attribute("src")
+        assert first
+        frames.last.click()
+        expect(frames.last).to_have_attribute("aria-pressed", "true")
+        expect(painted).not_to_have_attribute("src", first)
+        assert serious(page) == []
 
 
 def test_a_file_that_was_mended_is_looked_at_again(

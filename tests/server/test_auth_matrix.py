@@ -74,6 +74,7 @@ TABLE: dict[str, Row] = {
     "GET /v1/events": Row("viewer", endless=True),
     "POST /v1/jobs": Row("submitter", body={"source": "/none/x.mp4"}),
     "POST /v1/plan": Row("submitter", body={"source": "/none/x.mp4"}),
+    "POST /v1/moments": Row("submitter", body={"source": "/none/x.mp4"}),
     "POST /v1/preview": Row("submitter", body={"source": "/none/x.mp4"}),
     "POST /v1/uploads": Row("submitter", body={"name": "x.mp4", "bytes": 1}),
     "PUT /v1/uploads/{upload_id}/{name}": Row("submitter"),

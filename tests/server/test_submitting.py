@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from impasto.driver import api
 from impasto.jobs.job import Job
@@ -337,10 +337,34 @@ def test_a_preview_shows_one_frame_before_and_after(serving: Serving) -> None:
     assert (late.status_code, "the video is" in late.json()["title"]) == (422, True)
 
 
+def test_frames_to_choose_from_are_those_that_a_preview_shows(serving: Serving) -> None:
+    clip, client = str(serving.media / "clip.mp4"), serving.client("submitter")
+    answer = client.post("/v1/moments", json={"source": clip, "scorer": "identity"})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert len(told["moments"]) == 4
+    assert 0 <= told["main"] < 4
+    for each in told["moments"]:
+        given = {"source": clip, "scorer": "identity", "at": each["at"]}
+        made = client.post("/v1/preview", json=given).json()
+        small, whole = (
+            Image.open(io.BytesIO(base64.b64decode(data))).convert("L")
+            for data in (each["picture"], made["source"])
+        )
+        apart = ImageChops.difference(small, whole.resize(small.size))
+        assert ImageStat.Stat(apart).mean[0] < 4
+        assert made["at"] == pytest.approx(each["at"], abs=0.001)
+    outside = {"source": clip, "scorer": "identity"}
+    _refused(serving.client("submitter", "acme"), 422, "clip.mp4", outside, ("moments",))
+    painting = str(serving.media / "waves.png")
+    none = client.post("/v1/moments", json={"source": painting, "scorer": "identity"})
+    assert none.json() == {"moments": [], "main": 0}
+
+
 def test_a_damaged_clip_is_a_clear_answer(serving: Serving) -> None:
     (serving.media / "bad.mp4").write_bytes(b"\0" * 4096)
     given = {"source": str(serving.media / "bad.mp4"), "scorer": "identity"}
-    for path in ("plan", "preview"):
+    for path in ("plan", "moments", "preview"):
         answer = serving.client("submitter").post(f"/v1/{path}", json=given)
         assert (answer.status_code, "bad.mp4" in answer.json()["title"]) == (422, True)
 

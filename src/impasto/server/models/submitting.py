@@ -137,6 +137,30 @@ class Preview(Frozen):
     estimate: Estimate
 
 
+class Moment(Frozen):
+    """A frame of a video that may be previewed.
+
+    Attributes:
+        at: when it is shown, in seconds; as ``at`` of a preview it names this frame.
+        picture: the frame, small, JPEG in base64.
+    """
+
+    at: float
+    picture: str
+
+
+class MomentList(Frozen):
+    """Frames that show what is in a video: one a shot, the most different.
+
+    Attributes:
+        moments: up to four of them, in order; empty where the source is no video.
+        main: the place among them, from 0, of the one that stands for most of the video.
+    """
+
+    moments: list[Moment] = Field(default_factory=list)
+    main: int = 0
+
+
 class UploadRequest(Frozen):
     """A file that the caller wants to upload.
 

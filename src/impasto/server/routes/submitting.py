@@ -16,6 +16,7 @@ from impasto.server.access.guard import Submitter, Viewer
 from impasto.server.context import Here
 from impasto.server.models.submitting import (
     Estimate,
+    MomentList,
     Preview,
     PreviewRequest,
     ScorerList,
@@ -81,6 +82,21 @@ async def plan(given: Submission, request: Request, caller: Submitter, context: 
         **await _wanted(context, caller, given),
     )
     return Estimate.model_validate_json(data)
+
+
+@router.post("/moments")
+async def moments(
+    given: Submission, request: Request, caller: Submitter, context: Here
+) -> MomentList:
+    """Choose frames of a video that may be previewed; nothing is scored or written."""
+    data = await context.children.ask(
+        context.children.decoding,
+        "impasto.server.work.moments:moments",
+        request.is_disconnected,
+        caller.party,
+        **await _wanted(context, caller, given),
+    )
+    return MomentList.model_validate_json(data)
 
 
 @router.post("/preview")

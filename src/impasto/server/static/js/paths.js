@@ -26,6 +26,7 @@ export const source = (id) => `/v1/jobs/${e(id)}/source`;
 export const outputs = (id, cursor) => `/v1/jobs/${e(id)}/files?cursor=${e(cursor)}`;
 export const output = (id, name) => `/v1/jobs/${e(id)}/files/${names(name)}?download=1`;
 export const plan = () => `/v1/plan`;
+export const moments = () => `/v1/moments`;
 export const preview = () => `/v1/preview`;
 export const uploads = () => `/v1/uploads`;
 export const scorers = () => `/v1/scorers`;

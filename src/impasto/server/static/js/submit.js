@@ -3,6 +3,7 @@ import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { get, may, post, session } from "./api.js";
 import { Drop } from "./drop.js";
 import { baseName, duration, many, number } from "./format.js";
+import { Moments, useMoments } from "./moments.js";
 import * as paths from "./paths.js";
 import { go, link } from "./router.js";
 import { Field, fieldsOf } from "./schemaform.js";
@@ -123,6 +124,8 @@ function Form({ scorers, start, again }) {
   const fields = fieldsOf(scorer).filter(({ role }) => role === "" || role === "picture" || may("operator"))
     .filter((field) => !isModel(scorer, field));
   const [looks, setLooks] = useState(0);
+  const [picked, setPicked] = useState({});
+  const [looking, setLooking] = useState(false);
   const latest = useRef("");
   // What is chosen for a video stays in sight while it is refused.
   const film = useRef(false);
@@ -130,6 +133,9 @@ function Form({ scorers, start, again }) {
   const request = wanted ?? sourceOf(form, scorer);
   const asked = JSON.stringify({ ...request, labels: 0 });
   latest.current = asked;
+  const source = form.source?.url;
+  const moments = useMoments(film.current ? source : null);
+  const at = (picked.source === source ? picked.at : moments?.moments[moments.main].at) ?? null;
   // The name of the output changes nothing about a frame.
   const pictured = JSON.stringify({ ...wanted, labels: 0, output: 0, overwrite: 0 });
   useEffect(() => setProblem(null), [JSON.stringify(form)]);
@@ -147,18 +153,27 @@ function Form({ scorers, start, again }) {
     return () => { clearTimeout(timer); stop.abort(); };
   }, [asked, looks]);
 
-  const look = async () => {
+  const look = async (moment = at) => {
     setProblem(null);
+    setLooking(true);
     const [mine, whole] = [pictured, asked];
     try {
-      const found = await post(paths.preview(), wanted);
-      setPreview({ pictured: mine, found });
+      const found = await post(paths.preview(), { ...wanted, at: moment });
+      // Without a choice, the service has made one.
+      setPicked({ source, at: moment ?? found.at });
+      setPreview({ pictured: mine, at: moment ?? found.at, found });
       if (whole === latest.current) setEstimate({ estimate: found.estimate, whole: true });
     } catch (error) {
       if (whole !== latest.current) return;
       if (refuses(error)) setEstimate({ problem: error, whole: true });
       else setProblem(error);
+    } finally {
+      setLooking(false);
     }
+  };
+  const pick = (moment) => {
+    setPicked({ source, at: moment });
+    if (seen && wanted && !refused) look(moment);
   };
   const submit = async (event) => {
     event.preventDefault();
@@ -180,7 +195,8 @@ function Form({ scorers, start, again }) {
   const refused = refuses(estimate.problem);
   const style = form.scorer === "style";
   const canUpload = session.value.can_write;
-  const seen = preview?.pictured === pictured ? preview.found : null;
+  // While another frame is on its way, the one before stays.
+  const seen = preview?.pictured === pictured && (preview.at === at || looking) ? preview.found : null;
   return html`<form onSubmit=${submit}>
     <div class="head"><h1>${again ? "Another style" : "New job"}</h1></div>
     ${!canUpload && html`<${Trouble} kind="warn"><div>You have no place for outputs, so nothing can be uploaded or submitted.</div><div class="remedy">Ask the administrator to add one to the service's settings.</div><//><br />`}
@@ -216,7 +232,8 @@ function Form({ scorers, start, again }) {
         ${seen ? html`<${Look} preview=${seen} />` : html`<div class="compare empty-frame" style=${{ aspectRatio: "16 / 9" }}>
           <div class="stack tight" style=${{ justifyItems: "center", padding: "20px" }}><${Icon} name="brush" />
             <span>${wanted ? "See one frame before you start." : style ? "A clip and a painting, and you see one frame here." : "Choose a source first."}</span>
-            <${Act} run=${look} disabled=${!wanted || refused}>Preview one frame<//></div></div>`}
+            <${Act} run=${() => look()} disabled=${!wanted || refused}>Preview one frame<//></div></div>`}
+        ${moments && html`<${Moments} moments=${moments.moments} at=${at} disabled=${looking} onPick=${pick} />`}
         <${Estimate} ...${estimate} again=${() => setLooks(looks + 1)} />
         <${Trouble} problem=${problem} />
         <div class="row"><button class="button primary big" disabled=${!wanted || refused || busy || !canUpload}>${busy ? html`<span class="spin"></span>` : null}Start</button>
