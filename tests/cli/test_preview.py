@@ -48,6 +48,12 @@ class Fussy:
             raise ValueError("too dark")
         return 255 - batch
 
+class Every:
+    def score(self, batch):
+        if any(int(picture.mean() * 100) % 3 == 0 for picture in batch):
+            raise ValueError("a third of all fail")
+        return 255 - batch
+
 class Slow:
     def score(self, batch):
         Path("scoring").touch()
@@ -207,6 +213,15 @@ def test_motion_shows_what_a_job_would_make(clip: MakeClip, tmp_path: Path) -> N
     assert max(each.min() for each in apart) < 12
 
 
+def test_motion_in_which_frames_fail_says_how_many(clip: MakeClip) -> None:
+    words = [clip(frames=48), "--scorer", "python:labels.py:Every", "-n", "4"]
+    done = call("preview", *words, "--motion", "0.4", "-o", "s.html")
+    assert done.returncode == 0, done.stderr
+    page = Page(Path("s.html"))
+    assert any(re.fullmatch(r"[1-9] of 10 frames failed", text) for text in page.text)
+    assert len(page.videos) == 1
+
+
 def test_motion_stays_within_the_video(clip: MakeClip) -> None:
     words = [clip(frames=48), "--scorer", "identity", "--end", "0:01", "--at", "0:00.9"]
     done = call("preview", *words, "--motion", "0.2", "-o", "s.html")
@@ -235,8 +250,11 @@ def test_a_painting_of_a_folder_that_cannot_be_read_is_left_out(clip: MakeClip) 
 
 def test_a_clip_is_shown_as_players_show_it(clip: MakeClip) -> None:
     video = clip(frames=24, rotation=-90, sample_aspect=Fraction(2))
-    assert call("preview", video, "--scorer", "identity", "-o", "s.html", "-n", "1").returncode == 0
-    source, result = Page(Path("s.html")).pictures
+    words = [video, "--scorer", "identity", "-o", "s.html", "-n", "1", "--motion", "0.1"]
+    assert call("preview", *words).returncode == 0
+    page = Page(Path("s.html"))
+    assert [_frames(data)[0].shape for data in page.videos] == [(192, 64, 3)] * 2
+    source, result = page.pictures
     assert source.size == result.size == (64, 192)
     # The frame's number is at its top, which is on the right now.
     dark_or_bright = np.abs(np.asarray(source.convert("L")).astype(int) - 126) > 60

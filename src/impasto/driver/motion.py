@@ -15,11 +15,12 @@ from PIL import Image
 from impasto.driver.api import run
 from impasto.engines.warm import WarmWorkers
 from impasto.errors import BadInput, Incomplete
-from impasto.media.read.describe import rotation
+from impasto.media.compare.pane import orientation
 from impasto.media.small import small_rgb
 from impasto.media.write.moving import moving
 from impasto.schema.base import change
 from impasto.schema.moments import clock
+from impasto.schema.words import counted
 from impasto.storage.scratch import scratch
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from impasto.driver.sampling import Sampled, Telling
     from impasto.schema.job import JobSpec
     from impasto.schema.progress import Progress
+    from impasto.schema.source import VideoFacts
     from impasto.settings import Settings
 
 SIDE = 960
@@ -140,15 +142,12 @@ def move(
                     on_progress=on_progress,
                     warm=warm,
                 )
-            except Incomplete as error:
-                rows.append(error.fact)
+            except Incomplete:
+                failed = span.count - len([*target.glob("*.png")])
+                rows.append(f"{failed:,} of {counted(span.count, 'frames')} failed")
             else:
                 rows.append(_encoded(sampled, _scored(target, sampled, span)))
-    source = (
-        (_since(sampled, span, frame.index), small_rgb(frame, SIDE))
-        for frame in sampled.frames(span.first, span.past)
-    )
-    return Motion(span.name, _encoded(sampled, source), tuple(rows))
+    return Motion(span.name, _encoded(sampled, _source(sampled, span)), tuple(rows))
 
 
 def _range(sampled: Sampled, span: Span) -> dict[str, Fraction]:
@@ -170,7 +169,22 @@ def _scored(
             yield _since(sampled, span, index), np.asarray(picture.convert("RGB"))
 
 
+def _source(sampled: Sampled, span: Span) -> Iterator[tuple[Fraction, NDArray[np.uint8]]]:
+    """Yield the frames, upright, as a job's pictures are."""
+    turns, mirrored = orientation(_facts(sampled))
+    for frame in sampled.frames(span.first, span.past):
+        rgb = small_rgb(frame, SIDE)
+        upright = np.rot90(rgb[:, ::-1] if mirrored else rgb, turns)
+        yield _since(sampled, span, frame.index), np.ascontiguousarray(upright)
+
+
 def _encoded(sampled: Sampled, pictures: Iterator[tuple[Fraction, NDArray[np.uint8]]]) -> bytes:
-    facts = sampled.plan.facts
-    assert facts
-    return moving(pictures, facts.rate, SIDE, facts.sample_aspect, rotation(facts))
+    facts = _facts(sampled)
+    quarter = orientation(facts)[0] % 2
+    aspect = 1 / facts.sample_aspect if quarter else facts.sample_aspect
+    return moving(pictures, facts.rate, SIDE, aspect)
+
+
+def _facts(sampled: Sampled) -> VideoFacts:
+    assert sampled.plan.facts
+    return sampled.plan.facts

@@ -31,22 +31,20 @@ def moving(
     rate: Fraction,
     side: int,
     aspect: Fraction = Fraction(1),
-    turn: int = 0,
 ) -> bytes:
     """Encode pictures as MP4 with H.264 in 8 bits, which every browser plays.
 
     Args:
-        pictures: each with its moment in seconds, ascending from 0, in RGB: (H, W, 3).
+        pictures: each with its moment in seconds, ascending from 0, upright in RGB: (H, W, 3).
         rate: frames per second, approximately.
         side: maximum of the longer side, in pixels.
         aspect: width over height of one pixel.
-        turn: degrees clockwise by which players turn the pictures.
 
     Returns:
         The file, or b"" if there are no pictures.
     """
     held = io.BytesIO()
-    shown = ((moment, _upright(picture, side, aspect, turn)) for moment, picture in pictures)
+    shown = ((moment, _fitted(picture, side, aspect)) for moment, picture in pictures)
     first = next(shown, None)
     if first is None:
         return b""
@@ -80,12 +78,10 @@ def _stream(out: Any, picture: NDArray[np.uint8], rate: Fraction) -> VideoStream
     return stream
 
 
-def _upright(
-    picture: NDArray[np.uint8], side: int, aspect: Fraction, turn: int
-) -> NDArray[np.uint8]:
-    """Return a picture as players show it, small, with even sides as 4:2:0 needs them."""
+def _fitted(picture: NDArray[np.uint8], side: int, aspect: Fraction) -> NDArray[np.uint8]:
+    """Return a picture with square pixels, small, with even sides as 4:2:0 needs them."""
     image = Image.fromarray(picture)
-    width, height = output_size(max(1, round(image.width * aspect)), image.height, side)
+    wide, tall = image.width * max(aspect, Fraction(1)), image.height / min(aspect, Fraction(1))
+    width, height = output_size(round(wide), round(tall), side)
     even = (max(2, width // 2 * 2), max(2, height // 2 * 2))
-    image = image.resize(even, Image.Resampling.LANCZOS) if image.size != even else image
-    return np.asarray(image.rotate(-turn, expand=True) if turn else image)
+    return np.asarray(image.resize(even, Image.Resampling.LANCZOS) if image.size != even else image)
