@@ -36,7 +36,7 @@ def settings(scorer: str, params: Mapping[str, Any], fields: Mapping[str, Any]) 
     Args:
         scorer: the scorer.
         params: its parameters as they were given, by name; several numbers are one text.
-        fields: fields of a spec, by name; a list is several values.
+        fields: fields of a spec, by name; a list is several values, and None leaves a field out.
 
     Raises:
         BadInput: a text is not a list of numbers.
@@ -46,17 +46,20 @@ def settings(scorer: str, params: Mapping[str, Any], fields: Mapping[str, Any]) 
         for name, kind in _numeric(scorer, params).items()
         if isinstance(text := params[name], str) and "," in text
     }
-    several |= {name: each for name, each in fields.items() if isinstance(each, list)}
+    given = {name: each for name, each in fields.items() if each is not None}
+    several |= {name: each for name, each in given.items() if isinstance(each, list)}
     # What has a single value after all is no reason to tell rows apart.
     told = {name for name, values in several.items() if len(values) > 1}
     found = []
     for chosen in itertools.product(*several.values()):
         one = dict(zip(several, chosen, strict=True))
-        label = ", ".join(f"{name.replace('_', ' ')} {one[name]}" for name in one if name in told)
+        label = ", ".join(
+            f"{name.replace('_', ' ')} {_shown(one[name])}" for name in one if name in told
+        )
         found.append(
             Setting(
                 {name: one.get(name, value) for name, value in params.items()},
-                {name: one.get(name, value) for name, value in fields.items()},
+                {name: one.get(name, value) for name, value in given.items()},
                 label,
             )
         )
@@ -72,6 +75,10 @@ def numbers(text: str | None, option: str, kind: type[float]) -> list[float] | N
         kind: int or float.
     """
     return None if text is None else [kind(each) for each in _listed(option, text, kind)]
+
+
+def _shown(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _numeric(scorer: str, params: Mapping[str, Any]) -> dict[str, type[float]]:

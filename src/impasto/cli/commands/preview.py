@@ -155,7 +155,8 @@ def preview(
         labels = [Label(name, each.label) for name in names for each in tried]
         write(made, labels, Path(source).name or source, target)
     params, fields = rows[0]
-    options = {"--max-size": fields["max_size"], "--start": start, "--end": end}
+    options: dict[str, Any] = {f"--{each.replace('_', '-')}": fields[each] for each in fields}
+    options |= {"--start": start, "--end": end}
     options |= {"--stream": stream, "--items": items}
     options |= {"--deinterlace": deinterlace if deinterlace != "auto" else None}
     command = _command(source, scorer, params, options, _usual_output(made, source))
