@@ -17,14 +17,8 @@ import torch.nn.functional as F  # noqa: N812
 from impasto.errors import BadInput
 from impasto.scorers import weights
 from impasto.scorers.registry import SCORERS
-from impasto.scorers.style.fast import (
-    FastTransformer,
-    fast_dtype,
-    fold_upsampling,
-    gather,
-    spread,
-    widen,
-)
+from impasto.scorers.style.fast import FastTransformer, fast_dtype
+from impasto.scorers.style.kernels import fold_upsampling, gather, smoothed, spread, widen
 from impasto.scorers.style.network import Predictor, Transformer
 from impasto.scorers.style.params import StyleParams
 from impasto.scorers.style.scorer import StyleScorer, load_weights, square
@@ -45,8 +39,8 @@ class Pictures(Given):
     """A painting of soft blobs and a source of another seed."""
 
     def image(self, url: str) -> NDArray[np.uint8]:
-        assert url == "painting.png"
-        return as_bytes(picture(300, 200, seed=1, detail=24))
+        seeds = {"painting.png": 1, "second.png": 3, "third.png": 4}
+        return as_bytes(picture(300, 200, seed=seeds[url], detail=24))
 
     def sample(self) -> NDArray[np.uint8]:
         return as_bytes(picture(120, 160, seed=2, detail=12))
@@ -103,6 +97,13 @@ def oracle() -> Transformer:
 
 
 @pytest.fixture(scope="module")
+def smooth() -> Transformer:
+    network = Transformer(smooth=True)
+    network.load_state_dict(load_weights("transformer"))
+    return network
+
+
+@pytest.fixture(scope="module")
 def prepared() -> dict[str, Any]:
     return StyleScorer.prepare(StyleParams(style="painting.png"), Pictures())
 
@@ -147,6 +148,16 @@ def test_fast_form_is_the_plain_network(
     image = picture(height, width)
     fast = FastTransformer(load_weights("transformer"), style, torch.device(CPU))
     assert largest(fast(image), oracle(image, style[None])) < 2e-4
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (100, 12), (184, 132)])
+def test_smooth_fast_form_is_the_smooth_plain_network(
+    oracle: Transformer, smooth: Transformer, style: torch.Tensor, height: int, width: int
+) -> None:
+    image = picture(height, width)
+    fast = FastTransformer(load_weights("transformer"), style, torch.device(CPU), smooth=True)
+    assert largest(fast(image), smooth(image, style[None])) < 2e-4
+    assert largest(fast(image), oracle(image, style[None])) > 0.02
 
 
 def test_fast_form_handles_negative_and_vanishing_scales(oracle: Transformer) -> None:
@@ -209,6 +220,14 @@ def test_folded_upsampling_is_the_same_convolution() -> None:
     assert largest(folded, expected) < 1e-4
 
 
+def test_folded_smooth_upsampling_is_bilinear() -> None:
+    x, kernel = torch.randn(1, 3, 6, 10), torch.randn(5, 3, 3, 3)
+    edged = F.pad(x, (1,) * 4, mode="replicate")
+    upsampled = F.interpolate(edged, scale_factor=2.0, mode="bilinear")[:, :, 1:-1, 1:-1]
+    folded = F.conv_transpose2d(edged, fold_upsampling(smoothed(kernel)), stride=2, padding=4)
+    assert largest(folded, F.conv2d(upsampled, kernel)) < 1e-4
+
+
 def test_result_does_not_depend_on_the_mini_batch(prepared: dict[str, Any]) -> None:
     paint = StyleScorer(StyleParams(style="painting.png"), prepared, Pictures(), CPU).score
     frames = [picture(90, 121, seed) for seed in range(3)]
@@ -233,6 +252,25 @@ def test_prepared_survives_json_exactly(prepared: dict[str, Any]) -> None:
     assert again == prepared
     assert len(again["style"]) == 100
     assert torch.tensor(again["style"]).tolist() == prepared["style"]
+
+
+def test_mixed_styles_add_up_by_their_shares(predictor: Predictor) -> None:
+    own, second, third = (
+        predictor(square(Pictures().image(name)))[0]
+        for name in ("painting.png", "second.png", "third.png")
+    )
+    mix = {"second.png": 0.25, "third.png": 0.125}
+    params = StyleParams(style="painting.png", mix=mix)
+    mixed = torch.tensor(StyleScorer.prepare(params, Pictures())["style"])
+    assert largest(mixed, 0.625 * own + 0.25 * second + 0.125 * third) < 1e-5
+    assert largest(own, second) > 0.1
+
+
+@pytest.mark.parametrize("shares", [(1.0,), (0.5, 0.5), (0.0,), (-0.5,), (float("nan"),)])
+def test_shares_that_leave_the_style_nothing_are_refused(shares: tuple[float, ...]) -> None:
+    mix = {f"{n}.png": share for n, share in enumerate(shares)}
+    with pytest.raises(BadInput, match="`mix"):
+        SCORERS["style"].parse({"style": "painting.png", "mix": mix})
 
 
 def test_strength_zero_is_the_source() -> None:
@@ -265,6 +303,17 @@ def test_preserve_colour_keeps_the_sources_chroma_and_the_results_luma() -> None
     assert largest(kept, plain) > 0.05
 
 
+@pytest.mark.parametrize(
+    ("height", "width", "scale"),
+    [(720, 1280, 1.0), (1280, 720, 1.0), (360, 640, 0.5), (2160, 3840, 3.0), (20, 20, 0.25)],
+)
+def test_automatic_strokes_follow_the_area(
+    prepared: dict[str, Any], height: int, width: int, scale: float
+) -> None:
+    params = StyleParams(style="painting.png", style_scale="auto")
+    assert StyleScorer(params, prepared, Pictures(), CPU)._scale(height, width) == scale
+
+
 @pytest.mark.parametrize("style_scale", [0.5, 2.0, 8.0])
 def test_style_scale_keeps_the_size_and_changes_the_strokes(style_scale: float) -> None:
     source = picture(97, 130)
@@ -285,6 +334,22 @@ def test_larger_strokes_hold_less_detail() -> None:
     assert detail(results[0]) > detail(results[1]) > detail(results[2])
 
 
+def test_a_fine_finish_has_no_weave() -> None:
+    source = 0.4 + 0.2 * picture(256, 256, detail=4)
+
+    def woven(image: torch.Tensor) -> float:
+        """The share of what a grid of 4 pixels explains of the finest detail."""
+        fine = (image - F.avg_pool2d(F.pad(image, (2,) * 4, "replicate"), 5, 1)).mean(1)[0]
+        cells = fine.view(4, 16, 4, 4, 16, 4).permute(0, 3, 2, 5, 1, 4).flatten(4).mean(-1)
+        return float(cells.var((2, 3)).mean() / fine.var())
+
+    before = StyleScorer(StyleParams(style="painting.png"), {"style": [0.1] * 100}, Pictures(), CPU)
+    fast, fine = scorer(), scorer(finish="fine")
+    shares = [woven(each.score(source)) for each in (before, fast, fine)]
+    assert shares == sorted(shares, reverse=True), shares
+    assert shares[2] < shares[0] / 4, shares
+
+
 @pytest.mark.parametrize(
     ("height", "width"), [(1, 1), (2, 3), (4, 4), (5, 7), (1, 50), (33, 2), (61, 47)]
 )
@@ -297,20 +362,35 @@ def test_any_size_is_painted(prepared: dict[str, Any], height: int, width: int) 
     assert painted.max() <= 1
 
 
-def test_padding_is_mirrored_and_cropped(
+def test_jobs_that_began_without_a_look_keep_theirs(
     oracle: Transformer,
     prepared: dict[str, Any],
     style: torch.Tensor,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("impasto.scorers.style.scorer.fast_dtype", lambda _: torch.float32)
-    source = picture(61, 47)
+    source, params = picture(61, 47), StyleParams(style="painting.png")
     mirrored = F.pad(source, (0, 1, 0, 3), mode="reflect")
     expected = oracle(mirrored, style[None])[:, :, :61, :47]
-    painted = StyleScorer(StyleParams(style="painting.png"), prepared, Pictures(), CPU).score(
-        source
-    )
-    assert largest(painted, expected) < 2e-4
+    before = {"style": prepared["style"]}
+    old, new = (StyleScorer(params, each, Pictures(), CPU).score for each in (before, prepared))
+    assert largest(old(source), expected) < 2e-4
+    assert largest(new(source), expected) > 0.02
+
+
+def test_pictures_are_painted_with_a_border_that_is_cut_off(
+    smooth: Transformer,
+    prepared: dict[str, Any],
+    style: torch.Tensor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("impasto.scorers.style.scorer.fast_dtype", lambda _: torch.float32)
+    source = picture(61, 47)
+    # 61 and 47 pixels, 16 on each side, and what is missing to a multiple of 4.
+    bordered = F.pad(source, (16, 17, 16, 19), mode="reflect")
+    expected = smooth(bordered, style[None])[:, :, 16:77, 16:63]
+    painted = StyleScorer(StyleParams(style="painting.png"), prepared, Pictures(), CPU)
+    assert largest(painted.score(source), expected) < 2e-4
 
 
 def test_painting_is_cropped_to_its_centre() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from impasto.cli.parsing import Command, next_value, value_of
 from impasto.cli.render.text import note
-from impasto.cli.scorer_flags import REQUIRED, Flag, describe, find, roles_of, row, unread
+from impasto.cli.scorer_flags import REQUIRED, SHARES, Flag, describe, find, roles_of, row, unread
 from impasto.errors import BadInput
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ class ScorerCommand(Command):
         if not equals:
             taken = flag.switch or next_value(left, name, own, ctx.command_path)
         if flag.named:
-            _add_named(flag, taken, given.setdefault(flag.name, {}))
+            by_name = flag.type != SHARES
+            _add_named(flag, taken, given.setdefault(flag.name, {}), by_name=by_name)
         elif again:
             _, before = ctx.meta.get(STYLES, ("", [given[flag.name]]))
             ctx.meta[STYLES] = flag.name, [*before, taken]
@@ -89,11 +90,19 @@ class ScorerCommand(Command):
         return {title: rows or unread(scorer, roles)}
 
 
-def _add_named(flag: Flag, text: str, values: dict[str, str]) -> None:
-    """Add ``NAME=VALUE`` to the values of a flag; raises BadInput where it is something else."""
-    name, equals, value = text.partition("=")
+def _add_named(flag: Flag, text: str, values: dict[str, str], *, by_name: bool) -> None:
+    """Add ``NAME=VALUE`` to the values of a flag; raises BadInput where it is something else.
+
+    Args:
+        flag: the flag.
+        text: what it is given.
+        values: those that it has already.
+        by_name: whether the first equals sign counts, rather than the last, as after a file.
+    """
+    name, equals, value = text.partition("=") if by_name else text.rpartition("=")
     if not (name and equals and value):
-        raise BadInput(f"{flag.flag} {text}: has no name and value", "write NAME=VALUE")
+        wanted = "NAME=VALUE" if by_name else SHARES
+        raise BadInput(f"{flag.flag} {text}: has no name and value", f"write {wanted}")
     if name in values:
         raise BadInput(f"{flag.flag} {name}=: is given twice", "leave one out")
     values[name] = value

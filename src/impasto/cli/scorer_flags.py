@@ -36,6 +36,8 @@ _WIDEST = 50
 """Characters of a flag and its choices, beyond which these are among its text."""
 REQUIRED = "required"
 """Placeholder for the default of a parameter that has none."""
+SHARES = "FILE=SHARE"
+"""The type of a parameter that names several files, each with a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +139,8 @@ def roles_of(scorer: str) -> Roles:
 
 def row(flag: Flag, *, is_file: bool) -> tuple[str, str]:
     """Return a flag and its text, as a row of help."""
-    kind = "FILE" if is_file else _TYPES.get(flag.type, flag.type)
-    kind = "NAME=VALUE" if flag.named else kind
+    kind = "FILE" if is_file and not flag.named else _TYPES.get(flag.type, flag.type)
+    kind = "NAME=VALUE" if flag.named and flag.type != SHARES else kind
     name = (flag.flag if flag.switch else f"{flag.flag} {kind}").rstrip()
     about = flag.about[:1].upper() + flag.about[1:]
     if len(name) > _WIDEST:
@@ -205,6 +207,8 @@ def _of_class(behind: str) -> tuple[str, list[Flag]]:
 
 
 def _of_field(name: str, info: FieldInfo, about: str) -> Flag:
+    from impasto.scorers.params import Role
+
     kind: Any = info.annotation
     if get_origin(kind) is Literal:
         shown = "|".join(get_args(kind))
@@ -212,9 +216,13 @@ def _of_field(name: str, info: FieldInfo, about: str) -> Flag:
         first = next((each for each in get_args(kind) if each is not type(None)), kind)
         first = get_args(first)[0] if get_origin(first) is Annotated else first
         shown = getattr(first, "__name__", str(first))
+        choices = [get_args(each) for each in get_args(kind) if get_origin(each) is Literal]
+        words = [word for each in choices for word in each]
+        shown = "|".join([_TYPES.get(shown, shown), *words]) if words else shown
     default = REQUIRED if info.is_required() else _shown(info.default)
     named = get_origin(kind) is dict
     default = "" if named else default
+    shown = SHARES if Role.PICTURES in info.metadata else shown
     return Flag(name, shown, default, about, switch=kind is bool, named=named)
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_type_
 
 import typer
 
+from impasto.cli import blends
 from impasto.cli.labels import LABEL, parse_labels
 from impasto.cli.options import ItemKind, MaxFailedBatches, Stream, Timeout, changes, takes
-from impasto.cli.scorer_commands import PARAMS, STYLES, WORDS
+from impasto.cli.scorer_commands import PARAMS, SCORER, STYLES, WORDS
 from impasto.cli.scorer_flags import spec_params
 from impasto.cli.surplus import refuse_missing
 from impasto.errors import BadInput
@@ -221,7 +222,9 @@ def _asked() -> Callable[..., Asked]:
     def asked(source: list[str], **options: Any) -> Asked:
         meta = options["ctx"].meta
         refuse_missing(options["ctx"].command_path, meta[WORDS], source)
-        param, styles = meta.get(STYLES, ("", []))
+        meta[PARAMS], (param, styles) = blends.blend(
+            meta[SCORER], meta[PARAMS], meta.get(STYLES, ("", []))
+        )
         spec = _spec(source=source[0], **options)
         return Asked(spec, source, param, styles, meta[WORDS])
 

@@ -60,6 +60,9 @@ def job_id(
         value = params.pop(name)
         if role is Role.ARRAYS:
             params[name] = {key: spec.pins.get(f"{name}.{key}", it) for key, it in value.items()}
+        elif role is Role.PICTURES:
+            digests = {url: hashlib.sha256(pictures[f"{name}.{url}"]).hexdigest() for url in value}
+            params[name] = sorted((digests[url], share) for url, share in value.items())
         elif role is Role.PICTURE:
             given = name in pictures
             params[name] = hashlib.sha256(pictures[name]).hexdigest() if given else None

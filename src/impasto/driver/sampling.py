@@ -84,6 +84,7 @@ class Sampled:
             table=self._survey.table,
             facts=self._survey.facts,
             etag=self._survey.etag,
+            zero=self._survey.zero,
         )
         self.stop = self._survey.stop
         self.count, self.noun = self._survey.count, self.plan.noun

@@ -11,6 +11,7 @@ from impasto.media import images
 from impasto.outputs.delivery.base import replaceable
 from impasto.schema.job import JobSpec
 from impasto.schema.url import Url, parse
+from impasto.scorers.params import Role
 
 
 def submit(opened: OpenJob) -> Job:
@@ -45,14 +46,16 @@ def _name(opened: OpenJob) -> None:
 def _refuse(opened: OpenJob) -> None:
     """Refuse an existing output and unreadable pictures, before there is a job."""
     opened.check_output(replaceable(opened.makes, overwrite=opened.spec.overwrite))
-    for name, picture in opened.pictures.items():
-        images.size(picture, f"`{name}={opened.spec.params[name]}`")
+    for file in opened.entry.files(opened.spec.params, Role.PICTURE):
+        name = file.name.removesuffix(f".{file.url}")
+        images.size(opened.pictures[file.name], f"`{name}={file.url}`")
 
 
 def _protect(opened: OpenJob) -> None:
     """Refuse an output that would replace what the job reads."""
     spec, source, makes_folder = opened.spec, opened.source, opened.makes_folder
-    read = [opened.source_url, *(parse(str(spec.params[name])) for name in opened.pictures)]
+    pictures = opened.entry.files(spec.params, Role.PICTURE)
+    read = [opened.source_url, *(parse(file.url) for file in pictures)]
     base, output = source.base and _real(source.base), _real(opened.output)
     if any(_same(opened.output, each) for each in read) or (makes_folder and output == base):
         raise BadInput(f"{spec.output}: is also what the job reads", "choose another output")

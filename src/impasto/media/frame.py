@@ -65,6 +65,7 @@ class Frame:
         layout: how to read the planes.
         concealed: whether this repeats the previous picture because its own could not be decoded.
         about: facts about the file of a still picture.
+        pts: when a video shows it, in the stream's time base; None of a still picture.
     """
 
     index: int
@@ -72,6 +73,7 @@ class Frame:
     layout: Layout
     concealed: bool = False
     about: About = NOTHING
+    pts: int | None = None
 
     @property
     def alpha(self) -> Plane | None:

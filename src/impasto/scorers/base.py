@@ -140,6 +140,8 @@ class Scorer(ABC):
         resizes: whether output pictures may differ in size.
         pure: whether a picture's result depends on nothing but the picture, so that a frame that
             equals the one before has the same result and need not be scored.
+        timed: whether the result of a video's frame depends on when it is shown, so that `score_at`
+            is called.
         notes: what the user should know about the model, one line each.
     """
 
@@ -147,6 +149,7 @@ class Scorer(ABC):
     serial: bool = False
     resizes: bool = False
     pure: bool = False
+    timed: bool = False
     notes: tuple[str, ...] = ()
 
     @abstractmethod
@@ -183,6 +186,15 @@ class Scorer(ABC):
             Exception: any at all; the mini-batch is then halved until the items that cause it are
                 found, and these are set aside.
         """
+
+    def score_at(self, batch: Any, seconds: Sequence[float]) -> torch.Tensor | Scores:
+        """Score frames of a video, as `score` does; called instead of it if `timed` is set.
+
+        Args:
+            batch: N RGB pictures.
+            seconds: when each is shown, counted from the video's first frame.
+        """
+        return self.score(batch)
 
     def close(self) -> None:  # noqa: B027 (most have nothing to let go)
         """Release resources; called before the worker ends, unless it is killed."""

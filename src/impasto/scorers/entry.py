@@ -72,6 +72,8 @@ class Entry:
                 each = [
                     (f"{name}.{key}", Role.FILE, it) for key, it in given.items() if is_array(it)
                 ]
+            elif role is Role.PICTURES and isinstance(given, Mapping):
+                each = [(f"{name}.{url}", Role.PICTURE, url) for url in given]
             else:
                 each = [(name, role, given)] if isinstance(given, str) else []
             found += [ParamFile(*file) for file in each if not roles or file[1] in roles]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from impasto.schema.base import Frozen
 
@@ -26,6 +26,7 @@ class Role(Enum):
     """The role of a parameter besides being a value."""
 
     PICTURE = auto()
+    PICTURES = auto()
     FILE = auto()
     CODE = auto()
     FOLDER = auto()
@@ -46,8 +47,11 @@ def _as_texts(values: object) -> object:
         raise ValueError("must hold texts, numbers or lists of numbers") from None
 
 
+Share: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PictureFile: TypeAlias = Annotated[str, Role.PICTURE]
 """URL or path of a picture; its content determines the output."""
+PictureShares: TypeAlias = Annotated[dict[str, Share], Role.PICTURES]
+"""Several pictures: the URL or path of each, with a number."""
 TrustedFile: TypeAlias = Annotated[str, Role.FILE]
 """URL or path of weights or another model, pinned by its digest when a job begins. It is never
 loaded from where outsiders may write."""

@@ -12,8 +12,16 @@ from pydantic.fields import FieldInfo
 from impasto.schema.base import Frozen
 from impasto.scorers.params import Beside, Role
 
-FILES = {Role.PICTURE, Role.FILE, Role.CODE, Role.FOLDER, Role.ARRAYS, Role.CODE_FOLDER}
-"""Roles of parameters that name files, one or, by name, several."""
+FILES = {
+    Role.PICTURE,
+    Role.PICTURES,
+    Role.FILE,
+    Role.CODE,
+    Role.FOLDER,
+    Role.ARRAYS,
+    Role.CODE_FOLDER,
+}
+"""Roles of parameters that name files, one or several."""
 PINNED = (Role.FILE, Role.CODE, Role.FOLDER, Role.CODE_FOLDER)
 """Roles whose files must be trusted, and are pinned by digest when a job begins."""
 
@@ -44,8 +52,8 @@ class ParamFile:
     """A file or folder that a job's parameter names.
 
     Attributes:
-        name: the parameter; of one that names several, ``parameter.name``.
-        role: one of `FILES`; of one among several, that of a file.
+        name: the parameter; of one that names several, ``parameter.name``, or ``parameter.url``.
+        role: one of `FILES`; of one among several, that of a single one.
         url: its URL or path.
     """
 
@@ -69,7 +77,13 @@ def moved(params: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
     changed = dict(params)
     for name, url in urls.items():
         param, dot, key = name.partition(".")
-        changed[param] = {**changed[param], key: url} if dot else url
+        if not dot:
+            changed[param] = url
+        elif is_array(changed[param].get(key)):
+            changed[param] = {**changed[param], key: url}
+        else:
+            named = changed[param].items()
+            changed[param] = {url if old == key else old: value for old, value in named}
     return changed
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +28,31 @@ if TYPE_CHECKING:
 
     from impasto.media.frame import Plane
     from impasto.schema.outcome import ItemError
+    from impasto.schema.plan import Plan
     from impasto.scorers.base import Scorer, Wants
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When a video shows its frames.
+
+    Attributes:
+        zero: timestamp of the first one.
+        time_base: seconds of its unit.
+    """
+
+    zero: int
+    time_base: Fraction
+
+    @classmethod
+    def of(cls, plan: Plan) -> Clock | None:
+        """Return the clock of a plan's source; None if it is no video."""
+        video = plan.source == "video" and plan.facts
+        return cls(plan.zero, plan.facts.time_base) if video and plan.facts else None
+
+    def seconds(self, frame: Frame) -> float:
+        """Return when a frame is shown, counted from the first."""
+        return float(((frame.pts or 0) - self.zero) * self.time_base)
 
 
 class PictureScoring:
@@ -42,6 +67,7 @@ class PictureScoring:
         layout: Layout | None = None,
         wants: Wants = "pictures",
         arrays: str = "",
+        clock: Clock | None = None,
     ) -> None:
         """Bind a scorer to an output.
 
@@ -52,7 +78,9 @@ class PictureScoring:
             layout: the planes to make; None makes (H, W, 3) RGB at each picture's own size.
             wants: what the output is made of.
             arrays: the suffix of the files that arrays are written to, if they are wanted.
+            clock: tells when a video shows its frames; None of still pictures.
         """
+        self._clock = clock
         self._scorer = scorer
         self._device = torch.device(device)
         self._longest = longest
@@ -69,7 +97,7 @@ class PictureScoring:
             rgb = self.rgb(items)
             made: list[Scored] = []
             for start, stop, scores in divide(
-                lambda a, b: self._scores(rgb[a:b]), 0, len(items), size
+                lambda a, b: self._scores(rgb[a:b], items[a:b]), 0, len(items), size
             ):
                 if isinstance(scores, Exception):
                     frame = items[start]
@@ -102,7 +130,7 @@ class PictureScoring:
     def size_of(self, item: Frame) -> tuple[int, int] | None:
         """Return the width and height that a picture has after scoring; None if it fails."""
         try:
-            scores = self._scorer.score(self.rgb([item]))
+            scores = self.scored([item], self.rgb([item]))
         except Exception:  # noqa: BLE001 (it is set aside when its turn comes, and told then)
             return None
         made = scores if isinstance(scores, torch.Tensor) else scores.pictures
@@ -133,8 +161,14 @@ class PictureScoring:
             return plane.pin_memory().to(self._device, non_blocking=True)
         return plane
 
-    def _scores(self, rgb: torch.Tensor) -> Scores:
-        scores = self._scorer.score(rgb)
+    def scored(self, frames: Sequence[Frame], rgb: torch.Tensor) -> torch.Tensor | Scores:
+        """Score pictures, (N, 3, H, W) on the device, that were made of these N frames."""
+        if not (self._scorer.timed and self._clock):
+            return self._scorer.score(rgb)
+        return self._scorer.score_at(rgb, [self._clock.seconds(frame) for frame in frames])
+
+    def _scores(self, rgb: torch.Tensor, frames: Sequence[Frame]) -> Scores:
+        scores = self.scored(frames, rgb)
         if isinstance(scores, torch.Tensor):
             scores = Scores(pictures=scores)
         if self._wants == "pictures":

@@ -89,7 +89,7 @@ class Trial:
             BadInput: the scorer's files are wrong.
             Unavailable: a store or the device does not answer.
         """
-        self._spec = task.spec
+        self._spec, self._plan = task.spec, task.plan
         self._device = device
         if device != "cpu":
             check_cuda(device)
@@ -115,9 +115,10 @@ class Trial:
     @cached_property
     def _pictures(self) -> PictureScoring:
         # Only pictures need torch.
-        from impasto.worker.pictures import PictureScoring
+        from impasto.worker.pictures import Clock, PictureScoring
 
-        return PictureScoring(self._scorer, self._device, self._longest)
+        clock = Clock.of(self._plan)
+        return PictureScoring(self._scorer, self._device, self._longest, clock=clock)
 
     def picture(self, frame: Frame) -> Picture:
         """Return a frame as the scorer gets it."""
@@ -183,7 +184,8 @@ class Trial:
             import torch
 
             with torch.inference_mode():
-                return _as_scores(self._scorer.score(self._pictures.rgb([item] * count)))
+                frames = [item] * count
+                return _as_scores(self._pictures.scored(frames, self._pictures.rgb(frames)))
         batch: Any = [str(item.path)] * count if isinstance(item, Blob) else _repeated(item, count)
         return _as_scores(self._scorer.score(batch))
 

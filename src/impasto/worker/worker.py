@@ -294,7 +294,7 @@ class Worker:
         if plan.items == "rows":
             return RowScoring(self._scorer, arrays, self._task.spec.keep, plan.table)
         # Only pictures need torch, which takes longest of all to import.
-        from impasto.worker.pictures import PictureScoring
+        from impasto.worker.pictures import Clock, PictureScoring
 
         longest = self._task.spec.max_size
         layout = layout_of(self._task.spec, plan)
@@ -305,7 +305,13 @@ class Worker:
             self._previews = Previews(self._job, plan, self._task.shards, layout)
             self._stack.callback(self._previews.close)
         return PictureScoring(
-            self._scorer, self._device, longest, layout=layout, wants=wants, arrays=arrays
+            self._scorer,
+            self._device,
+            longest,
+            layout=layout,
+            wants=wants,
+            arrays=arrays,
+            clock=Clock.of(plan),
         )
 
     def _settle_size(self, attempt: Attempt) -> None:

@@ -86,7 +86,7 @@ def read(
         if picture is not copied:
             pixels = planes(picture, facts.pixel_format, alpha=facts.keep_alpha)
             copied = picture
-        yield Frame(index, pixels, shape, concealed)
+        yield Frame(index, pixels, shape, concealed, pts=cut.pts[index - first])
 
 
 def _timed(

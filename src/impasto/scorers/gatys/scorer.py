@@ -139,7 +139,8 @@ class GatysScorer(Scorer):
             pass
         if params.init == "content":
             return {}
-        return StyleScorer.prepare(_feed_forward(params), inputs)
+        # Without the look, since what it starts from is as it has always been.
+        return {"style": StyleScorer.prepare(_feed_forward(params), inputs)["style"]}
 
     def restart(self) -> None:
         """Forget the previous frame."""

@@ -101,7 +101,11 @@ class Styled(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """Map (N, inputs, H, W), for a style (N, 100), to (N, outputs, H, W)."""
-        x = self.conv(reflect_pad(x, self.conv.kernel_size[0]))
+        return self.inside(reflect_pad(x, self.conv.kernel_size[0]), style)
+
+    def inside(self, x: Tensor, style: Tensor) -> Tensor:
+        """Map what is padded already, (N, inputs, H + 2, W + 2) for a 3x3 convolution."""
+        x = self.conv(x)
         variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
         x = (x - mean) / torch.sqrt(variance + 1e-5)
         scale: Tensor = self.scale(style)[..., None, None]
@@ -128,10 +132,16 @@ class Transformer(nn.Module):
 
     Maps RGB in [0, 1], (N, 3, H, W) with H and W multiples of 4 from 8 up, and a style (N, 100) to
     RGB in [0, 1], (N, 3, H, W). This is the oracle that the fast form is compared with.
+
+    Args:
+        smooth: whether the second upsampling is bilinear. In the paper both repeat pixels, and what
+            the layers after them draw is locked to a grid of 4 pixels: a weave in flat areas, which
+            stays where it is when things move.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, smooth: bool = False) -> None:
         super().__init__()
+        self.smooth = smooth
         self.contract = nn.ModuleList(
             [nn.Conv2d(3, 8, 9), nn.Conv2d(8, 16, 3, 2), nn.Conv2d(16, 32, 3, 2)]
         )
@@ -144,8 +154,14 @@ class Transformer(nn.Module):
             x = F.relu(conv(reflect_pad(x, size)))
         for block in self.residual:
             x = block(x, style)
-        for styled in self.expand[:2]:
-            x = F.relu(styled(F.interpolate(x, scale_factor=2.0), style))
+        x = F.relu(self.expand[0](F.interpolate(x, scale_factor=2.0), style))
+        second = self.expand[1]
+        assert isinstance(second, Styled)
+        if self.smooth:
+            wide = F.interpolate(F.pad(x, (1,) * 4, "replicate"), scale_factor=2.0, mode="bilinear")
+            x = F.relu(second.inside(wide[:, :, 1:-1, 1:-1], style))
+        else:
+            x = F.relu(second(F.interpolate(x, scale_factor=2.0), style))
         return torch.sigmoid(self.expand[2](x, style))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,7 +11,9 @@ from torch import Tensor
 from impasto.scorers import weights
 from impasto.scorers.base import Scorer
 from impasto.scorers.memory import keep_freed_memory
+from impasto.scorers.moved import UNMOVED, mean_of_moves
 from impasto.scorers.pictures import pad_to_fit, resize
+from impasto.scorers.style import strips
 from impasto.scorers.style.fast import FastTransformer, fast_dtype
 from impasto.scorers.style.network import Predictor
 from impasto.scorers.style.params import WEIGHTS_SHA256
@@ -23,6 +26,17 @@ if TYPE_CHECKING:
     from impasto.scorers.style.params import StyleParams
 
 STYLE_SIZE = 256
+USUAL_PIXELS = 1280 * 720
+"""Pixels of a picture on which strokes of the network's own size look right."""
+LOOK = 2
+"""How pictures are painted; what a job prepared says which look it began with, and it keeps that.
+1, of jobs that say nothing: as in the paper. 2: with a border, and a smooth second upsampling."""
+BORDER = 16
+"""Mirrored pixels around a picture: the fringes that each layer's own mirroring leaves are in the
+first 8 of them."""
+SQUARE = ((0, 0), (1, 2), (2, 1), (3, 3))
+"""The moves of a fine finish: every place on the network's grid of 4 pixels, down and across, and
+no two on a line, along which the grid would stay."""
 
 
 class StyleScorer(Scorer):
@@ -51,12 +65,18 @@ class StyleScorer(Scorer):
         self.batch = 8 if self.device.type == "cuda" else 1
         style = torch.tensor(prepared["style"], dtype=torch.float32)
         tensors = _weights(params, inputs, "transformer")
+        self._bordered = prepared.get("look", 1) >= 2
+        smooth = self._bordered and params.finish == "fast"
         with torch.inference_mode():
-            self.network = FastTransformer(tensors, style, self.device, fast_dtype(self.device))
+            self.network = FastTransformer(
+                tensors, style, self.device, fast_dtype(self.device), smooth=smooth
+            )
 
     @classmethod
     def prepare(cls, params: StyleParams, inputs: Inputs) -> dict[str, Any]:
         """Predict the style vector: ``{"style": 100 floats}``, each exactly a float32.
+
+        With it is the look of new jobs, so that a job that is resumed keeps its own.
 
         Raises:
             BadInput: the painting, the source's first picture or the weights cannot be read.
@@ -67,9 +87,13 @@ class StyleScorer(Scorer):
         predictor.load_state_dict(_weights(params, inputs, "predictor"), assign=True)
         with torch.inference_mode():
             style = predictor(square(inputs.image(params.style)))
+            style = style * (1 - sum(params.mix.values()))
+            # Not in the order in which they are given, which does not matter.
+            for url, share in sorted(params.mix.items(), key=lambda each: each[1]):
+                style += share * predictor(square(inputs.image(url)))
             if params.strength < 1:
                 style = torch.lerp(predictor(square(inputs.sample())), style, params.strength)
-        return {"style": style[0].tolist()}
+        return {"style": style[0].tolist(), "look": LOOK}
 
     def score(self, batch: Tensor) -> Tensor:
         """Repaint RGB pictures: float32 in [0, 1], (N, 3, H, W), any size, to the same."""
@@ -83,7 +107,7 @@ class StyleScorer(Scorer):
         """Repaint one picture as the parameters ask: (1, 3, H, W) in [0, 1], to the same."""
         picture = source.to(self.device)
         height, width = picture.shape[2:]
-        scale = self.params.style_scale
+        scale = self._scale(height, width)
         size = (max(1, round(height / scale)), max(1, round(width / scale)))
         result = resize(self._repaint(resize(picture, size)), (height, width))
         if self.params.preserve_colour:
@@ -92,10 +116,27 @@ class StyleScorer(Scorer):
             result = torch.lerp(picture, result, strength * (2 - strength))
         return result.to(source.device)
 
+    def _scale(self, height: int, width: int) -> float:
+        """Return the factor by which a picture is reduced before it is painted."""
+        scale = self.params.style_scale
+        if scale != "auto":
+            return scale
+        suited = math.sqrt(height * width / USUAL_PIXELS)
+        return min(max(suited, 0.25), 8.0)
+
     def _repaint(self, picture: Tensor) -> Tensor:
         """Run the network on one picture of any size: (1, 3, H, W) in [0, 1], to the same."""
+        if self._bordered:
+            moves = SQUARE if self.params.finish == "fine" else UNMOVED
+            return mean_of_moves(picture, self._network, moves=moves, border=BORDER, multiple=4)
         height, width = picture.shape[2:]
         return self.network(pad_to_fit(picture))[:, :, :height, :width]
+
+    def _network(self, picture: Tensor) -> Tensor:
+        """Run the network on one picture that fits it, in strips if it is large."""
+        if picture.shape[2] * picture.shape[3] < strips.LEAST:
+            return self.network(picture)
+        return strips.paint(self.network, picture)
 
 
 def square(picture: NDArray[np.uint8]) -> Tensor:

@@ -15,6 +15,7 @@ from impasto.schema.url import Url
 from impasto.schema.url import parse as parse_url
 from impasto.scorers import registry
 from impasto.scorers.params import Role
+from impasto.scorers.roles import moved
 from impasto.storage.stores import Stores
 from impasto.watch.inside import check_read, refuse_links
 from impasto.watch.matching import output_of, takes
@@ -75,7 +76,7 @@ def contained(spec: JobSpec, stores: Stores, places: Sequence[str]) -> JobSpec:
     changes = {
         "source": real(spec.source, is_read=True),
         "output": real(spec.output, is_read=False),
-        "params": spec.params | pictures,
+        "params": moved(spec.params, pictures),
     }
     return spec.model_copy(update=changes)
 
