@@ -63,6 +63,42 @@ def test_weights_that_make_no_sense_are_refused(styles: list[str], scorer: str, 
     assert str(refused.value).startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("text", "params"),
+    [
+        ("0s=a.jpg 10s=b.jpg", {"style": "a.jpg", "fade": {"10": "b.jpg"}}),
+        (
+            "0=my a.jpg  1:02.5=s3://bucket/b.jpg\n90s=my a.jpg",
+            {"style": "my a.jpg", "fade": {"62.5": "s3://bucket/b.jpg", "90": "my a.jpg"}},
+        ),
+        ("5s=a.jpg 10s=b.jpg", {"style": "a.jpg", "fade": {"5": "a.jpg", "10": "b.jpg"}}),
+        ("0s=a.jpg", {"style": "a.jpg"}),
+        ("a.jpg 10s=b.jpg", {"style": "a.jpg 10s=b.jpg"}),
+    ],
+)
+def test_styles_at_times_are_one_job(text: str, params: dict[str, Any]) -> None:
+    assert asked([text]) == (params, ("", []))
+
+
+def test_a_file_of_that_very_name_is_not_read_as_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("0s=a.jpg").touch()
+    assert asked(["0s=a.jpg"])[0] == {"style": "0s=a.jpg"}
+
+
+@pytest.mark.parametrize("text", ["10s=a.jpg 5s=b.jpg", "0s=a.jpg 0s=b.jpg", "0s= 1s=b.jpg"])
+def test_times_must_ascend(text: str) -> None:
+    with pytest.raises(BadInput, match="is no list of paintings at later and later times"):
+        asked([text])
+
+
+def test_a_scorer_of_one_style_takes_no_times() -> None:
+    with pytest.raises(BadInput, match="scorer gatys: takes one style; leave its times out"):
+        asked(["0s=a.jpg 1s=b.jpg"], "gatys")
+
+
 def test_weights_and_shares_are_not_both_given() -> None:
     with pytest.raises(BadInput, match="say the same"):
         asked(["a.jpg:1", "b.jpg:1"], mix={"c.jpg": "0.5"})

@@ -46,6 +46,12 @@ class Pictures(Given):
         return as_bytes(picture(120, 160, seed=2, detail=12))
 
 
+class Film(Pictures):
+    """The same, where the source is a video."""
+
+    consecutive = True
+
+
 def picture(height: int, width: int, seed: int = 0, detail: int = 16) -> torch.Tensor:
     """A smooth random picture, (1, 3, H, W), on the 256 levels that real pictures have."""
     noise = torch.rand(1, 3, detail, detail, generator=torch.Generator().manual_seed(seed))
@@ -271,6 +277,50 @@ def test_shares_that_leave_the_style_nothing_are_refused(shares: tuple[float, ..
     mix = {f"{n}.png": share for n, share in enumerate(shares)}
     with pytest.raises(BadInput, match="`mix"):
         SCORERS["style"].parse({"style": "painting.png", "mix": mix})
+
+
+def test_styles_fade_into_each_other_over_time(predictor: Predictor) -> None:
+    first, second = (
+        predictor(square(Pictures().image(name)))[0] for name in ("painting.png", "second.png")
+    )
+    params = StyleParams(style="painting.png", fade={"4": "second.png", "8.5": "third.png"})
+    prepared = json.loads(json.dumps(StyleScorer.prepare(params, Pictures())))
+    faded = StyleScorer(params, prepared, Film(), CPU)
+    assert faded.timed
+    assert not faded.pure
+    source = picture(40, 40)
+    together = faded.score_at(torch.cat([source] * 4), [0.0, 1.0, 4.0, 99.0])
+    third = predictor(square(Pictures().image("third.png")))[0]
+    for made, style in zip(
+        together, (first, torch.lerp(first, second, 0.25), second, third), strict=True
+    ):
+        still = {"style": style.tolist(), "look": 2}
+        alone = StyleScorer(StyleParams(style="painting.png"), still, Pictures(), CPU)
+        assert largest(alone.score(source)[0], made) < 1e-5
+    assert largest(together[0], together[2]) > 0.05
+    assert torch.equal(faded.score(source)[0], together[0])
+
+
+def test_only_a_video_has_times_to_fade_at() -> None:
+    params = StyleParams(style="painting.png", fade={"4": "second.png"})
+    prepared = StyleScorer.prepare(params, Pictures())
+    with pytest.raises(BadInput, match="`fade`: needs the times of a video"):
+        StyleScorer(params, prepared, Pictures(), CPU)
+
+
+@pytest.mark.parametrize(
+    ("fade", "said"),
+    [
+        ({"0": "a.png"}, "must have times of more than 0, each once"),
+        ({"1": "a.png", "1.0": "b.png"}, "must have times of more than 0, each once"),
+        ({"x": "a.png"}, "must match the pattern"),
+    ],
+)
+def test_fades_that_make_no_sense_are_refused(fade: dict[str, str], said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        SCORERS["style"].parse({"style": "painting.png", "fade": fade})
+    with pytest.raises(BadInput, match="`mix` and `fade`: are not for one job"):
+        SCORERS["style"].parse({"style": "p.png", "mix": {"a.png": 0.5}, "fade": {"1": "b.png"}})
 
 
 def test_strength_zero_is_the_source() -> None:

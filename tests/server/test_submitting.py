@@ -440,7 +440,12 @@ def test_a_rule_says_all_and_others_do_not_see_it(ruled: Serving) -> None:
 def test_scorers_say_what_their_parameters_are(serving: Serving) -> None:
     found = serving.client("viewer").get("/v1/scorers").json()["scorers"]
     rows = {row["name"]: row for row in found}
-    assert rows["style"]["files"] == {"style": "picture", "mix": "pictures", "weights": "file"}
+    assert rows["style"]["files"] == {
+        "style": "picture",
+        "mix": "pictures",
+        "fade": "named_pictures",
+        "weights": "file",
+    }
     assert rows["style"]["params"]["properties"]["strength"]["maximum"] == 1
     assert {name for name, row in rows.items() if row["code"]} >= {"python", "script", "onnx"}
     assert not rows["style"]["code"]

@@ -38,6 +38,8 @@ REQUIRED = "required"
 """Placeholder for the default of a parameter that has none."""
 SHARES = "FILE=SHARE"
 """The type of a parameter that names several files, each with a number."""
+TIMES = "SECONDS=FILE"
+"""The type of one that names a file for each of several times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def roles_of(scorer: str) -> Roles:
 def row(flag: Flag, *, is_file: bool) -> tuple[str, str]:
     """Return a flag and its text, as a row of help."""
     kind = "FILE" if is_file and not flag.named else _TYPES.get(flag.type, flag.type)
-    kind = "NAME=VALUE" if flag.named and flag.type != SHARES else kind
+    kind = "NAME=VALUE" if flag.named and flag.type not in (SHARES, TIMES) else kind
     name = (flag.flag if flag.switch else f"{flag.flag} {kind}").rstrip()
     about = flag.about[:1].upper() + flag.about[1:]
     if len(name) > _WIDEST:
@@ -223,6 +225,7 @@ def _of_field(name: str, info: FieldInfo, about: str) -> Flag:
     named = get_origin(kind) is dict
     default = "" if named else default
     shown = SHARES if Role.PICTURES in info.metadata else shown
+    shown = TIMES if Role.NAMED_PICTURES in info.metadata else shown
     return Flag(name, shown, default, about, switch=kind is bool, named=named)
 
 

@@ -63,6 +63,9 @@ def job_id(
         elif role is Role.PICTURES:
             digests = {url: hashlib.sha256(pictures[f"{name}.{url}"]).hexdigest() for url in value}
             params[name] = sorted((digests[url], share) for url, share in value.items())
+        elif role is Role.NAMED_PICTURES:
+            digests = {key: hashlib.sha256(pictures[f"{name}.{key}"]).hexdigest() for key in value}
+            params[name] = sorted((float(key), digest) for key, digest in digests.items())
         elif role is Role.PICTURE:
             given = name in pictures
             params[name] = hashlib.sha256(pictures[name]).hexdigest() if given else None

@@ -72,6 +72,8 @@ class Entry:
                 each = [
                     (f"{name}.{key}", Role.FILE, it) for key, it in given.items() if is_array(it)
                 ]
+            elif role is Role.NAMED_PICTURES and isinstance(given, Mapping):
+                each = [(f"{name}.{key}", Role.PICTURE, url) for key, url in given.items()]
             elif role is Role.PICTURES and isinstance(given, Mapping):
                 each = [(f"{name}.{url}", Role.PICTURE, url) for url in given]
             else:

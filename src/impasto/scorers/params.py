@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from impasto.schema.base import Frozen
 
@@ -27,6 +27,7 @@ class Role(Enum):
 
     PICTURE = auto()
     PICTURES = auto()
+    NAMED_PICTURES = auto()
     FILE = auto()
     CODE = auto()
     FOLDER = auto()
@@ -47,11 +48,14 @@ def _as_texts(values: object) -> object:
         raise ValueError("must hold texts, numbers or lists of numbers") from None
 
 
+Seconds: TypeAlias = Annotated[str, StringConstraints(pattern=r"^\d{1,7}(\.\d{1,9})?$")]
 Share: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PictureFile: TypeAlias = Annotated[str, Role.PICTURE]
 """URL or path of a picture; its content determines the output."""
 PictureShares: TypeAlias = Annotated[dict[str, Share], Role.PICTURES]
 """Several pictures: the URL or path of each, with a number."""
+PictureTimes: TypeAlias = Annotated[dict[Seconds, str], Role.NAMED_PICTURES]
+"""Several pictures: the URL or path of each, by a time in seconds."""
 TrustedFile: TypeAlias = Annotated[str, Role.FILE]
 """URL or path of weights or another model, pinned by its digest when a job begins. It is never
 loaded from where outsiders may write."""

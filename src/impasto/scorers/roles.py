@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, get_args
@@ -15,6 +16,7 @@ from impasto.scorers.params import Beside, Role
 FILES = {
     Role.PICTURE,
     Role.PICTURES,
+    Role.NAMED_PICTURES,
     Role.FILE,
     Role.CODE,
     Role.FOLDER,
@@ -79,12 +81,20 @@ def moved(params: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
         param, dot, key = name.partition(".")
         if not dot:
             changed[param] = url
-        elif is_array(changed[param].get(key)):
-            changed[param] = {**changed[param], key: url}
-        else:
+        elif _is_number(changed[param].get(key)):
             named = changed[param].items()
             changed[param] = {url if old == key else old: value for old, value in named}
+        else:
+            changed[param] = {**changed[param], key: url}
     return changed
+
+
+def _is_number(value: object) -> bool:
+    """Return whether a value is the number that goes with the file that is its name."""
+    with suppress(TypeError, ValueError):
+        float(value)  # type: ignore[arg-type]
+        return True
+    return False
 
 
 @cache

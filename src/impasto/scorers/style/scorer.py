@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from impasto.errors import BadInput
 from impasto.scorers import weights
 from impasto.scorers.base import Scorer
 from impasto.scorers.memory import keep_freed_memory
@@ -19,6 +22,8 @@ from impasto.scorers.style.network import Predictor
 from impasto.scorers.style.params import WEIGHTS_SHA256
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -64,6 +69,14 @@ class StyleScorer(Scorer):
             keep_freed_memory()
         self.batch = 8 if self.device.type == "cuda" else 1
         style = torch.tensor(prepared["style"], dtype=torch.float32)
+        fades = prepared.get("fades", [])
+        if fades and not inputs.consecutive:
+            raise BadInput(
+                "`fade`: needs the times of a video, which the source is not", "leave it out"
+            )
+        self.timed, self.pure = bool(fades), not fades
+        self._times = [0.0, *(at for at, _ in fades)]
+        self._styles = [style, *(torch.tensor(each) for _, each in fades)]
         tensors = _weights(params, inputs, "transformer")
         self._bordered = prepared.get("look", 1) >= 2
         smooth = self._bordered and params.finish == "fast"
@@ -87,29 +100,53 @@ class StyleScorer(Scorer):
         predictor.load_state_dict(_weights(params, inputs, "predictor"), assign=True)
         with torch.inference_mode():
             style = predictor(square(inputs.image(params.style)))
+            fades = [
+                (float(at), predictor(square(inputs.image(url)))) for at, url in params.fade.items()
+            ]
             style = style * (1 - sum(params.mix.values()))
             # Not in the order in which they are given, which does not matter.
             for url, share in sorted(params.mix.items(), key=lambda each: each[1]):
                 style += share * predictor(square(inputs.image(url)))
             if params.strength < 1:
-                style = torch.lerp(predictor(square(inputs.sample())), style, params.strength)
-        return {"style": style[0].tolist(), "look": LOOK}
+                own = predictor(square(inputs.sample()))
+                style = torch.lerp(own, style, params.strength)
+                fades = [(at, torch.lerp(own, each, params.strength)) for at, each in fades]
+        found = {"style": style[0].tolist(), "look": LOOK}
+        if fades:
+            found["fades"] = [[at, each[0].tolist()] for at, each in sorted(fades)]
+        return found
 
     def score(self, batch: Tensor) -> Tensor:
         """Repaint RGB pictures: float32 in [0, 1], (N, 3, H, W), any size, to the same."""
+        return self.score_at(batch, [0.0] * len(batch))
+
+    def score_at(self, batch: Tensor, seconds: Sequence[float]) -> Tensor:
+        """Repaint frames of a video, shown at these seconds, as `score` does."""
         if self.params.strength == 0:
             return batch
         with torch.inference_mode():
-            painted = [self._paint(picture[None]) for picture in batch]
+            painted = [
+                self._paint(picture[None], self._network_at(at))
+                for picture, at in zip(batch, seconds, strict=True)
+            ]
             return painted[0] if len(painted) == 1 else torch.cat(painted)
 
-    def _paint(self, source: Tensor) -> Tensor:
+    def _network_at(self, seconds: float) -> FastTransformer:
+        """Return the network for what the style is at a time."""
+        if not self.timed:
+            return self.network
+        n = min(bisect_right(self._times, seconds), len(self._times) - 1)
+        since, until = self._times[n - 1], self._times[n]
+        share = min((seconds - since) / (until - since), 1.0)
+        return self.network.restyled(torch.lerp(self._styles[n - 1], self._styles[n], share))
+
+    def _paint(self, source: Tensor, network: FastTransformer) -> Tensor:
         """Repaint one picture as the parameters ask: (1, 3, H, W) in [0, 1], to the same."""
         picture = source.to(self.device)
         height, width = picture.shape[2:]
         scale = self._scale(height, width)
         size = (max(1, round(height / scale)), max(1, round(width / scale)))
-        result = resize(self._repaint(resize(picture, size)), (height, width))
+        result = resize(self._repaint(resize(picture, size), network), (height, width))
         if self.params.preserve_colour:
             result = with_luma_of(result, picture)
         if (strength := self.params.strength) < 1:
@@ -124,19 +161,21 @@ class StyleScorer(Scorer):
         suited = math.sqrt(height * width / USUAL_PIXELS)
         return min(max(suited, 0.25), 8.0)
 
-    def _repaint(self, picture: Tensor) -> Tensor:
-        """Run the network on one picture of any size: (1, 3, H, W) in [0, 1], to the same."""
+    def _repaint(self, picture: Tensor, network: FastTransformer) -> Tensor:
+        """Run a network on one picture of any size: (1, 3, H, W) in [0, 1], to the same."""
         if self._bordered:
             moves = SQUARE if self.params.finish == "fine" else UNMOVED
-            return mean_of_moves(picture, self._network, moves=moves, border=BORDER, multiple=4)
+            run = partial(_in_parts, network)
+            return mean_of_moves(picture, run, moves=moves, border=BORDER, multiple=4)
         height, width = picture.shape[2:]
-        return self.network(pad_to_fit(picture))[:, :, :height, :width]
+        return network(pad_to_fit(picture))[:, :, :height, :width]
 
-    def _network(self, picture: Tensor) -> Tensor:
-        """Run the network on one picture that fits it, in strips if it is large."""
-        if picture.shape[2] * picture.shape[3] < strips.LEAST:
-            return self.network(picture)
-        return strips.paint(self.network, picture)
+
+def _in_parts(network: FastTransformer, picture: Tensor) -> Tensor:
+    """Run a network on one picture that fits it, in strips if it is large."""
+    if picture.shape[2] * picture.shape[3] < strips.LEAST:
+        return network(picture)
+    return strips.paint(network, picture)
 
 
 def square(picture: NDArray[np.uint8]) -> Tensor:
