@@ -15,7 +15,7 @@ import torch
 
 from impasto.scorers.style.fast import LAST_COLUMNS, LAST_ROWS, FastTransformer, Padded
 from impasto.scorers.style.kernels import spread
-from impasto.scorers.style.norms import merged, moments
+from impasto.scorers.style.norms import Moments, merged, moments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +44,21 @@ def paint(net: FastTransformer, image: Tensor, rows: int = ROWS) -> Tensor:
     Returns:
         RGB in [0, 1], (1, 3, H, W).
     """
-    half = _half(net, image, rows)
-    height, width = image.shape[2:]
-    (_, norm), (kernel, next_norm), (_, last_norm) = net.expand
+    made, known = _last(net, _half(net, image, rows), rows)
+    net.expand[2][1].squash(made, known)
+    return spread(made, LAST_ROWS, LAST_COLUMNS).float()
+
+
+def _last(net: FastTransformer, half: Tensor, rows: int) -> tuple[Tensor, Moments]:
+    """Return the result of the last convolution, wide pixels of 3 channels, and its statistics.
+
+    Args:
+        net: the network.
+        half: the result of the first upsampling, before its norm, (1, 16, H / 2, W / 2).
+        rows: rows of a strip.
+    """
+    height, width = (2 * side for side in half.shape[2:])
+    (_, norm), (kernel, next_norm), _ = net.expand
     known = moments(half, 1)
     factor = norm.factor(known)
 
@@ -76,8 +88,7 @@ def paint(net: FastTransformer, image: Tensor, rows: int = ROWS) -> Tensor:
         y = net.last(x, last_factor)[:, :, begin : begin + (bottom - top) // LAST_ROWS]
         seen.append((bottom - top, moments(y, LAST_ROWS * LAST_COLUMNS)))
         made[:, :, top // LAST_ROWS : bottom // LAST_ROWS] = y
-    last_norm.squash(made, merged(seen))
-    return spread(made, LAST_ROWS, LAST_COLUMNS).float()
+    return made, merged(seen)
 
 
 def _half(net: FastTransformer, image: Tensor, rows: int) -> Tensor:
