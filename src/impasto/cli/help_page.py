@@ -16,6 +16,7 @@ GROUPS = {
         *("every", "start", "end", "stream", "overwrite"),
     ],
     "What comes out": [
+        *("mask", "mask_side", "mask_feather"),
         "max_size",
         "frames",
         "fps",

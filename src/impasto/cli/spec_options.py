@@ -156,6 +156,20 @@ def _spec(
         ),
     ] = None,
     max_failed_batches: MaxFailedBatches = None,
+    mask: Annotated[
+        str | None,
+        typer.Option(
+            help="Change pictures only where this is white: an image, or a video with a frame for "
+            "each.",
+            metavar="FILE",
+        ),
+    ] = None,
+    mask_side: Annotated[
+        Literal["inside", "outside"], typer.Option(help="The side of the mask that changes.")
+    ] = "inside",
+    mask_feather: Annotated[
+        float, typer.Option(help="Soften the mask's edges: a blur's deviation, in pixels.")
+    ] = 0.0,
     requirements: Annotated[
         str | None,
         typer.Option(
@@ -193,6 +207,9 @@ def _spec(
         "crf": crf,
         "preset": preset,
         "shard_frames": _shard_frames(shard_frames),
+        "mask": mask,
+        "mask_side": mask_side,
+        "mask_feather": mask_feather,
         "mini_batch": mini_batch,
         "requirements": requirements,
         "overwrite": overwrite,

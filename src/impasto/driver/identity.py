@@ -26,11 +26,24 @@ RUNTIME_FIELDS = {"source", "scorer", "params", "output", "overwrite", "timeout"
     "max_failed",
     "max_failed_percent",
     "max_failed_batches",
+    "mask",
     "rule",
     "labels",
 }
 """Fields of a spec that do not determine the output, or that the job's id holds in another form."""
-NEWER_FIELDS = {"stream", "deinterlace", "audio", "tenant", "codec", "pix_fmt", "quality", "keep"}
+NEWER_FIELDS = {
+    "stream",
+    "deinterlace",
+    "audio",
+    "tenant",
+    "codec",
+    "pix_fmt",
+    "quality",
+    "keep",
+} | {
+    "mask_side",
+    "mask_feather",
+}
 """Fields of a spec that joined after `FORMAT` was set: jobs that leave them out keep their ids."""
 
 
@@ -87,6 +100,8 @@ def job_id(
             exclude=RUNTIME_FIELDS | unset | (set() if entry.batched else {"mini_batch"}),
         ),
     }
+    if "mask" in spec.pins:
+        identity["mask"] = spec.pins["mask"]
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
 

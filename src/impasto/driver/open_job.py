@@ -234,7 +234,7 @@ class OpenJob:
     def _replaced(self, before: Mapping[str, str]) -> dict[str, Replaced]:
         """Return the files whose digests are not these."""
         files = {file.name: file.url for file in self.entry.files(self.spec.params)}
-        named = {**files, "requirements": self.spec.requirements}
+        named = {**files, "requirements": self.spec.requirements, "mask": self.spec.mask}
         return {
             name: Replaced(
                 file=str(named.get(name) or self.spec.scorer),

@@ -71,7 +71,11 @@ def named_urls(spec: JobSpec, settings: Settings) -> dict[str, str]:
     """Return the URLs that a job is given, by their names for people."""
     _, params = registry.split_name(spec.scorer, spec.params)
     texts = {f"`{name}`": text for name, text in params.items() if isinstance(text, str)}
-    more = {"`home`": settings.home, "`requirements`": spec.requirements or ""}
+    more = {
+        "`home`": settings.home,
+        "`requirements`": spec.requirements or "",
+        "`mask`": spec.mask or "",
+    }
     return {"source": spec.source, "output": spec.output} | more | texts
 
 
@@ -132,6 +136,9 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> Pinned:
         stores.check_trusted(requirements, home)
         # The installer checks what was pinned; other engines do not use the file.
         pins["requirements"] = spec.pins.get("requirements") or _sha256(stores, requirements)
+    mask = normal(spec.mask) if spec.mask else None
+    if mask:
+        pins["mask"] = staged(mask, home) or _sha256(stores, mask)
     source, output = stores.locate(spec.source), stores.locate(spec.output)
     changes = {
         "source": str(source),
@@ -139,6 +146,7 @@ def absolute(spec: JobSpec, stores: Stores, home: str) -> Pinned:
         "scorer": scorer,
         "params": params,
         "requirements": requirements,
+        "mask": mask,
         "pins": pins,
     }
     return Pinned(

@@ -64,7 +64,8 @@ def stage(spec: JobSpec, stores: Stores, home: str) -> JobSpec:
             found = beside.unchanged(stores, script, code, stores.read(script), spec.pins[name])
             params[name] = _code(stores.open_home(home), found)
     requirements = put(spec.requirements) if spec.requirements else None
-    return spec.model_copy(update={"params": params, "requirements": requirements})
+    mask = put(spec.mask) if spec.mask else None
+    return spec.model_copy(update={"params": params, "requirements": requirements, "mask": mask})
 
 
 def staged(url: str, home: str) -> str:

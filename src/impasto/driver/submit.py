@@ -8,6 +8,7 @@ from impasto.driver.open_job import OpenJob
 from impasto.errors import BadInput
 from impasto.jobs.job import Job
 from impasto.media import images
+from impasto.media.formats import is_video
 from impasto.outputs.delivery.base import replaceable
 from impasto.schema.job import JobSpec
 from impasto.schema.url import Url, parse
@@ -49,13 +50,17 @@ def _refuse(opened: OpenJob) -> None:
     for file in opened.entry.files(opened.spec.params, Role.PICTURE):
         name = file.name.removesuffix(f".{file.url}")
         images.size(opened.pictures[file.name], f"`{name}={file.url}`")
+    mask = opened.spec.mask
+    if mask and not is_video(parse(mask).name):
+        images.size(opened.stores.read(mask), f"`mask={mask}`")
 
 
 def _protect(opened: OpenJob) -> None:
     """Refuse an output that would replace what the job reads."""
     spec, source, makes_folder = opened.spec, opened.source, opened.makes_folder
     pictures = opened.entry.files(spec.params, Role.PICTURE)
-    read = [opened.source_url, *(parse(file.url) for file in pictures)]
+    named = [file.url for file in pictures] + ([spec.mask] if spec.mask else [])
+    read = [opened.source_url, *map(parse, named)]
     base, output = source.base and _real(source.base), _real(opened.output)
     if any(_same(opened.output, each) for each in read) or (makes_folder and output == base):
         raise BadInput(f"{spec.output}: is also what the job reads", "choose another output")

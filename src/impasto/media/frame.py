@@ -65,6 +65,7 @@ class Frame:
         layout: how to read the planes.
         concealed: whether this repeats the previous picture because its own could not be decoded.
         about: facts about the file of a still picture.
+        mask: shares of the scorer's picture in the result, uint8 of any size (H, W); None is all.
         pts: when a video shows it, in the stream's time base; None of a still picture.
     """
 
@@ -74,6 +75,7 @@ class Frame:
     concealed: bool = False
     about: About = NOTHING
     pts: int | None = None
+    mask: NDArray[np.uint8] | None = None
 
     @property
     def alpha(self) -> Plane | None:

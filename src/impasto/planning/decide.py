@@ -87,6 +87,9 @@ def decide_output(
 
 def _check_given(spec: JobSpec, made: OutputKind, gives: Sequence[str]) -> None:
     """Refuse an output of a kind that the scorer does not make."""
+    pictures = made not in {"records", "arrays", "files"}
+    if spec.mask and not pictures:
+        raise BadInput(f"{spec.output}: holds no pictures, so `mask` says nothing", "leave it out")
     needed = made if made in {"records", "arrays", "files"} else "pictures"
     if needed in gives:
         return

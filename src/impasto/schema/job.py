@@ -130,6 +130,10 @@ class JobSpec(Signed):
         quality: 0 to 100 (best), the same for all codecs, or ``lossless``; None takes ``crf``.
         crf: the same as constant rate factor of H.264, 0 (best) to 51.
         preset: the encoder's speed, from ``ultrafast`` to ``veryslow``.
+        mask: URL or path of a picture, or of a video with a frame for each of the source's: where
+            it is white, the output is the scorer's, and where it is black, the source's.
+        mask_side: ``outside`` swaps the two.
+        mask_feather: how soft the mask's edges become: the standard deviation of a blur, in pixels.
         shard_frames: items per shard, approximately: a video's cuts move to a nearby keyframe. None
             and ``auto`` choose a number when the job is planned (`impasto.planning.forecast`).
         mini_batch: items per mini-batch; None leaves it to the scorer, or to a probe.
@@ -154,7 +158,14 @@ class JobSpec(Signed):
     """
 
     NOUN: ClassVar[str] = "field"
-    URLS: ClassVar[tuple[str, ...]] = ("source", "output", "scorer", "params", "requirements")
+    URLS: ClassVar[tuple[str, ...]] = (
+        "source",
+        "output",
+        "scorer",
+        "params",
+        "requirements",
+        "mask",
+    )
 
     source: str
     output: str
@@ -175,6 +186,9 @@ class JobSpec(Signed):
     quality: Quality | None = None
     crf: int = Field(default=18, ge=0, le=51)
     preset: Preset = "veryfast"
+    mask: str | None = None
+    mask_side: Literal["inside", "outside"] = "inside"
+    mask_feather: float = Field(default=0.0, ge=0, le=500)
     shard_frames: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None
     mini_batch: int | None = Field(default=None, ge=1)
     timeout: float | None = Field(default=None, gt=0)
@@ -226,6 +240,13 @@ class JobSpec(Signed):
         if self.start is not None and self.end is not None and self.start >= self.end:
             start, end = float(self.start), float(self.end)
             raise BadInput(f"`start={start:g}`: is not before `end={end:g}`", "correct one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _masked(self) -> Self:
+        if self.mask is None and (self.mask_feather or self.mask_side != "inside"):
+            name = "mask_feather" if self.mask_feather else "mask_side"
+            raise BadInput(f"`{name}`: is about a mask", "add `mask`")
         return self
 
     @model_validator(mode="after")

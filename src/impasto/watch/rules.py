@@ -195,6 +195,8 @@ def _read(around: _Around, name: str, entry: Entry, keys: _Keys) -> Rule | None:
     written = _checked(around, thing, Written, keys.own, {"inbox": "in", "output": "out"})
     if "requirements" in keys.spec:
         keys.spec["requirements"] = places.rooted(around.folder, str(keys.spec["requirements"]))
+    if "mask" in keys.spec:
+        keys.spec["mask"] = places.rooted(around.folder, str(keys.spec["mask"]))
     probe = {"source": "in", "output": "out"}
     valid = _checked(around, thing, JobSpec, keys.spec, probe)
     _checked(around, thing, Settings, keys.settings, {"home": around.settings.home})

@@ -19,6 +19,7 @@ from impasto.outputs.arrays import arrays_of
 from impasto.outputs.base import Scored
 from impasto.scorers.base import Scores
 from impasto.scorers.pictures import resize
+from impasto.worker.masks import blended
 from impasto.worker.scoring import divide, item_error
 
 if TYPE_CHECKING:
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
     from impasto.schema.outcome import ItemError
     from impasto.schema.plan import Plan
     from impasto.scorers.base import Scorer, Wants
+    from impasto.worker.masks import Masks
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class FrameTimes:
     """When a video shows its frames.
 
     Attributes:
@@ -45,8 +47,8 @@ class Clock:
     time_base: Fraction
 
     @classmethod
-    def of(cls, plan: Plan) -> Clock | None:
-        """Return the clock of a plan's source; None if it is no video."""
+    def of(cls, plan: Plan) -> FrameTimes | None:
+        """Return the times of a plan's source; None if it is no video."""
         video = plan.source == "video" and plan.facts
         return cls(plan.zero, plan.facts.time_base) if video and plan.facts else None
 
@@ -67,7 +69,8 @@ class PictureScoring:
         layout: Layout | None = None,
         wants: Wants = "pictures",
         arrays: str = "",
-        clock: Clock | None = None,
+        times: FrameTimes | None = None,
+        masks: Masks | None = None,
     ) -> None:
         """Bind a scorer to an output.
 
@@ -78,9 +81,11 @@ class PictureScoring:
             layout: the planes to make; None makes (H, W, 3) RGB at each picture's own size.
             wants: what the output is made of.
             arrays: the suffix of the files that arrays are written to, if they are wanted.
-            clock: tells when a video shows its frames; None of still pictures.
+            times: tells when a video shows its frames; None of still pictures.
+            masks: what the masks of frames mean; None where they have none.
         """
-        self._clock = clock
+        self._times = times
+        self._masks = masks
         self._scorer = scorer
         self._device = torch.device(device)
         self._longest = longest
@@ -163,9 +168,17 @@ class PictureScoring:
 
     def scored(self, frames: Sequence[Frame], rgb: torch.Tensor) -> torch.Tensor | Scores:
         """Score pictures, (N, 3, H, W) on the device, that were made of these N frames."""
-        if not (self._scorer.timed and self._clock):
-            return self._scorer.score(rgb)
-        return self._scorer.score_at(rgb, [self._clock.seconds(frame) for frame in frames])
+        if self._scorer.timed and self._times:
+            times = [self._times.seconds(frame) for frame in frames]
+            scores = self._scorer.score_at(rgb, times)
+        else:
+            scores = self._scorer.score(rgb)
+        made = scores if isinstance(scores, torch.Tensor) else scores.pictures
+        masks = [frame.mask for frame in frames if frame.mask is not None]
+        if self._masks is None or made is None or not len(made) == len(masks) == len(frames):
+            return scores
+        made = blended(made, rgb, masks, self._masks.side, self._masks.feather)
+        return made if isinstance(scores, torch.Tensor) else replace(scores, pictures=made)
 
     def _scores(self, rgb: torch.Tensor, frames: Sequence[Frame]) -> Scores:
         scores = self.scored(frames, rgb)

@@ -25,10 +25,17 @@ def same_picture(one: Frame, other: Frame) -> bool:
     return (
         one.layout == other.layout
         and len(one.planes) == len(other.planes)
+        and _same_mask(one, other)
         # A few rows tell almost all pictures apart.
         and all(np.array_equal(a[::_STRIDE], b[::_STRIDE]) for a, b in pairs)
         and all(np.array_equal(a, b) for a, b in pairs)
     )
+
+
+def _same_mask(one: Frame, other: Frame) -> bool:
+    if one.mask is None or other.mask is None:
+        return one.mask is other.mask
+    return one.mask is other.mask or np.array_equal(one.mask, other.mask)
 
 
 def with_repeats(made: list[Scored], repeats: tuple[tuple[Frame, ...], ...]) -> list[Scored]:

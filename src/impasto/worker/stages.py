@@ -9,7 +9,9 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -165,3 +167,9 @@ class ShardTimes:
         seconds = time.perf_counter() - self._since
         scoring = max(self.moments) - min(self.moments) if self.moments else 0.0
         return seconds, seconds - scoring, {name: it.seconds for name, it in self.clocks.items()}
+
+
+def drained(running: deque[Future[list[T]]]) -> Iterator[list[T]]:
+    """Yield the results of all that runs, in order, and leave nothing there."""
+    while running:
+        yield running.popleft().result()

@@ -115,10 +115,10 @@ class Trial:
     @cached_property
     def _pictures(self) -> PictureScoring:
         # Only pictures need torch.
-        from impasto.worker.pictures import Clock, PictureScoring
+        from impasto.worker.pictures import FrameTimes, PictureScoring
 
-        clock = Clock.of(self._plan)
-        return PictureScoring(self._scorer, self._device, self._longest, clock=clock)
+        times = FrameTimes.of(self._plan)
+        return PictureScoring(self._scorer, self._device, self._longest, times=times)
 
     def picture(self, frame: Frame) -> Picture:
         """Return a frame as the scorer gets it."""

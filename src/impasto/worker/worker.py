@@ -37,7 +37,7 @@ from impasto.worker.prints import Prints
 from impasto.worker.repeats import with_repeats
 from impasto.worker.report import ShardReport
 from impasto.worker.scoring import Scoring
-from impasto.worker.stages import Prefetch, ShardTimes, Sink
+from impasto.worker.stages import Prefetch, ShardTimes, Sink, drained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from impasto.schema.outcome import Attempt
     from impasto.schema.plan import Plan
     from impasto.schema.signatures import Signatures
+    from impasto.worker.masks import Masks
     from impasto.worker.previews import Previews
     from impasto.worker.task import Task, WorkerEvents
 
@@ -111,6 +112,11 @@ class Worker:
         if device != "cpu":
             await_weights(device)
         self._plan = task.plan
+        self._masks: Masks | None = None
+        if task.spec.mask:
+            from impasto.worker.masks import Masks
+
+            self._masks = Masks(task.spec, stores)
         self._previews: Previews | None = None
         self._scoring = self._bind(self._plan)
         self._size = task.spec.mini_batch or self._scorer.batch
@@ -176,6 +182,8 @@ class Worker:
             self._previews.begin(shard)
         report = ShardReport(attempt, self._names, self.name)
         items = self._source.read(self._plan, shard, 1 if self._device == "cpu" else 4)
+        if self._masks:
+            items = self._masks.beside(items, shard.start, shard.stop)
         batches = Batches(items, attempt, self._batch_size, pure=self._scorer.pure)
         reader = Prefetch(batches, AHEAD, times.clocks["read"])
         self._scorer.restart()
@@ -234,13 +242,13 @@ class Worker:
         try:
             for batch in batches:
                 if isinstance(batch, SetAside) or batch.alone or self._scorer.serial:
-                    yield from chain.from_iterable(_drained(running))
+                    yield from chain.from_iterable(drained(running))
                     yield from self._kept(batch) if isinstance(batch, SetAside) else score(batch)
                     continue
                 running.append(self._pool.submit(score, batch))
                 while len(running) >= threads():
                     yield from running.popleft().result()
-            yield from chain.from_iterable(_drained(running))
+            yield from chain.from_iterable(drained(running))
         finally:
             for future in running:
                 future.cancel()
@@ -294,7 +302,7 @@ class Worker:
         if plan.items == "rows":
             return RowScoring(self._scorer, arrays, self._task.spec.keep, plan.table)
         # Only pictures need torch, which takes longest of all to import.
-        from impasto.worker.pictures import Clock, PictureScoring
+        from impasto.worker.pictures import FrameTimes, PictureScoring
 
         longest = self._task.spec.max_size
         layout = layout_of(self._task.spec, plan)
@@ -311,7 +319,8 @@ class Worker:
             layout=layout,
             wants=wants,
             arrays=arrays,
-            clock=Clock.of(plan),
+            times=FrameTimes.of(plan),
+            masks=self._masks,
         )
 
     def _settle_size(self, attempt: Attempt) -> None:
@@ -337,8 +346,3 @@ class Worker:
                 if size:
                     return PictureSize(width=size[0], height=size[1])
         return PictureSize(width=plan.width, height=plan.height)
-
-
-def _drained(running: deque[Future[list[Scored]]]) -> Iterator[list[Scored]]:
-    while running:
-        yield running.popleft().result()
