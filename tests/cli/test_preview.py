@@ -316,6 +316,22 @@ def test_the_command_for_the_whole_job_can_be_pasted(clip: MakeClip, tmp_path: P
     assert "13 frames" in whole.stdout
 
 
+def test_blends_and_masks_are_drawn_and_in_the_command(clip: MakeClip) -> None:
+    Image.new("L", (64, 48), 0).save("black.png")
+    words = ["clip.mp4", "--style", PAINTING, "--mix", "a=b.jpg=0.25", "--mask", "black.png"]
+    Path("a=b.jpg").write_bytes(PAINTING.read_bytes())
+    Path("clip.mp4").write_bytes(clip(frames=2).read_bytes())
+    done = call("preview", *words, "--mask-feather", "2", "-n", "1", "-o", "s.html")
+    assert done.returncode == 0, done.stderr
+    source, painting, painted = map(np.asarray, Page(Path("s.html")).pictures)
+    assert painting.shape != source.shape
+    # Where the mask is black, nothing is painted.
+    assert np.abs(source.astype(int) - painted).max() <= 3
+    run = shlex.split(done.stdout.splitlines()[-1])
+    assert run[run.index("--mix") + 1] == "a=b.jpg=0.25"
+    assert run[run.index("--mask") :][:4] == ["--mask", "black.png", "--mask-feather", "2"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

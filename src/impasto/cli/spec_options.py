@@ -30,6 +30,22 @@ Sources = Annotated[
 ]
 
 
+Mask = Annotated[
+    str | None,
+    typer.Option(
+        help="Change pictures only where this is white: an image, or a video with a frame for "
+        "each.",
+        metavar="FILE",
+    ),
+]
+MaskSide = Annotated[
+    Literal["inside", "outside"], typer.Option(help="The side of the mask that changes.")
+]
+MaskFeather = Annotated[
+    float, typer.Option(help="Soften the mask's edges: a blur's deviation, in pixels.")
+]
+
+
 class Asked(NamedTuple):
     """The jobs that a command names.
 
@@ -156,20 +172,9 @@ def _spec(
         ),
     ] = None,
     max_failed_batches: MaxFailedBatches = None,
-    mask: Annotated[
-        str | None,
-        typer.Option(
-            help="Change pictures only where this is white: an image, or a video with a frame for "
-            "each.",
-            metavar="FILE",
-        ),
-    ] = None,
-    mask_side: Annotated[
-        Literal["inside", "outside"], typer.Option(help="The side of the mask that changes.")
-    ] = "inside",
-    mask_feather: Annotated[
-        float, typer.Option(help="Soften the mask's edges: a blur's deviation, in pixels.")
-    ] = 0.0,
+    mask: Mask = None,
+    mask_side: MaskSide = "inside",
+    mask_feather: MaskFeather = 0.0,
     requirements: Annotated[
         str | None,
         typer.Option(

@@ -73,7 +73,8 @@ class Entry:
                     (f"{name}.{key}", Role.FILE, it) for key, it in given.items() if is_array(it)
                 ]
             elif role is Role.NAMED_PICTURES and isinstance(given, Mapping):
-                each = [(f"{name}.{key}", Role.PICTURE, url) for key, url in given.items()]
+                urls = [(key, url) for key, url in given.items() if isinstance(url, str)]
+                each = [(f"{name}.{key}", Role.PICTURE, url) for key, url in urls]
             elif role is Role.PICTURES and isinstance(given, Mapping):
                 each = [(f"{name}.{url}", Role.PICTURE, url) for url in given]
             else:

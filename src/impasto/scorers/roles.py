@@ -81,7 +81,7 @@ def moved(params: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
         param, dot, key = name.partition(".")
         if not dot:
             changed[param] = url
-        elif _is_number(changed[param].get(key)):
+        elif _is_number(changed[param].get(key)) and not _is_number(key):
             named = changed[param].items()
             changed[param] = {url if old == key else old: value for old, value in named}
         else:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from impasto.scorers.base import Record
     from impasto.sources.base import Source
     from impasto.storage.stores import Stores
+    from impasto.worker.masks import Masks
     from impasto.worker.pictures import PictureScoring
     from impasto.worker.task import Task
 
@@ -103,6 +104,11 @@ class Trial:
             stack.callback(self._scorer.close)
             self._stack = stack.pop_all()
         self._longest = task.spec.max_size
+        self._masks: Masks | None = None
+        if task.spec.mask:
+            from impasto.worker.masks import Masks
+
+            self._masks = Masks(task.spec, stores)
         self.notes, self.serial = self._scorer.notes, self._scorer.serial
         self.single = (task.spec.mini_batch or self._scorer.batch) == 1
 
@@ -118,7 +124,9 @@ class Trial:
         from impasto.worker.pictures import FrameTimes, PictureScoring
 
         times = FrameTimes.of(self._plan)
-        return PictureScoring(self._scorer, self._device, self._longest, times=times)
+        return PictureScoring(
+            self._scorer, self._device, self._longest, times=times, masks=self._masks
+        )
 
     def picture(self, frame: Frame) -> Picture:
         """Return a frame as the scorer gets it."""
@@ -184,6 +192,9 @@ class Trial:
             import torch
 
             with torch.inference_mode():
+                if self._masks:
+                    alone = self._masks.beside(iter([item]), item.index, item.index + 1)
+                    (item,) = alone
                 frames = [item] * count
                 return _as_scores(self._pictures.scored(frames, self._pictures.rgb(frames)))
         batch: Any = [str(item.path)] * count if isinstance(item, Blob) else _repeated(item, count)

@@ -13,6 +13,7 @@ from impasto.cli.options import AsJson, Config, Device, Home, ItemKind, Stream, 
 from impasto.cli.scorer_commands import PARAMS, ScorerCommand
 from impasto.cli.scorer_flags import spec_params
 from impasto.cli.single import Overwrite
+from impasto.cli.spec_options import Mask, MaskFeather, MaskSide
 from impasto.errors import BadInput
 
 if TYPE_CHECKING:
@@ -99,6 +100,9 @@ def preview(
     end: End = None,
     stream: Stream = None,
     deinterlace: Deinterlacing = "auto",
+    mask: Mask = None,
+    mask_side: MaskSide = "inside",
+    mask_feather: MaskFeather = 0.0,
     items: ItemKind = None,
     overwrite: Overwrite = False,
     workers: Workers = None,
@@ -135,6 +139,9 @@ def preview(
         "end": seconds(end, "--end") if end else None,
         "stream": stream,
         "deinterlace": deinterlace,
+        "mask": mask,
+        "mask_side": mask_side,
+        "mask_feather": mask_feather,
     }
     with single.interruptible():
         paintings = _paintings(
@@ -159,6 +166,8 @@ def preview(
     options |= {"--start": start, "--end": end}
     options |= {"--stream": stream, "--items": items}
     options |= {"--deinterlace": deinterlace if deinterlace != "auto" else None}
+    options |= {"--mask": mask, "--mask-side": mask_side if mask_side != "inside" else None}
+    options |= {"--mask-feather": f"{mask_feather:g}" if mask_feather else None}
     command = _command(source, scorer, params, options, _usual_output(made, source))
     shown = trial.Drawn(str(target), len(names), len(tried), command)
     trial.preview(made, shown, as_json=as_json)
@@ -248,6 +257,8 @@ def _command(
     words += [] if scorer == "style" else ["--scorer", scorer]
     flags = {f"--{name.replace('_', '-')}": value for name, value in params.items()}
     for name, value in (flags | options).items():
-        if value is not None:
+        if isinstance(value, dict):
+            words += [word for key, it in value.items() for word in (name, f"{key}={it}")]
+        elif value is not None:
             words += [name] if value is True else [name, str(value)]
     return shlex.join([*words, "-o", output])
