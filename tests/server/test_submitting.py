@@ -114,6 +114,9 @@ def test_a_name_alone_is_below_the_first_place_of_the_caller(serving: Serving) -
     _refused(client, 422, "late.xyz", {**given, "output": "late.xyz"})
 
 
+READ = "you may not read from there"
+
+
 @pytest.mark.parametrize(
     ("given", "status", "told"),
     [
@@ -125,6 +128,10 @@ def test_a_name_alone_is_below_the_first_place_of_the_caller(serving: Serving) -
         ({"source": "{in}/acme/a\x00.mp4"}, 422, "source"),
         ({"params": {"style": "/etc/hostname"}}, 422, "you may not read from there"),
         ({"params": {"style": "{in}/waves.png"}}, 422, "you may not read from there"),
+        ({"params": {"style": "{in}/acme/waves.png", "mix": {"/etc/hostname": 0.5}}}, 422, READ),
+        ({"params": {"style": "{in}/acme/waves.png", "fade": {"1": "{in}/waves.png"}}}, 422, READ),
+        ({"params": {"style": "{in}/acme/waves.png", "fade": {"1": 5}}}, 422, "fade"),
+        ({"options": {"mask": "/etc/hostname"}}, 422, "options.mask: cannot be set here"),
         ({"params": {"style": "{in}/acme/waves.png", "weights": "/w"}}, 403, "weights: needs"),
         ({"output": "{out}/x.mp4"}, 422, "you may not write there"),
         ({"output": "{in}/acme/x.mp4"}, 422, "you may not write there"),
