@@ -113,15 +113,49 @@ def test_what_failed_within_the_limit_is_listed_too(tmp_path: Path, settings: Se
     assert not (tmp_path / "o.failed.jsonl").exists()
 
 
-def test_anothers_list_beside_the_output_stays_and_is_told_of(
+def test_anothers_list_beside_the_output_stays_and_the_jobs_own_has_another_name(
     tmp_path: Path, settings: Settings
 ) -> None:
     (tmp_path / "o.failed.jsonl").write_text("mine")
-    with pytest.raises(Incomplete, match=r"o\.failed\.jsonl: already exists") as stopped:
+    with pytest.raises(Incomplete, match=r"1 failed, see o\.csv\.failed\.jsonl;") as stopped:
+        api.run(rows(tmp_path, "2"), settings=settings)
+    assert stopped.value.report == str(tmp_path / "o.csv.failed.jsonl")
+    assert [it["row"] for it in failed(tmp_path / "o.csv.failed.jsonl")] == [3]
+    assert (tmp_path / "o.failed.jsonl").read_text() == "mine"
+
+    (tmp_path / "o.failed.jsonl").unlink()
+    with pytest.raises(Incomplete):
+        api.finish(the_job(settings), settings=settings, retry=True)
+    assert not (tmp_path / "o.failed.jsonl").exists()
+    assert failed(tmp_path / "o.csv.failed.jsonl")[0]["attempts"] == 2
+    (tmp_path / "mood").write_text("")
+    api.finish(the_job(settings), settings=settings, retry=True)
+    assert not (tmp_path / "o.csv.failed.jsonl").exists()
+
+
+def test_outputs_that_share_a_stem_have_a_list_each(tmp_path: Path, settings: Settings) -> None:
+    first = rows(tmp_path, "2")
+    with pytest.raises(Incomplete, match=r"see o\.failed\.jsonl;"):
+        api.run(first, settings=settings)
+    (tmp_path / "mood").write_text("5")
+    second = first.model_copy(update={"output": str(tmp_path / "o.jsonl")})
+    with pytest.raises(Incomplete, match=r"see o\.jsonl\.failed\.jsonl;"):
+        api.run(second, settings=settings)
+    assert [it["row"] for it in failed(tmp_path / "o.failed.jsonl")] == [3]
+    assert [it["row"] for it in failed(tmp_path / "o.jsonl.failed.jsonl")] == [6]
+
+
+def test_that_nothing_is_listed_is_told_of_where_both_names_are_taken(
+    tmp_path: Path, settings: Settings
+) -> None:
+    for name in ("o.failed.jsonl", "o.csv.failed.jsonl"):
+        (tmp_path / name).write_text("mine")
+    told = r"what failed is not listed beside it: .*o\.csv\.failed\.jsonl: already exists"
+    with pytest.raises(Incomplete, match=told) as stopped:
         api.run(rows(tmp_path, "2"), settings=settings)
     assert stopped.value.report == ""
     assert stopped.value.output
-    assert (tmp_path / "o.failed.jsonl").read_text() == "mine"
+    assert (tmp_path / "o.csv.failed.jsonl").read_text() == "mine"
 
 
 def test_overwrite_replaces_what_another_job_left(tmp_path: Path, settings: Settings) -> None:

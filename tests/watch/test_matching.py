@@ -98,6 +98,7 @@ def test_an_object_becomes_a_job_for_each_style(tmp_path: Path) -> None:
         ("done/clip.mp4", "moved"),
         ("painted/a/x-copy.mp4", "output"),
         ("painted/a/x-copy.failed.jsonl", "output"),
+        ("painted/a/x-copy.mp4.failed.jsonl", "output"),
         ("trigger", "trigger"),
         ("alice/Trigger-1.JSON", "trigger"),
         ("trigger.mp4.sh", "pattern"),

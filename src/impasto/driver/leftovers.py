@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from impasto.errors import BadInput, ImpastoError, Incomplete
+from impasto.errors import BadInput, Exists, ImpastoError, Incomplete
 from impasto.outputs.delivery.base import ANY_SUFFIX
 from impasto.outputs.delivery.open import open_delivery
 from impasto.schema.item_names import ItemNames
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from impasto.driver.ledger import Ledger
     from impasto.driver.open_job import OpenJob
     from impasto.driver.tolerance import Excess
+    from impasto.outputs.delivery.base import Delivery
     from impasto.schema.outcome import Done
     from impasto.schema.plan import Shard
     from impasto.schema.url import Url
@@ -56,7 +57,7 @@ def leave(opened: OpenJob, ledger: Ledger) -> Leftovers:
         return Leftovers()
     obstacles: list[str] = []
     report, output = "", ""
-    with _noted(obstacles):
+    with _noted(obstacles, "what failed is not listed beside it: "):
         report = settle_report(opened, ledger)
     good = sum(record.items - len(record.failed) for record in ledger.records)
     with _noted(obstacles):
@@ -67,12 +68,12 @@ def leave(opened: OpenJob, ledger: Ledger) -> Leftovers:
 
 
 @contextmanager
-def _noted(obstacles: list[str]) -> Iterator[None]:
+def _noted(obstacles: list[str], what: str = "") -> Iterator[None]:
     """Note why the block could not write something; that the job is incomplete matters more."""
     try:
         yield
     except ImpastoError as error:
-        obstacles.append(error.fact)
+        obstacles.append(f"{what}{error.fact}")
 
 
 def too_many(opened: OpenJob, ledger: Ledger, why: Excess) -> Incomplete:
@@ -137,23 +138,31 @@ def settle_report(opened: OpenJob, ledger: Ledger) -> str:
         BadInput: another's file is there, or it cannot be written.
         Unavailable: the place does not answer, or is full.
     """
-    place = _report_place(opened)
-    if place is None:
-        return ""
-    delivery = open_delivery(opened.stores, opened.job, place)
     lines = [*_lines(ledger)]
-    if not lines:
-        delivery.withdraw()
-        if opened.spec.overwrite:
-            _remove_stale(place)
-        return ""
-    if not delivery.visible():
-        return ""
-    overwrite = opened.spec.overwrite
+    places = _report_places(opened)
+    for place in places:
+        delivery = open_delivery(opened.stores, opened.job, place)
+        if not lines:
+            delivery.withdraw()
+            if opened.spec.overwrite:
+                _remove_stale(place)
+            continue
+        if not delivery.visible():
+            break
+        try:
+            _write(delivery, "".join(lines), overwrite=opened.spec.overwrite)
+        except Exists:
+            if place == places[-1]:
+                raise
+            continue
+        return str(place)
+    return ""
+
+
+def _write(delivery: Delivery, text: str, *, overwrite: bool) -> None:
     delivery.check(ANY_SUFFIX if overwrite else None, folder=False)
     with delivery.file(overwrite=overwrite, partial=True) as path, mapped(str(path)):
-        path.write_text("".join(lines), encoding="utf-8", errors="backslashreplace")
-    return str(place)
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _remove_stale(place: Url) -> None:
@@ -167,13 +176,20 @@ def _remove_stale(place: Url) -> None:
             place.path.unlink()
 
 
-def _report_place(opened: OpenJob) -> Url | None:
-    """Return where failed items are listed; None where the list would be read as an item."""
+def _report_places(opened: OpenJob) -> list[Url]:
+    """Return where failed items may be listed, the preferred first.
+
+    `NAME.csv` and `NAME.parquet` of two jobs share `NAME.failed.jsonl`; the second of them to fail
+    has its whole name in the list's. None where the list would be read as an item.
+    """
     output = opened.output
+    if opened.source.kind == "files" and opened.source.base == output.parent:
+        return []
     stem = output.name if opened.makes_folder else PurePath(output.name).stem
-    if not stem or (opened.source.kind == "files" and opened.source.base == output.parent):
-        return None
-    return output.parent.child(f"{stem}.failed.jsonl")
+    stems = dict.fromkeys(name for name in (stem, output.name) if name)
+    places = [output.parent.child(f"{name}.failed.jsonl") for name in stems]
+    # A job that has a list replaces that, and leaves no second one.
+    return sorted(places, key=lambda place: opened.job.notes.delivery(str(place)) is None)
 
 
 def _lines(ledger: Ledger) -> Iterator[str]:

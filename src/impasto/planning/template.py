@@ -189,9 +189,12 @@ def makes(text: str, rule: str, styles: Sequence[str], place: Url) -> bool:
     key = below(template.base, place)
     if key is None:
         return False
+    keys = [key]
     if key.endswith(_REPORT):
-        key = key.removesuffix(_REPORT) + template.suffix
-    return _shape(text, rule, tuple(styles)).fullmatch(key) is not None
+        listed = key.removesuffix(_REPORT)
+        keys = [listed + template.suffix, listed]
+    shape = _shape(text, rule, tuple(styles))
+    return any(shape.fullmatch(each) for each in keys)
 
 
 def escaped(text: str) -> str:
