@@ -56,6 +56,11 @@ def test_a_class_tells_its_parameters_by_its_own_arguments(tmp_path: Path) -> No
         (("--stile", "p.jpg"), "--stile: unknown option; did you mean --style?"),
         (("--scorer", "identity", "--style", "x"), "--style: is not an option of scorer identity"),
         (("--num-steps", "9"), "it is one of gatys: add --scorer"),
+        (("--scorer", "identity", "--num-steps", "9"), "leave it out: it is one of gatys"),
+        (
+            ("--scorer", "mlflow:m", "--columns", "age"),
+            "not an option of scorer mlflow:m; leave it out; the model's signature names its",
+        ),
         (("--strength", "1", "--strength", "0"), "--strength: is given twice; leave one out"),
         (("--strength",), "--strength: needs a value"),
         (("--strength", "--crf", "3"), "--strength: needs a value"),

@@ -216,3 +216,18 @@ def test_jobs_that_keep_nothing_have_the_ids_of_before(tmp_path: Path, scorer: s
     assert len(ids) == 3
     given = JobSpec.model_validate({**spec.model_dump(), "keep": "id , x"})
     assert given.keep == ("id", "x")
+
+
+def test_features_that_the_table_lacks_are_refused_before_the_model_is_loaded(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"is not read")
+    (tmp_path / "in.csv").write_text("age,income\n1,2\n")
+    words = ("--scorer", f"onnx:{tmp_path / 'net.onnx'}", "--columns", "age, incom")
+    home = ("--home", tmp_path / "home")
+    done = call("run", tmp_path / "in.csv", *words, "-o", tmp_path / "o.csv", *home, "--quiet")
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"impasto: {tmp_path / 'in.csv'}: has no column 'incom', which --columns names; "
+        "did you mean income?\n"
+    )

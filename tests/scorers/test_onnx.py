@@ -318,14 +318,16 @@ def test_a_matrix_takes_the_columns_in_order() -> None:
 
 def test_columns_choose_the_features() -> None:
     frame = pd.DataFrame({"id": ["x", "y"], "a": [3, 4], "b": [True, False]})
-    with pytest.raises(BadInput, match=r"takes 2 features, but the table has 3.*`columns`"):
+    with pytest.raises(BadInput, match=r"takes 2 features, but the table has 3 \(id, a, b\)"):
         scorer(_linear()).score(frame)
+    with pytest.raises(BadInput, match=r"but `columns` names 1 \(a\); set .* names of 2$"):
+        scorer(_linear(), columns="a").score(frame)
     with pytest.raises(ValueError, match=r"'id' holds 'x', which is not a number"):
         scorer(_linear(), columns="id,a").score(frame)
     frame["day"] = pd.Timestamp("2024-01-01")
     with pytest.raises(BadInput, match="'day' is not numeric"):
         scorer(_linear(), columns="day,a").score(frame)
-    with pytest.raises(BadInput, match="needs a column 'c'"):
+    with pytest.raises(BadInput, match=r"needs a column 'c'.*; correct `columns`"):
         scorer(_linear(), columns="a, c").score(frame)
     assert records(scorer(_linear(), columns="b, a").score(frame)) == [
         {"output": 31.0},

@@ -34,6 +34,8 @@ _TYPES = {
 _NUMBER = re.compile(r"\d+\.\d*")
 _WIDEST = 50
 """Characters of a flag and its choices, beyond which these are among its text."""
+_NOT_NEEDED = {("mlflow", "--columns"): "the model's signature names its columns"}
+"""Why a scorer lacks another's flag."""
 REQUIRED = "required"
 """Placeholder for the default of a parameter that has none."""
 SHARES = "FILE=SHARE"
@@ -171,10 +173,11 @@ def find(scorer: str, name: str, own: Iterable[str], command: str) -> Flag:
             return flag
     elsewhere = [other for other in _builtin() if name in {f.flag for f in describe(other)[1]}]
     if elsewhere:
-        raise BadInput(
-            f"{name}: is not an option of scorer {scorer}",
-            f"it is one of {' and '.join(elsewhere)}: add --scorer",
-        )
+        remedy = f"it is one of {' and '.join(elsewhere)}: add --scorer"
+        if scorer != "style":
+            why = _NOT_NEEDED.get((scorer.partition(":")[0], name))
+            remedy = "leave it out" + (f"; {why}" if why else f": it is one of {elsewhere[0]}")
+        raise BadInput(f"{name}: is not an option of scorer {scorer}", remedy)
     named = "" if scorer == "style" else f" --scorer {shlex.quote(scorer)}"
     raise unknown(name, [*own, *flags], f"{command}{named} --help")
 

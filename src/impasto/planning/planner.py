@@ -18,7 +18,8 @@ from impasto.planning.history import speeds
 from impasto.planning.output_names import frame_names, tree_names
 from impasto.schema.job import JobSpec
 from impasto.schema.plan import Encoding, Plan
-from impasto.tables.kept import check_kept
+from impasto.scorers import registry
+from impasto.tables.kept import check_features, check_kept
 
 if TYPE_CHECKING:
     from impasto.schema.job import Items
@@ -95,6 +96,9 @@ def plan(
     survey = source.survey(spec, chosen)
     if spec.keep:
         check_kept(source.url, spec.keep, survey.table)
+    named = spec.params.get(registry.find(spec.scorer).roles.columns)
+    if survey.table and named:
+        check_features(source.url, str(named), survey.table)
     facts, width, height = _pictures(survey, spec, made)
     warnings = survey.warnings
     if made == "video" and survey.rehearse:

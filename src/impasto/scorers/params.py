@@ -36,6 +36,7 @@ class Role(Enum):
     BEHIND_COLON = auto()
     CLASS_NAME = auto()
     CLASS_ARGS = auto()
+    COLUMNS = auto()
 
 
 def _as_texts(values: object) -> object:
@@ -76,6 +77,8 @@ ClassName: TypeAlias = Annotated[str, Role.CLASS_NAME]
 """A class in the file after the colon: ``python:FILE.py:CLASS``."""
 ClassArgs: TypeAlias = Annotated[dict[str, Any], Role.CLASS_ARGS]
 """The arguments of that class's ``__init__``; they are options of the command line."""
+ColumnNames: TypeAlias = Annotated[str, Role.COLUMNS]
+"""Names of a table's columns, separated by commas."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class Roles:
         class_args: the one that holds the class's arguments, or "".
         code_folder: the one that names what the program imports, or "".
         beside: those whose files lie beside the argument's, each with the endings of their names.
+        columns: the one that names columns of a table, or "".
     """
 
     files: dict[str, Role] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Roles:
     class_args: str = ""
     code_folder: str = ""
     beside: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    columns: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ def roles_of(params: type[Frozen]) -> Roles:
             for mark in info.metadata
             if isinstance(mark, Beside)
         },
+        names.get(Role.COLUMNS, ""),
     )
 
 

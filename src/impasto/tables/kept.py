@@ -10,7 +10,7 @@ import base64
 import datetime
 from typing import TYPE_CHECKING, Any
 
-from impasto.errors import BadInput
+from impasto.errors import BadInput, meant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,8 +47,9 @@ def check_kept(url: str, keep: Sequence[str], table: TableFacts | None) -> None:
     has = [name for name, _ in table.columns]
     kept = kept_columns(keep, table)
     if missing := [name for name in kept if name not in has]:
-        shown = ", ".join(has[:SHOWN]) + (", ..." if len(has) > SHOWN else "")
-        raise BadInput(f"{url}: has no column {missing[0]!r} to keep", f"choose from {shown}")
+        raise BadInput(
+            f"{url}: has no column {missing[0]!r} to keep", f"choose from {_listed(has)}"
+        )
     types = _source_types(table)
     if held := next((name for name in kept if name in types and _holds_bytes(types[name])), None):
         raise BadInput(
@@ -60,6 +61,30 @@ def check_kept(url: str, keep: Sequence[str], table: TableFacts | None) -> None:
             f"{url}: its column {_ITEM!r} cannot be kept, since the output names each row by that",
             "rename it, or let `keep` name other columns",
         )
+
+
+def check_features(url: str, names: str, table: TableFacts) -> None:
+    """Check names of columns that a scorer is to take, separated by commas.
+
+    Args:
+        url: the source.
+        names: the names.
+        table: the source's facts.
+
+    Raises:
+        BadInput: a column is not there.
+    """
+    has = [name for name, _ in table.columns]
+    for name in (each.strip() for each in names.split(",")):
+        if name not in has:
+            raise BadInput(
+                f"{url}: has no column {name!r}, which `columns` names",
+                meant(name, has) or f"choose from {_listed(has)}",
+            )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
 
 
 def kept_types(keep: Sequence[str], table: TableFacts | None) -> dict[str, Any]:

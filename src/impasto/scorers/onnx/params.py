@@ -8,7 +8,15 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from impasto.schema.base import Frozen
-from impasto.scorers.params import ArrayValues, BehindColon, Beside, Newer, Range, TrustedFile
+from impasto.scorers.params import (
+    ArrayValues,
+    BehindColon,
+    Beside,
+    ColumnNames,
+    Newer,
+    Range,
+    TrustedFile,
+)
 
 _SIZE = re.compile(r"([1-9]\d{0,4}x([1-9]\d{0,4})?|x[1-9]\d{0,4})?")
 
@@ -67,7 +75,7 @@ class OnnxParams(Frozen):
     iou: Annotated[float, Newer(), Field(ge=0, le=1)] = 0.7
     draw: Annotated[bool, Newer()] = False
     data: Annotated[TrustedFile | None, Newer(), Beside((".data", "_data"))] = None
-    columns: str = ""
+    columns: ColumnNames = ""
 
     def fixed(self) -> tuple[int | None, int | None]:
         """Return the height and width of `size`; None is any."""

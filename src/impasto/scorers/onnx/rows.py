@@ -48,10 +48,11 @@ def feed(name: str, taken: RowInput, frame: pd.DataFrame, columns: str) -> dict[
     (field,) = taken.fields
     chosen = _chosen(name, frame, columns)
     if field.shape[1] not in (None, chosen.shape[1]):
+        has = "`columns` names" if columns else "the table has"
         raise BadInput(
-            f"{name}: takes {field.shape[1]} features, but the table has {chosen.shape[1]} columns "
+            f"{name}: takes {field.shape[1]} features, but {has} {chosen.shape[1]} "
             f"({_listed(chosen)})",
-            "set `columns` to the names of the features",
+            f"set `columns` to the names of {field.shape[1]}",
         )
     return {field.name: _matrix(name, field, chosen)}
 
@@ -78,15 +79,15 @@ def _chosen(name: str, frame: pd.DataFrame, columns: str) -> pd.DataFrame:
     if not columns:
         return frame
     names = [column.strip() for column in columns.split(",")]
-    return pd.concat([_find(name, frame, column) for column in names], axis=1)
+    return pd.concat([_find(name, frame, column, listed=True) for column in names], axis=1)
 
 
-def _find(name: str, frame: pd.DataFrame, column: str) -> pd.Series[Any]:
+def _find(name: str, frame: pd.DataFrame, column: str, *, listed: bool = False) -> pd.Series[Any]:
     found: pd.Series[Any] | None = frame.get(column)
     if found is None:
         raise BadInput(
             f"{name}: needs a column {column!r}, but the table has {_listed(frame)}",
-            "rename the columns",
+            "correct `columns`" if listed else "rename the columns",
         )
     return found
 
