@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -14,6 +14,7 @@ from impasto import JobSpec, Settings
 from impasto.driver import api
 from impasto.media.read.index import scan
 from impasto.media.verify import verify as checker
+from impasto.media.write.target import OPAQUE_UNLESS
 from impasto.sources.video import Video
 from impasto.storage.named_file import File
 from impasto.storage.stores import Stores
@@ -64,11 +65,13 @@ def test_the_loss_is_said_before_scoring_and_proved_afterwards(
     settings = Settings(home=str(tmp_path / "home"))
     result = api.run(spec, settings=settings, on_progress=events.append)
     first = next(event for event in events if event.stage == "scoring")
-    said = "the video has transparency, which is not read: its pictures become opaque"
     assert first.done == 0
-    assert said in first.warnings
-    assert "transparent pictures become opaque" in result.notes
-    assert said in Video(File(Stores({}), str(source))).facts()["warnings"]
+    assert OPAQUE_UNLESS in first.warnings
+    assert [note for note in (*result.warnings, *result.notes) if "opaque" in note] == [
+        OPAQUE_UNLESS
+    ] * 2
+    facts = Video(File(Stores({}), str(source))).facts()
+    assert (facts["alpha"], facts["warnings"]) == (True, [])
     with av.open(str(output)) as container:
         assert "alpha_mode" not in {name.lower() for name in container.streams.video[0].metadata}
     fates = {check.detail: check.ok for check in verify(str(source), str(output)).checks}
@@ -76,6 +79,28 @@ def test_the_loss_is_said_before_scoring_and_proved_afterwards(
     asked = checker.verify(str(source), str(source), "a", source.name, asked=("auto", None))
     claimed = {check.item: check.ok for check in asked.checks}
     assert claimed["transparency"] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "said"),
+    [
+        ("o/", {}, ["transparency is not read", "12-bit pictures become images of 8 bits"]),
+        ("o", {"frames": "png"}, ["transparency is not read", "12-bit pictures become images"]),
+        ("o", {"frames": "npy"}, ["transparency is not read"]),
+        ("o.jsonl", {}, ["transparency is not read"]),
+        ("o.mp4", {}, ["transparent pictures become opaque; "]),
+        ("o.mov", {"codec": "prores"}, []),
+    ],
+)
+def test_what_an_output_leaves_out_of_pictures_is_said_once_with_a_remedy(
+    tmp_path: Path, name: str, fields: dict[str, Any], said: list[str]
+) -> None:
+    source = write(tmp_path / "a.mov", "prores_ks", "yuva444p10le")
+    spec = JobSpec(source=str(source), output=str(tmp_path / name), scorer="identity", **fields)
+    warnings = Video(File(Stores({}), str(source))).survey(spec, 10).warnings
+    assert [line.startswith(begin) for line, begin in zip(warnings, said, strict=True)] == [
+        True
+    ] * len(said)
 
 
 @pytest.mark.parametrize("transparent", [True, False])

@@ -20,7 +20,7 @@ from impasto.media.names import codec as called
 from impasto.media.read import decode
 from impasto.media.read.index import cut, scan
 from impasto.media.verify import verify as checker
-from impasto.media.write.target import ENCODERS
+from impasto.media.write.target import ENCODERS, OPAQUE_UNLESS
 from impasto.schema.source import Colour, Light, Mastering
 from impasto.sources.video import Video
 from impasto.storage.named_file import File
@@ -242,7 +242,7 @@ def test_transparent_images_become_a_transparent_video(
         assert np.abs(clear).max() <= 1
         assert np.abs(made[number][..., :3].astype(int) - 180).max() <= 2
     opaque = score(tmp_path / "in", tmp_path / "o.mp4", tmp_path / "home")
-    assert "transparent pictures become opaque" in opaque.notes
+    assert OPAQUE_UNLESS in opaque.notes
 
 
 def test_a_scaled_video_has_its_transparency_scaled(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput
 from impasto.media.colour_names import TRANSFERS
-from impasto.media.formats import FAMILIES
+from impasto.media.formats import FAMILIES, is_image
 from impasto.media.join import assemble
 from impasto.media.read import decode, describe, index
-from impasto.media.write.target import bit_depth, sampling, target
+from impasto.media.write.target import OPAQUE_UNLESS, bit_depth, sampling, target
 from impasto.schema.bounds import NEVER
 from impasto.schema.moments import clock
 from impasto.schema.plan import Plan, Shard
@@ -137,7 +137,11 @@ class Video:
             borders=(start, stop) if scanned.whole else (),
             facts=facts,
             clip=_span(scanned, start, stop) if ranged else None,
-            warnings=(*scanned.warnings, *_pictures(facts, spec.deinterlace)),
+            warnings=(
+                *scanned.warnings,
+                *_lost(facts, spec, video=video),
+                *_pictures(facts, spec.deinterlace),
+            ),
             reasons=(SEQUENTIAL,) if scanned.whole else (),
             etag=self.etag,
             zero=scanned.pts[0],
@@ -171,11 +175,28 @@ def _aim(facts: VideoFacts, spec: JobSpec, width: int, height: int) -> Target:
     return target(facts, suffix, width, height, spec.codec, spec.pix_fmt)
 
 
+def _lost(facts: VideoFacts, spec: JobSpec, *, video: bool) -> list[str]:
+    """Say what no output but some videos keeps of the pictures, and which do."""
+    said = []
+    if facts.alpha and video and not facts.keep_alpha:
+        said.append(OPAQUE_UNLESS)
+    elif facts.alpha and not video:
+        said.append(
+            "transparency is not read; videos keep it, with `codec=prores` in .mov or vp9 in .webm"
+        )
+    folder = not PurePath(spec.output).suffix or spec.output.endswith("/")
+    images = is_image(f"a.{spec.frames}") if spec.frames else folder
+    depth = bit_depth(facts.pixel_format)
+    if images and depth > 8:
+        said.append(
+            f"{depth}-bit pictures become images of 8 bits; `codec=ffv1` in .mkv keeps them whole"
+        )
+    return said
+
+
 def _pictures(facts: VideoFacts, mode: Deinterlace) -> list[str]:
     """Say what becomes of pictures that are not scored as they are."""
     said = []
-    if facts.alpha and not facts.keep_alpha:
-        said.append("the video has transparency, which is not read: its pictures become opaque")
     if facts.colour.transfer in HDR:
         name = TRANSFERS[facts.colour.transfer]
         said.append(f"the video is {name}: its pictures are scored as they are coded")

@@ -75,7 +75,8 @@ def _video(facts: dict[str, Any]) -> Iterator[Fact]:
     yield "bit rate", _bit_rate(facts["bit_rate"])
     shape = [names.codec(facts["codec"]), f"{facts['width']}x{facts['height']}"]
     shape += [f"{facts['bit_depth']} bits", facts["sampling"]]
-    shape += ["with transparency"] if facts["alpha"] else []
+    if facts["alpha"]:
+        shape += ["with transparency (kept by --codec prores, ffv1, and vp9 in .webm)"]
     yield "pictures", ", ".join(shape)
     if _shown(facts):
         yield "shown as", _shown(facts)

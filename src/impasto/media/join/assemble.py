@@ -23,7 +23,7 @@ from impasto.media.join.tracks import REMADE, add_track, data_kind, encoded, lab
 from impasto.media.read.container import open_source
 from impasto.media.write.encoders import add_encoder, encoder_rate
 from impasto.media.write.sink import DISK, clock, closing, open_output, writing
-from impasto.media.write.target import changes, losses
+from impasto.media.write.target import OPAQUE, OPAQUE_UNLESS, changes, losses
 from impasto.schema.bounds import NEVER
 from impasto.schema.plan import Encoding
 
@@ -112,7 +112,7 @@ def assemble(
         for timed in merge(joiner.packets(segments), others, key=lambda t: t.time):
             with writing(output):
                 out.mux(timed.packet)
-    return notes + changes(facts, target)
+    return notes + [OPAQUE_UNLESS if each == OPAQUE else each for each in changes(facts, target)]
 
 
 def rehearse(

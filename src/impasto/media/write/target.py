@@ -58,6 +58,10 @@ _SAMPLINGS = {
 }
 """Names of chroma sub-sampling, by what is left of four samples across and four down."""
 
+OPAQUE = "transparent pictures become opaque"
+OPAQUE_UNLESS = f"{OPAQUE}; `codec=prores` in .mov or `codec=vp9` in .webm keeps transparency"
+"""The same, with the remedy."""
+
 
 class Target(Frozen):
     """The picture stream to make; equal for every segment of a job.
@@ -211,7 +215,7 @@ def changes(facts: VideoFacts, target: Target) -> list[str]:
     """Return how the output's pictures must differ from the source's, one line each."""
     found = losses(facts, target)
     if facts.alpha and not target.alpha:
-        found.append("transparent pictures become opaque")
+        found.append(OPAQUE)
     if facts.interlaced:
         found.append("interlaced pictures become progressive")
     if any(target.padding):
