@@ -39,7 +39,19 @@ REFUSED = {
     ),
     "a folder of videos": (
         ("plan", "films", *TO),
-        "holds 2 videos and no images; give one video, ",
+        "films/a.mp4; only 'impasto run' makes a job of each",
+    ),
+    "a folder of videos to look at": (
+        ("probe", "films"),
+        "films: holds 2 videos and no images; give one of them, such as ",
+    ),
+    "a folder of videos to draw a sheet of": (
+        ("preview", "films", *TO[:-1], "o.png"),
+        "films/a.mp4; only 'impasto run' makes a job of each",
+    ),
+    "two styles to plan": (
+        ("plan", "{clip}", "--style", "text.jpg", "--style", "text.jpg", "-o", "o.mp4"),
+        "--style: is given twice; leave one out; only 'impasto run' makes a job of each",
     ),
     "a style that is no picture": (("run", "{clip}", "--style", "text.jpg", "-o", "o.mp4"), "pict"),
     "a folder as a style": (

@@ -60,7 +60,9 @@ class ScorerCommand(Command):
         flag = find(ctx.meta[SCORER], name, own, ctx.command_path)
         again = flag.name in given and not (flag.switch or flag.named)
         if again and not self.takes_several(ctx.meta[SCORER], flag.name):
-            raise BadInput(f"{flag.flag}: is given twice", "leave one out")
+            several = _is_picture(ctx.meta[SCORER], flag.name)
+            also = "; only `impasto run` makes a job of each" if several else ""
+            raise BadInput(f"{flag.flag}: is given twice", f"leave one out{also}")
         taken: Any = value
         if not equals:
             taken = flag.switch or next_value(left, name, own, ctx.command_path)
@@ -108,6 +110,12 @@ def _add_named(flag: Flag, text: str, values: dict[str, str], *, by_name: bool) 
     values[name] = value
 
 
+def _is_picture(scorer: str, param: str) -> bool:
+    from impasto.scorers.params import Role
+
+    return roles_of(scorer).files.get(param) is Role.PICTURE
+
+
 class SetCommand(ScorerCommand):
     """A `ScorerCommand` that makes a job for each of several pictures of a style."""
 
@@ -118,9 +126,7 @@ class SetCommand(ScorerCommand):
 
     def takes_several(self, scorer: str, param: str) -> bool:
         """Return whether a parameter is a picture, such as the painting of a style."""
-        from impasto.scorers.params import Role
-
-        return roles_of(scorer).files.get(param) is Role.PICTURE
+        return _is_picture(scorer, param)
 
 
 class FirstArgumentCommand(ScorerCommand):

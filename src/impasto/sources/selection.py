@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import stat
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -168,7 +169,7 @@ def find(
     for name in taken:
         _check_name(objects.base, name)
     if not taken:
-        raise _empty(place, passed_over, listing.folders, what, form)
+        raise _empty(place, listing, passed_over, what, form)
     etags = {name: _etag(objects, name, listing.etags[name]) for name in taken}
     return Selected(objects, etags, passed_over, listing.folders)
 
@@ -206,15 +207,18 @@ def list_names(stores: Stores, place: Url, form: Selection, *, links: bool = Tru
 
 
 def _empty(
-    place: Url, passed_over: Sequence[str], folders: Sequence[str], what: str, form: Selection
+    place: Url, listing: Listing, passed_over: Sequence[str], what: str, form: Selection
 ) -> Missing:
     """Return the error for a place that holds nothing of the kind, but perhaps something else."""
     videos = sorted(filter(is_video, passed_over), key=natural)
     if videos:
         fact = f"holds {counted(len(videos), 'videos')} and no images"
-        return Missing(f"{place}: {fact}", f"give one video, such as {videos[0]}")
-    if folders:
-        fact = f"holds no {what}, only {counted(len(folders), 'folders')}"
+        assert listing.objects.base
+        one = shlex.quote(str(listing.objects.base.child(videos[0])))
+        remedy = f"give one of them, such as {one}; only `impasto run` makes a job of each"
+        return Missing(f"{place}: {fact}", remedy if len(videos) > 1 else f"give it: {one}")
+    if listing.folders:
+        fact = f"holds no {what}, only {counted(len(listing.folders), 'folders')}"
         return Missing(f"{place}: {fact}", f"for what is in them, give {within(place)}")
     if form == "glob":
         return Missing(f"{place}: matches no {what}", "check the pattern")
