@@ -6,6 +6,7 @@ import io
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,10 @@ from impasto.cli import progress
 from impasto.cli.bar import Line
 from impasto.cli.job_progress import job_units, speed, stopped
 from impasto.cli.render.text import minutes
+from impasto.cli.set_progress import UNITS, SetWatch
 from impasto.driver.pace import Pace
+from impasto.driver.sets.members import Member
+from impasto.driver.sets.run import SetProgress
 from impasto.schema.job import JobSpec
 from impasto.schema.progress import Progress
 from impasto.schema.words import shortened
@@ -109,6 +113,23 @@ def test_the_time_left_is_never_nothing_nor_told_from_too_few_frames() -> None:
         now = event(done=done, rate=9.0, seconds_left=left, workers=RUNNING)
         said = facts(now, stopping=False)
         assert any(fact.endswith("left") for fact in said) == (done == 40)
+
+
+def test_a_stop_of_several_jobs_says_so_of_all_that_run() -> None:
+    watch = SetWatch("home", as_json=False, quiet=True)
+    member = Member(PAINTING, "a.mp4")
+
+    def said(*running: Progress | None) -> str:
+        now = SetProgress(3, 1, [(member, each) for each in running])
+        return UNITS.stopping(watch.event(now))
+
+    first = event(done=60, rate=2.0, in_work=48, workers=RUNNING)
+    second = event(done=10, rate=1.0, in_work=30, workers=RUNNING)
+    work = "78 frames in work, about 0:30"
+    assert said(first, second) == f"stopping: finishing {work}; Ctrl-C again drops them"
+    unknown = "stopping: finishing the frames in work; Ctrl-C again to stop at once"
+    assert said(first, replace(second, rate=0.0)) == unknown
+    assert said(None) == unknown.replace("frames", "items")
 
 
 def test_a_stop_says_how_much_is_finished_first_and_for_how_long() -> None:

@@ -76,8 +76,12 @@ def _stopping(job: Progress | None) -> str:
     """Say what is finished before the job stops, and for how long."""
     if job is None or not (job.in_work and job.rate):
         return STOPPING.format(job.items if job else "items")
-    seconds = minutes(job.in_work / job.rate, up=True)
-    work = f"{job.in_work:,} {job.items} in work, about {seconds}"
+    return finishing(job.in_work, job.items, job.in_work / job.rate)
+
+
+def finishing(count: int, items: str, seconds: float) -> str:
+    """Say how many items are finished before a stop, and for how long."""
+    work = f"{count:,} {items} in work, about {minutes(seconds, up=True)}"
     return f"stopping: finishing {work}; Ctrl-C again drops them"
 
 

@@ -17,6 +17,8 @@ class SetEvent:
         done: parts of jobs that are done.
         total: of how many.
         resumed: of ``done``, those that this run did not do.
+        in_work: items that running shards have yet to score.
+        finish: about how many seconds these take; 0 while that is unknown.
         warnings: none; each job's are told when it ends.
     """
 
@@ -27,4 +29,6 @@ class SetEvent:
     done: int
     total: int
     resumed: int = 0
+    in_work: int = 0
+    finish: float = 0.0
     warnings: tuple[str, ...] = ()

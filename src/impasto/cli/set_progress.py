@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from impasto.cli.job_argument import add_remedy, job_argument, name_job
-from impasto.cli.job_progress import NAME, PAINTERS
+from impasto.cli.job_progress import NAME, PAINTERS, finishing
 from impasto.cli.progress import STOPPING, Units
 from impasto.cli.render import jobs as display
 from impasto.cli.render.text import json_line, nearby, note, say, warn
@@ -34,7 +34,7 @@ UNITS = Units(
         if event.rate
         else ""
     ),
-    lambda _: STOPPING.format("items"),
+    lambda event: _stopping(event),
     lambda _: True,
 )
 
@@ -68,8 +68,12 @@ class SetWatch:
         rate = sum(last.rate for _, last in told)
         items = told[0][1].items if told else "items"
         jobs = progress.ended, progress.of
-        total = PARTS * progress.of
-        return SetEvent(_doing(progress), jobs, rate, items, done, total, min(earlier, done))
+        total, earlier = PARTS * progress.of, min(earlier, done)
+        doing, in_work = _doing(progress), sum(last.in_work for _, last in told)
+        known = all(last.rate for _, last in told if last.in_work)
+        slowest = max((last.in_work / last.rate for _, last in told if last.rate), default=0.0)
+        finish = slowest if known else 0.0
+        return SetEvent(doing, jobs, rate, items, done, total, earlier, in_work, finish)
 
     def ended(self, member: Member, ended: Ended, last: Progress | None) -> None:
         """Tell how a job ended."""
@@ -145,6 +149,13 @@ class SetWatch:
             (left, "left"),
         )
         return ", ".join(f"{count:,} {what}" for count, what in words if count)
+
+
+def _stopping(event: SetEvent | None) -> str:
+    """Say what is finished before the jobs stop, and for how long."""
+    if event is None or not event.finish:
+        return STOPPING.format(event.items if event else "items")
+    return finishing(event.in_work, event.items, event.finish)
 
 
 def _doing(progress: SetProgress) -> str:
