@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from impasto.driver.sets.members import Styles, name_jobs
+from impasto.driver.sets.members import Styles, check, name_jobs
 from impasto.errors import BadInput, Missing
 from impasto.schema.job import JobSpec
+from impasto.scorers.detection.trained import TASKS
+from impasto.settings import Settings
 from impasto.storage.stores import Stores
+from support.detectors import blobs
 from support.stores import KINDS, backend_of
 
 FILES = ("a.mp4", "b.avi", "day 2/a.mp4", "day 2/deep/c.mkv", "notes.txt", ".hidden.mp4")
@@ -149,6 +152,7 @@ def test_one_source_with_one_output_is_an_ordinary_job(here: Path) -> None:
     [
         (("o.mp4", "in"), (), "o.mp4: is one file, but 2 outputs result; write a folder, or a"),
         (("o.mkv", "in"), (), "write a folder, or a template such as 'out/{name}.mkv'"),
+        (("o.csv", "in"), (), "2 outputs result; write a template such as 'out/{name}.csv'"),
         (("o/", "in"), ("1.jpg", "2.jpg"), "o/: is the same for all styles; write a template"),
         (("{name}.mp4", "in"), ("1.jpg", "2.jpg"), "is the same for all styles; add {style} to"),
         (("{style}.mp4", "in"), ("1.jpg", "2.jpg"), "would be made of a.mp4 (1) and of b.avi (1)"),
@@ -182,6 +186,29 @@ def test_a_folder_does_not_say_what_records_are_made(here: Path) -> None:
         "out/: is a folder, which does not say what to make of a.csv; "
         "write a template such as 'out/{name}.jsonl'"
     )
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_videos_are_refused_of_what_finds_objects_before_a_job_begins(
+    here: Path, task: str
+) -> None:
+    Path("net.onnx").write_bytes(blobs(task=task))
+    settings = Settings(home=str(here / "home"))
+
+    def checked(output: str, **params: Any) -> None:
+        given = {"model": "net.onnx", **params}
+        spec = JobSpec(source="in", output=output, scorer="onnx", params=given)
+        check(name_jobs(spec, ["in"], Stores({})), settings)
+
+    said = r"^net\.onnx: makes a record .* template such as 'found/\{name\}\.jsonl', or `draw=true`"
+    with pytest.raises(BadInput, match=said):
+        checked("found/")
+    with pytest.raises(BadInput, match=said):
+        checked("found/", task="detect")
+    checked("found/", draw=True)
+    checked("found/", task="none")
+    checked("found/{name}.jsonl")
+    assert sorted(path.name for path in here.iterdir()) == ["in", "net.onnx"]
 
 
 def test_a_missing_folder_is_one_clear_line(here: Path) -> None:

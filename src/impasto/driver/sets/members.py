@@ -25,12 +25,16 @@ from impasto.planning.template import (
 )
 from impasto.schema.signatures import Signatures
 from impasto.scorers import registry
+from impasto.scorers.detection.trained import known_task
+from impasto.scorers.onnx.params import OnnxParams
 from impasto.scorers.params import Role
 from impasto.storage.local import is_folder
+from impasto.tables.formats import RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from impasto.driver.open_job import OpenJob
     from impasto.schema.job import JobSpec, VideoCodec
     from impasto.settings import Settings
     from impasto.storage.stores import Stores
@@ -127,14 +131,27 @@ def check(named: JobSet, settings: Settings) -> None:
     """Refuse, before any job begins, what would make all of them fail.
 
     Raises:
-        BadInput: a style is no picture, or the scorer, its parameters or its files are wrong.
+        BadInput: a style is no picture, the scorer, its parameters or its files are wrong, or it
+            makes no videos.
         Unavailable: a store does not answer.
     """
     first = open_draft(named.members[0].spec, settings)
+    if first.makes in {"video", "image", "folder"} and isinstance(first.params, OnnxParams):
+        _check_makes(first, first.params)
     params = {str(each.spec.params): each.spec.params for each in named.members}
     for own in params.values():
         for file in first.entry.files(own, Role.PICTURE):
             images.size(first.stores.read(file.url), f"`{file.name}={file.url}`")
+
+
+def _check_makes(first: OpenJob, params: OnnxParams) -> None:
+    """Refuse pictures as the outputs of a detector, which would be found out in each job anew."""
+    if params.draw or not known_task(first.stores.read(params.model), params.task):
+        return
+    raise BadInput(
+        f"{PurePosixPath(params.model).name}: makes a record for each object, and no pictures",
+        "write a template such as 'found/{name}.jsonl', or `draw=true` to paint what it finds",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +175,9 @@ class _Naming:
             return
         suffix = PurePosixPath(output).suffix or ".mp4"
         example = f"'out/{{name}}{'-{style}' if several else ''}{suffix}'"
+        records = suffix.lower() in RECORDS
         if not _is_folder(self.spec, self.stores):
-            or_folder = "" if several else "a folder, or "
+            or_folder = "" if several or records else "a folder, or "
             raise BadInput(
                 f"{output}: is one file, but {outputs:,} outputs result",
                 f"write {or_folder}a template such as {example}",

@@ -62,6 +62,20 @@ class Trained:
         return f"{self.task}: {shown}"
 
 
+def known_task(content: bytes, task: str = "auto") -> Task | None:
+    """Return what an ONNX file says that it does, without loading it; None where it does not.
+
+    Args:
+        content: the file.
+        task: as for `Trained.of`.
+    """
+    if task != "auto":
+        return next((each for each in TASKS if each == task), None)
+    # A ``StringStringEntryProto`` (onnx.proto): the key is its field 1, the value its field 2.
+    entries = {each: b"\n\x04task\x12%c%s" % (len(each), each.encode()) for each in TASKS}
+    return next((each for each, entry in entries.items() if entry in content), None)
+
+
 def _names(metadata: Mapping[str, str]) -> tuple[str, ...]:
     found = _literal(metadata.get("names", ""))
     if isinstance(found, list | tuple):
