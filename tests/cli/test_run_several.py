@@ -64,7 +64,7 @@ def test_one_that_fails_does_not_end_the_others_and_a_rerun_does_what_is_left(
     assert done.returncode == 3, done.stderr
     assert frames(films.parent / "out/a.mp4") == 3
     assert frames(films.parent / "out/deep/b.mp4") == 4
-    assert f"note: {films}: 1 file left out, not videos (notes.txt)\n" in done.stderr
+    assert f"note: {films}: files left out, which are no videos: 1 (notes.txt)\n" in done.stderr
     assert "failed: bad.mp4: bad.mp4 cannot be read" in done.stderr
     assert done.stderr.endswith(
         "impasto: 1 of 3 jobs failed (bad.mp4); correct what is said above, and run the same "

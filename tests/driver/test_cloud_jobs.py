@@ -788,7 +788,7 @@ def test_many_videos_of_a_store_are_painted_with_what_signs_their_folder(
     added = "-new" if "{" in output else ""
     for key in ("1", "deep/2"):
         assert place.admin(place.outbox).stat(f"painted/{key}{added}.mp4")
-    assert "/set: 1 file left out, not videos (read.me)" in done.stderr
+    assert "/set: files left out, which are no videos: 1 (read.me)" in done.stderr
     assert not any(secret in done.stderr + done.stdout for secret in (reads, writes))
     again = impasto(*words)
     assert json.loads(again.stdout.splitlines()[-1])["done_already"] == 2, again.stderr

@@ -67,8 +67,8 @@ def test_what_is_left_out_is_counted_and_named(here: Path) -> None:
     spec = JobSpec(source="in", output="out/", params={"style": "p.jpg"})
     named = name_jobs(spec, ["in"], Stores({}))
     assert named.notes == (
-        f"{here}/in: 1 file left out, not videos (notes.txt)",
-        f"{here}/in: 1 folder left out, which {here}/in/** would take (day 2)",
+        f"{here}/in: files left out, which are no videos: 1 (notes.txt)",
+        "folders left out: 1 (day 2); 'in/**' takes what is in them",
     )
 
 

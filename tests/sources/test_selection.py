@@ -128,7 +128,10 @@ def test_the_folders_in_a_folder_are_told_where_they_are_not_looked_into(place: 
 
     photos = f"{place.url}/photos"
     notes = "other files left out: 1 (notes.md)"
-    assert told("photos/") == (f"1 folder left out, which {photos}/** would take: a", notes)
+    assert told("photos/") == (
+        f"folders left out: 1 (a); '{photos}/**' takes what is in them",
+        notes,
+    )
     assert told("photos/**") == (notes,)
     assert told("photos/*.png") == ()
     with pytest.raises(Missing) as caught:

@@ -6,10 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from impasto.schema.plan import Shard
-from impasto.schema.words import counted, first_few
 from impasto.sources import selection
 from impasto.sources.base import Extent, Survey
-from impasto.sources.selection import natural, within
+from impasto.sources.selection import folders_left_out, natural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +37,7 @@ class Listed:
     ) -> None:
         """Set where they are; nothing is listed until it is needed."""
         self._place = stores.locate(url)
-        self.url = str(self._place)
+        self._text, self.url = str(url), str(self._place)
         self._stores, self._form, self._exact = stores, form, exact
 
     @cached_property
@@ -109,10 +108,7 @@ class Listed:
             spec: the job; None where there is none yet.
         """
         folders = sorted(self.found.folders, key=natural)
-        if not folders:
-            return ()
-        count = counted(len(folders), "folders")
-        return (f"{count} left out, which {within(self._place)} would take: {first_few(folders)}",)
+        return (folders_left_out(folders, self._place, self._text),) if folders else ()
 
     def _as_video(self, spec: JobSpec) -> Callable[[Fraction], VideoFacts] | None:
         """Return a function that describes them as a video of a frame rate, if they can be one."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 from impasto.errors import Missing
 from impasto.media.formats import is_image, is_video
 from impasto.planning.decide import decide_items
-from impasto.schema.words import counted, first_few
+from impasto.schema.words import first_few
 from impasto.scorers import registry
-from impasto.sources.selection import list_names, natural, relative, selection_of, within
+from impasto.sources.selection import folders_left_out, list_names, natural, relative, selection_of
 from impasto.storage.local import is_stray
 
 if TYPE_CHECKING:
@@ -106,11 +106,12 @@ def _expand(spec: JobSpec, text: str, stores: Stores) -> tuple[list[Found], list
         return [Found(place, text, place.name, "folder")], []
     others = [name for name in names if not (is_video(name) or is_stray(name))]
     folders = sorted(listing.folders, key=natural)
-    left_out = (
-        ("files", others, "not videos"),
-        ("folders", folders, f"which {within(place)} would take"),
-    )
-    notes = [_left_out(folder, what, names, why) for what, names, why in left_out if names]
+    notes: list[str] = []
+    if others:
+        counts = f"{len(others):,} ({first_few(others)})"
+        notes.append(f"{folder}: files left out, which are no videos: {counts}")
+    if folders:
+        notes.append(folders_left_out(folders, place, text))
     return [_below(folder, name) for name in videos], notes
 
 
@@ -122,7 +123,3 @@ def _below(folder: Url, name: str) -> Found:
 def _without_place(name: str) -> str:
     """Return a name that may be a whole URL, without the store."""
     return name.partition("://")[2].partition("/")[2] or name
-
-
-def _left_out(folder: Url, what: str, names: Sequence[str], why: str) -> str:
-    return f"{folder}: {counted(len(names), what)} left out, {why} ({first_few(names)})"
