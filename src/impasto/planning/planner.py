@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from impasto.errors import BadInput, ImpastoError
 from impasto.machine import cuda_devices
+from impasto.media.formats import WRITABLE
 from impasto.media.frame import output_size
 from impasto.planning.cuts import cut_points
 from impasto.planning.forecast import UNKNOWN, Forecast, Size, Workload
@@ -18,6 +19,7 @@ from impasto.planning.history import speeds
 from impasto.planning.output_names import frame_names, tree_names
 from impasto.schema.job import JobSpec
 from impasto.schema.plan import Encoding, Plan
+from impasto.schema.words import first_few
 from impasto.scorers import registry
 from impasto.tables.kept import check_features, check_kept
 
@@ -109,6 +111,10 @@ def plan(
     if bare and source.kind == "video" and not spec.output.endswith("/"):
         name = PurePath(spec.output).name
         warnings += (f"{name} is a folder of PNG images; for a video, write `output={name}.mp4`",)
+    others = [name for name in survey.names if PurePath(name).suffix.lower() not in WRITABLE]
+    if made == "folder" and spec.frames is None and others:
+        counts = f"{len(others):,} ({first_few(others)})"
+        warnings += (f"images that become PNG, since their kind is not written: {counts}",)
     wanted = size(survey.count, width, height)
     return Plan(
         source=kind.source,
