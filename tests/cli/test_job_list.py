@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from impasto.cli import debugging
 from impasto.cli.render import job_facts, moments, traces
 from impasto.cli.render.job_list import shortest, what
 from impasto.jobs.job import Job
@@ -308,6 +309,30 @@ def test_a_traceback_is_that_of_the_users_own_files() -> None:
     assert traces.lines(TRACE) == OWN
     others = TRACE.replace("/home/ann/", "/srv/impasto/worker/")
     assert traces.lines(others) == others.splitlines()
+
+
+def test_a_value_that_impasto_refuses_has_no_traceback_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frames = [
+        "Traceback (most recent call last):",
+        '  File "/usr/lib/python3/dist-packages/impasto/worker/scoring.py", line 60, in divide',
+        "    scores = score(start, stop)",
+        '  File "/srv/impasto/scorers/mlflow/columns.py", line 113, in _fitted',
+        "    raise ValueError(words) from None",
+        "ValueError: column 'age' must be long: a value is missing",
+    ]
+    assert traces.lines("\n".join(frames)) == []
+    bug = [*frames[:-1], "KeyError: 'age'"]
+    assert traces.lines("\n".join(bug)) == bug
+    library = [
+        frames[0],
+        '  File "/usr/lib/python3/dist-packages/sklearn/base.py", line 6',
+        *frames,
+    ]
+    assert traces.lines("\n".join(library)) == library
+    monkeypatch.setattr(debugging, "asked", True)
+    assert traces.lines("\n".join(frames)) == frames
 
 
 def test_debug_shows_the_whole_traceback(various: dict[str, Job], tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_columns_come_in_the_signatures_types(
         (DataType.double, "x", "column 'c0' must be double: Unable to parse"),
         (DataType.long, 1.5, "column 'c0' must be long: a value is no such whole number"),
         (DataType.integer, 2**40, "column 'c0' must be integer: a value is no such whole number"),
-        (DataType.long, None, "column 'c0' must be long: a value is missing"),
+        (DataType.long, None, "column 'c0' must be long: a value is missing; fill it, or save"),
         (DataType.boolean, 3, "column 'c0' must be boolean: a value is neither true nor false"),
     ],
 )

@@ -141,7 +141,9 @@ def _converted(values: pd.Series[Any], kind: str) -> Any:
 
 def _whole(values: Any, dtype: str) -> Any:
     if values.isna().any():
-        raise ValueError("a value is missing")
+        raise ValueError(
+            "a value is missing; fill it, or save the model with a signature of doubles"
+        )
     whole = values.astype("int64")
     if not (whole == values).all() or not (whole.astype(dtype) == whole).all():
         raise ValueError("a value is no such whole number")
