@@ -80,6 +80,18 @@ def test_a_scorers_options_are_on_its_page(command: str) -> None:
     assert text == page(command, "--scorer", "onnx:model.onnx", "--help")
 
 
+def test_run_says_that_a_style_may_be_given_several_times() -> None:
+    said = "may be given several times, with {style} in the output's name. [required]"
+    assert said in " ".join(page("run", "--help").split())
+    assert said not in " ".join(page("plan", "--help").split())
+
+
+@pytest.mark.parametrize("scorer", ["onnx", "checkpoint"])
+def test_ranges_of_values_are_told_in_numbers(scorer: str) -> None:
+    said = "unit (0 to 1), signed (-1 to 1), byte (0 to 255), imagenet (unit less"
+    assert said in " ".join(page("scorers", scorer).split())
+
+
 def test_a_class_shows_its_arguments_their_texts_and_defaults(tmp_path: Path) -> None:
     (tmp_path / "up.py").write_text(CLASS)
     scorer = f"python:{tmp_path / 'up.py'}:Up"

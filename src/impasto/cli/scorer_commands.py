@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from impasto.cli.parsing import Command, next_value, value_of
@@ -11,6 +12,8 @@ from impasto.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from impasto.scorers.roles import Roles
 
 PARAMS = "impasto.params"
 """The key of the scorer's parameters in a command's context."""
@@ -88,8 +91,14 @@ class ScorerCommand(Command):
         roles = roles_of(scorer)
         own = self.takes_values(ctx)
         others = [flag for flag in flags if flag.flag not in own]
-        rows = [row(flag, is_file=flag.name in roles.files) for flag in others]
+        rows = [self._row(flag, scorer, roles) for flag in others]
         return {title: rows or unread(scorer, roles)}
+
+    def _row(self, flag: Flag, scorer: str, roles: Roles) -> tuple[str, str]:
+        if self.takes_several(scorer, flag.name):
+            more = "may be given several times, with {style} in the output's name."
+            flag = replace(flag, about=f"{flag.about.rstrip('.')}; {more}")
+        return row(flag, is_file=flag.name in roles.files)
 
 
 def _add_named(flag: Flag, text: str, values: dict[str, str], *, by_name: bool) -> None:

@@ -16,7 +16,9 @@ class CheckpointParams(Frozen):
 
     Attributes:
         model: URL or path of a checkpoint, a TorchScript or torch.export file.
-        range: range of the model's input values: auto, unit, signed, byte or imagenet.
+        range: range of the model's input values: unit (0 to 1), signed (-1 to 1), byte (0 to 255),
+            imagenet (unit less ImageNet's mean, over its deviation); auto is what the file says,
+            or unit.
         output_range: range of an output picture's values; choices as for range.
         tile: side in pixels of the tiles that large pictures are cut into, auto (what memory
             allows) or no.

@@ -37,7 +37,9 @@ class OnnxParams(Frozen):
     Attributes:
         model: URL or path of the model.
         layout: order of the picture's dimensions: auto, nchw or nhwc.
-        range: range of the model's input values: auto, unit, signed, byte or imagenet.
+        range: range of the model's input values: unit (0 to 1), signed (-1 to 1), byte (0 to 255),
+            imagenet (unit less ImageNet's mean, over its deviation); auto is what the file says,
+            or unit.
         output_range: range of an output picture's values; choices as for range.
         channels: order of the colours: rgb or bgr.
         fit: how pictures become the size that the model takes: pad, letterbox, crop, resize or
