@@ -71,7 +71,7 @@ def refuse_missing(command: str, args: Sequence[str], given: Sequence[str]) -> N
         BadInput: a local one is missing.
     """
     from impasto.schema.url import is_local
-    from impasto.sources.selection import WILD
+    from impasto.sources.patterns import WILD
 
     local = [each for each in given if is_local(each) and not WILD.search(each)]
     missing = [each for each in local if not Path(each).exists()]
@@ -155,7 +155,7 @@ def a_list(command: str, rest: Sequence[str], given: Sequence[str]) -> str:
 
 def pattern_of(given: Sequence[str]) -> str:
     """Return a pattern that names these files and no others, or ""."""
-    from impasto.sources.selection import WILD
+    from impasto.sources.patterns import WILD
 
     folders = {str(Path(each).parent) for each in given}
     suffixes = {Path(each).suffix for each in given}

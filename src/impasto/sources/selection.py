@@ -17,7 +17,6 @@ import re
 import shlex
 import stat
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
@@ -25,6 +24,7 @@ from impasto.errors import BadInput, Missing
 from impasto.media.formats import is_video
 from impasto.schema.words import counted, first_few
 from impasto.sources import manifest
+from impasto.sources.patterns import WILD, matches, reached
 from impasto.storage.content import version
 from impasto.storage.local import is_folder, list_folder, mapped
 from impasto.storage.objects import Objects
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from impasto.storage.store import Stat
 
 Selection = Literal["one", "folder", "glob", "manifest"]
-WILD = re.compile(r"[*?\[]")
-"""What makes a name a pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,37 +308,9 @@ def _walk(root: str, below: str, pattern: Sequence[str]) -> Iterator[str]:
             elif (
                 entry.is_dir(follow_symlinks=False)
                 and entry.name[0] != "."
-                and _reached(name.split("/"), pattern)
+                and reached(name.split("/"), pattern)
             ):
                 yield from _walk(root, f"{name}/", pattern)
-
-
-def matches(name: str, pattern: Sequence[str]) -> bool:
-    """Return whether a relative path matches the parts of a pattern."""
-    return len(pattern) in _reached(name.split("/"), pattern)
-
-
-def _reached(parts: Sequence[str], pattern: Sequence[str]) -> set[int]:
-    """Return how many parts of a pattern a path's parts may have used up."""
-    places = _skipped({0}, pattern)
-    for part in parts:
-        after = set()
-        for at in places:
-            if at < len(pattern) and pattern[at] == "**":
-                # A ``**`` that ends the pattern matches files, too.
-                after |= {at, at + 1} if at + 1 == len(pattern) else {at}
-            elif at < len(pattern) and fnmatchcase(part, pattern[at]):
-                after.add(at + 1)
-        places = _skipped(after, pattern)
-    return places
-
-
-def _skipped(places: set[int], pattern: Sequence[str]) -> set[int]:
-    """Add the places past a ``**`` that matches no folder; one at the end matches at least one."""
-    for at in range(len(pattern) - 1):
-        if at in places and pattern[at] == "**":
-            places = places | {at + 1}
-    return places
 
 
 def relative(places: Sequence[Url]) -> tuple[Url | None, list[str]]:

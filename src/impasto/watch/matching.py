@@ -15,7 +15,7 @@ from impasto.schema.url import check_key, parse
 from impasto.schema.watch import Ticket
 from impasto.scorers import registry
 from impasto.sources.manifest import is_manifest
-from impasto.sources.selection import matches
+from impasto.sources.patterns import matches
 from impasto.watch.after import DONE
 from impasto.watch.temporary import is_temporary
 

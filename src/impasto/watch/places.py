@@ -11,7 +11,7 @@ from impasto.errors import BadInput
 from impasto.planning.template import Template, below, parse_template
 from impasto.schema.queue import parse_queue
 from impasto.schema.url import Url, parse
-from impasto.sources.selection import WILD
+from impasto.sources.patterns import WILD
 from impasto.watch.webhook import check_receiver, signing_key
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from impasto.errors import BadInput, Missing, Unavailable
 from impasto.media.formats import is_image
 from impasto.schema.url import check_key
 from impasto.scorers.params import Role
-from impasto.sources.selection import WILD, find
+from impasto.sources.patterns import WILD
+from impasto.sources.selection import find
 from impasto.storage.local import is_folder
 from impasto.watch.places import rooted
 

@@ -25,7 +25,7 @@ from impasto.schema.plan import PictureSize
 from impasto.schema.url import parse
 from impasto.sources.item import Rows
 from impasto.sources.open import open_planned
-from impasto.sources.selection import WILD
+from impasto.sources.patterns import WILD
 from impasto.storage.stores import Stores
 from impasto.worker.batch_size import best_size, largest
 from impasto.worker.batches import Batches, MiniBatch, SetAside
