@@ -16,6 +16,7 @@ GROUPS = {
         "overwrite",
     ],
     "What comes out": [
+        "temporal",
         "max_size",
         "frames",
         "fps",

@@ -80,6 +80,13 @@ def _spec(
             help="Columns of a table to write beside the results, or all.", metavar="NAME,...|all"
         ),
     ] = None,
+    temporal: Annotated[
+        float,
+        typer.Option(
+            help="Let paint stay on things in a video: 1 for all that can be followed, 0 to score "
+            "each frame alone."
+        ),
+    ] = 0.0,
     max_size: Annotated[
         int | None, typer.Option(help="Scale pictures down to this longer side, in pixels.")
     ] = None,
@@ -180,6 +187,7 @@ def _spec(
         "keep": keep or (),
         "frames": frames,
         "fps": fraction(fps, "--fps") if fps else None,
+        "temporal": temporal,
         "max_size": max_size,
         "start": seconds(start, "--start") if start else None,
         "end": seconds(end, "--end") if end else None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from impasto.schema.job import JobSpec
 from impasto.scorers.params import Newer, Role
+from impasto.scorers.temporal.grid import RECIPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,18 @@ RUNTIME_FIELDS = {"source", "scorer", "params", "output", "overwrite", "timeout"
     "labels",
 }
 """Fields of a spec that do not determine the output, or that the job's id holds in another form."""
-NEWER_FIELDS = {"stream", "deinterlace", "audio", "tenant", "codec", "pix_fmt", "quality", "keep"}
+NEWER_FIELDS = {
+    "stream",
+    "deinterlace",
+    "audio",
+    "tenant",
+    "codec",
+    "pix_fmt",
+    "quality",
+    "keep",
+} | {
+    "temporal",
+}
 """Fields of a spec that joined after `FORMAT` was set: jobs that leave them out keep their ids."""
 
 
@@ -81,6 +93,8 @@ def job_id(
             exclude=RUNTIME_FIELDS | unset | (set() if entry.batched else {"mini_batch"}),
         ),
     }
+    if spec.temporal:
+        identity["temporal"] = RECIPE
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -114,6 +114,8 @@ class JobSpec(Signed):
         frames: write a folder of files of this format, one for each item: images; or what the
             scorer makes as arrays of numpy, ``npy`` for a single one, ``npz`` for several by name.
         fps: frames per second of a video made from images.
+        temporal: how much of a video's frames is carried along with its motion instead of scored
+            alone, from 0, which is nothing, to 1.
         max_size: maximum of the output's longer side, in pixels; None keeps the source's.
         start: beginning of the range taken, in seconds from the first frame; None is the source's.
         end: end of that range, exclusive, in seconds from the first frame; None is the source's.
@@ -164,6 +166,7 @@ class JobSpec(Signed):
     keep: tuple[str, ...] = ()
     frames: FrameFormat | None = None
     fps: Fraction | None = Field(default=None, gt=0, le=1000)
+    temporal: float = Field(default=0.0, ge=0.0, le=1.0)
     max_size: int | None = Field(default=None, ge=16)
     start: Fraction | None = Field(default=None, ge=0)
     end: Fraction | None = Field(default=None, gt=0)

@@ -17,6 +17,7 @@ from impasto.media.write.target import bit_depth, sampling, target
 from impasto.schema.bounds import NEVER
 from impasto.schema.moments import clock
 from impasto.schema.plan import Plan, Shard
+from impasto.scorers.temporal import grid
 from impasto.sources.base import Extent, Survey
 
 if TYPE_CHECKING:
@@ -121,7 +122,8 @@ class Video:
         ranged = spec.start is not None or spec.end is not None
 
         def shard(number: int, first: int, past: int) -> Shard:
-            cut = index.cut(scanned, first, past)
+            beside = grid.around(first, past, start, stop) if spec.temporal else (0, 0)
+            cut = index.cut(scanned, first, past, *beside)
             return Shard(index=number, start=first, stop=past, cut=cut)
 
         def rehearse(width: int, height: int) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ FIELDS = (
     "quality",
     "start",
     "stream",
+    "temporal",
 )
 """Fields of a spec that a rule may let trigger files set."""
 

@@ -65,17 +65,17 @@ class PictureScoring:
     def __call__(self, items: Sequence[Frame], size: Callable[[int], None]) -> list[Scored]:
         """Score frames; see `Scoring`. An item that is set aside keeps its source picture."""
         since = time.perf_counter()
-        with self._stream():
+        with self.stream():
             rgb = self.rgb(items)
             made: list[Scored] = []
             for start, stop, scores in divide(
-                lambda a, b: self._scores(rgb[a:b]), 0, len(items), size
+                lambda a, b: self.scores(rgb[a:b]), 0, len(items), size
             ):
                 if isinstance(scores, Exception):
                     frame = items[start]
                     made.append(self.keep(frame, item_error(frame.index, scores)))
                 else:
-                    made += self._made(items[start:stop], scores)
+                    made += self.made(items[start:stop], scores)
         seconds = (time.perf_counter() - since) / len(items)
         return [replace(scored, seconds=seconds) for scored in made]
 
@@ -119,7 +119,7 @@ class PictureScoring:
         width, height = output_size(layout.width, layout.height, self._longest)
         return resize(rgb, (height, width), clamp=False).clamp_(0, 1)
 
-    def _stream(self) -> AbstractContextManager[object]:
+    def stream(self) -> AbstractContextManager[object]:
         """Return a CUDA stream per thread, so that transfers of one overlap another's scoring."""
         if self._device.type != "cuda":
             return nullcontext()
@@ -132,8 +132,16 @@ class PictureScoring:
             return plane.pin_memory().to(self._device, non_blocking=True)
         return plane
 
-    def _scores(self, rgb: torch.Tensor) -> Scores:
-        scores = self._scorer.score(rgb)
+    def scores(
+        self, rgb: torch.Tensor, score: Callable[[torch.Tensor], torch.Tensor] | None = None
+    ) -> Scores:
+        """Score pictures, (N, 3, H, W), and check what is made of them.
+
+        Args:
+            rgb: the pictures, as `rgb` returns them.
+            score: how, if not simply by the scorer.
+        """
+        scores = score(rgb) if score else self._scorer.score(rgb)
         if isinstance(scores, torch.Tensor):
             scores = Scores(pictures=scores)
         if self._wants == "pictures":
@@ -173,7 +181,8 @@ class PictureScoring:
         if not bool(torch.isfinite(made.sum())):
             raise ValueError("the scorer made values that are not finite")
 
-    def _made(self, frames: Sequence[Frame], scores: Scores) -> list[Scored]:
+    def made(self, frames: Sequence[Frame], scores: Scores) -> list[Scored]:
+        """Return what the output holds of scored frames."""
         facts = scores.facts or [{}] * len(frames)
         if self._wants != "pictures":
             assert scores.records is not None

@@ -14,7 +14,6 @@ from contextlib import ExitStack, suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
-from impasto.errors import Unavailable
 from impasto.jobs.job import Job
 from impasto.media.frame import Frame
 from impasto.outputs.base import Scored
@@ -25,7 +24,6 @@ from impasto.schema.plan import PictureSize
 from impasto.schema.url import parse
 from impasto.sources.item import Rows
 from impasto.sources.open import open_planned
-from impasto.sources.selection import WILD
 from impasto.storage.stores import Stores
 from impasto.worker.batch_size import best_size, largest
 from impasto.worker.batches import Batches, MiniBatch, SetAside
@@ -37,14 +35,18 @@ from impasto.worker.prints import Prints
 from impasto.worker.repeats import with_repeats
 from impasto.worker.report import ShardReport
 from impasto.worker.scoring import Scoring
+from impasto.worker.seen import check_seen
 from impasto.worker.stages import Prefetch, ShardTimes, Sink
+from impasto.worker.windows import Window, Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from impasto.schema.outcome import Attempt
     from impasto.schema.plan import Plan
     from impasto.schema.signatures import Signatures
+    from impasto.worker.coherent import CoherentScoring
+    from impasto.worker.pictures import PictureScoring
     from impasto.worker.previews import Previews
     from impasto.worker.task import Task, WorkerEvents
 
@@ -86,7 +88,7 @@ class Worker:
         self._watch = watch
         stores = Stores(task.stores, signatures)
         self._job = Job(stores.open_home(task.home), task.job)
-        self._check_seen()
+        check_seen(task, self._job)
         self._source = open_planned(stores, task.spec.source, task.plan)
         self._device = device
         self.name = f"{socket.gethostname()}:{os.getpid()}/{device}"
@@ -129,23 +131,6 @@ class Worker:
         """Let go of all that belongs to the job; its scorer stays loaded."""
         self._stack.close()
 
-    def _check_seen(self) -> None:
-        """Refuse a machine that does not see what the driver sees; raises Unavailable.
-
-        It would score its shards, and nobody would ever find the results.
-        """
-        home, source = self._task.home, parse(self._task.spec.source)
-        if not self._job.exists():
-            raise Unavailable(
-                f"`home={home}`: holds no job {self._job.id} on {socket.gethostname()}",
-                "name a home that every machine sees, in a store or on a shared disk",
-            )
-        if source.local and not WILD.search(source.key) and not source.path.exists():
-            raise Unavailable(
-                f"source {source}: is not on {socket.gethostname()}",
-                "copy it to where every machine sees it: `impasto cp`",
-            )
-
     def run(self, attempt: Attempt, threads: Callable[[], int]) -> Generator[int | Done]:
         """Score one shard.
 
@@ -175,16 +160,21 @@ class Worker:
         if self._previews:
             self._previews.begin(shard)
         report = ShardReport(attempt, self._names, self.name)
-        items = self._source.read(self._plan, shard, 1 if self._device == "cpu" else 4)
-        batches = Batches(items, attempt, self._batch_size, pure=self._scorer.pure)
-        reader = Prefetch(batches, AHEAD, times.clocks["read"])
+        items = self._source.read(self._plan, shard.wide, 1 if self._device == "cpu" else 4)
+        carried = self._carried(attempt)
+        units: Batches | Windows = (
+            Windows(items, attempt)
+            if carried
+            else Batches(items, attempt, self._batch_size, pure=self._scorer.pure)
+        )
+        reader = Prefetch(units, 1 if carried else AHEAD, times.clocks["read"])
         self._scorer.restart()
         try:
             with open_shard(
                 self._job, self._task.spec, self._plan, attempt, self._inputs.files
             ) as out:
                 with Sink(out.write, AHEAD, times.clocks["write"]) as sink:
-                    for scored in self._scored(reader, threads, times):
+                    for scored in self._scored(reader, carried, threads, times):
                         told = report.add(scored)
                         sink.put(told)
                         yield report.items
@@ -192,7 +182,7 @@ class Worker:
                     size, names = out.finish()
         finally:
             reader.close()
-            batches.close()
+            units.close()
             self._prints.flush()
         seconds, overhead, stages = times.totals()
         done = Done(
@@ -214,30 +204,45 @@ class Worker:
         self._job.journal.write(*report.events)
         yield self._job.record_done(done, shard, self._plan)
 
+    def _carried(self, attempt: Attempt) -> CoherentScoring | None:
+        """Return what carries a shard's pictures along, if the job has that done."""
+        spec = self._task.spec
+        if not spec.temporal:
+            return None
+        from impasto.worker.coherent import CoherentScoring
+
+        scoring = cast("PictureScoring", self._scoring)
+        return CoherentScoring(scoring, self._scorer, spec, attempt, self._watch)
+
     def _scored(
         self,
-        batches: Prefetch[MiniBatch | SetAside],
+        units: Prefetch[MiniBatch | SetAside | Window],
+        carried: CoherentScoring | None,
         threads: Callable[[], int],
         times: ShardTimes,
     ) -> Iterator[Scored]:
-        """Score mini-batches side by side, or one by one, and yield their items in order."""
+        """Score mini-batches or intervals side by side, or one by one; yield items in order."""
 
-        def score(batch: MiniBatch) -> list[Scored]:
-            with times.scoring(), self._watch.scoring(batch.indices):
-                made = self._scoring(batch.items, self._shrink)
-            if self._previews:
-                # Previews are made of pictures only.
-                self._previews.offer(cast("list[Frame]", batch.items), made)
-            return with_repeats(made, batch.repeats)
+        def score(unit: MiniBatch | Window) -> list[Scored]:
+            with times.scoring():
+                if isinstance(unit, Window):
+                    assert carried
+                    frames = [unit.frames[n] for n in unit.own]
+                    return self._previewed(frames, carried(unit))
+                with self._watch.scoring(unit.indices):
+                    made = self._scoring(unit.items, self._shrink)
+            # Previews are made of pictures only.
+            self._previewed(cast("list[Frame]", unit.items), made)
+            return with_repeats(made, unit.repeats)
 
         running: deque[Future[list[Scored]]] = deque()
         try:
-            for batch in batches:
-                if isinstance(batch, SetAside) or batch.alone or self._scorer.serial:
+            for unit in units:
+                if isinstance(unit, SetAside) or unit.alone or self._scorer.serial:
                     yield from chain.from_iterable(_drained(running))
-                    yield from self._kept(batch) if isinstance(batch, SetAside) else score(batch)
+                    yield from self._kept(unit) if isinstance(unit, SetAside) else score(unit)
                     continue
-                running.append(self._pool.submit(score, batch))
+                running.append(self._pool.submit(score, unit))
                 while len(running) >= threads():
                     yield from running.popleft().result()
             yield from chain.from_iterable(_drained(running))
@@ -245,6 +250,12 @@ class Worker:
             for future in running:
                 future.cancel()
             wait(running)
+
+    def _previewed(self, items: Sequence[Frame], made: list[Scored]) -> list[Scored]:
+        """Offer frames and their results for previews, and return the results."""
+        if self._previews:
+            self._previews.offer(items, made)
+        return made
 
     def _kept(self, aside: SetAside) -> list[Scored]:
         if aside.item is None:
