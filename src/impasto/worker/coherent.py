@@ -91,7 +91,7 @@ class CoherentScoring:
         """
         self._cv2 = opencv.load("leave `temporal` out")
         self._scoring, self._scorer, self._watch = scoring, scorer, watch
-        self._amount, self._enough = spec.temporal, 0.0
+        self._amount = spec.temporal
         self._sequential = registry.find(spec.scorer).sequential
         self._shard = attempt.shard
         self._aside = {error.item: error for error in attempt.aside}
@@ -118,7 +118,7 @@ class CoherentScoring:
         """Score what is needed for an interval's own frames, and carry it to the others."""
         motion = self._motion
         looks = [self._look(motion, frame) for frame in frames]
-        layers = Interval(motion, looks, self._amount, self._enough).layers
+        layers = Interval(motion, looks, self._amount).layers
         needed = {layer.key for n in own for layer in layers[n]}
         if self._sequential:
             # A frame may begin with the result of the one that is scored before it.
@@ -140,7 +140,7 @@ class CoherentScoring:
                 continue
             pictures = {key: it.picture for key, it in results.items() if it.picture}
             picture = mixer.mixed(_shown(n, layers[n], pictures), pictures)
-            tensor = torch.from_numpy(picture).permute(2, 0, 1)[None].div(255)
+            tensor = torch.from_numpy(picture).permute(2, 0, 1)[None].float().div_(255)
             facts = [dict(results[n].scored.facts)] if n in results else []
             made += self._scoring.made([frames[n]], Scores(pictures=tensor, facts=facts))
         return made

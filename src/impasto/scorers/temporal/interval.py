@@ -24,6 +24,10 @@ FEATHER = 5
 CHANGED, LOST = 0.3, 0.5
 """Share of a picture that differs from the one before, and of this share what motion does not
 explain, from which there is a cut between them."""
+ENOUGH = 0.01
+"""Share of a frame whose holes may be closed from beside."""
+HOLE = 15
+"""Pixels across which most of a frame is missing where there is a hole in it."""
 FAINT = 0.05
 """Weight below which a layer is not made stronger."""
 
@@ -59,15 +63,16 @@ class Interval:
         scored: the places of the frames that are to be scored, ascending.
     """
 
-    def __init__(self, motion: Motion, looks: Sequence[Look], amount: float, enough: float) -> None:
+    def __init__(
+        self, motion: Motion, looks: Sequence[Look], amount: float, enough: float = ENOUGH
+    ) -> None:
         """Explain all frames.
 
         Args:
             motion: estimates motion.
             looks: the frames.
             amount: how much is tolerated, see `Motion.belief`.
-            enough: the share of a frame that may be left unexplained; the nearest keyframe is
-                shown there.
+            enough: share of a frame whose holes are closed with what the nearest keyframe shows.
         """
         self._motion, self._looks = motion, looks
         self._amount, self._enough = amount, enough
@@ -115,7 +120,7 @@ class Interval:
     def _fill(self, first: int, second: int, rests: dict[int, _Rest]) -> None:
         """Have frames scored that those between two others, which are scored, are missing."""
         between = range(first + 1, second)
-        wanting = [n for n in between if (rests[n].missing > 0.5).mean() > self._enough]
+        wanting = [n for n in between if self._hole(rests[n].missing) > self._enough]
         if not wanting:
             return
         key = wanting[len(wanting) // 2]
@@ -130,6 +135,11 @@ class Interval:
                 rest.missing = rest.missing - weight
         self._fill(first, key, rests)
         self._fill(key, second, rests)
+
+    def _hole(self, missing: Floats) -> float:
+        """Return the share of a frame that lies in holes; specks can be closed from beside."""
+        around = self._motion.cv2.blur(missing, (HOLE, HOLE))
+        return float((around > 0.5).mean())
 
     def _closed(self, n: int, rest: _Rest) -> list[Layer]:
         """Return the layers of a frame, which share what is missing.

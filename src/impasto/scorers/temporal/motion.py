@@ -62,7 +62,11 @@ class Motion:
         """Bind OpenCV."""
         self.cv2 = cv2
         self._near = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        # A composed field is almost right, and is smoothed afterwards.
         self._far = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._far.setPatchStride(4)
+        self._far.setGradientDescentIterations(12)
+        self._far.setVariationalRefinementIterations(0)
         self._grids: dict[tuple[int, int], Floats] = {}
 
     def look(self, picture: Bytes) -> Look:
