@@ -33,7 +33,7 @@ from common import PAINTING, print_table
 from impasto.scorers.style.params import StyleParams
 from impasto.scorers.style.scorer import StyleScorer
 from impasto.scorers.temporal import grid
-from impasto.scorers.temporal.interval import ENOUGH, Interval
+from impasto.scorers.temporal.interval import ENOUGH, PLENTY, Interval
 from impasto.scorers.temporal.mixing import Mixing
 from impasto.scorers.temporal.motion import Motion, reduction
 from impasto.scorers.temporal.moves import mean_of_moves
@@ -85,15 +85,16 @@ class Pairs:
         for apart in APART:
             for n in range(apart, len(grey), 1 if apart == 1 else 3):
                 there = flow.calc(grey[n], grey[n - apart], None)  # type: ignore[call-overload]
-                back = flow.calc(grey[n - apart], grey[n], None)  # type: ignore[call-overload]
                 at = places + there
-                returned = there + sampled(back, at, cv2.INTER_LINEAR)
-                lengths = (there**2).sum(-1) + (sampled(back, at, cv2.INTER_LINEAR) ** 2).sum(-1)
-                agree = (returned**2).sum(-1) <= 0.01 * lengths + 0.5
+                back = sampled(flow.calc(grey[n - apart], grey[n], None), at, cv2.INTER_LINEAR)  # type: ignore[call-overload]
+                lengths = (there**2).sum(-1) + (back**2).sum(-1)
+                agree = ((there + back) ** 2).sum(-1) <= 0.01 * lengths + 0.5
                 within = (at >= 0).all(-1) & (at < np.array([width - 1, height - 1])).all(-1)
                 self.dense.append((apart, n, at, agree & within))
             for n in range(apart, len(grey), 2):
-                self.tracked.append((apart, n, *followed(grey[n - apart : n + 1])))
+                one, other = followed(grey[n - apart : n + 1])
+                if len(one):
+                    self.tracked.append((apart, n, one, other))
 
     def errors(self, made: Sequence[Picture]) -> list[float]:
         """Return the dense error of neighbours and of frames apart, then the tracked ones."""
@@ -203,19 +204,21 @@ def blended(source: Sequence[Picture], alone: Sequence[Picture]) -> list[Picture
 
 
 def carried(
-    motion: Motion, source: Sequence[Picture], moved: Sequence[Picture], enough: float
+    motion: Motion, source: Sequence[Picture], moved: Sequence[Picture], *, fast: bool = False
 ) -> tuple[list[Picture], float, float]:
     """Return frames that are carried along, and CPU seconds and scored frames for each."""
     mixing, made, count = Mixing(motion), [*moved], 0
     since = time.process_time()
-    times = reduction(source[0].shape[1], source[0].shape[0])
+    times = reduction(source[0].shape[1], source[0].shape[0], coarse=fast)
     small = [
         cv2.resize(each, None, fx=1 / times, fy=1 / times, interpolation=cv2.INTER_AREA)
         for each in source
     ]
     looks = [motion.look(each) for each in small]
-    for first, last in pairwise(grid.borders(0, len(source) - 1)):
-        found = Interval(motion, looks[first : last + 1], 1.0, enough)
+    for first, last in pairwise(
+        grid.borders(0, len(source) - 1, grid.SELDOM if fast else grid.EVERY)
+    ):
+        found = Interval(motion, looks[first : last + 1], 1.0, PLENTY if fast else ENOUGH)
         shape = looks[0].luma.shape
         pictures = {n: mixing.scored(moved[first + n], shape) for n in found.scored}
         count += len(found.scored) - 1
@@ -250,10 +253,12 @@ def judged(source: Sequence[Picture], painting: Path) -> list[tuple[str, ...]]:
     tell("blurred by 0.5 pixels", [cv2.GaussianBlur(one, (0, 0), 0.5) for one in alone], 1)
     tell("mixed with the frame before, moved (0.7)", blended(source, alone), 1)
     tell("each frame alone, mean of four moves", moved, 4)
-    composed, seconds, share = carried(Unrefined(cv2), source, moved, ENOUGH)
+    composed, seconds, share = carried(Unrefined(cv2), source, moved)
     tell("carried, motion not refined", composed, 4 * share, seconds)
-    made, seconds, share = carried(Motion(cv2), source, moved, ENOUGH)
+    made, seconds, share = carried(Motion(cv2), source, moved)
     tell("**`--temporal 1`**", made, 4 * share, seconds)
+    made, seconds, share = carried(Motion(cv2), source, moved, fast=True)
+    tell("**the same with `--temporal-speed`**", made, 4 * share, seconds)
     return rows
 
 

@@ -205,6 +205,8 @@ def test_pictures_of_another_size_are_carried_too(motion: Motion) -> None:
 def test_large_pictures_are_reduced_until_motion_is_affordable() -> None:
     sizes = {(640, 360): 1, (1280, 720): 2, (1920, 1080): 2, (3840, 2160): 4, (7680, 4320): 8}
     assert {size: reduction(*size) for size in sizes} == sizes
+    coarse = {size: 2 * times for size, times in sizes.items()}
+    assert {size: reduction(*size, coarse=True) for size in sizes} == coarse
 
 
 def test_a_pattern_that_is_locked_to_the_grid_goes() -> None:
@@ -255,15 +257,15 @@ def test_pictures_too_small_or_resized_oddly_are_scored_once() -> None:
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 100), (5, 61), (0, 1), (12, 13), (3, 24)])
 def test_shards_of_any_size_have_the_keyframes_of_the_whole(start: int, stop: int) -> None:
-    whole = grid.borders(start, stop - 1)
+    whole = grid.borders(start, stop - 1, grid.EVERY)
     assert whole[0] == start
     assert whole[-1] == stop - 1
     assert all(b - a <= grid.EVERY for a, b in pairwise(whole))
     for size in (1, 5, 12, 30, 100):
         for first in range(start, stop, size):
             past = min(first + size, stop)
-            lead, trail = grid.around(first, past, start, stop)
+            lead, trail = grid.around(first, past, start, stop, grid.EVERY)
             assert 0 <= lead < grid.EVERY
             assert 0 <= trail < grid.EVERY
-            own = grid.borders(first - lead, past - 1 + trail)
+            own = grid.borders(first - lead, past - 1 + trail, grid.EVERY)
             assert own == [each for each in whole if own[0] <= each <= own[-1]]

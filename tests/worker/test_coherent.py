@@ -87,18 +87,32 @@ def whole(tmp_path_factory: pytest.TempPathFactory, source: Path, weave: Path) -
 @pytest.mark.parametrize(
     "how",
     [
-        ("--shard-frames", 1),
-        ("--shard-frames", 5),
+        ("--shard-frames", 7),
         ("--workers", 2, "--shard-frames", 16),
         ("--workers", 1, "--shard-frames", 1000),
     ],
-    ids=["shards of 1", "shards of 5", "two workers", "one worker"],
+    ids=["shards of 7", "two workers", "one worker"],
 )
 def test_pictures_are_the_same_however_the_video_is_cut(
     how: tuple[object, ...], tmp_path: Path, source: Path, weave: Path, whole: list[str]
 ) -> None:
     assert len({*whole}) == FRAMES
     assert scored(tmp_path / "job", source, weave, *how) == whole
+
+
+def test_fast_pictures_are_the_same_however_the_video_is_cut(
+    tmp_path: Path, source: Path, weave: Path, whole: list[str]
+) -> None:
+    one, other = (
+        scored(tmp_path / f"{size}", source, weave, "--temporal-speed", "--shard-frames", size)
+        for size in (9, 1000)
+    )
+    assert one == other != whole
+
+
+def test_speed_without_anything_to_carry_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="nothing is carried along; add `temporal=1`"):
+        JobSpec(source="a.mp4", output="b.mp4", temporal_speed=True)
 
 
 def test_without_it_frames_are_scored_alone(
@@ -222,7 +236,7 @@ def test_what_has_no_motion_is_refused(tmp_path: Path, source: Path, settings: S
 
 def test_a_planned_shard_knows_the_frames_beside_it(source: Path) -> None:
     scanned = index.scan(str(source), "clip")
-    lead, trail = grid.around(15, 20, 0, FRAMES)
+    lead, trail = grid.around(15, 20, 0, FRAMES, grid.EVERY)
     assert (lead, trail) == (3, 5)
     shard = Shard(index=1, start=15, stop=20, cut=index.cut(scanned, 15, 20, lead, trail))
     wide = shard.wide

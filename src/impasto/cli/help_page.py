@@ -17,6 +17,7 @@ GROUPS = {
     ],
     "What comes out": [
         "temporal",
+        "temporal_speed",
         "max_size",
         "frames",
         "fps",

@@ -87,6 +87,10 @@ def _spec(
             "each frame alone."
         ),
     ] = 0.0,
+    temporal_speed: Annotated[
+        bool,
+        typer.Option("--temporal-speed", help="Score fewer frames for --temporal; flickers more."),
+    ] = False,
     max_size: Annotated[
         int | None, typer.Option(help="Scale pictures down to this longer side, in pixels.")
     ] = None,
@@ -188,6 +192,7 @@ def _spec(
         "frames": frames,
         "fps": fraction(fps, "--fps") if fps else None,
         "temporal": temporal,
+        "temporal_speed": temporal_speed,
         "max_size": max_size,
         "start": seconds(start, "--start") if start else None,
         "end": seconds(end, "--end") if end else None,

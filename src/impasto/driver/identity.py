@@ -42,6 +42,7 @@ NEWER_FIELDS = {
     "keep",
 } | {
     "temporal",
+    "temporal_speed",
 }
 """Fields of a spec that joined after `FORMAT` was set: jobs that leave them out keep their ids."""
 

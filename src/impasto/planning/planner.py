@@ -135,7 +135,7 @@ def _refuse_for_video(source: Source, spec: JobSpec, kind: _Kind) -> None:
     """Refuse what only a video has."""
     if spec.start is not None or spec.end is not None:
         raise BadInput(f"{source.url}: `start` and `end` need a video", kind.choose)
-    for name in ("stream", "deinterlace", "audio", "temporal"):
+    for name in ("stream", "deinterlace", "audio", "temporal", "temporal_speed"):
         if getattr(spec, name) != JobSpec.model_fields[name].default:
             raise BadInput(f"{source.url}: `{name}` needs a video", "leave it out")
 
@@ -160,7 +160,7 @@ def _shards(survey: Survey, spec: JobSpec, made: OutputKind, size: Size) -> tupl
         cheap = [item - start for item in survey.cheap_cuts]
         if spec.temporal:
             # What two shards share is scored twice; at a keyframe that is one frame.
-            cheap = [item - start for item in grid.inner(start, survey.stop)]
+            cheap = [item - start for item in grid.inner(start, survey.stop, grid.step(spec))]
         borders = [start + cut for cut in cut_points(survey.count, size.items, cheap, size.least)]
     shards = [survey.shard(n, a, b) for n, (a, b) in enumerate(pairwise(borders))]
     if made not in {"image", "folder", "arrays"}:

@@ -116,6 +116,7 @@ class JobSpec(Signed):
         fps: frames per second of a video made from images.
         temporal: how much of a video's frames is carried along with its motion instead of scored
             alone, from 0, which is nothing, to 1.
+        temporal_speed: whether more is carried along, and less precisely, so that less is scored.
         max_size: maximum of the output's longer side, in pixels; None keeps the source's.
         start: beginning of the range taken, in seconds from the first frame; None is the source's.
         end: end of that range, exclusive, in seconds from the first frame; None is the source's.
@@ -167,6 +168,7 @@ class JobSpec(Signed):
     frames: FrameFormat | None = None
     fps: Fraction | None = Field(default=None, gt=0, le=1000)
     temporal: float = Field(default=0.0, ge=0.0, le=1.0)
+    temporal_speed: bool = False
     max_size: int | None = Field(default=None, ge=16)
     start: Fraction | None = Field(default=None, ge=0)
     end: Fraction | None = Field(default=None, gt=0)
@@ -229,6 +231,12 @@ class JobSpec(Signed):
         if self.start is not None and self.end is not None and self.start >= self.end:
             start, end = float(self.start), float(self.end)
             raise BadInput(f"`start={start:g}`: is not before `end={end:g}`", "correct one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_speed_up(self) -> Self:
+        if self.temporal_speed and not self.temporal:
+            raise BadInput("`temporal_speed`: nothing is carried along", "add `temporal=1`")
         return self
 
     @model_validator(mode="after")

@@ -122,8 +122,10 @@ class Video:
         ranged = spec.start is not None or spec.end is not None
 
         def shard(number: int, first: int, past: int) -> Shard:
-            beside = grid.around(first, past, start, stop) if spec.temporal else (0, 0)
-            cut = index.cut(scanned, first, past, *beside)
+            lead, trail = 0, 0
+            if spec.temporal:
+                lead, trail = grid.around(first, past, start, stop, grid.step(spec))
+            cut = index.cut(scanned, first, past, lead, trail)
             return Shard(index=number, start=first, stop=past, cut=cut)
 
         def rehearse(width: int, height: int) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ FIELDS = (
     "start",
     "stream",
     "temporal",
+    "temporal_speed",
 )
 """Fields of a spec that a rule may let trigger files set."""
 

@@ -22,7 +22,7 @@ from impasto.outputs.base import Scored
 from impasto.scorers import registry
 from impasto.scorers.base import Scores
 from impasto.scorers.temporal import mixing, opencv
-from impasto.scorers.temporal.interval import Interval, Layer
+from impasto.scorers.temporal.interval import ENOUGH, PLENTY, Interval, Layer
 from impasto.scorers.temporal.motion import Motion, reduction
 from impasto.scorers.temporal.moves import mean_of_moves
 from impasto.worker.scoring import divide, item_error
@@ -91,7 +91,7 @@ class CoherentScoring:
         """
         self._cv2 = opencv.load("leave `temporal` out")
         self._scoring, self._scorer, self._watch = scoring, scorer, watch
-        self._amount = spec.temporal
+        self._amount, self._fast = spec.temporal, spec.temporal_speed
         self._sequential = registry.find(spec.scorer).sequential
         self._shard = attempt.shard
         self._aside = {error.item: error for error in attempt.aside}
@@ -118,7 +118,8 @@ class CoherentScoring:
         """Score what is needed for an interval's own frames, and carry it to the others."""
         motion = self._motion
         looks = [self._look(motion, frame) for frame in frames]
-        layers = Interval(motion, looks, self._amount).layers
+        enough = PLENTY if self._fast else ENOUGH
+        layers = Interval(motion, looks, self._amount, enough).layers
         needed = {layer.key for n in own for layer in layers[n]}
         if self._sequential:
             # A frame may begin with the result of the one that is scored before it.
@@ -194,7 +195,8 @@ class CoherentScoring:
 
     def _look(self, motion: Motion, frame: Frame) -> Look:
         rgb = self._scoring.rgb([frame])
-        small = F.avg_pool2d(rgb, reduction(rgb.shape[3], rgb.shape[2]))
+        height, width = rgb.shape[2:]
+        small = F.avg_pool2d(rgb, reduction(width, height, coarse=self._fast))
         return motion.look(_codes(small))
 
     @property

@@ -33,21 +33,22 @@ class Window:
 class Windows:
     """Iterates over a shard's intervals, in order."""
 
-    def __init__(self, items: Iterator[Item], attempt: Attempt) -> None:
+    def __init__(self, items: Iterator[Item], attempt: Attempt, step: int) -> None:
         """Bind a source's items to what earlier attempts have shown.
 
         Args:
             items: the frames of ``attempt.shard.wide``.
             attempt: the attempt at the shard.
+            step: frames from one keyframe to the next.
         """
-        self._items, self._shard = items, attempt.shard
+        self._items, self._shard, self._step = items, attempt.shard, step
         self._alone = bool(attempt.suspects)
         base = attempt.base
         self._wanted = {error.item for error in base.failed} if base else None
 
     def __iter__(self) -> Iterator[Window]:
         wide = self._shard.wide
-        first, *ends = grid.borders(wide.start, wide.stop - 1)
+        first, *ends = grid.borders(wide.start, wide.stop - 1, self._step)
         ends = ends or [first]
         held: list[Frame] = []
         for frame in self._items:

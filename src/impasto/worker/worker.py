@@ -22,6 +22,7 @@ from impasto.schema.item_names import ItemNames
 from impasto.schema.outcome import Done
 from impasto.schema.plan import PictureSize
 from impasto.schema.url import parse
+from impasto.scorers.temporal import grid
 from impasto.sources.item import Rows
 from impasto.sources.open import open_planned
 from impasto.storage.stores import Stores
@@ -163,7 +164,7 @@ class Worker:
         items = self._source.read(self._plan, shard.wide, 1 if self._device == "cpu" else 4)
         carried = self._carried(attempt)
         units: Batches | Windows = (
-            Windows(items, attempt)
+            Windows(items, attempt, grid.step(self._task.spec))
             if carried
             else Batches(items, attempt, self._batch_size, pure=self._scorer.pure)
         )

@@ -7,13 +7,23 @@ shards stay independent: a shard reads its first and last interval whole.
 
 from __future__ import annotations
 
-EVERY = 12
-"""Frames from one keyframe to the next."""
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from impasto.schema.job import JobSpec
+
+EVERY, SELDOM = 12, 24
+"""Frames from one keyframe to the next, and where speed counts more than the last of flicker."""
 RECIPE = 1
 """Incremented when the same frames would look different; part of a job's id."""
 
 
-def around(first: int, past: int, start: int, stop: int) -> tuple[int, int]:
+def step(spec: JobSpec) -> int:
+    """Return the frames from one keyframe to the next in a job."""
+    return SELDOM if spec.temporal_speed else EVERY
+
+
+def around(first: int, past: int, start: int, stop: int, step: int) -> tuple[int, int]:
     """Return how many frames a shard reads before and after its own.
 
     Args:
@@ -21,17 +31,18 @@ def around(first: int, past: int, start: int, stop: int) -> tuple[int, int]:
         past: one past its last.
         start: the first frame that the job takes.
         stop: one past the last.
+        step: frames from one keyframe to the next.
     """
-    low = max(start, first // EVERY * EVERY)
-    high = min(stop - 1, -(-(past - 1) // EVERY) * EVERY)
+    low = max(start, first // step * step)
+    high = min(stop - 1, -(-(past - 1) // step) * step)
     return first - low, high - (past - 1)
 
 
-def inner(first: int, last: int) -> range:
+def inner(first: int, last: int, step: int) -> range:
     """Return the frames of the grid between two frames, neither included."""
-    return range(first // EVERY * EVERY + EVERY, last, EVERY)
+    return range(first // step * step + step, last, step)
 
 
-def borders(first: int, last: int) -> list[int]:
+def borders(first: int, last: int, step: int) -> list[int]:
     """Return the keyframes from one frame to another, which are both keyframes."""
-    return [first, *inner(first, last), *([last] if last > first else [])]
+    return [first, *inner(first, last, step), *([last] if last > first else [])]

@@ -24,8 +24,8 @@ FEATHER = 5
 CHANGED, LOST = 0.3, 0.5
 """Share of a picture that differs from the one before, and of this share what motion does not
 explain, from which there is a cut between them."""
-ENOUGH = 0.01
-"""Share of a frame whose holes may be closed from beside."""
+ENOUGH, PLENTY = 0.01, 0.05
+"""Share of a frame whose holes may be closed from beside, and where speed counts more."""
 HOLE = 15
 """Pixels across which most of a frame is missing where there is a hole in it."""
 FAINT = 0.05

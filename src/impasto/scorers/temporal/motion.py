@@ -31,10 +31,17 @@ LARGEST = 600_000
 """The most pixels at which motion is estimated."""
 
 
-def reduction(width: int, height: int) -> int:
-    """Return by how much pictures are reduced before their motion is estimated."""
+def reduction(width: int, height: int, *, coarse: bool = False) -> int:
+    """Return by how much pictures are reduced before their motion is estimated.
+
+    Args:
+        width: of the pictures, in pixels.
+        height: of the pictures, in pixels.
+        coarse: whether speed counts more than the last of precision.
+    """
     times = 1
-    while width * height > LARGEST * times**2:
+    largest = LARGEST // 4 if coarse else LARGEST
+    while width * height > largest * times**2:
         times *= 2
     return times
 

@@ -26,4 +26,6 @@ def load(otherwise: str) -> Any:
         ) from None
     # Workers have a core each, and sums must not depend on how many threads share them.
     cv2.setNumThreads(1)
+    # Its routines differ from one kind of processor to the next, and so would pictures.
+    cv2.ipp.setUseIPP(False)
     return cv2
