@@ -141,15 +141,16 @@ def followed(grey: Sequence[Picture]) -> tuple[Picture, Picture]:
 
 def bands(made: Sequence[Picture]) -> Picture:
     """Return the mean energies of details of four sizes."""
-    found = []
+    found: list[list[float]] = []
     for picture in made[::4]:
-        luma = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        luma: Any = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
         found.append([])
         for _ in range(4):
-            soft = cv2.GaussianBlur(luma, (0, 0), 1.2)
-            found[-1].append((luma - soft).var())
+            soft: Any = cv2.GaussianBlur(luma, (0, 0), 1.2)
+            found[-1].append(float((luma - soft).var()))
             luma = cv2.resize(soft, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    return np.mean(found, 0)
+    means: Picture = np.mean(found, 0)
+    return means
 
 
 def weave(made: Sequence[Picture]) -> float:
@@ -210,7 +211,7 @@ def carried(
     mixing, made, count = Mixing(motion), [*moved], 0
     since = time.process_time()
     times = reduction(source[0].shape[1], source[0].shape[0], coarse=fast)
-    small = [
+    small: list[Any] = [
         cv2.resize(each, None, fx=1 / times, fy=1 / times, interpolation=cv2.INTER_AREA)
         for each in source
     ]

@@ -196,7 +196,11 @@ def test_optimised_frames_have_no_seam_at_a_shard_s_border(
     tmp_path: Path, source: Path, settings: Settings
 ) -> None:
     painting = Path(impasto.__file__).parent / "scorers/data/painting.jpg"
-    params = {"style": str(painting), "weights": str(hed_weights()), "network": "vgg16"}
+    params: dict[str, Any] = {
+        "style": str(painting),
+        "weights": str(hed_weights()),
+        "network": "vgg16",
+    }
     params |= {"num_steps": 3, "image_size": 48, "style_layers": "1,2", "content_layers": "3"}
     made: list[list[str]] = []
     for size in (6, 1000):

@@ -96,7 +96,7 @@ class Mixing:
             gain = np.clip(np.sqrt(KEPT * want / there), 1, GAIN) - 1
             missing.append(detail * self._enlarged(gain, detail.shape))
         finest, *coarser = missing
-        finest += self._enlarged(sum(coarser, np.float32(0)), finest.shape)
+        finest += self._enlarged(coarser[0] + coarser[1], finest.shape)
         mixed = cv2.add(
             mix, cv2.cvtColor(finest, cv2.COLOR_GRAY2RGB), dtype=_DEPTHS[mix.dtype.name]
         )
