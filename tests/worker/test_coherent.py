@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import sys
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -223,6 +224,30 @@ def test_results_of_another_size_are_carried(
     with av.open(str(tmp_path / "out.mkv")) as made:
         sizes = [(frame.width, frame.height) for frame in made.decode(video=0)]
     assert sizes == [(320, 192)] * FRAMES
+
+
+def test_ten_bits_are_kept(tmp_path: Path, settings: Settings) -> None:
+    clip = {"codec": "libx265", "pix_fmt": "yuv420p10le", "options": {"x265-params": "log-level=0"}}
+    source = make_clip(tmp_path / "deep.mp4", frames=15, size=(160, 96), **clip)
+    made: list[list[Any]] = []
+    for size in (6, 1000):
+        output = tmp_path / f"{size}.mkv"
+        fields = {"codec": "ffv1", "temporal": 1, "shard_frames": size}
+        api.run(spec(source, output, **fields), settings=settings)
+        with av.open(str(output)) as found:
+            made.append([frame.to_ndarray() for frame in found.decode(video=0)])
+    assert all(np.array_equal(a, b) for a, b in zip(*made, strict=True))
+    # Frames in between are mixed, and have more than the values of 8 bits.
+    assert len(made[0]) == 15
+    assert (made[0][5] % 4 != 0).mean() > 0.5
+
+
+def test_without_opencv_one_line_says_what_to_install(
+    tmp_path: Path, source: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(BadInput, match=r"pip install 'impasto\[flow\]', or leave `temporal` out"):
+        api.run(spec(source, tmp_path / "out.mp4", temporal=1), settings=settings)
 
 
 def test_what_has_no_motion_is_refused(tmp_path: Path, source: Path, settings: Settings) -> None:
