@@ -202,6 +202,14 @@ def test_pictures_of_another_size_are_carried_too(motion: Motion) -> None:
     assert np.abs(made.astype(float) - larger[3])[60:-60, 60:-60].mean() < 3
 
 
+@pytest.mark.parametrize("size", [(2, 40), (8, 8), (12, 12), (33, 17)])
+def test_pictures_of_any_size_can_be_explained(motion: Motion, size: tuple[int, int]) -> None:
+    frames = [texture(n, *size) for n in (1, 1, 1, 2)]
+    found = interval(motion, frames)
+    assert {0, 3} <= {*found.scored}
+    assert all(sum(layer.weight.mean() for layer in each) > 0.98 for each in found.layers)
+
+
 def test_large_pictures_are_reduced_until_motion_is_affordable() -> None:
     sizes = {(640, 360): 1, (1280, 720): 2, (1920, 1080): 2, (3840, 2160): 4, (7680, 4320): 8}
     assert {size: reduction(*size) for size in sizes} == sizes

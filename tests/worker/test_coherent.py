@@ -227,8 +227,14 @@ def test_results_of_another_size_are_carried(
 
 
 def test_ten_bits_are_kept(tmp_path: Path, settings: Settings) -> None:
-    clip = {"codec": "libx265", "pix_fmt": "yuv420p10le", "options": {"x265-params": "log-level=0"}}
-    source = make_clip(tmp_path / "deep.mp4", frames=15, size=(160, 96), **clip)
+    source = make_clip(
+        tmp_path / "deep.mp4",
+        frames=15,
+        size=(160, 96),
+        codec="libx265",
+        pix_fmt="yuv420p10le",
+        options={"x265-params": "log-level=0"},
+    )
     made: list[list[Any]] = []
     for size in (6, 1000):
         output = tmp_path / f"{size}.mkv"

@@ -27,6 +27,8 @@ APART = 14.0
 """Difference, in code values, of which a pixel's own may come from noise and light."""
 BENT = 0.5
 """Strain from which strokes look bent."""
+SMALLEST = 12
+"""Shorter side, in pixels, of pictures whose motion can be estimated; in others nothing moves."""
 LARGEST = 600_000
 """The most pixels at which motion is estimated."""
 
@@ -90,6 +92,8 @@ class Motion:
 
     def between(self, now: Look, other: Look) -> Floats:
         """Return the field from a frame to its neighbour."""
+        if min(now.luma.shape) < SMALLEST:
+            return np.zeros((*now.luma.shape, 2), np.float32)
         return self._smooth(self._near.calc(now.luma, other.luma, None), now)
 
     def follow(self, step: Floats, field: Floats) -> Floats:
@@ -99,6 +103,8 @@ class Motion:
 
     def refine(self, now: Look, key: Look, field: Floats) -> Floats:
         """Correct a field from a frame to a keyframe by comparing the two directly."""
+        if min(now.luma.shape) < SMALLEST:
+            return field
         better = self._far.calc(now.luma, key.luma, field.copy())
         return field + self._smooth(better - field, now)
 
