@@ -21,7 +21,7 @@ LAYERS = [
     {"errors", "machine", "schema", "secrecy", "settings"},
     {"storage", "telemetry"},
     {"media", "scorers", "tables"},
-    {"jobs", "sources"},
+    {"jobs", "metrics", "sources"},
     {"outputs", "planning"},
     {"worker"},
     {"engines"},

@@ -111,6 +111,29 @@ def test_labels_that_have_no_value_are_not_taken(folder: Path, url: str, browser
         expect(page.locator("main")).to_contain_text("shot 12")
 
 
+def test_a_videos_codec_and_quality_are_chosen_and_kept_for_another_style(
+    folder: Path, url: str, browser: Browser
+) -> None:
+    make_clip(folder / "media" / "clip.mp4", frames=5)
+    with tab(browser) as page:
+        enter(page, url, token(folder, "submitter")[1], "new")
+        _name(page, folder)
+        expect(page.locator(".estimate")).to_contain_text("1 image")
+        expect(page.get_by_label("Codec")).to_have_count(0)
+        page.get_by_label("URL of a clip").fill(str(folder / "media" / "clip.mp4"))
+        page.get_by_label("URL of a clip").press("Tab")
+        page.get_by_label("Quality").select_option("Lossless")
+        page.get_by_label("Codec").select_option("ProRes")
+        expect(page.get_by_role("alert")).to_contain_text("ProRes always loses a little")
+        page.get_by_label("Quality").select_option("High")
+        expect(page.get_by_role("alert")).to_have_count(0)
+        page.get_by_role("button", name="Start").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text(".mov")
+        page.get_by_role("link", name="Another style").click()
+        expect(page.get_by_label("Codec")).to_have_value("prores")
+        expect(page.get_by_label("Quality")).to_have_value("80")
+
+
 def test_a_file_that_was_mended_is_looked_at_again(
     folder: Path, url: str, browser: Browser
 ) -> None:

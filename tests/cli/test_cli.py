@@ -34,6 +34,7 @@ COMMANDS = [
     "probe",
     "verify",
     "compare",
+    "metrics",
     "demo",
     "scorers",
     "submit",

@@ -33,6 +33,10 @@ REFUSED = {
         "a video cannot become a single image; for stills, name a folder as output, and a short "
         "range: --frames png --start 2 --end 2.1",
     ),
+    "a picture of a kind that is not read": (
+        ("run", "photo.HEIC", *TO[:-1], "one.png"),
+        "photo.HEIC: pictures of the kind .HEIC are not read; convert it to PNG, TIFF or JPEG",
+    ),
     "a folder of videos": (
         ("plan", "films", *TO),
         "holds 2 videos and no images; give one video, ",
@@ -94,6 +98,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (work / "films" / "b.mkv").touch()
     (work / "text.jpg").write_text("no picture")
     (work / "text.mp4").write_text("no video")
+    (work / "photo.HEIC").touch()
     monkeypatch.chdir(work)
     return tmp_path
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from impasto.cli.surplus import pattern_of
 from support.command import call
 
 
@@ -42,14 +43,28 @@ def pasted(line: str) -> None:
         (("a.mp4", "c.mp4"), 'for f in a.mp4 c.mp4; do impasto plan "$f" -o "${f%.*}-o.mp4"; done'),
         (("a.mp4", "a.mkv"), 'for f in a.mp4 a.mkv; do impasto plan "$f" -o "$f-o.mp4"; done'),
         (("a.mkv", "b.mkv"), 'for f in *.mkv; do impasto plan "$f" -o "${f%.*}-o.mp4"; done'),
+        (
+            ("day 2/a.mkv", "day 2/b.mkv"),
+            "for f in 'day 2/a.mkv' 'day 2/b.mkv'; "
+            'do impasto plan "$f" -o "${f%.*}-o.mp4"; done',
+        ),
     ],
 )
 def test_a_command_that_takes_one_gets_a_loop(
     names: tuple[str, ...], loop: str, here: Path
 ) -> None:
-    for name in ("a.mp4", "b.mp4", "c.mp4", "a.mkv", "b.mkv"):
+    (here / "day 2").mkdir()
+    for name in ("a.mp4", "b.mp4", "c.mp4", "a.mkv", "b.mkv", "day 2/a.mkv", "day 2/b.mkv"):
         (here / name).touch()
     assert refused("plan", *names, "-o", "o.mp4").endswith(f"one at a time: {loop}")
+
+
+def test_a_folder_whose_name_would_be_a_pattern_is_not_mistaken_for_another(here: Path) -> None:
+    for folder in ("film [1]", "film 1"):
+        (here / folder).mkdir()
+        (here / folder / "a.png").touch()
+    assert pattern_of(["film 1/a.png"]) == "film 1/*.png"
+    assert pattern_of(["film [1]/a.png"]) == ""
 
 
 def test_some_images_for_one_file_get_a_list_of_them(here: Path) -> None:

@@ -125,6 +125,9 @@ def test_parquet_gets_its_own_types_back(tmp_path: Path, scorer: str) -> None:
         "tiny": pa.array([Decimal("0E-10"), None, Decimal("1E-10")], pa.decimal128(20, 10)),
         "list": pa.array([[LONG, None], None, []], pa.list_(pa.int64())),
         "struct": pa.array([{"a": LONG, "b": "x"}, None, {"a": None, "b": None}]),
+        "large": pa.array([[LONG], None, []], pa.large_list(pa.int64())),
+        "pair": pa.array([[0.5, None], None, [1, 2]], pa.list_(pa.float32(), 2)),
+        "half": pa.array([1.5, None, -0.25], pa.float16()),
         "truth": pa.array([True, None, False]),
         "code": pa.array(["007", None, "007"]).dictionary_encode(),
         "none": pa.array([None, None, None], pa.int16()),
@@ -172,6 +175,19 @@ def test_what_cannot_be_kept_is_refused_in_one_line(
     assert done.returncode == 2
     assert told in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.binary(), pa.large_binary(), pa.binary(2), pa.list_(pa.binary())]
+)
+def test_bytes_cannot_be_kept(tmp_path: Path, scorer: str, kind: Any) -> None:
+    value = [b"\xff\0"] if pa.types.is_list(kind) else b"\xff\0"
+    source = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"x": [1, 2], "raw": pa.array([value, None], kind)}), source)
+    done = kept(tmp_path, scorer, source, "o.parquet", "--keep", "all", "--quiet")
+    assert done.returncode == 2
+    said = f"in.parquet: its column 'raw' is {kind}, which no record holds; let --keep name other"
+    assert said.replace("item", "element") in done.stderr.replace("item", "element")
 
 
 def test_columns_are_kept_of_rows_alone(tmp_path: Path) -> None:

@@ -48,6 +48,18 @@ def test_a_folder_of_videos_gives_those_directly_in_it(here: Path) -> None:
     assert outputs("out/", "in") == {"a.mp4": "out/a.mp4", "b.avi": "out/b.mkv"}
 
 
+@pytest.mark.parametrize(
+    ("codec", "expected"),
+    [
+        ("prores", {"a.mp4": "out/a.mov", "b.avi": "out/b.mkv"}),
+        ("ffv1", {"a.mp4": "out/a.mkv", "b.avi": "out/b.mkv"}),
+        ("hevc", {"a.mp4": "out/a.mp4", "b.avi": "out/b.mkv"}),
+    ],
+)
+def test_names_in_a_folder_suit_the_codec(here: Path, codec: str, expected: dict[str, str]) -> None:
+    assert outputs("out/", "in", codec=codec) == expected
+
+
 def test_what_is_left_out_is_counted_and_named(here: Path) -> None:
     spec = JobSpec(source="in", output="out/", params={"style": "p.jpg"})
     named = name_jobs(spec, ["in"], Stores({}))
@@ -136,10 +148,20 @@ def test_one_source_with_one_output_is_an_ordinary_job(here: Path) -> None:
     ("words", "styles", "said"),
     [
         (("o.mp4", "in"), (), "o.mp4: is one file, but 2 outputs result; write a folder, or a"),
+        (("o.mkv", "in"), (), "write a folder, or a template such as 'out/{name}.mkv'"),
         (("o/", "in"), ("1.jpg", "2.jpg"), "o/: is the same for all styles; write a template"),
         (("{name}.mp4", "in"), ("1.jpg", "2.jpg"), "is the same for all styles; add {style} to"),
         (("{style}.mp4", "in"), ("1.jpg", "2.jpg"), "would be made of a.mp4 (1) and of b.avi (1)"),
-        (("{name}-{style}.mp4", "in/a.mp4"), ("x/1.jpg", "y/1.png"), "would be made of a.mp4 (1)"),
+        (
+            ("{name}-{style}.mp4", "in/a.mp4"),
+            ("x/1.jpg", "y/1.png"),
+            "`style=y/1.png`: has the name of x/1.jpg; rename one of them",
+        ),
+        (
+            ("{name}-{style}.mp4", "in/a.mp4"),
+            ("1.jpg", "2.jpg", "1.jpg"),
+            "`style=1.jpg`: is given twice; leave one out",
+        ),
         (("{name}.mp4", "in/**/*.mp4"), (), "would be made of a.mp4 and of day 2/a.mp4; tell"),
         (("{name}-{rule}.mp4", "in"), (), "{rule} is for the rules of `impasto watch`; use {path}"),
         (("{name}-{nam}.mp4", "in"), (), "unknown field {nam}; did you mean name?"),
@@ -165,6 +187,11 @@ def test_a_folder_does_not_say_what_records_are_made(here: Path) -> None:
 def test_a_missing_folder_is_one_clear_line(here: Path) -> None:
     with pytest.raises(Missing, match="nowhere: no such folder"):
         outputs("out/", "nowhere/*.mp4")
+
+
+def test_a_pattern_that_matches_nothing_is_not_called_a_folder_of_images(here: Path) -> None:
+    with pytest.raises(Missing, match=r"^in/\*\*/\*\.wmv: matches no file; check the pattern$"):
+        outputs("out/", "in/**/*.wmv")
 
 
 @pytest.mark.parametrize("kind", KINDS)

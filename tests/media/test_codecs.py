@@ -16,6 +16,7 @@ from impasto.driver import api
 from impasto.errors import BadInput
 from impasto.media.codecs import CARRIED, PIXELS
 from impasto.media.colour import to_rgb
+from impasto.media.names import codec as called
 from impasto.media.read import decode
 from impasto.media.read.index import cut, scan
 from impasto.media.verify import verify as checker
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from conftest import MakeClip
+    from impasto.media.codecs import Coded
     from impasto.schema.outcome import Result
 
 MADE: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
@@ -220,19 +222,27 @@ def test_the_shape_of_pixels_is_kept_or_its_loss_told(
     assert checker.verify(str(source), str(output), "a", output.name).ok
 
 
-def test_transparent_images_become_a_transparent_video(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fields", [{}, {"pix_fmt": "yuva444p10le"}])
+def test_transparent_images_become_a_transparent_video(
+    tmp_path: Path, fields: dict[str, Any]
+) -> None:
     (tmp_path / "in").mkdir()
     for number in range(3):
         drawn = np.full((64, 96, 4), 180, np.uint8)
         drawn[..., 3] = np.arange(96) * 2 + number
-        Image.fromarray(drawn).save(tmp_path / f"in/{number}.png")
-    fields = {"codec": "prores", "pix_fmt": "yuva444p10le"}
-    score(tmp_path / "in", tmp_path / "o.mov", tmp_path / "home", **fields)
+        # The first one is opaque.
+        mode = "RGBA" if number else "RGB"
+        Image.fromarray(drawn).convert(mode).save(tmp_path / f"in/{number}.png")
+    score(tmp_path / "in", tmp_path / "o.mov", tmp_path / "home", codec="prores", **fields)
     made = pictures(tmp_path / "o.mov", "rgba")
     assert len(made) == 3
-    for number, each in enumerate(made):
-        assert np.abs(each[..., 3].astype(int) - (np.arange(96) * 2 + number)).max() <= 1
-        assert np.abs(each[..., :3].astype(int) - 180).max() <= 2
+    assert made[0][..., 3].min() == 255
+    for number in (1, 2):
+        clear = made[number][..., 3].astype(int) - (np.arange(96) * 2 + number)
+        assert np.abs(clear).max() <= 1
+        assert np.abs(made[number][..., :3].astype(int) - 180).max() <= 2
+    opaque = score(tmp_path / "in", tmp_path / "o.mp4", tmp_path / "home")
+    assert "transparent pictures become opaque" in opaque.notes
 
 
 def test_a_scaled_video_has_its_transparency_scaled(tmp_path: Path) -> None:
@@ -394,6 +404,16 @@ def test_what_does_not_go_together_is_refused_before_scoring(
     assert str(refused.value).startswith(said)
     assert said != str(refused.value) or not REFUSED[case][2].endswith(".*")
     assert not (tmp_path / "home" / "jobs").exists()
+
+
+@pytest.mark.parametrize("codec", ["hevc", "av1"])
+def test_a_size_that_an_encoder_refuses_is_told_before_scoring(
+    codec: Coded, tmp_path: Path, clip: MakeClip
+) -> None:
+    source = clip(frames=3, size=(2, 2))
+    said = rf"{called(ENCODERS[codec])} in MP4: cannot hold a video of 2x2 \(.*\); choose another"
+    with pytest.raises(BadInput, match=said):
+        score(source, tmp_path / "o.mp4", tmp_path / "home", codec=codec)
 
 
 @pytest.mark.parametrize("codec", PIXELS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -166,6 +167,39 @@ def test_bits_that_a_job_drops_are_told(
         fields = {"scorer": f"python:{tmp_path / 'invert.py'}:Invert"}
     (warning,) = scored(tmp_path, tmp_path / "a.png", output, **fields).warnings
     assert said in warning
+
+
+@pytest.mark.parametrize(
+    ("output", "fields", "samples", "said"),
+    [
+        ("o.mp4", {}, "yuv420p10le", "which are written with 10 bits: 2 (1.png, 2.png)"),
+        ("o.mp4", {"codec": "h264"}, "yuv420p", "which are written with 8 bits: 2"),
+        ("o.mkv", {"codec": "ffv1"}, "yuv444p16le", ""),
+    ],
+)
+def test_a_video_of_16_bit_images_has_the_bits_of_its_codec(
+    output: str,
+    fields: dict[str, Any],
+    samples: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inprocess.install(monkeypatch)
+    (tmp_path / "in").mkdir()
+    ramp = np.tile(np.arange(64, dtype=np.uint16) * 1000 + 77, (48, 1))
+    for name in ("1.png", "2.png"):
+        (tmp_path / "in" / name).write_bytes(by_opencv(np.dstack([ramp] * 3), ".png"))
+    warnings = " ".join(scored(tmp_path, tmp_path / "in", output, fps=24, **fields).warnings)
+    assert said in warnings
+    assert bool(said) == ("over 8 bits" in warnings)
+    with av.open(str(tmp_path / output)) as container:
+        frame = next(container.decode(video=0))
+    assert frame.format.name == samples
+    if samples == "yuv444p16le":
+        # Limited range has 219 of 256 codes for luma.
+        luma = np.frombuffer(bytes(frame.planes[0]), "<u2")[: ramp.shape[1]].astype(float)
+        assert np.abs(luma - (16 * 256 + ramp[0] / 65535 * 219 * 256)).max() <= 1
 
 
 def test_a_profile_that_only_8_bits_can_be_converted_from_is_told() -> None:

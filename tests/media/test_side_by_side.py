@@ -15,8 +15,9 @@ from PIL import Image
 from impasto.errors import BadInput
 from impasto.media.colour import from_rgb
 from impasto.media.compare import image
+from impasto.media.compare.pair import Given
 from impasto.media.compare.pane import LINE, SWEEP, Pane, orientation, split
-from impasto.media.compare.video import Given, compare
+from impasto.media.compare.video import compare
 from impasto.media.frame import Frame, Layout
 from impasto.media.read.index import scan
 from impasto.schema.source import Colour

@@ -1,4 +1,4 @@
-"""What a picture's file holds beyond one picture of 8 bits is known without decoding it."""
+"""What a picture's file holds beyond one opaque picture of 8 bits is known without decoding it."""
 
 from __future__ import annotations
 
@@ -40,6 +40,23 @@ def test_deep_samples_are_told(suffix: str, order: str) -> None:
     deep = np.asarray(DEEP).astype(order)
     image = Image.frombytes({"<u2": "I;16", ">u2": "I;16B"}[order], (8, 6), deep.tobytes())
     assert found(saved(image, {".tif": "TIFF"}.get(suffix, "PNG")), suffix) == Traits(deep=True)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".avif"])
+@pytest.mark.parametrize("options", [{}, {"lossless": True}])
+def test_transparency_is_told(suffix: str, options: dict[str, Any]) -> None:
+    options = options if suffix == ".webp" else {}
+    kind = {".tif": "TIFF"}.get(suffix, suffix[1:].upper())
+    clear = Image.linear_gradient("L").resize((32, 16)).convert("RGBA")
+    clear.putalpha(clear.getchannel("R"))
+    assert found(saved(clear, kind, **options), suffix) == Traits(clear=True)
+    assert found(saved(clear.convert("RGB"), kind, **options), suffix) == Traits()
+
+
+def test_a_colour_of_a_png_may_be_transparent() -> None:
+    palette = PAGES[0].convert("P")
+    assert found(saved(palette, "PNG", transparency=0), ".png") == Traits(clear=True)
+    assert found(saved(palette, "PNG"), ".png") == Traits()
 
 
 def test_a_tiff_with_several_samples_a_pixel_keeps_their_bits_elsewhere() -> None:

@@ -10,6 +10,7 @@ import av
 import pytest
 
 from impasto.errors import BadInput
+from impasto.media.verify import verify as checker
 from impasto.media.write.sink import open_output
 from impasto.schema.source import Colour
 from support.remake import remake, verify
@@ -114,6 +115,18 @@ def test_a_padded_picture_is_told(clip: MakeClip, tmp_path: Path) -> None:
     report = verify(str(source), str(remake(source, tmp_path / "output.mp4").path))
     assert report.ok
     assert lost(report) == {"picture size", "picture format"}
+
+
+@pytest.mark.parametrize(("size", "ok"), [((97, 63), True), ((98, 64), True), ((95, 63), False)])
+def test_a_size_that_was_asked_for_may_be_padded(
+    clip: MakeClip, tmp_path: Path, size: tuple[int, int], ok: bool
+) -> None:
+    source = clip(".mkv", size=(97, 63), codec="libvpx-vp9", bframes=0)
+    output = remake(source, tmp_path / "output.mp4").path
+    report = checker.verify(str(source), str(output), "a", output.name, size=size)
+    assert report.ok is ok
+    (check,) = (check for check in report.checks if check.item == "picture size")
+    assert check.detail == ("98x64" if ok else "98x64, expected 96x64")
 
 
 def same(packet: Packet[Any]) -> list[Packet[Any]]:

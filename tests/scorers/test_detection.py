@@ -111,6 +111,15 @@ def test_boxes_end_to_end_are_taken_as_they_are() -> None:
     ]
 
 
+@pytest.mark.parametrize("layout", ["raw", "end to end"])
+def test_a_value_that_is_no_number_is_not_nothing_found(layout: str) -> None:
+    outputs = raw([50, 64, 20, 40, 0.1, np.nan])
+    if layout == "end to end":
+        outputs = {"output0": np.array([[np.nan, 24, 32, 44, 0.6, 1]], np.float32)}
+    with pytest.raises(ValueError, match="made values that are not numbers"):
+        detector().find(outputs, HALF)
+
+
 def test_keypoints_are_in_the_pixels_of_the_source() -> None:
     pose = detector(task="pose", names="['person']", kpt_shape="[2, 3]")
     points = [22, 24, 0.9, 112, 64, 0.25]
@@ -209,6 +218,13 @@ def test_outputs_of_another_layout_are_refused(task: str, shapes: list[tuple[int
 def test_a_model_of_another_purpose_is_left_alone(metadata: dict[str, str]) -> None:
     assert Trained.of(metadata) is None
     assert Trained.of(METADATA, "none") is None
+
+
+@pytest.mark.parametrize("names", ["['a', 'b']", "{1: 'b', 0: 'a'}", '{"0": "a", "1": "b"}'])
+def test_names_are_read_however_they_are_written(names: str) -> None:
+    trained = Trained.of({"task": "detect", "names": names})
+    assert trained is not None
+    assert trained.names == ("a", "b")
 
 
 @pytest.mark.parametrize("names", ["", "{", "{0: 'a', 2: 'b'}", "(" * 10_000, "open('x')"])

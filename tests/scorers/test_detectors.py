@@ -203,6 +203,17 @@ def test_the_class_of_a_whole_picture_is_in_its_corner_and_long_names_stay_insid
     assert len(label) > 80
 
 
+@pytest.mark.parametrize(
+    ("name", "painted"),
+    [("a\ncat\n", "a cat"), ("café", "cafe"), ("Łódź 1", "?odz 1"), ("猫", "3"), ("", "")],
+)
+def test_names_are_painted_on_one_line_in_letters_that_the_font_has(
+    name: str, painted: str
+) -> None:
+    made, plain = (overlay(100, 200, [Found(3, each, 0.5)]) for each in (name, painted))
+    np.testing.assert_array_equal(made, plain)
+
+
 def test_colours_of_neighbouring_classes_differ() -> None:
     colours = np.array([colour(kind) for kind in range(80)], int)
     assert len({tuple(each) for each in colours}) == 80

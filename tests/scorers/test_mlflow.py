@@ -118,6 +118,7 @@ def schema(*kinds: DataType, required: bool = True) -> Schema:
         (DataType.integer, pd.Series([1.0, 2.0]), [1, 2], "int32"),
         (DataType.string, pd.Series([7, 8]), ["7", "8"], "object"),
         (DataType.string, pd.Series(["007", None], dtype="str"), ["007", None], "object"),
+        (DataType.string, pd.Series([7, None], dtype="Int64"), ["7", None], "object"),
         (DataType.boolean, pd.Series([True, False], dtype="boolean"), [True, False], "bool"),
     ],
 )
@@ -126,6 +127,7 @@ def test_columns_come_in_the_signatures_types(
 ) -> None:
     made = Columns.of(schema(kind), "m").fit(pd.DataFrame({"c0": values}))["c0"]
     assert str(made.dtype) == dtype
+    assert pd.NA not in set(made)
     assert [None if pd.isna(each) else each for each in made] == expected
 
 
@@ -154,6 +156,10 @@ def test_a_tensor_takes_all_columns_and_pictures_are_refused() -> None:
     made = Columns.of(wide, "m").fit(pd.DataFrame({"a": [1, 2], "b": [3, 4]}))
     assert made.dtype == np.float32
     assert made.tolist() == [[1, 3], [2, 4]]
+    with pytest.raises(
+        BadInput, match="takes an array of 2 columns, but the rows have 3, id, a, b"
+    ):
+        Columns.of(wide, "m").fit(pd.DataFrame({"id": [9], "a": [1], "b": [3]}))
     with pytest.raises(BadInput, match=r"takes tensors of shape \(-1, 8, 8, 3\), not rows"):
         Columns.of(Schema([TensorSpec(np.dtype("float32"), (-1, 8, 8, 3))]), "m")
 
@@ -205,6 +211,9 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path: Path, saved: Path) -> No
     text = (saved / "MLmodel").read_text()
     (tmp_path / "MLmodel").write_text(text.replace("python_function", "other"))
     with pytest.raises(BadInput, match="has no flavour python_function"):
+        load(tmp_path)
+    (tmp_path / "MLmodel").write_text("flavors: [")
+    with pytest.raises(BadInput, match=r"its MLmodel cannot be read: .*; save the model again"):
         load(tmp_path)
 
 

@@ -114,9 +114,12 @@ def test_text_is_given_as_it_is() -> None:
 
 def test_one_of_several_outputs_is_chosen() -> None:
     batch = pictures(2)
-    every = records(scorer(two_outputs()).score(batch))
+    both = scorer(two_outputs())
+    assert both.notes[0].endswith("; outputs dark, mean (set `output_name` to take one)")
+    every = records(both.score(batch))
     assert [[*each] for each in every] == [["dark", "mean"]] * 2
     dark = scorer(two_outputs(), output_name="dark")
+    assert "outputs" not in dark.notes[0]
     torch.testing.assert_close(made(dark.score(batch)), batch / 2)
     means = records(scorer(two_outputs(), output_name="mean").score(batch))
     assert [each["output"] for each in means] == pytest.approx(batch.mean((1, 2, 3)).tolist())

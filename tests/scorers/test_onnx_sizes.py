@@ -52,6 +52,21 @@ def test_pictures_are_padded_to_the_multiple_that_runs_and_cut_out_again(depth: 
     torch.testing.assert_close(made(model.score(batch)), expected, atol=1e-6, rtol=0)
 
 
+def test_patches_of_14_pixels_are_tried_too() -> None:
+    """A vision transformer cuts pictures into patches, and DINOv2 and its kin of 14 pixels."""
+    patches = build(
+        [
+            helper.make_node("SpaceToDepth", ["x"], ["patches"], blocksize=14),
+            helper.make_node("DepthToSpace", ["patches"], ["y"], blocksize=14),
+        ],
+        {"x": (FLOAT, ["n", 3, "h", "w"])},
+        {"y": (FLOAT, ["n", 3, "h", "w"])},
+    )
+    batch, model = pictures(1, 45, 70), scorer(patches)
+    assert "multiples of 14 as trials show (pictures are padded)" in model.notes[0]
+    torch.testing.assert_close(made(model.score(batch)), batch)
+
+
 def test_sizes_that_come_out_odd_are_padded_too() -> None:
     """A network of strides rounds a side up to a multiple of 4, as an exported one of torch."""
     strided = build(
@@ -141,7 +156,9 @@ def test_a_model_that_runs_at_no_size_is_refused_with_the_remedy() -> None:
         def sample(self) -> Any:
             return self.first
 
-    with pytest.raises(BadInput, match=r"runs at no size that was tried .*set `size`.* or x48"):
+    with pytest.raises(
+        BadInput, match=r"runs at no size that was tried .*set `multiple`.* `size`.* or x48"
+    ):
         scorer(First(21, 28))
     model = scorer(First(20, 28))
     assert "the first picture's size (others may fail; set `size`" in model.notes[0]

@@ -109,7 +109,9 @@ class First(ModelFile):
 
 
 def test_a_recogniser_that_takes_no_page_says_what_to_set() -> None:
-    with pytest.raises(BadInput, match=r"runs at no size that was tried .*; set `size`") as raised:
+    with pytest.raises(
+        BadInput, match=r"runs at no size that was tried .*; set `multiple`"
+    ) as raised:
         scorer(First(ocr("ch_PP-OCRv4_rec").read_bytes()), range="signed")
     assert "\n" not in str(raised.value)
 

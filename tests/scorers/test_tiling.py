@@ -64,3 +64,8 @@ def test_sizes_keep_the_shape_of_the_source() -> None:
     assert OutputSize.parse("1920x1080").of(480, 640) == (1080, 1440)
     assert OutputSize.parse("1920x1080").of(9, 4000) == (4, 1920)
     assert OutputSize.parse("0.01x").of(20, 20) == (1, 1)
+
+
+def test_sizes_that_memory_does_not_hold_are_refused() -> None:
+    with pytest.raises(ValueError, match="makes 24576x32768 of 48x64, over 134 megapixels"):
+        OutputSize.parse("32768x32768").of(64, 48)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,13 @@ def test_a_real_upscaler_enlarges_as_its_authors_wrote_it(
     assert model.notes == ("net.pth: RealESRGAN Compact, x4, values 0 to 1",)
 
 
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_values_that_are_not_finite_are_no_picture(value: float) -> None:
+    model = scorer(ModelFile(scripted(Broken(value))), range="unit", output_range="unit")
+    with pytest.raises(ValueError, match="made values that are not finite"):
+        model.score(picture(8, 8))
+
+
 def test_pictures_of_one_mini_batch_do_not_depend_on_each_other(checkpoint: bytes) -> None:
     model = scorer(ModelFile(checkpoint), tile="no")
     both = torch.cat([picture(20, 24, 1), picture(20, 24, 2)])
@@ -211,6 +219,19 @@ class Scripted(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = F.avg_pool2d(x, 5, stride=1, padding=2, count_include_pad=False)
         return F.interpolate(x, scale_factor=[self.factor, self.factor], mode="nearest")
+
+
+class Broken(torch.nn.Module):
+    """Makes one sample a certain value."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value = value
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.clone()
+        x[:, :, 0, 0] = self.value
+        return x
 
 
 def scripted(module: torch.nn.Module) -> bytes:
@@ -358,6 +379,12 @@ def test_without_spandrel_the_message_says_how_to_install_it(
 def test_weights_that_nobody_knows_are_refused() -> None:
     with pytest.raises(BadInput, match=r"unknown network \(a, b, \.\.\.\)"):
         scorer(ModelFile(saved({"a": torch.zeros(2), "b": torch.zeros(2)})))
+
+
+@pytest.mark.parametrize("state", [{}, {"state_dict": {}}])
+def test_a_checkpoint_without_weights_is_refused(state: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match=r"net\.pth: holds no weights"):
+        scorer(ModelFile(saved(state)))
 
 
 def test_jobs_that_set_none_of_the_newer_parameters_keep_their_ids() -> None:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 GROUPS = {
     "Options": [
-        *("output", "scorer", "style", "at", "number", "items", "start", "end", "stream"),
+        *("output", "against", "scorer", "style", "at", "number", "items", "sample", "every"),
+        *("start", "end", "stream"),
         "overwrite",
     ],
     "What comes out": [
@@ -47,7 +48,7 @@ REST = "Other options"
 
 COMMANDS = {
     "Score": ["run", "plan", "resume", "retry", "demo"],
-    "Look": ["preview", "try", "probe", "verify", "compare", "scorers"],
+    "Look": ["preview", "try", "probe", "verify", "compare", "metrics", "scorers"],
     "Jobs": ["jobs", "show", "logs", "timings", "cancel", "gc"],
     "By itself": ["watch", "serve", "token"],
     "Stores": ["ls", "cp", "rm", "sas", "doctor"],

@@ -128,7 +128,9 @@ def _several(command: str, rest: Sequence[str], given: Sequence[str], output: st
         return BadInput(fact, a_list(command, rest, given))
     if any(images) or not all(Path(each).is_file() for each in given):
         return BadInput(fact, "give each to a command of its own")
-    names = pattern if pattern and shlex.quote(pattern) == f"'{pattern}'" else shlex.join(given)
+    # Unquoted, since a shell is to expand it, so that it must not need quotes for more.
+    plain = pattern.replace("*", "")
+    names = pattern if pattern and shlex.quote(plain) == plain else shlex.join(given)
     alone = len({Path(each).with_suffix("") for each in given}) == len(given)
     stem, name = "${f%.*}" if alone else "$f", Path(output).name
     own = f'"{stem}-{name}"' if shlex.quote(name) == name else f'"{stem}-"{shlex.quote(name)}'
@@ -153,9 +155,12 @@ def a_list(command: str, rest: Sequence[str], given: Sequence[str]) -> str:
 
 def pattern_of(given: Sequence[str]) -> str:
     """Return a pattern that names these files and no others, or ""."""
+    from impasto.sources.selection import WILD
+
     folders = {str(Path(each).parent) for each in given}
     suffixes = {Path(each).suffix for each in given}
-    if len(folders) > 1 or len(suffixes) > 1:
+    # The name of a folder such as "film [1]" would itself be a pattern.
+    if len(folders) > 1 or len(suffixes) > 1 or any(map(WILD.search, folders)):
         return ""
     name = f"*{suffixes.pop()}"
     folder = Path(folders.pop())

@@ -55,6 +55,15 @@ def usual(family: Family, depth: int) -> Coded:
     return "hevc" if depth > 8 else "h264"
 
 
+def suffix_for(suffix: str, codec: str) -> str:
+    """Return a suffix, or another where its container cannot carry the codec."""
+    family = FAMILIES.get(suffix.lower())
+    if codec == "auto" or (family and codec in CARRIED[family]):
+        return suffix
+    # Matroska carries every other one, and every kind of sound.
+    return ".mov" if codec == "prores" else ".mkv"
+
+
 def depth_of(pix_fmt: str) -> int:
     """Return the bits of a sample in one of ``PIXELS``."""
     bits = pix_fmt.rpartition("p")[2].removesuffix("le")

@@ -38,12 +38,13 @@ VIDEOS = (
     *FAMILIES,
 )
 """Suffixes of videos."""
-UNREAD = (
-    *(".gif", ".apng", ".heic", ".heif", ".jxl", ".jp2", ".jfif", ".jpe", ".ppm", ".pgm", ".tga"),
-    *(".psd", ".exr", ".hdr", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"),
+STILLS = (
+    *(".heic", ".heif", ".jxl", ".jp2", ".jfif", ".jpe", ".ppm", ".pgm", ".tga", ".psd"),
+    *(".exr", ".hdr", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"),
     *(".svg", ".ico", ".pcx", ".dds", ".mpo", ".hif", ".j2k", ".jpf", ".jxr", ".xcf", ".eps"),
-    *VIDEOS,
 )
+"""Suffixes of pictures that are not read."""
+UNREAD = (".gif", ".apng", *STILLS, *VIDEOS)
 """Suffixes of pictures and videos that are not taken from a folder, and are named instead."""
 WRITABLE: dict[str, str] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 

@@ -17,7 +17,12 @@ HEAD = 1 << 16
 _CHUNKS = 1000
 """Parts of a PNG file looked at, at most, before its picture begins."""
 
-_BITS_PER_SAMPLE = 258
+_CLEAR_PNG = {4, 6}
+"""PNG's numbers of colour types with transparency: grey and RGB."""
+
+_BITS_PER_SAMPLE, _EXTRA_SAMPLES = 258, 338
+_CLEAR_AVIF = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"
+"""Names an item of AVIF that is the transparency of another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +32,16 @@ class Traits:
     Attributes:
         several: whether it holds more than one picture: frames or pages.
         deep: whether its samples have over 8 bits.
+        clear: whether it may be transparent.
     """
 
     several: bool = False
     deep: bool = False
+    clear: bool = False
 
 
 def may_matter(name: str) -> bool:
-    """Return whether a file of this name may hold several pictures, or samples over 8 bits."""
+    """Return whether a file of this name may have traits."""
     return PurePosixPath(name).suffix.lower() in _READERS
 
 
@@ -63,24 +70,32 @@ def _png(file: BinaryIO) -> Traits:
     """Read the parts before the picture (W3C PNG, third edition)."""
     if file.read(8) != b"\x89PNG\r\n\x1a\n":
         return Traits()
-    deep = several = False
+    deep = several = clear = False
     for _ in range(_CHUNKS):
         size, kind = struct.unpack(">I4s", file.read(8))
         if kind == b"IDAT":
             break
         if kind == b"IHDR":
-            deep = file.read(9)[8] > 8
-            size -= 9
+            head = file.read(10)
+            deep, clear = head[8] > 8, head[9] in _CLEAR_PNG
+            size -= 10
+        elif kind == b"tRNS":
+            clear = True
         elif kind == b"acTL":
             several = struct.unpack(">I", file.read(4))[0] > 1
             size -= 4
         file.seek(size + 4, 1)
-    return Traits(several, deep)
+    return Traits(several, deep, clear)
 
 
 def _webp(file: BinaryIO) -> Traits:
-    head = file.read(21)
-    return Traits(several=head[12:16] == b"VP8X" and bool(head[20] & 2))
+    """Read the first chunk's flags (RFC 9649)."""
+    head = file.read(25)
+    kind, flags = head[12:16], head[20]
+    if kind == b"VP8L":
+        return Traits(clear=bool(head[24] & 16))
+    extended = kind == b"VP8X"
+    return Traits(several=extended and bool(flags & 2), clear=extended and bool(flags & 16))
 
 
 def _avif(file: BinaryIO) -> Traits:
@@ -88,7 +103,11 @@ def _avif(file: BinaryIO) -> Traits:
     head = file.read(HEAD)
     size = int.from_bytes(head[:4], "big")
     bits = head.find(b"pixi")
-    return Traits(several=b"avis" in head[8:size], deep=bits >= 0 and head[bits + 9] > 8)
+    return Traits(
+        several=b"avis" in head[8:size],
+        deep=bits >= 0 and head[bits + 9] > 8,
+        clear=_CLEAR_AVIF in head,
+    )
 
 
 def _tiff(file: BinaryIO) -> Traits:
@@ -102,10 +121,11 @@ def _tiff(file: BinaryIO) -> Traits:
     at = struct.unpack(f"{order}{number}", head[8:16] if big else head[4:8])[0]
     file.seek(at)
     count = struct.unpack(f"{order}{'Q' if big else 'H'}", file.read(8 if big else 2))[0]
-    deep = False
+    deep = clear = False
     for _ in range(min(count, _CHUNKS)):
         entry = file.read(4 + 2 * width)
         tag, _, values = struct.unpack(f"{order}HH{number}", entry[: 4 + width])
+        clear = clear or tag == _EXTRA_SAMPLES
         if tag == _BITS_PER_SAMPLE:
             bits = entry[4 + width :]
             if 2 * values > inline:
@@ -114,7 +134,8 @@ def _tiff(file: BinaryIO) -> Traits:
                 bits = file.read(2)
                 file.seek(back)
             deep = struct.unpack(f"{order}H", bits[:2])[0] > 8
-    return Traits(struct.unpack(f"{order}{number}", file.read(width))[0] != 0, deep)
+    several = struct.unpack(f"{order}{number}", file.read(width))[0] != 0
+    return Traits(several, deep, clear)
 
 
 _READERS: dict[str, Callable[[BinaryIO], Traits]] = {

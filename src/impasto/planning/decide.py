@@ -152,6 +152,12 @@ def _picture_kind(
     if source != "image" and suffix in FAMILIES:
         return "video"
     if source == "video" and suffix in formats.WRITABLE:
+        if spec.source.lower().endswith(formats.STILLS):
+            kind = PurePath(spec.source).suffix
+            raise BadInput(
+                f"{spec.source}: pictures of the kind {kind} are not read",
+                "convert it to PNG, TIFF or JPEG",
+            )
         start = float(spec.start or 0)
         raise BadInput(
             f"{spec.output}: a video cannot become a single image",

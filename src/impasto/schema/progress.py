@@ -8,7 +8,7 @@ from typing import Literal
 
 from impasto.schema.workers import WorkerCounts
 
-Stage = Literal["planning", "scoring", "assembling", "delivering", "comparing"]
+Stage = Literal["planning", "scoring", "assembling", "delivering", "comparing", "measuring"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ BOX = re.compile(r"(\d{1,5})x(\d{1,5})")
 TIMES = re.compile(r"(\d{1,2}(?:\.\d{1,4})?)x")
 MOST = 32768
 """Pixels on a side, more than any encoder takes."""
+MOST_PIXELS = 1 << 27
+"""Pixels of a picture, as many as one that is read may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,15 @@ class OutputSize:
 
         Its shape stays. A box is met by the longer side, in its measure, and by the other one to
         half a pixel.
+
+        Raises:
+            ValueError: it is larger than memory should have to hold.
         """
         times = self.times or min(self.width / width, self.height / height)
-        return max(1, round(height * times)), max(1, round(width * times))
+        high, wide = max(1, round(height * times)), max(1, round(width * times))
+        if high * wide > MOST_PIXELS:
+            raise ValueError(
+                f"`output_size` makes {wide}x{high} of {width}x{height}, over "
+                f"{MOST_PIXELS // 10**6} megapixels; choose less"
+            )
+        return high, wide

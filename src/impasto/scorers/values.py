@@ -6,6 +6,7 @@ less ImageNet's mean over its deviation, which most classifiers are trained on).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -105,17 +106,18 @@ class Values:
             made: what `decode` returned, (N, 1 or 3, H, W).
 
         Raises:
-            ValueError: the output's range is a guess, and a value contradicts it, being outside -1
-                to 2.
+            ValueError: a value is not finite; or the output's range is a guess, and a value
+                contradicts it, being outside -1 to 2.
         """
-        if self.checked:
-            low, high = (float(value) for value in torch.aminmax(made))
-            if low < FAR[0] or high > FAR[1]:
-                raise ValueError(
-                    f"the output's values, read as {WORDS[self.output]}, make a picture of "
-                    f"{255 * low:.3g} to {255 * high:.3g} where black is 0 and white is 255; set "
-                    "`range` or `output_range` to what the model uses, such as byte or unit"
-                )
+        low, high = (float(value) for value in torch.aminmax(made))
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise ValueError("the model made values that are not finite")
+        if self.checked and (low < FAR[0] or high > FAR[1]):
+            raise ValueError(
+                f"the output's values, read as {WORDS[self.output]}, make a picture of "
+                f"{255 * low:.3g} to {255 * high:.3g} where black is 0 and white is 255; set "
+                "`range` or `output_range` to what the model uses, such as byte or unit"
+            )
         return made.clamp(0, 1).expand(-1, 3, -1, -1)
 
 

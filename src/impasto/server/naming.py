@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from impasto.errors import BadInput
+from impasto.media.codecs import suffix_for
 from impasto.media.formats import FAMILIES, WRITABLE, is_image, is_video
 from impasto.planning.template import place_below
 from impasto.schema.url import parse
@@ -66,7 +67,8 @@ def _suffix(name: str, fields: Mapping[str, Any], gives: tuple[str, ...]) -> str
         return "/"
     suffix = f".{name.rpartition('.')[2].lower()}"
     if is_video(name):
-        return suffix if suffix in FAMILIES else ".mp4"
+        own = suffix if suffix in FAMILIES else ".mp4"
+        return suffix_for(own, str(fields.get("codec", "auto")))
     if is_image(name):
         return suffix if suffix in WRITABLE else ".png"
     return ".mp4" if fields.get("fps") else "/"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
+from functools import cached_property, partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -107,48 +108,112 @@ class Images(Listed):
         passed_over = sorted(self.found.passed_over, key=natural)
         unread = [name for name in passed_over if formats.is_unread(name)]
         strange = [name for name in passed_over if not (formats.is_unread(name) or is_stray(name))]
-        suspects = [name for name in self.found.etags if may_matter(name)]
-        remote = any(self.found.objects.local(name) is None for name in suspects)
-        looked = suspects[:LOOKED] if remote else suspects
-        read = partial(_traits, self.found.objects)
-        kinds = list(in_order(read, looked, MANY) if remote else map(read, looked))
-        several = [name for name, kind in zip(looked, kinds, strict=True) if kind.several]
-        deep = [name for name, kind in zip(looked, kinds, strict=True) if kind.deep]
-        keeps = partial(_keeps_depth, self.found.objects)
-        kept = list(in_order(keeps, deep, MANY) if remote else map(keeps, deep))
-        shallow = [name for name, all_bits in zip(deep, kept, strict=True) if not all_bits]
-        lost = _lost(spec) if spec and deep else ""
-        cut = [name for name in deep if name not in shallow] if lost else []
-        among = f" among the first {LOOKED:,}" if len(looked) < len(suspects) else ""
+        looks = self._looks
+        lost = self._lost(spec) if spec and looks.deep else ""
+        cut = looks.deep if lost else ()
+        deep = "images with over 8 bits per sample"
+        among = f" among the first {LOOKED:,}" if looks.partly else ""
         said = (
             ("pictures and videos left out, of kinds that are not read from folders", unread),
             ("other files left out", strange),
-            (f"images with several pictures{among}, of which only the first is used", several),
-            (f"images with over 8 bits per sample{among}, which are read as 8 bits", shallow),
-            (f"images with over 8 bits per sample{among}, which {lost}", cut),
+            (
+                f"images with several pictures{among}, of which only the first is used",
+                looks.several,
+            ),
+            (f"{deep}{among}, which are read as 8 bits", looks.shallow),
+            (f"{deep}{among}, which {lost}", cut),
         )
         told = tuple(
             f"{what}: {len(names):,} ({first_few(names)})" for what, names in said if names
         )
         return (*super()._warnings(spec), *told)
 
-    def _as_video(self) -> Callable[[Fraction], VideoFacts]:
-        return self._video_facts
+    @cached_property
+    def _looks(self) -> _Looks:
+        """What the first bytes of the images tell; one that cannot be read is told in its turn."""
+        suspects = [name for name in self.found.etags if may_matter(name)]
+        remote = any(self.found.objects.local(name) is None for name in suspects)
+        looked = suspects[:LOOKED] if remote else suspects
+        read = partial(_traits, self.found.objects)
+        kinds = list(in_order(read, looked, MANY) if remote else map(read, looked))
+        named = list(zip(looked, kinds, strict=True))
+        deep = [name for name, kind in named if kind.deep]
+        keeps = partial(_keeps_depth, self.found.objects)
+        kept = list(in_order(keeps, deep, MANY) if remote else map(keeps, deep))
+        shallow = {name for name, all_bits in zip(deep, kept, strict=True) if not all_bits}
+        return _Looks(
+            several=tuple(name for name, kind in named if kind.several),
+            deep=tuple(name for name in deep if name not in shallow),
+            shallow=tuple(name for name in deep if name in shallow),
+            clear=any(kind.clear for kind in kinds),
+            partly=len(looked) < len(suspects),
+        )
 
-    def _video_facts(self, fps: Fraction) -> VideoFacts:
-        """Describe the images as a video of the first one's size."""
+    def _lost(self, spec: JobSpec) -> str:
+        """Say what becomes of 16 bits per sample in a job; "" where they are kept."""
+        suffix = PurePath(spec.output).suffix.lower()
+        if registry.find(spec.scorer).eight_bits:
+            return f"scorer {spec.scorer.partition(':')[0]} takes as 8 bits"
+        bits = 16
+        if suffix in formats.FAMILIES and not spec.frames:
+            # Only a video needs a codec.
+            from impasto.media.write.target import target
+
+            facts = self._video_facts(spec, Fraction(1))
+            size = (facts.width, facts.height)
+            bits = target(facts, suffix, *size, spec.codec, spec.pix_fmt).layout.depth
+        elif (suffix in formats.WRITABLE and suffix != ".png") or spec.frames == "jpg":
+            bits = 8
+        return f"are written with {bits} bits" if bits < 16 else ""
+
+    def _as_video(self, spec: JobSpec) -> Callable[[Fraction], VideoFacts]:
+        return partial(self._video_facts, spec)
+
+    def _video_facts(self, spec: JobSpec, fps: Fraction) -> VideoFacts:
+        """Describe the images as a video of the first one's size, and of what any of them holds."""
         first = next(iter(self.found.etags))
         width, height = images.size(self.found.objects.read(first), first)
+        clear = self._looks.clear
+        deep = bool(self._looks.deep) and not registry.find(spec.scorer).eight_bits
         return VideoFacts(
             container="images",
             stream=0,
             codec="images",
-            pixel_format="rgb24",
+            pixel_format=_FORMATS[deep, clear],
             width=width,
             height=height,
             time_base=1 / fps,
             rate=fps,
+            alpha=clear,
         )
+
+
+_FORMATS = {
+    (False, False): "rgb24",
+    (False, True): "rgba",
+    (True, False): "rgb48le",
+    (True, True): "rgba64le",
+}
+"""FFmpeg's names of pictures, by whether they have 16 bits per sample, and transparency."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """What the first bytes of images tell.
+
+    Attributes:
+        several: those with several pictures.
+        deep: those of which 16 bits per sample are read.
+        shallow: those with over 8 bits, of which 8 are read.
+        clear: whether one may be transparent.
+        partly: whether not all of them were looked at.
+    """
+
+    several: tuple[str, ...]
+    deep: tuple[str, ...]
+    shallow: tuple[str, ...]
+    clear: bool
+    partly: bool
 
 
 def _extent(objects: Objects, name: str, *, alone: bool) -> Extent:
@@ -177,17 +242,6 @@ def _keeps_depth(objects: Objects, name: str) -> bool:
             return images.keeps_depth(file)
     except BadInput:
         return False
-
-
-def _lost(spec: JobSpec) -> str:
-    """Say what becomes of 16 bits per sample in a job; "" where they are kept."""
-    suffix = PurePath(spec.output).suffix.lower()
-    if registry.find(spec.scorer).eight_bits:
-        return f"scorer {spec.scorer.partition(':')[0]} takes as 8 bits"
-    flat = suffix in formats.WRITABLE and suffix != ".png"
-    if flat or spec.frames == "jpg" or (suffix in formats.FAMILIES and not spec.frames):
-        return "are written with 8 bits"
-    return ""
 
 
 def _attempt(objects: Objects, name: str) -> bytes | BadInput:

@@ -93,7 +93,7 @@ class Listed:
             shard,
             base=self.found.base,
             names=names,
-            as_video=self._as_video(),
+            as_video=self._as_video(spec),
             warnings=self._warnings(spec),
         )
 
@@ -114,6 +114,6 @@ class Listed:
         count = counted(len(folders), "folders")
         return (f"{count} left out, which {within(self._place)} would take: {first_few(folders)}",)
 
-    def _as_video(self) -> Callable[[Fraction], VideoFacts] | None:
+    def _as_video(self, spec: JobSpec) -> Callable[[Fraction], VideoFacts] | None:
         """Return a function that describes them as a video of a frame rate, if they can be one."""
         return None

@@ -216,6 +216,8 @@ def _empty(
     if folders:
         fact = f"holds no {what}, only {counted(len(folders), 'folders')}"
         return Missing(f"{place}: {fact}", f"for what is in them, give {within(place)}")
+    if form == "glob":
+        return Missing(f"{place}: matches no {what}", "check the pattern")
     return Missing(f"{place}: holds no {what}", f"check the {form}")
 
 

@@ -49,6 +49,12 @@ def check_kept(url: str, keep: Sequence[str], table: TableFacts | None) -> None:
     if missing := [name for name in kept if name not in has]:
         shown = ", ".join(has[:SHOWN]) + (", ..." if len(has) > SHOWN else "")
         raise BadInput(f"{url}: has no column {missing[0]!r} to keep", f"choose from {shown}")
+    types = _source_types(table)
+    if held := next((name for name in kept if name in types and _holds_bytes(types[name])), None):
+        raise BadInput(
+            f"{url}: its column {held!r} is {types[held]}, which no record holds",
+            "let `keep` name other columns",
+        )
     if _ITEM in kept:
         raise BadInput(
             f"{url}: its column {_ITEM!r} cannot be kept, since the output names each row by that",
@@ -65,6 +71,13 @@ def kept_types(keep: Sequence[str], table: TableFacts | None) -> dict[str, Any]:
     """
     if not keep or table is None:
         return {}
+    found = _source_types(table)
+    types = {name: _plain(found[name]) for name in kept_columns(keep, table) if name in found}
+    return {name: each for name, each in types.items() if _as_json(each) or _as_text(each)}
+
+
+def _source_types(table: TableFacts) -> dict[str, Any]:
+    """Return the Arrow types of a table's columns, by name, as far as they are known."""
     try:
         import pyarrow as pa
     except ImportError:
@@ -75,17 +88,14 @@ def kept_types(keep: Sequence[str], table: TableFacts | None) -> dict[str, Any]:
         except (ValueError, OSError, pa.ArrowException):
             # A plan may have been written by others.
             return {}
-        found = {field.name: field.type for field in schema}
-    else:
-        known = {
-            **dict.fromkeys(("int64", "Int64"), pa.int64()),
-            **dict.fromkeys(("bool", "boolean"), pa.bool_()),
-            "float64": pa.float64(),
-            "str": pa.string(),
-        }
-        found = {name: known[dtype] for name, dtype in table.columns if dtype in known}
-    types = {name: _plain(found[name]) for name in kept_columns(keep, table) if name in found}
-    return {name: each for name, each in types.items() if _as_json(each) or _as_text(each)}
+        return {field.name: field.type for field in schema}
+    known = {
+        **dict.fromkeys(("int64", "Int64"), pa.int64()),
+        **dict.fromkeys(("bool", "boolean"), pa.bool_()),
+        "float64": pa.float64(),
+        "str": pa.string(),
+    }
+    return {name: known[dtype] for name, dtype in table.columns if dtype in known}
 
 
 def restored(name: str, values: list[Any], kind: Any) -> Any:
@@ -113,17 +123,33 @@ def _plain(kind: Any) -> Any:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
+def _holds_bytes(kind: Any) -> bool:
+    """Return whether a type is bytes, or has them within."""
+    import pyarrow as pa
+
+    tests = (
+        pa.types.is_binary,
+        pa.types.is_large_binary,
+        pa.types.is_fixed_size_binary,
+        pa.types.is_binary_view,
+    )
+    within = (kind.field(n).type for n in range(kind.num_fields))
+    return any(test(_plain(kind)) for test in tests) or any(map(_holds_bytes, within))
+
+
 def _as_json(kind: Any) -> bool:
     """Return whether JSON holds the values of a type as they are."""
     import pyarrow as pa
 
-    if pa.types.is_list(kind):
+    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    if any(test(kind) for test in lists):
         return _as_json(kind.value_type)
     if pa.types.is_struct(kind):
         return kind.num_fields > 0 and all(_as_json(field.type) for field in kind)
     tests = (
         pa.types.is_boolean,
         pa.types.is_integer,
+        pa.types.is_float16,
         pa.types.is_float32,
         pa.types.is_float64,
     )

@@ -88,10 +88,11 @@ class PictureScoring:
             planes = (
                 item.planes[:3] if fits else tuple(self._planes(self.rgb([item]), item.layout, 0))
             )
+        size = (self._layout.height, self._layout.width) if self._layout else None
         return Scored(
             item.index,
             planes,
-            self._alpha(item, None),
+            self._alpha(item, size),
             concealed=item.concealed,
             error=error,
             about=item.about,

@@ -160,13 +160,14 @@ def _write(
 
     from impasto.cli.render.text import note
     from impasto.media.compare import image, video
+    from impasto.media.compare.pair import Given
     from impasto.schema.progress import Progress
 
     if _images(given):
         sides = [(stores.read(each.place), each.name) for each in given]
         path.write_bytes(image.compare(sides[0], sides[1], path.suffix, form))
         return "source and result"
-    parts = [video.Given(each.open(), each.name) for each in given]
+    parts = [Given(each.open(), each.name) for each in given]
     frames, left = video.compare(
         parts[0],
         parts[1],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -244,14 +243,9 @@ def _plot(job: Job, path: str) -> None:
 
 def _check_plot(scorer: str, path: str) -> None:
     """Refuse, before hours are spent, a plot that cannot be drawn."""
-    from importlib.util import find_spec
-
+    from impasto.cli.render import plot
     from impasto.scorers import registry
 
     if not registry.find(scorer).losses:
         raise BadInput(f"--plot: scorer {scorer} reports no losses", "leave it out")
-    if find_spec("matplotlib") is None:
-        raise BadInput("--plot: needs matplotlib", "run pip install 'impasto[plot]'")
-    folder = os.path.dirname(path) or "."  # noqa: PTH120 (a path as the user gave it)
-    if not os.access(folder, os.W_OK):
-        raise BadInput(f"--plot {path}: its folder cannot be written to", "choose another folder")
+    plot.check(path)

@@ -1,18 +1,23 @@
-"""Plots of a scorer's facts."""
+"""Plots, and those of a scorer's facts."""
 
 from __future__ import annotations
 
 import math
+import os
+from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import BadInput, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 MOST_LINES = 12
 """The most curves that colours can distinguish; of more, the median and range are drawn."""
+DPI = 120
+"""Pixels per inch, in which a figure's size is given."""
 
 
 def losses(path: Path, curves: Mapping[str, Sequence[float]]) -> None:
@@ -32,31 +37,58 @@ def losses(path: Path, curves: Mapping[str, Sequence[float]]) -> None:
     drawn = {name: curve for name, curve in curves.items() if len(curve)}
     if not drawn:
         raise BadInput(f"{path}: there are no losses to draw", "choose the scorer gatys")
+    with figure(path) as (axes,):
+        from matplotlib.ticker import MaxNLocator
+
+        if len(drawn) > MOST_LINES:
+            _draw_range(axes, list(drawn.values()))
+        else:
+            for name, curve in drawn.items():
+                length = range(1, len(curve) + 1)
+                axes.plot(length, curve, label=name, marker="." * (len(curve) == 1))
+        axes.set(xlabel="evaluations of the loss", ylabel="smallest loss so far")
+        if any(value > 0 for curve in drawn.values() for value in curve):
+            axes.set_yscale("log")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(visible=True, which="both", alpha=0.3)
+        axes.legend()
+
+
+@contextmanager
+def figure(path: Path, panels: int = 1, height: float = 5) -> Iterator[list[Any]]:
+    """Yield the axes of panels below each other, and write them into a PNG file at the end.
+
+    Args:
+        path: the file to write.
+        panels: how many.
+        height: of all of them together, in inches.
+
+    Raises:
+        BadInput: matplotlib is missing.
+        Unavailable: the file cannot be written.
+    """
     try:
         from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
     except ImportError:
         raise BadInput(
             f"{path}: matplotlib, which draws it, is missing", "run pip install 'impasto[plot]'"
         ) from None
     # A separate figure, and not pyplot's, needs no display and is drawn by Agg.
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes: Any = figure.add_subplot()
-    if len(drawn) > MOST_LINES:
-        _draw_range(axes, list(drawn.values()))
-    else:
-        for name, curve in drawn.items():
-            axes.plot(range(1, len(curve) + 1), curve, label=name, marker="." * (len(curve) == 1))
-    axes.set(xlabel="evaluations of the loss", ylabel="smallest loss so far")
-    if any(value > 0 for curve in drawn.values() for value in curve):
-        axes.set_yscale("log")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(visible=True, which="both", alpha=0.3)
-    axes.legend()
+    made = Figure(figsize=(8, height), layout="constrained")
+    yield list(made.subplots(panels, sharex=True, squeeze=False)[:, 0])
     try:
-        figure.savefig(path, format="png", dpi=120)
+        made.savefig(path, format="png", dpi=DPI)
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}", "choose another place") from None
+
+
+def check(path: str) -> None:
+    """Refuse, before anything is computed, a plot that cannot be drawn; raises BadInput."""
+    if find_spec("matplotlib") is None:
+        raise BadInput("--plot: needs matplotlib", "run pip install 'impasto[plot]'")
+    folder = os.path.dirname(path) or "."  # noqa: PTH120 (a path as the user gave it)
+    if not os.access(folder, os.W_OK):
+        raise BadInput(f"--plot {path}: its folder cannot be written to", "choose another folder")
 
 
 def _draw_range(axes: Any, curves: Sequence[Sequence[float]]) -> None:

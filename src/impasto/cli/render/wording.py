@@ -15,7 +15,19 @@ STOPPED = "stopped at once, finished work is kept; run the same command to conti
 
 _COMMAND = re.compile(r"`(impasto [^`]+)`")
 _FIELD = re.compile(r"`([a-z]\w*)(=[^`]*)?`")
-_OWN = {"accept_changes", "at", "config", "hours", "permission", "plot", "recursive", "row", "rule"}
+_OWN = {
+    "accept_changes",
+    "at",
+    "config",
+    "download",
+    "hours",
+    "permission",
+    "plot",
+    "recursive",
+} | {
+    "row",
+    "rule",
+}
 """Options of commands that are not fields of a spec or of the settings."""
 
 

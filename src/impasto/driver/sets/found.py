@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
+from impasto.errors import Missing
 from impasto.media.formats import is_image, is_video
 from impasto.planning.decide import decide_items
 from impasto.schema.words import counted, first_few
@@ -98,6 +99,8 @@ def _expand(spec: JobSpec, text: str, stores: Stores) -> tuple[list[Found], list
     assert folder
     names = sorted(listing.etags, key=natural)
     videos = [name for name in names if is_video(name)]
+    if form == "glob" and not names:
+        raise Missing(f"{text}: matches no file", "check the pattern")
     if any(map(is_image, names)) or not videos:
         # Its source says what it leaves out, and that it is empty.
         return [Found(place, text, place.name, "folder")], []

@@ -12,6 +12,7 @@ from impasto.driver.open_job import open_draft
 from impasto.driver.sets.found import Found, find_sources
 from impasto.errors import BadInput
 from impasto.media import images
+from impasto.media.codecs import suffix_for
 from impasto.media.formats import FAMILIES, WRITABLE
 from impasto.planning.template import (
     OF_COMMANDS,
@@ -30,7 +31,7 @@ from impasto.storage.local import is_folder
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from impasto.schema.job import JobSpec
+    from impasto.schema.job import JobSpec, VideoCodec
     from impasto.settings import Settings
     from impasto.storage.stores import Stores
 
@@ -148,13 +149,15 @@ class _Naming:
     def check(self, outputs: int) -> None:
         """Raise BadInput if the output cannot be that of several jobs."""
         output, several = self.spec.output, len(self.styles.pictures) > 1
+        self._check_styles()
         if self.template:
             if several and "style" not in self.template.fields:
                 raise BadInput(f"{output}: is the same for all styles", "add {style} to it")
             if "style" in self.template.fields and not (several or self._style):
                 raise BadInput(f"{output}: there is no style", "leave {style} out")
             return
-        example = "'out/{name}-{style}.mp4'" if several else "'out/{name}.mp4'"
+        suffix = PurePosixPath(output).suffix or ".mp4"
+        example = f"'out/{{name}}{'-{style}' if several else ''}{suffix}'"
         if not _is_folder(self.spec, self.stores):
             or_folder = "" if several else "a folder, or "
             raise BadInput(
@@ -165,6 +168,20 @@ class _Naming:
             raise BadInput(
                 f"{output}: is the same for all styles", f"write a template such as {example}"
             )
+
+    def _check_styles(self) -> None:
+        """Refuse styles of one name, by which outputs could not be told apart."""
+        named: dict[str, str] = {}
+        for picture in self.styles.pictures:
+            name = _stem(picture).casefold()
+            if name in named:
+                twice = named[name] == picture
+                raise BadInput(
+                    f"`{self.styles.param}={picture}`: "
+                    + ("is given twice" if twice else f"has the name of {named[name]}"),
+                    "leave one out" if twice else "rename one of them",
+                )
+            named[name] = picture
 
     def members(self, found: Iterable[Found]) -> list[tuple[Found, Member]]:
         """Return the job of each source in each style."""
@@ -205,18 +222,18 @@ class _Naming:
             )
         frames = found.kind == "video" and self.spec.frames is not None
         makes_folder = folder or frames or makes == "files"
-        name = fields["name"] + ("" if makes_folder else _suffix(found))
+        name = fields["name"] + ("" if makes_folder else _suffix(found, self.spec.codec))
         key = f"{fields['path']}/{name}".lstrip("/")
         base = self.stores.locate(self.spec.output)
         return place_below(base, key, folder=makes_folder)
 
 
-def _suffix(found: Found) -> str:
-    """Return the suffix of an output: its source's own, if that can be written."""
+def _suffix(found: Found, codec: VideoCodec) -> str:
+    """Return the suffix of an output: its source's own, if that can be written so."""
     suffix = PurePosixPath(found.key).suffix
     if found.kind == "image":
         return suffix if suffix.lower() in WRITABLE else ".png"
-    return suffix if suffix.lower() in FAMILIES else ".mkv"
+    return suffix_for(suffix if suffix.lower() in FAMILIES else ".mkv", codec)
 
 
 def _template(spec: JobSpec, stores: Stores) -> Template | None:

@@ -6,15 +6,12 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
-from impasto.errors import BadInput
+from impasto.media.compare.pair import Given, half, refuse_strangers
 from impasto.media.compare.pane import Form, Pane, orientation, side, split
-from impasto.media.frame import Layout
 from impasto.media.join import assemble
-from impasto.media.matrix import resolved
 from impasto.media.read import decode, index
-from impasto.media.read.planes import layout
 from impasto.media.write.segment import SegmentWriter
-from impasto.media.write.target import bit_depth, target
+from impasto.media.write.target import target
 from impasto.schema.bounds import NEVER
 from impasto.schema.plan import Encoding
 from impasto.storage.scratch import scratch
@@ -24,22 +21,10 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
-    from impasto.media.read.container import Source
+    from impasto.media.frame import Layout
     from impasto.media.read.index import VideoIndex
     from impasto.media.write.target import Target
-    from impasto.schema.source import Colour, VideoFacts
-
-
-class Given(NamedTuple):
-    """A video to compare.
-
-    Attributes:
-        source: a local path or a binary file object that can seek.
-        name: what messages call it.
-    """
-
-    source: Source
-    name: str
+    from impasto.schema.source import VideoFacts
 
 
 class _Part(NamedTuple):
@@ -87,10 +72,10 @@ def compare(
     new = index.scan(after.source, after.name)
     first, _ = index.select(old, start)
     count = len(new)
-    _refuse_strangers(before.name, after.name, old, new, first)
+    refuse_strangers(before.name, after.name, old, new, first)
     if old.facts.interlaced:
         old = replace(old, facts=old.facts.model_copy(update={"deinterlace": True}))
-    pane = _pane(new.facts)
+    pane = half(new.facts)
     aim = _target(old.facts, new.facts, pane, path.suffix, form)
     pts = old.pts[first : first + count]
     assemble.rehearse(before.source, before.name, old.facts, aim, pts[0], "auto")
@@ -136,38 +121,6 @@ def _encode(
             picture = side(left, right) if form == "side" else split(left, right, seconds, pane)
             writer.write(picture, time)
             on_frame(done, len(pts))
-
-
-def _refuse_strangers(name: str, other: str, old: VideoIndex, new: VideoIndex, first: int) -> None:
-    """Refuse videos of which one cannot be made of the other."""
-    left = len(old) - first
-    if len(new) > left:
-        raise BadInput(
-            f"{other}: has {len(new):,} frames, and {name} has {left:,}"
-            + (" from there on" if first else ""),
-            "name the source that it was made of" + (", or correct `start`" if first else ""),
-        )
-    was, now = old.facts.colour, new.facts.colour
-    if 2 not in {was.transfer, now.transfer} and was.transfer != now.transfer:
-        raise BadInput(
-            f"{other}: has another brightness curve than {name} (HDR beside SDR)",
-            "name the source that it was made of",
-        )
-
-
-def _pane(facts: VideoFacts) -> Layout:
-    """Return the layout of one half: the result's own, upright and even."""
-    given = layout(facts)
-    turned = orientation(facts)[0] % 2
-    sides = [side + side % 2 for side in (facts.width, facts.height)]
-    width, height = sides[::-1] if turned else sides
-    depth = 8 if bit_depth(facts.pixel_format) == 8 else 10
-    return Layout(width, height, depth, (1, 1), _tagged(given))
-
-
-def _tagged(given: Layout) -> Colour:
-    """Return a layout's tags with its matrix, which players would else guess by another size."""
-    return given.colour.model_copy(update={"matrix": resolved(given)})
 
 
 def _target(old: VideoFacts, new: VideoFacts, pane: Layout, suffix: str, form: Form) -> Target:

@@ -9,8 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import av
 from av.stream import Disposition
 
+from impasto.errors import BadInput
 from impasto.media import names
 from impasto.media.join.carry import Ahead, look_ahead, packets
 from impasto.media.join.join import Joiner, opened
@@ -20,7 +22,7 @@ from impasto.media.join.timeline import start_of
 from impasto.media.join.tracks import REMADE, add_track, data_kind, encoded, label, unkept
 from impasto.media.read.container import open_source
 from impasto.media.write.encoders import add_encoder, encoder_rate
-from impasto.media.write.sink import clock, closing, open_output, writing
+from impasto.media.write.sink import DISK, clock, closing, open_output, writing
 from impasto.media.write.target import changes, losses
 from impasto.schema.bounds import NEVER
 from impasto.schema.plan import Encoding
@@ -147,13 +149,28 @@ def rehearse(
             stream = add_encoder(out, target, Encoding())
             tracks, notes = _add_others(out, stream, given, target, {}, audio)
             with writing(path):
-                out.start_encoding()
+                _start(out, target)
             origin = start_of(facts, [first], None, given)
             shifts = facts.shifts
             for timed in packets(given[0], tracks, origin.others, None, 0, shifts, HEAD):
                 with writing(path):
                     out.mux(timed.packet)
             return notes + losses(facts, target)
+
+
+def _start(out: OutputContainer, target: Target) -> None:
+    """Open the encoder and write the header; raises BadInput where one of them refuses."""
+    try:
+        out.start_encoding()
+    except av.FFmpegError as error:
+        if error.errno in DISK:
+            raise
+        size = f"{target.coded_width}x{target.coded_height}"
+        what = f"{names.codec(target.codec)} in {names.container(target.family)}"
+        raise BadInput(
+            f"{what}: cannot hold a video of {size} ({error.strerror})",
+            "choose another codec or size",
+        ) from error
 
 
 def _output(

@@ -63,7 +63,7 @@ def verify(
     facts = before.pictures.facts
     exact = family in {"mp4", "mov"}
     codec, samples = asked or encoding_of(after.pictures.facts, family)
-    wanted = target(facts, f".{family}", facts.width, facts.height, codec, samples)
+    wanted = target(facts, f".{family}", *(size or (facts.width, facts.height)), codec, samples)
     shift = before.origin.others if exact else _first(before) - _first(after)
     pair = Pair(before, after, wanted, shift, Fraction(0) if exact else MILLISECOND)
     checks = [
@@ -86,7 +86,7 @@ def _pictures(pair: Pair, size: tuple[int, int] | None) -> Iterator[Check]:
     yield _frames(pair)
     yield _timestamps(pair)
     yield _last(pair)
-    yield _size(pair, size)
+    yield _size(pair, known=size is not None)
     yield _rotation(pair)
     yield _aspect(pair)
     yield _colour(pair)
@@ -126,10 +126,12 @@ def _last(pair: Pair) -> Check:
     return Check(item="last frame", ok=abs(found - wanted) <= rounded, detail=detail)
 
 
-def _size(pair: Pair, wanted: tuple[int, int] | None) -> Check:
+def _size(pair: Pair, *, known: bool) -> Check:
+    """Compare the size with what was asked for, padded, if that is known; or with the source's."""
     before, after = pair.before.pictures.facts, pair.after.pictures.facts
     size = f"{after.width}x{after.height}"
-    if wanted:
+    if known:
+        wanted = (pair.target.coded_width, pair.target.coded_height)
         ok = (after.width, after.height) == wanted
         detail = found_for(size, f"{wanted[0]}x{wanted[1]}")
         return Check(item="picture size", ok=ok, detail=detail)

@@ -85,6 +85,8 @@ def _checkpoint(name: str, content: bytes, device: torch.device) -> Model:
         state = state["state_dict"]
     if not isinstance(state, Mapping):
         raise BadInput(f"{name}: holds a {type(state).__name__}", SUPPORTED)
+    if not state:
+        raise BadInput(f"{name}: holds no weights", contents.DOWNLOAD)
     if network := fast_neural_style.from_state(state):
         network = network.to(device)
         return Model(network, "fast-neural-style network", range="byte", singly=True)

@@ -73,8 +73,11 @@ class Detector:
 
         Raises:
             BadInput: they are of no known layout.
+            ValueError: a value is no number, where nothing would be found by comparing.
         """
         arrays = [np.asarray(each, np.float32) for each in outputs.values()]
+        if any(np.isnan(each).any() for each in arrays):
+            raise ValueError("the model made values that are not numbers")
         if self.trained.task == "classify":
             return self._class(arrays)
         prototypes = self._prototypes(arrays)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -119,7 +120,7 @@ def _label(
 ) -> None:
     """Paint a class and its score above a box; inside where there is no room, or without a box."""
     height, width = size
-    text = f"{found.label} {found.score:.2f}"
+    text = f"{_readable(found)} {found.score:.2f}"
     _, _, long, _ = font.getbbox(text)
     above, below = font.getmetrics()
     wide, high = round(long) + 2 * line, above + below + line
@@ -131,6 +132,17 @@ def _label(
     bright = 0.299 * back[0] + 0.587 * back[1] + 0.114 * back[2] > 140
     ink = (0, 0, 0) if bright else (255, 255, 255)
     pen.text((left + line, top + line // 2), text, font=font, fill=ink)
+
+
+def _readable(found: Found) -> str:
+    """Return a class's name on one line, in the letters that the font has: those of ASCII.
+
+    Accents are dropped; a name without any such letter is the class's number.
+    """
+    plain = unicodedata.normalize("NFKD", " ".join(found.label.split()))
+    kept = "".join(each for each in plain if not unicodedata.combining(each))
+    text = kept.encode("ascii", "replace").decode()
+    return text if any(map(str.isalnum, text)) or not found.label else str(found.kind)
 
 
 @lru_cache(8)

@@ -66,8 +66,11 @@ def _names(metadata: Mapping[str, str]) -> tuple[str, ...]:
     found = _literal(metadata.get("names", ""))
     if isinstance(found, list | tuple):
         return tuple(map(str, found))
-    if isinstance(found, dict) and found.keys() == {*range(len(found))}:
-        return tuple(str(found[kind]) for kind in range(len(found)))
+    if isinstance(found, dict):
+        # Whoever writes them as JSON has texts for keys.
+        texts = {str(kind): str(name) for kind, name in found.items()}
+        if texts.keys() == {*map(str, range(len(found)))}:
+            return tuple(texts[str(kind)] for kind in range(len(found)))
     return ()
 
 

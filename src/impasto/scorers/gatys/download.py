@@ -58,6 +58,13 @@ def official(
         yield file
 
 
+def kept(network: Network, folder: Path | None = None) -> Path | None:
+    """Return where torchvision's weights of a network are kept, if they are there and whole."""
+    path = (folder or user_cache_path("impasto") / "weights") / NAMES[network]
+    whole = path.is_file() and _digest(path, lambda: None).startswith(_expected(path.name))
+    return path if whole else None
+
+
 def _fetch(url: str, path: Path, alive: Callable[[], None]) -> None:
     """Download to another name, verify, and only then rename."""
     remedy = f"download it to {path} yourself, or give other weights with `weights`"

@@ -43,11 +43,13 @@ class Columns:
         model: the model, for messages.
         columns: those of its signature; none where it has no signature.
         tensor: whether all columns of a table together are one array.
+        width: how many these must be; 0 is any number.
     """
 
     model: str
     columns: tuple[Column, ...] = ()
     tensor: bool = False
+    width: int = 0
 
     @classmethod
     def of(cls, schema: Any, model: str) -> Self:
@@ -68,7 +70,7 @@ class Columns:
                 f"{model}: takes tensors of shape {', '.join(map(str, shapes))}, not rows",
                 "use a script, or export it as ONNX",
             )
-        return cls(model, tuple(tensors), tensor=wide)
+        return cls(model, tuple(tensors), tensor=wide, width=max(0, shapes[0][1]) if wide else 0)
 
     def words(self, most: int) -> str:
         """Describe what is taken, with so many columns at most."""
@@ -82,10 +84,16 @@ class Columns:
         """Return rows as the model takes them: a DataFrame, or an array (N, columns).
 
         Raises:
-            BadInput: a column is missing.
+            BadInput: a column is missing, or an array has another number of them.
             ValueError: a value is of another type.
         """
         if self.tensor:
+            if self.width and frame.shape[1] != self.width:
+                raise BadInput(
+                    f"{self.model}: takes an array of {self.width} columns, but the rows have "
+                    f"{frame.shape[1]}, {', '.join(map(str, frame.columns[:10]))}",
+                    "give a table of those columns alone",
+                )
             return frame.to_numpy(dtype=self.columns[0].kind)
         if not any(each.name for each in self.columns):
             return frame
@@ -119,7 +127,9 @@ def _converted(values: pd.Series[Any], kind: str) -> Any:
     if kind in _WHOLE:
         return _whole(pd.to_numeric(values), _WHOLE[kind])
     if kind == "string":
-        return values.map(str, na_action="ignore").astype(object)
+        texts = values.map(str, na_action="ignore").astype(object)
+        # What pandas.read_csv makes of an empty cell; few models take its NA.
+        return texts.where(values.notna(), np.nan)
     if kind == "datetime":
         return pd.to_datetime(values)
     if kind == "boolean":

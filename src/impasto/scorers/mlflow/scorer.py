@@ -100,6 +100,11 @@ def _loaded(folder: Path, url: str) -> Any:
     try:
         flavours = Model.load(str(folder)).flavors
         loader = str(flavours.get(_FLAVOUR, {}).get("loader_module", ""))
+    except Exception as error:
+        raise BadInput(
+            f"{url}: its {_FILE} cannot be read: {_brief(error)}", "save the model again"
+        ) from error
+    try:
         return mlflow.pyfunc.load_model(str(folder)) if loader else None
     except ModuleNotFoundError as error:
         raise BadInput(

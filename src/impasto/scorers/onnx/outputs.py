@@ -40,7 +40,11 @@ def declared(fields: tuple[Field, ...], batch: int) -> tuple[int | None, ...]:
 
 
 class Outputs:
-    """Divides a model's outputs among items."""
+    """Divides a model's outputs among items.
+
+    Attributes:
+        names: of the outputs; a single one is called ``output``.
+    """
 
     def __init__(
         self, fields: tuple[Field, ...], batch: int, axes: tuple[int | None, ...] = ()
@@ -54,7 +58,7 @@ class Outputs:
                 belongs to a single item; empty is what `declared` returns.
         """
         self._fields, self._batch = fields, batch
-        self._names = [field.name for field in fields] if len(fields) > 1 else ["output"]
+        self.names = [field.name for field in fields] if len(fields) > 1 else ["output"]
         self._axes = axes or declared(fields, batch)
 
     def items(self, outputs: list[Any], count: int) -> list[dict[str, Any]]:
@@ -71,7 +75,7 @@ class Outputs:
             self._divided(field, axis, output, count)
             for field, axis, output in zip(self._fields, self._axes, outputs, strict=True)
         ]
-        return [dict(zip(self._names, row, strict=True)) for row in zip(*columns, strict=True)]
+        return [dict(zip(self.names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def _divided(self, field: Field, axis: int | None, output: Any, count: int) -> Sequence[Any]:
         """Return an output's value for each item; raises ValueError if it has none."""

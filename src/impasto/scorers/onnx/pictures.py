@@ -95,9 +95,10 @@ class Pictures:
         )
 
     def _finds(self) -> str:
-        """Say what the model finds, and that it can be painted."""
+        """Say what the model finds, and that it can be painted; or that one output can be taken."""
         if self._detector is None:
-            return ""
+            names = ", ".join(self._outputs.names)
+            return f"; outputs {names} (set `output_name` to take one)" if "," in names else ""
         painted = "" if self._params.draw else " (set `draw` to paint what it finds)"
         return f"; {self._detector.trained.note()}{painted}"
 

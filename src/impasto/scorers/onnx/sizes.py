@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 Run: TypeAlias = Callable[[dict[str, Any]], list[Any]]
 How: TypeAlias = Literal["given", "stated", "tried", "first", ""]
-MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128)
+MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 14)
+"""The numbers that are tried, in this order; 14 is the patch of many vision transformers."""
 SMALL = 97
 """The least side of a picture that is tried: small enough to be quick, and large enough for most
 networks."""
@@ -121,7 +122,8 @@ def find(
             return known
         raise BadInput(
             f"{name}: input {taken.field} runs at no size that was tried ({trial.error})",
-            "set `size` to what it was made for, such as 640x480, or x48 for a height alone",
+            "set `multiple` to what its sides must be multiples of, or `size` to what it was made "
+            "for, such as 640x480, or x48 for a height alone",
         )
     return Found(good.multiple, known.size, known.axes or trial.axes(good, outputs), how)
 
@@ -152,7 +154,7 @@ def _read(text: str) -> Any:
 def _small(
     fixed: tuple[int | None, int | None], multiples: tuple[int, ...]
 ) -> Iterator[tuple[int, int, int]]:
-    """Yield a multiple, and a small size of which it is the largest power of two."""
+    """Yield a multiple, and a small size of odd multiples of it."""
     for multiple in multiples:
         odd = -(-SMALL // multiple) | 1
         height, width = odd * multiple, (odd + 2) * multiple

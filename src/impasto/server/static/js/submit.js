@@ -11,6 +11,8 @@ import { useLoad } from "./store.js";
 import { Act, Icon, Trouble, Waiting } from "./ui.js";
 
 const SIZES = [["", "As the source"], ["480", "480 pixels"], ["720", "720 pixels"], ["1280", "1280 pixels"], ["1920", "1920 pixels"]];
+const CODECS = [["", "As usual"], ["h264", "H.264"], ["hevc", "H.265"], ["av1", "AV1"], ["vp9", "VP9"], ["prores", "ProRes"], ["ffv1", "FFV1, lossless"]];
+const QUALITIES = [["", "As usual"], ["40", "Small file"], ["80", "High"], ["95", "Very high"], ["lossless", "Lossless"]];
 const SOUNDS = [["", "As it is"], ["auto", "Encode what does not fit"], ["none", "Without"]];
 
 /** What may be entered as labels: names and values, separated by commas. */
@@ -47,11 +49,20 @@ function submissionOf(form, scorer) {
   const options = {};
   if (form.size) options.max_size = Number(form.size);
   if (form.sound) options.audio = form.sound;
+  if (form.codec) options.codec = form.codec;
+  if (form.quality) options.quality = Number(form.quality) || form.quality;
   const params = Object.fromEntries(Object.entries(form.params).filter(([, value]) => value !== undefined));
   return {
     source: form.source.url, output: form.output.trim(), scorer: scorer.code ? `${scorer.name}:${form.file.trim()}` : scorer.name,
     params, options, labels: labelsOf(form.labels), overwrite: form.overwrite,
   };
+}
+
+/** A choice; one that was made elsewhere and is not in the list is shown as it is. */
+function Choice({ id, label, all, value, onChange }) {
+  const shown = all.some(([key]) => key === value) ? all : [...all, [value, value]];
+  return html`<div class="field"><label for=${id}>${label}</label><select id=${id} value=${value} onChange=${(event) => onChange(event.target.value)}>
+    ${shown.map(([key, text]) => html`<option key=${key} value=${key}>${text}</option>`)}</select></div>`;
 }
 
 function Estimate({ estimate, problem, loading, whole, again }) {
@@ -77,7 +88,7 @@ function Look({ preview }) {
     <pre class="small">${preview.record.map((each) => JSON.stringify(each, null, 1)).join("\n")}</pre></div>`;
 }
 
-const EMPTY = { source: null, params: {}, names: {}, scorer: "style", file: "", size: "", sound: "", labels: "", output: "", overwrite: false };
+const EMPTY = { source: null, params: {}, names: {}, scorer: "style", file: "", size: "", sound: "", codec: "", quality: "", labels: "", output: "", overwrite: false };
 
 /** The form of a job that is to be made again with another style. */
 function formOf({ row, params, spec }) {
@@ -85,6 +96,7 @@ function formOf({ row, params, spec }) {
   return {
     ...EMPTY, source: { url: row.source, name: baseName(row.source), kept: true, picture: row.preview == null ? "" : paths.previewSource(row.job, row.preview) }, scorer: row.scorer.split(":")[0], params: kept,
     size: spec.max_size ? String(spec.max_size) : "", sound: ["auto", "none"].includes(spec.audio) ? spec.audio : "",
+    codec: spec.codec === "auto" ? "" : spec.codec, quality: spec.quality == null ? "" : String(spec.quality),
     labels: Object.entries(row.labels).map((pair) => pair.join("=")).join(", "),
   };
 }
@@ -112,6 +124,9 @@ function Form({ scorers, start, again }) {
     .filter((field) => !isModel(scorer, field));
   const [looks, setLooks] = useState(0);
   const latest = useRef("");
+  // What is chosen for a video stays in sight while it is refused.
+  const film = useRef(false);
+  if (estimate.estimate) film.current = estimate.estimate.output_kind === "video" || !!(form.codec || form.quality);
   const request = wanted ?? sourceOf(form, scorer);
   const asked = JSON.stringify({ ...request, labels: 0 });
   latest.current = asked;
@@ -187,8 +202,11 @@ function Form({ scorers, start, again }) {
         </div>
         <div class="form-grid">
           ${scorer?.gives.includes("pictures") && html`
-            <div class="field"><label for="size">Longer side</label><select id="size" value=${form.size} onChange=${(event) => set({ size: event.target.value })}>${SIZES.map(([key, text]) => html`<option key=${key} value=${key}>${text}</option>`)}</select></div>
-            <div class="field"><label for="sound">Sound</label><select id="sound" value=${form.sound} onChange=${(event) => set({ sound: event.target.value })}>${SOUNDS.map(([key, text]) => html`<option key=${key} value=${key}>${text}</option>`)}</select></div>`}
+            <${Choice} id="size" label="Longer side" all=${SIZES} value=${form.size} onChange=${(size) => set({ size })} />
+            <${Choice} id="sound" label="Sound" all=${SOUNDS} value=${form.sound} onChange=${(sound) => set({ sound })} />`}
+          ${film.current && html`
+            <${Choice} id="codec" label="Codec" all=${CODECS} value=${form.codec} onChange=${(codec) => set({ codec })} />
+            <${Choice} id="quality" label="Quality" all=${QUALITIES} value=${form.quality} onChange=${(quality) => set({ quality })} />`}
           <div class="field"><label for="labels">Labels <span class="hint">optional</span></label><input id="labels" type="text" placeholder="client=acme, shot=12" pattern=${LABELS} title="name=value, separated by commas" spellcheck=${false} value=${form.labels} onInput=${(event) => set({ labels: event.target.value })} /></div>
           <div class="field"><label for="output">Output <span class="hint">optional</span></label><input id="output" type="text" placeholder="named after the source" spellcheck=${false} value=${form.output} onInput=${(event) => set({ output: event.target.value })} /></div>
           <label class="check whole"><input type="checkbox" checked=${form.overwrite} onChange=${(event) => set({ overwrite: event.target.checked })} />Replace what is at the output</label>

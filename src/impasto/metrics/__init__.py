@@ -1,0 +1,1 @@
+"""How an output looks in motion beside its source: flicker, sharpness, seams, colours, style."""
