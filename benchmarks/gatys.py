@@ -50,6 +50,7 @@ class Files:
 
     painting: NDArray[np.uint8]
     consecutive: bool = True
+    carried: bool = False
     wants: Wants = "pictures"
     files: Path = Path()
 

@@ -66,6 +66,7 @@ class Files:
     """A painting, weights, and a count of signs of life."""
 
     consecutive: bool = False
+    carried: bool = False
     beats: int = 0
     files: Path = field(default_factory=Path)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from impasto.scorers.moved import UNMOVED, Move, mean_of_moves
+from impasto.scorers.moved import SQUARE, UNMOVED, Move, mean_of_moves
 
 DIAGONAL = [(0, 0), (1, 1), (2, 2), (3, 3)]
 
@@ -58,3 +58,18 @@ def test_fringes_go_and_the_mean_of_moves_spreads_the_grid_evenly() -> None:
     moved = mean_of_moves(pictures, weave, moves=across, border=4, multiple=4)
     assert float(moved[:, :, ::4].min()) == float(moved[:, :, ::4].max()) == 0.25
     assert moved.mean() == pytest.approx(1 / 16)
+
+
+def test_results_of_several_times_the_size_are_moved_back_by_as_much() -> None:
+    picture = torch.rand(1, 3, 37, 50, generator=torch.Generator().manual_seed(1))
+
+    def larger(given: torch.Tensor) -> torch.Tensor:
+        return F.interpolate(given, scale_factor=2.0, mode="nearest")
+
+    assert torch.allclose(mean_of_moves(picture, larger, moves=SQUARE), larger(picture))
+
+
+def test_results_of_a_size_of_their_own_are_those_of_the_unmoved_picture() -> None:
+    picture = torch.rand(1, 3, 40, 40)
+    odd = mean_of_moves(picture, lambda given: given[:, :, :-1], moves=SQUARE)
+    assert torch.equal(odd, picture[:, :, :-1])

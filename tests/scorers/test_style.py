@@ -50,6 +50,7 @@ class Film(Pictures):
     """The same, where the source is a video."""
 
     consecutive = True
+    carried: bool = False
 
 
 def picture(height: int, width: int, seed: int = 0, detail: int = 16) -> torch.Tensor:

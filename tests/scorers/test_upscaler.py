@@ -67,6 +67,7 @@ class Film(ModelFile):
     """The inputs of a job whose source is a video."""
 
     consecutive = True
+    carried = False
 
     def __init__(self, content: bytes, height: int, width: int) -> None:
         super().__init__(content)

@@ -16,6 +16,7 @@ class Given:
     """A `scorers.Inputs` that has nothing, and counts the signs of life."""
 
     consecutive = False
+    carried = False
     wants: Wants = "pictures"
     files = Path()
 

@@ -17,6 +17,8 @@ GROUPS = {
     ],
     "What comes out": [
         *("mask", "mask_side", "mask_feather"),
+        "temporal",
+        "temporal_speed",
         "max_size",
         "frames",
         "fps",

@@ -97,6 +97,17 @@ def _spec(
             help="Columns of a table to write beside the results, or all.", metavar="NAME,...|all"
         ),
     ] = None,
+    temporal: Annotated[
+        float,
+        typer.Option(
+            help="Let paint stay on things in a video: 1 for all that can be followed, 0 to score "
+            "each frame alone."
+        ),
+    ] = 0.0,
+    temporal_speed: Annotated[
+        bool,
+        typer.Option("--temporal-speed", help="Score fewer frames for --temporal; flickers more."),
+    ] = False,
     max_size: Annotated[
         int | None, typer.Option(help="Scale pictures down to this longer side, in pixels.")
     ] = None,
@@ -200,6 +211,8 @@ def _spec(
         "keep": keep or (),
         "frames": frames,
         "fps": fraction(fps, "--fps") if fps else None,
+        "temporal": temporal,
+        "temporal_speed": temporal_speed,
         "max_size": max_size,
         "start": seconds(start, "--start") if start else None,
         "end": seconds(end, "--end") if end else None,

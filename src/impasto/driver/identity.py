@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from impasto.schema.job import JobSpec
 from impasto.scorers.params import Newer, Role
+from impasto.scorers.temporal.grid import RECIPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +44,8 @@ NEWER_FIELDS = {
 } | {
     "mask_side",
     "mask_feather",
+    "temporal",
+    "temporal_speed",
 }
 """Fields of a spec that joined after `FORMAT` was set: jobs that leave them out keep their ids."""
 
@@ -102,6 +105,8 @@ def job_id(
     }
     if "mask" in spec.pins:
         identity["mask"] = spec.pins["mask"]
+    if spec.temporal:
+        identity["temporal"] = RECIPE
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
 

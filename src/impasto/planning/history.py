@@ -72,13 +72,14 @@ def learn(job: Job, scorer: str, plan: Plan, records: Iterable[Done]) -> None:
 
 
 def scorer_key(spec: JobSpec, entry: Entry) -> str:
-    """Return a scorer's name with a digest of its model or script, which determines its speed."""
+    """Return a scorer's name with what determines its speed: a digest of its model or script."""
+    name = f"{spec.scorer}-carried" if spec.temporal else spec.scorer
     given = [spec.pins[name] for name in entry.roles.files if name in spec.pins]
     if entry.roles.class_name:
         given.append(str(spec.params[entry.roles.class_name]))
     if not given:
-        return spec.scorer
-    return f"{spec.scorer}-{hashlib.sha256(' '.join(given).encode()).hexdigest()[:8]}"
+        return name
+    return f"{name}-{hashlib.sha256(' '.join(given).encode()).hexdigest()[:8]}"
 
 
 def record_speed(home: Store, speed: Speed) -> None:

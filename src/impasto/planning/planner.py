@@ -21,6 +21,7 @@ from impasto.schema.job import JobSpec
 from impasto.schema.plan import Encoding, Plan
 from impasto.schema.words import first_few
 from impasto.scorers import registry
+from impasto.scorers.temporal import grid
 from impasto.tables.kept import check_features, check_kept
 
 if TYPE_CHECKING:
@@ -84,6 +85,11 @@ def plan(
     kind = _KINDS[source.kind]
     if source.kind != "video":
         _refuse_for_video(source, spec, kind)
+    if spec.temporal and made not in {"video", "folder"}:
+        raise BadInput(
+            f"{spec.output}: `temporal` carries pictures along, and this holds none",
+            "leave it out, or choose a video or a folder of images",
+        )
 
     def size(count: int, width: int = 0, height: int = 0) -> Size:
         video = made == "video"
@@ -139,7 +145,7 @@ def _refuse_for_video(source: Source, spec: JobSpec, kind: _Kind) -> None:
     """Refuse what only a video has."""
     if spec.start is not None or spec.end is not None:
         raise BadInput(f"{source.url}: `start` and `end` need a video", kind.choose)
-    for name in ("stream", "deinterlace", "audio"):
+    for name in ("stream", "deinterlace", "audio", "temporal", "temporal_speed"):
         if getattr(spec, name) != JobSpec.model_fields[name].default:
             raise BadInput(f"{source.url}: `{name}` needs a video", "leave it out")
 
@@ -162,6 +168,9 @@ def _shards(survey: Survey, spec: JobSpec, made: OutputKind, size: Size) -> tupl
     borders = survey.borders
     if not borders:
         cheap = [item - start for item in survey.cheap_cuts]
+        if spec.temporal:
+            # What two shards share is scored twice; at a keyframe that is one frame.
+            cheap = [item - start for item in grid.inner(start, survey.stop, grid.step(spec))]
         borders = [start + cut for cut in cut_points(survey.count, size.items, cheap, size.least)]
     shards = [survey.shard(n, a, b) for n, (a, b) in enumerate(pairwise(borders))]
     if made not in {"image", "folder", "arrays"}:

@@ -114,6 +114,9 @@ class JobSpec(Signed):
         frames: write a folder of files of this format, one for each item: images; or what the
             scorer makes as arrays of numpy, ``npy`` for a single one, ``npz`` for several by name.
         fps: frames per second of a video made from images.
+        temporal: how much of a video's frames is carried along with its motion instead of scored
+            alone, from 0, which is nothing, to 1.
+        temporal_speed: whether more is carried along, and less precisely, so that less is scored.
         max_size: maximum of the output's longer side, in pixels; None keeps the source's.
         start: beginning of the range taken, in seconds from the first frame; None is the source's.
         end: end of that range, exclusive, in seconds from the first frame; None is the source's.
@@ -175,6 +178,8 @@ class JobSpec(Signed):
     keep: tuple[str, ...] = ()
     frames: FrameFormat | None = None
     fps: Fraction | None = Field(default=None, gt=0, le=1000)
+    temporal: float = Field(default=0.0, ge=0.0, le=1.0)
+    temporal_speed: bool = False
     max_size: int | None = Field(default=None, ge=16)
     start: Fraction | None = Field(default=None, ge=0)
     end: Fraction | None = Field(default=None, gt=0)
@@ -247,6 +252,12 @@ class JobSpec(Signed):
         if self.mask is None and (self.mask_feather or self.mask_side != "inside"):
             name = "mask_feather" if self.mask_feather else "mask_side"
             raise BadInput(f"`{name}`: is about a mask", "add `mask`")
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_speed_up(self) -> Self:
+        if self.temporal_speed and not self.temporal:
+            raise BadInput("`temporal_speed`: nothing is carried along", "add `temporal=1`")
         return self
 
     @model_validator(mode="after")

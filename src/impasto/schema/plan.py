@@ -91,6 +91,15 @@ class Shard(Frozen):
     def __len__(self) -> int:
         return self.stop - self.start
 
+    @property
+    def wide(self) -> Shard:
+        """A video's shard with the frames beside it that are scored with it."""
+        cut = self.cut
+        if cut is None:
+            return self
+        start, stop = self.start - cut.lead, self.stop + cut.trail
+        return Shard(index=self.index, start=start, stop=stop, cut=cut.wide)
+
 
 class Plan(Frozen):
     """A source's facts and its shards, written once; a resumed job uses the stored plan.

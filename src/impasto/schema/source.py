@@ -160,6 +160,8 @@ class VideoCut(Frozen):
         pts: the exact presentation timestamps wanted, ascending, in the stream's time base.
         before: those of frames just before, which are read only because the first depends on them.
         after: those of frames just after, on which the last one depends.
+        lead: how many of the frames before are scored with this range, nearest first.
+        trail: how many of the frames after are.
         keys: keyframes to start from, best first; empty means from the file's start.
         stop: position, in decode order, just past the last packet needed.
         reorder: how many packets decode order may lag behind presentation order.
@@ -171,6 +173,8 @@ class VideoCut(Frozen):
     pts: tuple[Moment, ...]
     before: tuple[Moment, ...] = ()
     after: tuple[Moment, ...] = ()
+    lead: Count = 0
+    trail: Count = 0
     keys: tuple[Keyframe, ...] = ()
     stop: Count
     reorder: Annotated[int, Field(ge=0, le=1 << 16)] = 0
@@ -182,7 +186,23 @@ class VideoCut(Frozen):
         """Refuse timestamps out of order."""
         if any(later <= earlier for earlier, later in pairwise(self.all_pts)):
             raise ValueError("has timestamps that do not ascend")
+        if self.lead > len(self.before) or self.trail > len(self.after):
+            raise ValueError("lacks frames beside it")
         return self
+
+    @property
+    def wide(self) -> VideoCut:
+        """The same with the frames that are scored with it."""
+        split, past = len(self.before) - self.lead, self.trail
+        return self.model_copy(
+            update={
+                "pts": (*self.before[split:], *self.pts, *self.after[:past]),
+                "before": self.before[:split],
+                "after": self.after[past:],
+                "lead": 0,
+                "trail": 0,
+            }
+        )
 
     @property
     def all_pts(self) -> tuple[int, ...]:

@@ -51,6 +51,11 @@ class Inputs(Protocol):
         ...
 
     @property
+    def carried(self) -> bool:
+        """Whether pictures are carried along with a video's motion; see `Scorer.still`."""
+        ...
+
+    @property
     def wants(self) -> Wants:
         """What the output is made of."""
         ...
@@ -142,6 +147,9 @@ class Scorer(ABC):
             equals the one before has the same result and need not be scored.
         timed: whether the result of a video's frame depends on when it is shown, so that `score_at`
             is called.
+        still: whether its pictures hold nothing that stays in place while what they show moves,
+            such as the weave of a network that works on a coarse grid. Where pictures are carried
+            along, those of other scorers are the mean of several runs on a moved picture.
         notes: what the user should know about the model, one line each.
     """
 
@@ -150,6 +158,7 @@ class Scorer(ABC):
     resizes: bool = False
     pure: bool = False
     timed: bool = False
+    still: bool = False
     notes: tuple[str, ...] = ()
 
     @abstractmethod

@@ -18,6 +18,12 @@ from impasto.scorers.placing import Placed
 Move: TypeAlias = tuple[int, int]
 """How far pictures are moved, in pixels down and to the right; not negative."""
 UNMOVED: Sequence[Move] = ((0, 0),)
+SQUARE: Sequence[Move] = ((0, 0), (1, 2), (2, 1), (3, 3))
+"""Every place on a grid of 4 pixels, down and across, and no two on a line, along which the grid
+would stay."""
+BORDER = 16
+"""Mirrored pixels around a picture: the fringes that each layer's own mirroring leaves are in the
+first 8 of them."""
 
 
 def mean_of_moves(
@@ -25,20 +31,21 @@ def mean_of_moves(
     run: Callable[[Tensor], Tensor],
     *,
     moves: Sequence[Move] = UNMOVED,
-    border: int,
+    border: int = BORDER,
     multiple: int = 1,
 ) -> Tensor:
     """Run a network on pictures with a border, moved in several ways, and take the mean.
 
     Args:
         pictures: (N, C, H, W).
-        run: the network; its pictures have the size of what it is given.
+        run: the network; its pictures have the size of what it is given, or a whole number f of
+            times that size. Of others, what it makes of the unmoved picture is taken.
         moves: how to move the pictures; each is a run of the network.
         border: mirrored pixels at each side at least, however they are moved.
         multiple: of which the sides that the network is given are multiples.
 
     Returns:
-        (N, C, H, W), moved back.
+        (N, C, f * H, f * W), moved back.
     """
     source = (pictures.shape[2], pictures.shape[3])
     most = max(max(move) for move in moves)
@@ -48,8 +55,11 @@ def mean_of_moves(
     for down, right in moves:
         top, left = most - down, most - right
         made = run(whole[:, :, top : top + inner[0], left : left + inner[1]])
-        top, left = border + down, border + right
-        back = made[:, :, top : top + source[0], left : left + source[1]]
+        times = made.shape[2] // inner[0]
+        if made.shape[2:] != (times * inner[0], times * inner[1]):
+            return run(pictures)
+        top, left = times * (border + down), times * (border + right)
+        back = made[:, :, top : top + times * source[0], left : left + times * source[1]]
         total = back if total is None else total + back
     assert total is not None
     return total if len(moves) == 1 else total / len(moves)

@@ -17,6 +17,7 @@ from impasto.media.write.target import OPAQUE_UNLESS, bit_depth, sampling, targe
 from impasto.schema.bounds import NEVER
 from impasto.schema.moments import clock
 from impasto.schema.plan import Plan, Shard
+from impasto.scorers.temporal import grid
 from impasto.sources.base import Extent, Survey
 
 if TYPE_CHECKING:
@@ -121,7 +122,10 @@ class Video:
         ranged = spec.start is not None or spec.end is not None
 
         def shard(number: int, first: int, past: int) -> Shard:
-            cut = index.cut(scanned, first, past)
+            lead, trail = 0, 0
+            if spec.temporal:
+                lead, trail = grid.around(first, past, start, stop, grid.step(spec))
+            cut = index.cut(scanned, first, past, lead, trail)
             return Shard(index=number, start=first, stop=past, cut=cut)
 
         def rehearse(width: int, height: int) -> tuple[str, ...]:

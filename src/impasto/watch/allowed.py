@@ -26,6 +26,8 @@ FIELDS = (
     "quality",
     "start",
     "stream",
+    "temporal",
+    "temporal_speed",
 )
 """Fields of a spec that a rule may let trigger files set."""
 

@@ -54,6 +54,7 @@ class JobInputs:
         self._beat = 0.0
         self._stack = ExitStack()
         self.consecutive = task.plan.source == "video"
+        self.carried = bool(task.spec.temporal)
         self.wants = wanted(task.plan.output)
 
     def __enter__(self) -> Self:

@@ -131,6 +131,11 @@ class _NotedInputs:
         return self.job.consecutive
 
     @property
+    def carried(self) -> bool:
+        self._note("carried")
+        return self.job.carried
+
+    @property
     def wants(self) -> Wants:
         self._note("wants")
         return self.job.wants
@@ -171,6 +176,8 @@ class _NotedInputs:
         match what:
             case "consecutive":
                 return str(self.job.consecutive)
+            case "carried":
+                return str(self.job.carried)
             case "wants":
                 return self.job.wants
             case "image":

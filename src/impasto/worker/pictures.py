@@ -98,17 +98,20 @@ class PictureScoring:
     def __call__(self, items: Sequence[Frame], size: Callable[[int], None]) -> list[Scored]:
         """Score frames; see `Scoring`. An item that is set aside keeps its source picture."""
         since = time.perf_counter()
-        with self._stream():
+        with self.stream():
             rgb = self.rgb(items)
             made: list[Scored] = []
             for start, stop, scores in divide(
-                lambda a, b: self._scores(rgb[a:b], items[a:b]), 0, len(items), size
+                lambda a, b: self.scores(rgb[a:b], lambda given: self.scored(items[a:b], given)),
+                0,
+                len(items),
+                size,
             ):
                 if isinstance(scores, Exception):
                     frame = items[start]
                     made.append(self.keep(frame, item_error(frame.index, scores)))
                 else:
-                    made += self._made(items[start:stop], scores)
+                    made += self.made(items[start:stop], scores)
         seconds = (time.perf_counter() - since) / len(items)
         return [replace(scored, seconds=seconds) for scored in made]
 
@@ -153,7 +156,7 @@ class PictureScoring:
         width, height = output_size(layout.width, layout.height, self._longest)
         return resize(rgb, (height, width), clamp=False).clamp_(0, 1)
 
-    def _stream(self) -> AbstractContextManager[object]:
+    def stream(self) -> AbstractContextManager[object]:
         """Return a CUDA stream per thread, so that transfers of one overlap another's scoring."""
         if self._device.type != "cuda":
             return nullcontext()
@@ -168,11 +171,18 @@ class PictureScoring:
 
     def scored(self, frames: Sequence[Frame], rgb: torch.Tensor) -> torch.Tensor | Scores:
         """Score pictures, (N, 3, H, W) on the device, that were made of these N frames."""
+        return self.masked(frames, rgb, self.bare(frames, rgb))
+
+    def bare(self, frames: Sequence[Frame], rgb: torch.Tensor) -> torch.Tensor | Scores:
+        """Score pictures as `scored` does, whatever their masks."""
         if self._scorer.timed and self._times:
-            times = [self._times.seconds(frame) for frame in frames]
-            scores = self._scorer.score_at(rgb, times)
-        else:
-            scores = self._scorer.score(rgb)
+            return self._scorer.score_at(rgb, [self._times.seconds(frame) for frame in frames])
+        return self._scorer.score(rgb)
+
+    def masked(
+        self, frames: Sequence[Frame], rgb: torch.Tensor, scores: torch.Tensor | Scores
+    ) -> torch.Tensor | Scores:
+        """Put what was made of pictures, (N, 3, H, W), into them where the frames' masks say so."""
         made = scores if isinstance(scores, torch.Tensor) else scores.pictures
         masks = [frame.mask for frame in frames if frame.mask is not None]
         if self._masks is None or made is None or not len(made) == len(masks) == len(frames):
@@ -180,8 +190,16 @@ class PictureScoring:
         made = blended(made, rgb, masks, self._masks.side, self._masks.feather)
         return made if isinstance(scores, torch.Tensor) else replace(scores, pictures=made)
 
-    def _scores(self, rgb: torch.Tensor, frames: Sequence[Frame]) -> Scores:
-        scores = self.scored(frames, rgb)
+    def scores(
+        self, rgb: torch.Tensor, score: Callable[[torch.Tensor], torch.Tensor | Scores]
+    ) -> Scores:
+        """Score pictures, (N, 3, H, W), and check what is made of them.
+
+        Args:
+            rgb: the pictures, as `rgb` returns them.
+            score: how.
+        """
+        scores = score(rgb)
         if isinstance(scores, torch.Tensor):
             scores = Scores(pictures=scores)
         if self._wants == "pictures":
@@ -221,7 +239,8 @@ class PictureScoring:
         if not bool(torch.isfinite(made.sum())):
             raise ValueError("the scorer made values that are not finite")
 
-    def _made(self, frames: Sequence[Frame], scores: Scores) -> list[Scored]:
+    def made(self, frames: Sequence[Frame], scores: Scores) -> list[Scored]:
+        """Return what the output holds of scored frames."""
         facts = scores.facts or [{}] * len(frames)
         if self._wants != "pictures":
             assert scores.records is not None

@@ -10,13 +10,14 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Executor, Future, wait
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
+U = TypeVar("U")
 _END = object()
 
 
@@ -169,7 +170,38 @@ class ShardTimes:
         return seconds, seconds - scoring, {name: it.seconds for name, it in self.clocks.items()}
 
 
-def drained(running: deque[Future[list[T]]]) -> Iterator[list[T]]:
-    """Yield the results of all that runs, in order, and leave nothing there."""
-    while running:
-        yield running.popleft().result()
+def side_by_side(
+    units: Iterable[T],
+    work: Callable[[T], U],
+    pool: Executor,
+    threads: Callable[[], int],
+    alone: Callable[[T], bool],
+) -> Generator[U]:
+    """Yield what becomes of units, in order, several being worked on at once.
+
+    Args:
+        units: the units.
+        work: what to do with each.
+        pool: where.
+        threads: how many may be worked on at once; called repeatedly.
+        alone: returns whether a unit waits for those before it, and is then worked on here.
+    """
+    running: deque[Future[U]] = deque()
+
+    def results(most: int) -> Iterator[U]:
+        while len(running) > most:
+            yield running.popleft().result()
+
+    try:
+        for unit in units:
+            if alone(unit):
+                yield from results(0)
+                yield work(unit)
+                continue
+            running.append(pool.submit(work, unit))
+            yield from results(threads() - 1)
+        yield from results(0)
+    finally:
+        for future in running:
+            future.cancel()
+        wait(running)

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import os
 import socket
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
-from impasto.errors import Unavailable
 from impasto.jobs.job import Job
 from impasto.media.frame import Frame
 from impasto.outputs.base import Scored
@@ -23,9 +21,9 @@ from impasto.schema.item_names import ItemNames
 from impasto.schema.outcome import Done
 from impasto.schema.plan import PictureSize
 from impasto.schema.url import parse
+from impasto.scorers.temporal import grid
 from impasto.sources.item import Rows
 from impasto.sources.open import open_planned
-from impasto.sources.patterns import WILD
 from impasto.storage.stores import Stores
 from impasto.worker.batch_size import best_size, largest
 from impasto.worker.batches import Batches, MiniBatch, SetAside
@@ -37,15 +35,19 @@ from impasto.worker.prints import Prints
 from impasto.worker.repeats import with_repeats
 from impasto.worker.report import ShardReport
 from impasto.worker.scoring import Scoring
-from impasto.worker.stages import Prefetch, ShardTimes, Sink, drained
+from impasto.worker.seen import check_seen
+from impasto.worker.stages import Prefetch, ShardTimes, Sink, side_by_side
+from impasto.worker.windows import Window, Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from impasto.schema.outcome import Attempt
     from impasto.schema.plan import Plan
     from impasto.schema.signatures import Signatures
+    from impasto.worker.coherent import CoherentScoring
     from impasto.worker.masks import Masks
+    from impasto.worker.pictures import PictureScoring
     from impasto.worker.previews import Previews
     from impasto.worker.task import Task, WorkerEvents
 
@@ -87,7 +89,7 @@ class Worker:
         self._watch = watch
         stores = Stores(task.stores, signatures)
         self._job = Job(stores.open_home(task.home), task.job)
-        self._check_seen()
+        check_seen(task, self._job)
         self._source = open_planned(stores, task.spec.source, task.plan)
         self._device = device
         self.name = f"{socket.gethostname()}:{os.getpid()}/{device}"
@@ -121,11 +123,6 @@ class Worker:
         self._scoring = self._bind(self._plan)
         self._size = task.spec.mini_batch or self._scorer.batch
 
-    @property
-    def _kind(self) -> str:
-        """The kind of device, ``cpu`` or ``cuda``."""
-        return self._device.partition(":")[0]
-
     def close(self) -> None:
         """Let the scorer end in order."""
         with self._stack:
@@ -134,23 +131,6 @@ class Worker:
     def leave(self) -> None:
         """Let go of all that belongs to the job; its scorer stays loaded."""
         self._stack.close()
-
-    def _check_seen(self) -> None:
-        """Refuse a machine that does not see what the driver sees; raises Unavailable.
-
-        It would score its shards, and nobody would ever find the results.
-        """
-        home, source = self._task.home, parse(self._task.spec.source)
-        if not self._job.exists():
-            raise Unavailable(
-                f"`home={home}`: holds no job {self._job.id} on {socket.gethostname()}",
-                "name a home that every machine sees, in a store or on a shared disk",
-            )
-        if source.local and not WILD.search(source.key) and not source.path.exists():
-            raise Unavailable(
-                f"source {source}: is not on {socket.gethostname()}",
-                "copy it to where every machine sees it: `impasto cp`",
-            )
 
     def run(self, attempt: Attempt, threads: Callable[[], int]) -> Generator[int | Done]:
         """Score one shard.
@@ -181,18 +161,24 @@ class Worker:
         if self._previews:
             self._previews.begin(shard)
         report = ShardReport(attempt, self._names, self.name)
-        items = self._source.read(self._plan, shard, 1 if self._device == "cpu" else 4)
+        wide = shard.wide
+        items = self._source.read(self._plan, wide, 1 if self._device == "cpu" else 4)
         if self._masks:
-            items = self._masks.beside(items, shard.start, shard.stop)
-        batches = Batches(items, attempt, self._batch_size, pure=self._scorer.pure)
-        reader = Prefetch(batches, AHEAD, times.clocks["read"])
+            items = self._masks.beside(items, wide.start, wide.stop)
+        carried = self._carried(attempt)
+        units: Batches | Windows = (
+            Windows(items, attempt, grid.step(self._task.spec))
+            if carried
+            else Batches(items, attempt, self._batch_size, pure=self._scorer.pure)
+        )
+        reader = Prefetch(units, 1 if carried else AHEAD, times.clocks["read"])
         self._scorer.restart()
         try:
             with open_shard(
                 self._job, self._task.spec, self._plan, attempt, self._inputs.files
             ) as out:
                 with Sink(out.write, AHEAD, times.clocks["write"]) as sink:
-                    for scored in self._scored(reader, threads, times):
+                    for scored in self._scored(reader, carried, threads, times):
                         told = report.add(scored)
                         sink.put(told)
                         yield report.items
@@ -200,7 +186,7 @@ class Worker:
                     size, names = out.finish()
         finally:
             reader.close()
-            batches.close()
+            units.close()
             self._prints.flush()
         seconds, overhead, stages = times.totals()
         done = Done(
@@ -212,7 +198,7 @@ class Worker:
             overhead=overhead,
             stages=stages,
             worker=self.name,
-            device=self._kind,
+            device=self._device.partition(":")[0],
             concealed=tuple(report.concealed),
             repeated=report.repeated,
             failed=tuple(report.failed),
@@ -222,37 +208,51 @@ class Worker:
         self._job.journal.write(*report.events)
         yield self._job.record_done(done, shard, self._plan)
 
+    def _carried(self, attempt: Attempt) -> CoherentScoring | None:
+        """Return what carries a shard's pictures along, if the job has that done."""
+        spec = self._task.spec
+        if not spec.temporal:
+            return None
+        from impasto.worker.coherent import CoherentScoring
+
+        scoring = cast("PictureScoring", self._scoring)
+        return CoherentScoring(scoring, self._scorer, spec, attempt, self._watch)
+
     def _scored(
         self,
-        batches: Prefetch[MiniBatch | SetAside],
+        units: Prefetch[MiniBatch | SetAside | Window],
+        carried: CoherentScoring | None,
         threads: Callable[[], int],
         times: ShardTimes,
     ) -> Iterator[Scored]:
-        """Score mini-batches side by side, or one by one, and yield their items in order."""
+        """Score mini-batches or intervals side by side, or one by one; yield items in order."""
 
-        def score(batch: MiniBatch) -> list[Scored]:
-            with times.scoring(), self._watch.scoring(batch.indices):
-                made = self._scoring(batch.items, self._shrink)
-            if self._previews:
-                # Previews are made of pictures only.
-                self._previews.offer(cast("list[Frame]", batch.items), made)
-            return with_repeats(made, batch.repeats)
+        def score(unit: MiniBatch | SetAside | Window) -> list[Scored]:
+            if isinstance(unit, SetAside):
+                return self._kept(unit)
+            with times.scoring():
+                if isinstance(unit, Window):
+                    assert carried
+                    frames = [unit.frames[n] for n in unit.own]
+                    return self._previewed(frames, carried(unit))
+                with self._watch.scoring(unit.indices):
+                    made = self._scoring(unit.items, self._shrink)
+            # Previews are made of pictures only.
+            self._previewed(cast("list[Frame]", unit.items), made)
+            return with_repeats(made, unit.repeats)
 
-        running: deque[Future[list[Scored]]] = deque()
-        try:
-            for batch in batches:
-                if isinstance(batch, SetAside) or batch.alone or self._scorer.serial:
-                    yield from chain.from_iterable(drained(running))
-                    yield from self._kept(batch) if isinstance(batch, SetAside) else score(batch)
-                    continue
-                running.append(self._pool.submit(score, batch))
-                while len(running) >= threads():
-                    yield from running.popleft().result()
-            yield from chain.from_iterable(drained(running))
-        finally:
-            for future in running:
-                future.cancel()
-            wait(running)
+        def alone(unit: MiniBatch | SetAside | Window) -> bool:
+            return isinstance(unit, SetAside) or unit.alone or self._scorer.serial
+
+        made = side_by_side(units, score, self._pool, threads, alone)
+        with closing(made):
+            yield from chain.from_iterable(made)
+
+    def _previewed(self, items: Sequence[Frame], made: list[Scored]) -> list[Scored]:
+        """Offer frames and their results for previews, and return the results."""
+        if self._previews:
+            self._previews.offer(items, made)
+        return made
 
     def _kept(self, aside: SetAside) -> list[Scored]:
         if aside.item is None:

@@ -73,8 +73,9 @@ def read(
     else:
         found = _timed(source, name, facts, cut, threads)
     if facts.deinterlace:
-        skipped = len(cut.before)
-        found = islice(deinterlaced(found, threads), skipped, skipped + len(cut.pts))
+        found = deinterlaced(found, threads)
+    skipped = len(cut.before)
+    found = islice(found, skipped, skipped + len(cut.pts))
     copied: VideoFrame | None = None
     pixels: tuple[Plane, ...] = ()
     for index, (picture, concealed) in enumerate(found, first):

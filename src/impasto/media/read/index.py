@@ -192,10 +192,18 @@ def _timed(
     )
 
 
-def cut(index: VideoIndex, start: int, stop: int) -> VideoCut:
-    """Return how to read the frames from ``start`` up to, not including, ``stop``."""
+def cut(index: VideoIndex, start: int, stop: int, lead: int = 0, trail: int = 0) -> VideoCut:
+    """Return how to read the frames from ``start`` up to, not including, ``stop``.
+
+    Args:
+        index: the video's frames.
+        start: the first frame.
+        stop: one past the last.
+        lead: how many frames before them are scored with them, of those that there are.
+        trail: how many frames after them are.
+    """
     beside = REACH if index.facts.deinterlace else 0
-    low, high = max(start - beside, 0), min(stop + beside, len(index))
+    low, high = max(start - lead - beside, 0), min(stop + trail + beside, len(index))
     positions = index.positions[low:high]
     first = min(positions)
     reach = bisect_right(index.keys, index.pts[low], key=index.shown)
@@ -208,6 +216,8 @@ def cut(index: VideoIndex, start: int, stop: int) -> VideoCut:
         pts=index.pts[start:stop],
         before=index.pts[low:start],
         after=index.pts[stop:high],
+        lead=lead,
+        trail=trail,
         keys=keys,
         stop=end,
         reorder=index.reorder,

@@ -14,7 +14,7 @@ from impasto.errors import BadInput
 from impasto.scorers import weights
 from impasto.scorers.base import Scorer
 from impasto.scorers.memory import keep_freed_memory
-from impasto.scorers.moved import UNMOVED, mean_of_moves
+from impasto.scorers.moved import SQUARE, UNMOVED, mean_of_moves
 from impasto.scorers.pictures import pad_to_fit, resize
 from impasto.scorers.style import strips
 from impasto.scorers.style.fast import FastTransformer, fast_dtype
@@ -36,12 +36,6 @@ USUAL_PIXELS = 1280 * 720
 LOOK = 2
 """How pictures are painted; what a job prepared says which look it began with, and it keeps that.
 1, of jobs that say nothing: as in the paper. 2: with a border, and a smooth second upsampling."""
-BORDER = 16
-"""Mirrored pixels around a picture: the fringes that each layer's own mirroring leaves are in the
-first 8 of them."""
-SQUARE = ((0, 0), (1, 2), (2, 1), (3, 3))
-"""The moves of a fine finish: every place on the network's grid of 4 pixels, down and across, and
-no two on a line, along which the grid would stay."""
 
 
 class StyleScorer(Scorer):
@@ -79,7 +73,9 @@ class StyleScorer(Scorer):
         self._styles = [style, *(torch.tensor(each) for _, each in fades)]
         tensors = _weights(params, inputs, "transformer")
         self._bordered = prepared.get("look", 1) >= 2
-        smooth = self._bordered and params.finish == "fast"
+        # Frames that are carried along have no use for half of the weave.
+        self.still = self._bordered and (params.finish == "fine" or inputs.carried)
+        smooth = self._bordered and not self.still
         with torch.inference_mode():
             self.network = FastTransformer(
                 tensors, style, self.device, fast_dtype(self.device), smooth=smooth
@@ -164,9 +160,9 @@ class StyleScorer(Scorer):
     def _repaint(self, picture: Tensor, network: FastTransformer) -> Tensor:
         """Run a network on one picture of any size: (1, 3, H, W) in [0, 1], to the same."""
         if self._bordered:
-            moves = SQUARE if self.params.finish == "fine" else UNMOVED
+            moves = SQUARE if self.still else UNMOVED
             run = partial(_in_parts, network)
-            return mean_of_moves(picture, run, moves=moves, border=BORDER, multiple=4)
+            return mean_of_moves(picture, run, moves=moves, multiple=4)
         height, width = picture.shape[2:]
         return network(pad_to_fit(picture))[:, :, :height, :width]
 

@@ -1,1 +1,1 @@
-"""Motion between consecutive frames."""
+"""Motion between frames: pictures that are carried along with it."""

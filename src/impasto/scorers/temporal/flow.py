@@ -6,13 +6,12 @@ Kroeger, Timofte, Dai, Van Gool, "Fast Optical Flow using Dense Inverse Search",
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from impasto.errors import BadInput
+from impasto.scorers.temporal import opencv
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,13 +28,7 @@ class Flow:
 
     def __init__(self) -> None:
         """Load OpenCV; raises BadInput where it is missing."""
-        try:
-            cv2: Any = importlib.import_module("cv2")
-        except ImportError:
-            raise BadInput(
-                "optical flow: OpenCV, which follows a video's motion, is missing",
-                "run pip install 'impasto[flow]', or set `init=feed-forward`",
-            ) from None
+        cv2 = opencv.load("set `init=feed-forward`")
         self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def follow(self, before: Tensor, now: Tensor, carried: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,8 +12,8 @@ from impasto.schema.job import Labels
 
 OPTIONS = {
     *("items", "frames", "fps", "max_size", "start", "end", "stream", "deinterlace", "audio"),
-    *("codec", "pix_fmt", "quality", "crf", "preset", "keep", "mini_batch", "timeout"),
-    *("max_failed", "max_failed_percent", "max_failed_batches"),
+    *("codec", "pix_fmt", "quality", "crf", "preset", "keep", "temporal", "temporal_speed"),
+    *("mini_batch", "timeout", "max_failed", "max_failed_percent", "max_failed_batches"),
 }
 """Fields of a spec that a submitter may set besides those of a submission."""
 OPERATORS = {"shard_frames", "requirements"}
