@@ -18,9 +18,11 @@ from impasto.cli.job_progress import job_units, speed, stopped
 from impasto.cli.render.text import minutes
 from impasto.cli.set_progress import UNITS, SetWatch
 from impasto.driver.pace import Pace
+from impasto.driver.sets.inside import Ended
 from impasto.driver.sets.members import Member
 from impasto.driver.sets.run import SetProgress
 from impasto.schema.job import JobSpec
+from impasto.schema.outcome import Result
 from impasto.schema.progress import Progress
 from impasto.schema.words import shortened
 from impasto.schema.workers import WorkerCounts
@@ -130,6 +132,27 @@ def test_a_stop_of_several_jobs_says_so_of_all_that_run() -> None:
     unknown = "stopping: finishing the frames in work; Ctrl-C again to stop at once"
     assert said(first, replace(second, rate=0.0)) == unknown
     assert said(None) == unknown.replace("frames", "items")
+
+
+@pytest.mark.parametrize("called", ["net.onnx", "/models/net.onnx"])
+def test_what_is_said_of_the_model_of_a_set_is_said_once(
+    called: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watch = SetWatch("home", as_json=False, quiet=False)
+    for name in ("a.mp4", "b.mp4"):
+        params = {"model": "models/net.onnx"}
+        job = JobSpec(source=name, output=f"out/{name}", scorer="onnx", params=params)
+        notes = (f"{called}: values 0 to 1", "the video is interlaced")
+        made: dict[str, Any] = {"output": job.output, "items": 3, "bytes": 9, "fps": 3.0}
+        made |= {"job": "0123456789ab", "failed": 0, "concealed": 0, "sha256": "0" * 64}
+        done = Result(seconds=1.0, notes=notes, **made)
+        watch.ended(Member(job, name), Ended(done), None)
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert told == [
+        f"note: {called}: values 0 to 1",
+        "note: a.mp4: the video is interlaced",
+        "note: b.mp4: the video is interlaced",
+    ]
 
 
 def test_a_stop_says_how_much_is_finished_first_and_for_how_long() -> None:

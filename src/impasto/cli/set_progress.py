@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from impasto.cli.job_argument import add_remedy, job_argument, name_job
@@ -14,6 +15,7 @@ from impasto.cli.render.wording import worded
 from impasto.cli.set_event import SetEvent
 from impasto.errors import Incomplete, Interrupted
 from impasto.schema.words import clock, counted, plain, shortened
+from impasto.scorers import registry
 
 if TYPE_CHECKING:
     from impasto.driver.sets.inside import Ended
@@ -55,6 +57,7 @@ class SetWatch:
         self.codes: set[int] = set()
         self.failures: list[str] = []
         self.worth = False
+        self._models: set[str] = set()
         self._home, self._as_json, self._quiet = home, as_json, quiet
 
     def event(self, progress: SetProgress) -> SetEvent:
@@ -94,11 +97,22 @@ class SetWatch:
         elif not self._quiet:
             told = dict.fromkeys((*result.warnings, *result.notes))
             for line in told:
-                note(f"{member.name}: {line}")
+                self._note(member, line)
             named = job_argument(result.job, self._home)
             output = nearby(member.spec.output)
             rate = last.media_rate if last else 0.0
             display.result(result, output, result.noun or "items", named, rate, told)
+
+    def _note(self, member: Member, line: str) -> None:
+        """Print a note of a job; what is said of the model that all have, only once."""
+        model = str(member.spec.params.get(registry.find(member.spec.scorer).roles.argument, ""))
+        # A model may be called by its path or by its name alone.
+        if model and PurePath(line.partition(": ")[0]).name == PurePath(model).name:
+            if line not in self._models:
+                note(line)
+            self._models.add(line)
+        else:
+            note(f"{member.name}: {line}")
 
     def _failed(self, member: Member, error: ImpastoError, last: Progress | None) -> None:
         stopped = isinstance(error, Interrupted)
