@@ -203,6 +203,20 @@ def test_the_class_of_a_whole_picture_is_in_its_corner_and_long_names_stay_insid
     assert len(label) > 80
 
 
+def test_the_labels_of_small_boxes_are_smaller() -> None:
+    def label(side: int) -> tuple[int, int]:
+        """Its height and width, above a box in the middle of 180 lines."""
+        box = (100.0, 90.0, 100.0 + side, 90.0 + side)
+        painted = overlay(180, 320, [Found(1, "car", 0.87, box)])[:90, :, 3] > 0
+        return int(painted.any(axis=1).sum()), int(painted.any(axis=0).sum())
+
+    assert label(64) == label(120)
+    (low, short), (high, long) = label(24), label(64)
+    assert low <= 0.75 * high
+    assert short <= 0.75 * long
+    assert label(8) == label(24)
+
+
 @pytest.mark.parametrize(
     ("name", "painted"),
     [("a\ncat\n", "a cat"), ("café", "cafe"), ("Łódź 1", "?odz 1"), ("猫", "3"), ("", "")],

@@ -25,6 +25,8 @@ LINE, LETTERS = 250, 40
 """The shorter side of a picture, over the width of a line and over the size of letters."""
 THINNEST, SMALLEST = 2, 12
 """Pixels of a line and of letters, at least."""
+LEAST, SHARE = 8, 4
+"""Pixels of letters at the box of a small object, at least, and the box's longer side over them."""
 FILLED = 110
 """Opacity of a mask, of 255."""
 SEEN = 0.5
@@ -64,7 +66,7 @@ def overlay(height: int, width: int, found: Sequence[Found]) -> NDArray[np.uint8
     """Return what is painted over a picture of a size, RGBA in bytes, (H, W, 4)."""
     short = min(height, width)
     line = max(THINNEST, round(short / LINE))
-    font = _font(max(SMALLEST, round(short / LETTERS)))
+    letters = max(SMALLEST, round(short / LETTERS))
     layer = np.zeros((height, width, 4), np.uint8)
     # The best comes last, over all others.
     for each in reversed(found):
@@ -78,7 +80,7 @@ def overlay(height: int, width: int, found: Sequence[Found]) -> NDArray[np.uint8
         if each.points is not None:
             _points(pen, each.points, line)
     for each in reversed(found):
-        _label(pen, each, font, line, (height, width))
+        _label(pen, each, _font(_size(each, letters)), line, (height, width))
     return np.array(image)
 
 
@@ -109,6 +111,19 @@ def _points(pen: ImageDraw.ImageDraw, points: NDArray[np.float32], line: int) ->
     for n, (x, y) in enumerate(places):
         if seen[n]:
             pen.ellipse((x - line, y - line, x + line, y + line), fill=colour(n))
+
+
+def _size(found: Found, letters: int) -> int:
+    """Return the size of a label's letters, so that it does not hide a small box and those by it.
+
+    Args:
+        found: the object.
+        letters: the size that suits the picture, in pixels.
+    """
+    if not found.box:
+        return letters
+    left, top, right, bottom = found.box
+    return max(LEAST, min(letters, round(max(right - left, bottom - top) / SHARE)))
 
 
 def _label(
@@ -145,7 +160,7 @@ def _readable(found: Found) -> str:
     return text if any(map(str.isalnum, text)) or not found.label else str(found.kind)
 
 
-@lru_cache(8)
+@lru_cache(64)
 def _font(size: int) -> FreeTypeFont:
     """Return Pillow's own font in a size, in pixels."""
     font = ImageFont.load_default(size)
