@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from impasto.schema.plan import Shard
+from impasto.schema.words import first_few
 from impasto.sources import selection
 from impasto.sources.base import Extent, Survey
-from impasto.sources.selection import folders_left_out, natural
+from impasto.sources.selection import natural, within
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from fractions import Fraction
 
     from impasto.schema.job import JobSpec
@@ -113,3 +115,17 @@ class Listed:
     def _as_video(self, spec: JobSpec) -> Callable[[Fraction], VideoFacts] | None:
         """Return a function that describes them as a video of a frame rate, if they can be one."""
         return None
+
+
+def folders_left_out(names: Sequence[str], place: Url, text: str = "") -> str:
+    """Say which folders in a folder are not looked into, and what would take what is in them.
+
+    Args:
+        names: the folders.
+        place: where they are.
+        text: how the user calls it, if that is known.
+    """
+    # What is typed of a store may hold a signature.
+    pattern = within(place) if not (text and place.local) else f"{text.rstrip('/')}/**"
+    takes = f"{shlex.quote(pattern)} takes what is in them"
+    return f"folders left out: {len(names):,} ({first_few(names)}); {takes}"

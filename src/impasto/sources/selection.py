@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal
 
 from impasto.errors import BadInput, Missing
 from impasto.media.formats import is_video
-from impasto.schema.words import counted, first_few
+from impasto.schema.words import counted
 from impasto.sources import manifest
 from impasto.sources.patterns import WILD, matches, reached
 from impasto.storage.content import version
@@ -226,20 +226,6 @@ def _empty(
 def within(place: Url) -> str:
     """Return the pattern for all that is in a folder and in the folders below it."""
     return f"{str(place).rstrip('/')}/**"
-
-
-def folders_left_out(names: Sequence[str], place: Url, text: str = "") -> str:
-    """Say which folders in a folder are not looked into, and what would take what is in them.
-
-    Args:
-        names: the folders.
-        place: where they are.
-        text: how the user calls it, if that is known.
-    """
-    # What is typed of a store may hold a signature.
-    pattern = within(place) if not (text and place.local) else f"{text.rstrip('/')}/**"
-    takes = f"{shlex.quote(pattern)} takes what is in them"
-    return f"folders left out: {len(names):,} ({first_few(names)}); {takes}"
 
 
 def natural(name: str) -> list[list[tuple[int, str]]]:

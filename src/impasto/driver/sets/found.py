@@ -11,7 +11,8 @@ from impasto.media.formats import is_image, is_video
 from impasto.planning.decide import decide_items
 from impasto.schema.words import first_few
 from impasto.scorers import registry
-from impasto.sources.selection import folders_left_out, list_names, natural, relative, selection_of
+from impasto.sources.listed import folders_left_out
+from impasto.sources.selection import list_names, natural, relative, selection_of
 from impasto.storage.local import is_stray
 
 if TYPE_CHECKING:
