@@ -74,6 +74,8 @@ def test_a_record_of_the_shard_is_believed() -> None:
         {"failed_batches": 2},
         {"concealed": [19]},
         {"concealed": [20, 20]},
+        {"missing": {"age": 1000}},
+        {"missing": {"age": -1}},
         {"unknown": 1},
     ],
     ids=str,

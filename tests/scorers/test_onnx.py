@@ -14,12 +14,16 @@ import torch.nn.functional as F  # noqa: N812
 from onnx import TensorProto, helper
 from PIL import Image
 
+from impasto import JobSpec, Settings
+from impasto.driver import api
 from impasto.errors import BadInput, Unavailable
+from impasto.jobs.job import Job
 from impasto.scorers.fitting import mirror, tile
 from impasto.scorers.onnx import rows
 from impasto.scorers.onnx.session import elsewhere_named, open_session
 from impasto.scorers.onnx.signature import Field, RowInput
 from impasto.scorers.values import DEVIATION, MEAN
+from impasto.storage.stores import Stores
 from support.calls import calls_of
 from support.command import call
 from support.model_file import ModelFile
@@ -373,6 +377,43 @@ def test_a_cell_that_is_no_number_costs_its_row_alone(tmp_path: Path, name: str,
     assert "column 'a' holds 'abc', which is not a number" in aside["error"]
     found = [json.loads(line) for line in output.read_text().splitlines()]
     assert [(it["item"], it["output"]) for it in found] == [(0, 21.0), (2, 43.0)]
+
+
+@pytest.mark.parametrize("columns", ["", "a,b"])
+def test_missing_values_that_a_model_got_as_nan_are_counted_by_column(
+    tmp_path: Path, columns: str
+) -> None:
+    (tmp_path / "net.onnx").write_bytes(_linear())
+    (tmp_path / "mood.csv").write_text("a,b\n,2\n3,4\n5,\n,6\n7,8\n,oops\n9,9\n")
+    chosen = {"columns": columns} if columns else {}
+    job = JobSpec(
+        source=str(tmp_path / "mood.csv"),
+        output=str(tmp_path / "o.jsonl"),
+        scorer="onnx",
+        params={"model": str(tmp_path / "net.onnx"), **chosen},
+        shard_frames=2,
+        max_failed=1,
+    )
+    settings = Settings(home=str(tmp_path / "home"), engine="inline")
+    result = api.run(job, settings=settings)
+    assert (result.items, result.failed) == (7, 1)
+    # The row that failed got nothing.
+    told = "the model got NaN for missing values: a (2 rows), b (1 row)"
+    assert result.notes == ("net.onnx: input 'X' float32 (?, 2)", told)
+    again = api.finish(Job(Stores({}).open_home(settings.home), result.job), settings=settings)
+    assert told in again.notes
+
+
+def test_values_that_are_there_are_not_said_to_be_missing() -> None:
+    frame = pd.DataFrame({"a": [3, 4], "b": [1.5, 2.0]})
+    assert scorer(_linear()).score(frame).missing == [[], []]
+    named = build(
+        [helper.make_node("Neg", ["age"], ["y"])],
+        {"age": (FLOAT, ["n", 1])},
+        {"y": (FLOAT, ["n", 1])},
+    )
+    frame = pd.DataFrame({"age": [None, 4.0], "other": [None, None]})
+    assert scorer(named).score(frame).missing == [["age"], []]
 
 
 def test_a_wide_table_is_fed_without_a_look_at_each_column() -> None:

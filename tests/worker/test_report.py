@@ -22,6 +22,7 @@ def record(report: ShardReport) -> Done:
         bytes=1,
         seconds=1.0,
         concealed=tuple(report.concealed),
+        missing=dict(report.missing),
         failed=tuple(report.failed),
     )
 
@@ -43,3 +44,19 @@ def test_an_item_is_noted_once_however_often_it_is_tried(error: ItemError | None
     assert (made.items, sorted(made.concealed)) == (3, [0, 1])
     told = [(it.item, it.key, it.attempts) for it in made.failed]
     assert told == ([(1, "row 2", 2)] if error else [])
+
+
+@pytest.mark.parametrize("error", [None, ItemError(item=1, error="no")])
+def test_values_that_a_row_lacks_are_counted_once_it_is_scored(error: ItemError | None) -> None:
+    first = ShardReport(Attempt(shard=SHARD), ItemNames("row"), "vm:7/cpu")
+    for item in range(3):
+        failed = ItemError(item=1, error="no") if item == 1 else None
+        first.add(Scored(item, missing=("age",), error=failed))
+    base = record(first)
+    assert base.missing == {"age": 2}
+    again = ShardReport(
+        Attempt(shard=SHARD, base=base, tried=base.failed), ItemNames("row"), "vm:7/cpu"
+    )
+    again.add(Scored(1, missing=("age", "income"), error=error))
+    assert record(again).missing == ({"age": 2} if error else {"age": 3, "income": 1})
+    assert fits(record(again), SHARD, "records")

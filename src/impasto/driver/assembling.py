@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from impasto.errors import BadInput, ImpastoError
 from impasto.outputs.delivery.digest import digest
 from impasto.planning.history import learn
 from impasto.schema.outcome import Result
+from impasto.schema.words import counted, first_few
 
 if TYPE_CHECKING:
     from impasto.driver.ledger import Ledger
@@ -130,9 +132,24 @@ class Assembler:
             noun=ledger.plan.noun,
             bytes=size,
             sha256=sha256,
-            notes=(prepared.notes if prepared else ()) + notes + self._versions(),
+            notes=(prepared.notes if prepared else ())
+            + notes
+            + _missing(ledger)
+            + self._versions(),
             warnings=ledger.plan.warnings,
             report=self._report(ledger),
         )
         job.record(result)
         return result
+
+
+def _missing(ledger: Ledger) -> tuple[str, ...]:
+    """Say of which columns the model got NaN for missing values, if of any."""
+    counts: Counter[str] = Counter()
+    for record in ledger.records:
+        counts.update(record.missing)
+    if not counts:
+        return ()
+    noun = ledger.plan.noun
+    found = [f"{name} ({counted(count, noun)})" for name, count in counts.most_common()]
+    return (f"the model got NaN for missing values: {first_few(found)}",)

@@ -46,6 +46,7 @@ def fits(record: Done, shard: Shard, output: OutputKind) -> bool:
         and record.items == len(shard)
         and record.failed_batches <= len(failed)
         and record.repeated <= record.items
+        and all(count <= record.items for count in record.missing.values())
         and _within(shard, failed)
         and _within(shard, record.concealed)
         and _names_fit(record, shard, output)

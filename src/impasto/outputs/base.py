@@ -57,6 +57,7 @@ class Scored:
         records: the scorer's records of it.
         kept: what the source says of it that every record repeats.
         facts: the facts about it for the log.
+        missing: of a row, the columns of which the model got NaN for a missing value.
         seconds: its share of the mini-batch's time on the device.
         concealed: whether the source's picture could not be decoded.
         repeated: whether the result is that of the frame before, which is the same picture.
@@ -70,6 +71,7 @@ class Scored:
     records: Sequence[Record] = ()
     kept: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    missing: Sequence[str] = ()
     seconds: float = 0.0
     concealed: bool = False
     repeated: bool = False

@@ -71,7 +71,7 @@ class RecordEntry(Entry):
     def _fields(self) -> Line:
         fields = self.record.model_dump(mode="json", exclude={"names"})
         # Without these, a line is the same as in versions that had no such fields.
-        newer = {"device", "remedy", "warnings", "report", "scored", "noun", "repeated"}
+        newer = {"device", "remedy", "warnings", "report", "scored", "noun", "repeated", "missing"}
         for error in (each for name in ("failed", "aside") for each in _errors(fields.get(name))):
             if error["attempts"] == 1:
                 del error["attempts"]

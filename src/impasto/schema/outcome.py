@@ -55,6 +55,7 @@ class Done(Frozen):
         device: what scored it, ``cpu`` or ``cuda``; "" in records of earlier versions.
         concealed: frames that repeat the one before because they could not be decoded.
         repeated: frames that equal the one before and have its result, without being scored.
+        missing: rows of which the model got NaN for a missing value, by column.
         failed: items that failed.
         failed_batches: how many mini-batches had such items.
         names: names written, in order, when the output is images or files.
@@ -71,6 +72,7 @@ class Done(Frozen):
     device: Word = ""
     concealed: tuple[Count, ...] = ()
     repeated: Count = 0
+    missing: dict[Told, Count] = Field(default_factory=dict)
     failed: tuple[ItemError, ...] = ()
     failed_batches: Count = 0
     names: tuple[Name, ...] = ()

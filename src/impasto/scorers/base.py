@@ -118,12 +118,14 @@ class Scores:
         records: the records of each item, N sequences; or None.
         facts: what the log should say about each item, N values; or empty.
         failed: what items of several failed with, by their places; their records do not count.
+        missing: of N rows, the columns of which the model got NaN for a missing value; or empty.
     """
 
     pictures: torch.Tensor | None = None
     records: Sequence[Sequence[Record]] | None = None
     facts: Sequence[Record] = ()
     failed: Mapping[int, Exception] = field(default_factory=dict)
+    missing: Sequence[Sequence[str]] = ()
 
 
 class DeviceLost(RuntimeError):

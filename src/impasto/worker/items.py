@@ -125,18 +125,19 @@ def _score(
                 arrays_of(records, arrays)
         return scores
 
-    made: list[tuple[int, Any, Any]] = []
+    made: list[tuple[int, Any, Any, Any]] = []
     for start, _, scores in divide(checked, 0, len(indices), size):
         if isinstance(scores, Exception):
-            made.append((indices[start], (), item_error(indices[start], scores)))
+            made.append((indices[start], (), (), item_error(indices[start], scores)))
         else:
             assert scores.records is not None
+            lacking = scores.missing or [()] * len(scores.records)
             for n, records in enumerate(scores.records, start):
                 error = scores.failed.get(n - start)
                 failed = item_error(indices[n], error) if error else None
-                made.append((indices[n], () if error else records, failed))
+                made.append((indices[n], () if error else records, lacking[n - start], failed))
     seconds = (time.perf_counter() - since) / len(indices)
     return [
-        Scored(index, records=records, seconds=seconds, error=error)
-        for index, records, error in made
+        Scored(index, records=records, missing=missing, seconds=seconds, error=error)
+        for index, records, missing, error in made
     ]

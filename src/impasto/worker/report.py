@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from impasto.outputs.base import Scored
@@ -27,6 +28,7 @@ class ShardReport:
         self.events: list[Event] = []
         self.failed: list[ItemError] = []
         self.repeated = base.repeated if base else 0
+        self.missing = Counter(base.missing if base else {})
         self.concealed: list[int] = [n for n in base.concealed if n not in again] if base else []
 
     def add(self, scored: Scored) -> Scored:
@@ -51,6 +53,7 @@ class ShardReport:
             worker=self._worker,
         )
         self.repeated += scored.repeated
+        self.missing.update(() if error else scored.missing)
         if scored.concealed:
             self.concealed.append(scored.index)
         if error:

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 AHEAD = 4
 """Items, or mini-batches when those are larger, that may wait between two stages."""
+COLUMNS = 100
+"""Columns of which a record counts the missing values, at most."""
 
 
 class Worker:
@@ -201,6 +203,7 @@ class Worker:
             device=self._device.partition(":")[0],
             concealed=tuple(report.concealed),
             repeated=report.repeated,
+            missing=dict(report.missing.most_common(COLUMNS)),
             failed=tuple(report.failed),
             failed_batches=report.failed_batches(self._size),
             names=names,

@@ -11,6 +11,8 @@ from impasto.errors import BadInput
 from impasto.schema.source import MISSING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from impasto.scorers.onnx.signature import Field, RowInput
@@ -37,8 +39,7 @@ def feed(name: str, taken: RowInput, frame: pd.DataFrame, columns: str) -> dict[
         ValueError: a value is missing and the input's type cannot express that, or it is no number
             where one is needed.
     """
-    named = len(taken.fields) == 1 and taken.fields[0].name in frame.columns and not columns
-    if not taken.matrix or (named and taken.fields[0].shape[1] == 1):
+    if _by_name(taken, frame, columns):
         return {
             field.name: _cells(name, field, _find(name, frame, field.name)).reshape(
                 -1, *field.shape[1:]
@@ -55,6 +56,38 @@ def feed(name: str, taken: RowInput, frame: pd.DataFrame, columns: str) -> dict[
             f"set `columns` to the names of {field.shape[1]}",
         )
     return {field.name: _matrix(name, field, chosen)}
+
+
+def missing(
+    taken: RowInput, frame: pd.DataFrame, columns: str, fed: Mapping[str, NDArray[Any]]
+) -> list[list[str]]:
+    """Name the columns of which the model gets NaN, for each of N rows.
+
+    Args:
+        taken: what the model takes.
+        frame: the rows.
+        columns: as for `feed`.
+        fed: what `feed` has made of them.
+    """
+    of = {name: [name] for name in fed}
+    if not _by_name(taken, frame, columns):
+        names = [each.strip() for each in columns.split(",")] if columns else [*frame.columns]
+        of = {name: [str(each) for each in names] for name in fed}
+    found: list[list[str]] = [[] for _ in range(len(frame))]
+    for name, array in fed.items():
+        if array.dtype.kind != "f":
+            continue
+        lacking = np.isnan(array.reshape(len(frame), -1))
+        for row in np.flatnonzero(lacking.any(axis=1)):
+            found[row] += [of[name][n] for n in np.flatnonzero(lacking[row])]
+    return found
+
+
+def _by_name(taken: RowInput, frame: pd.DataFrame, columns: str) -> bool:
+    """Return whether each input is a column of its own name."""
+    first = taken.fields[0]
+    named = len(taken.fields) == 1 and first.name in frame.columns and not columns
+    return not taken.matrix or (named and first.shape[1] == 1)
 
 
 def _matrix(name: str, field: Field, chosen: pd.DataFrame) -> NDArray[Any]:

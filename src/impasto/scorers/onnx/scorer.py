@@ -143,26 +143,30 @@ class OnnxScorer(Scorer):
                 f"{self._name}: takes pictures, not rows",
                 "give pictures; a table that lists their paths needs `items=pictures`",
             )
-        return Scores(records=[[record] for record in self._rows(batch)])
+        records, missing = self._rows(batch)
+        return Scores(records=[[record] for record in records], missing=missing)
 
-    def _rows(self, frame: pd.DataFrame) -> list[Record]:
+    def _rows(self, frame: pd.DataFrame) -> tuple[list[Record], list[list[str]]]:
+        """Return the records of rows, and the columns that each lacks."""
         from impasto.scorers.onnx import rows
 
         taken = self._taken
         assert not isinstance(taken, PictureInput)
         records: list[Record] = []
+        missing: list[list[str]] = []
         size = taken.batch or len(frame)
         for start in range(0, len(frame), size):
             some = frame.iloc[start : start + size]
             feed = rows.feed(self._name, taken, some, self._params.columns)
-            missing = size - len(some)
+            missing += rows.missing(taken, some, self._params.columns, feed)
+            more = size - len(some)
             full = {
-                name: np.concatenate([array, array[-1:].repeat(missing, axis=0)])
+                name: np.concatenate([array, array[-1:].repeat(more, axis=0)])
                 for name, array in feed.items()
             }
             made = self._outputs.items(self._run(full), size)[: len(some)]
             records += [record for each in made for record in as_they_are(each)]
-        return records
+        return records, missing
 
     def _run(self, feed: dict[str, Any]) -> list[Any]:
         self._alive()
