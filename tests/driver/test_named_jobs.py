@@ -200,7 +200,9 @@ def test_videos_are_refused_of_what_finds_objects_before_a_job_begins(
         spec = JobSpec(source="in", output=output, scorer="onnx", params=given)
         check(name_jobs(spec, ["in"], Stores({})), settings)
 
-    said = r"^net\.onnx: makes a record .* template such as 'found/\{name\}\.jsonl', or `draw=true`"
+    said = (
+        r"^net\.onnx: makes a record .* template such as 'found/\{name\}\.jsonl', or set `draw` to"
+    )
     with pytest.raises(BadInput, match=said):
         checked("found/")
     with pytest.raises(BadInput, match=said):

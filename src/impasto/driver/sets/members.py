@@ -150,7 +150,7 @@ def _check_makes(first: OpenJob, params: OnnxParams) -> None:
         return
     raise BadInput(
         f"{PurePosixPath(params.model).name}: makes a record for each object, and no pictures",
-        "write a template such as 'found/{name}.jsonl', or `draw=true` to paint what it finds",
+        "write a template such as 'found/{name}.jsonl', or set `draw` to paint what it finds",
     )
 
 
