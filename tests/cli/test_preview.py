@@ -213,6 +213,20 @@ def test_motion_shows_what_a_job_would_make(clip: MakeClip, tmp_path: Path) -> N
     assert max(each.min() for each in apart) < 12
 
 
+def test_motion_compares_frames_alone_and_carried_along(clip: MakeClip) -> None:
+    words = [clip(frames=24, size=(160, 96)), "--style", PAINTING, "--temporal", "0,1", "-n", "1"]
+    done = call("preview", *words, "--motion", "0.4s", "-o", "s.html")
+    assert done.returncode == 0, done.stderr
+    page = Page(Path("s.html"))
+    assert {"temporal 0", "temporal 1"} <= {*page.text}
+    _, alone, carried = (_frames(data) for data in page.videos)
+    assert len(alone) == len(carried) == 10
+    change = [
+        np.abs(np.diff(np.stack(each).astype(int), axis=0)).mean() for each in (alone, carried)
+    ]
+    assert 0 < change[1] < change[0]
+
+
 def test_motion_in_which_frames_fail_says_how_many(clip: MakeClip) -> None:
     words = [clip(frames=48), "--scorer", "python:labels.py:Every", "-n", "4"]
     done = call("preview", *words, "--motion", "0.4", "-o", "s.html")
@@ -354,6 +368,7 @@ def test_blends_and_masks_are_drawn_and_in_the_command(clip: MakeClip) -> None:
         ),
         (["--style", "paintings", "--strength", "1,2"], "strength"),
         (["--style", "paintings", "--max-size", "small"], "'small' is not a whole number"),
+        (["--style", "paintings", "--temporal", "0,1"], "--temporal: is seen in motion only; add"),
         (["--style", "paintings", "--motion", "2s"], "--motion: needs a page to play on"),
         (["--style", "paintings", "--motion", "11s", "-o", "s.html"], "not within 10 seconds"),
         (["--style", "paintings", "--motion", "0", "-o", "s.html"], "not within 10 seconds"),

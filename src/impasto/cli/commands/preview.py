@@ -96,6 +96,14 @@ def preview(
             metavar="N,...",
         ),
     ] = None,
+    temporal: Annotated[
+        str | None,
+        typer.Option(
+            help="How much is carried along with the motion, from 0 to 1; several are compared. It "
+            "is seen with --motion.",
+            metavar="NUMBER,...",
+        ),
+    ] = None,
     start: Start = None,
     end: End = None,
     stream: Stream = None,
@@ -128,9 +136,13 @@ def preview(
     moving = _moving(motion, target) if motion else None
     settings = single.settings(config, workers=workers, device=device, home=home)
     moments = [seconds(each, "--at") for text in at or () for each in text.split(",")]
-    tried = varied.settings(
-        scorer, ctx.meta[PARAMS], {"max_size": varied.numbers(max_size, "--max-size", int)}
-    )
+    if temporal and not moving:
+        raise BadInput("--temporal: is seen in motion only", "add --motion 2s")
+    varying = {
+        "max_size": varied.numbers(max_size, "--max-size", int),
+        "temporal": varied.numbers(temporal, "--temporal", float),
+    }
+    tried = varied.settings(scorer, ctx.meta[PARAMS], varying)
     common = {
         "source": source,
         "scorer": scorer,
