@@ -104,8 +104,7 @@ def plan(
     survey = source.survey(spec, chosen)
     if spec.keep:
         check_kept(source.url, spec.keep, survey.table)
-    named = spec.params.get(registry.find(spec.scorer).roles.columns)
-    if survey.table and named:
+    if survey.table and (named := spec.params.get(registry.find(spec.scorer).roles.columns)):
         check_features(source.url, str(named), survey.table)
     facts, width, height = _pictures(survey, spec, made)
     warnings = survey.warnings

@@ -105,8 +105,7 @@ class Worker:
             self._job.journal, watch, self.name, self._names, local=parse(task.home).local
         )
         with ExitStack() as stack:
-            files = JobInputs(task, stores, self._source, watch.alive)
-            self._inputs = stack.enter_context(files)
+            self._inputs = stack.enter_context(JobInputs(task, stores, self._source, watch.alive))
             stack.callback(self._pool.shutdown, wait=False)
             self._loaded = kept or KeptScorer(device)
             with self._prints.repeated():
@@ -151,8 +150,7 @@ class Worker:
         """
         shard = attempt.shard
         times = self.times = ShardTimes()
-        standing = self._job.find_done(shard, self._plan)
-        if standing:
+        if standing := self._job.find_done(shard, self._plan):
             yield standing
             return
         if attempt.suspects:
