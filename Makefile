@@ -71,11 +71,11 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/installed: .venv/bin/pip pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[demo]'
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[demo,flow]'
 	touch $@
 
 .venv/installed-service: .venv/installed
-	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[demo,service]'
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[demo,flow,service]'
 	touch $@
 
 .venv/installed-dev: .venv/installed tests/support/weights.txt

@@ -179,7 +179,7 @@ def preview(
     options |= {"--stream": stream, "--items": items}
     options |= {"--deinterlace": deinterlace if deinterlace != "auto" else None}
     options |= {"--mask": mask, "--mask-side": mask_side if mask_side != "inside" else None}
-    options |= {"--mask-feather": f"{mask_feather:g}" if mask_feather else None}
+    options |= {"--mask-feather": mask_feather or None}
     command = _command(source, scorer, params, options, _usual_output(made, source))
     shown = trial.Drawn(str(target), len(names), len(tried), command)
     trial.preview(made, shown, as_json=as_json)
@@ -261,6 +261,11 @@ def _usual_output(made: Preview, source: str) -> str:
     return "out.jpg" if made.count == 1 and Path(source).suffix else "out/"
 
 
+def _typed(value: object) -> str:
+    """Return a value as it is typed."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _command(
     source: str, scorer: str, params: dict[str, Any], options: dict[str, Any], output: str
 ) -> str:
@@ -272,5 +277,5 @@ def _command(
         if isinstance(value, dict):
             words += [word for key, it in value.items() for word in (name, f"{key}={it}")]
         elif value is not None:
-            words += [name] if value is True else [name, str(value)]
+            words += [name] if value is True else [name, _typed(value)]
     return shlex.join([*words, "-o", output])
